@@ -1,0 +1,78 @@
+// Makes a fresh machine ready for `npm start` and `npm test`: packages, a WebGPU adapter, the build.
+// Imports only what Node ships, because it runs before `npm ci` has.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+const windows = process.platform === "win32";
+const say = (text) => console.error(`setup: ${text}`);
+
+function fail(text) {
+  say(text);
+  process.exit(1);
+}
+
+function run(command, args, env = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], shell: windows, env: { ...process.env, ...env } });
+  if (result.status !== 0) fail(`\`${command} ${args.join(" ")}\` failed (${result.error?.message ?? `exit code ${result.status}`})`);
+}
+
+function installPackages() {
+  const installed = `${root}node_modules/.package-lock.json`;
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(`${root}package-lock.json`).mtimeMs) return;
+  say("installing the npm packages");
+  run("npm", ["ci", "--no-audit", "--no-fund"]);
+}
+
+/** The adapter that Node finds, or nothing. In a process of its own: a driver installed meanwhile must be seen. */
+function findAdapter() {
+  const probe = `import("webgpu").then(async ({ create }) => {
+    const adapter = await create([]).requestAdapter();
+    console.log(adapter ? adapter.info.device || adapter.info.description || adapter.info.vendor : "");
+    process.exit(0);
+  })`;
+  const { stdout } = spawnSync(process.execPath, ["-e", probe], { cwd: root, encoding: "utf8", timeout: 60_000 });
+  return stdout?.trim();
+}
+
+function linuxRelease() {
+  try {
+    const text = readFileSync("/etc/os-release", "utf8");
+    const field = (name) => text.match(new RegExp(`^${name}="?([^"\\n]*)`, "m"))?.[1] ?? "";
+    return { id: field("ID"), like: field("ID_LIKE"), version: field("VERSION_ID") };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The shell lines that give this system a software adapter, or nothing where we know none. */
+function adapterCommands() {
+  const release = process.platform === "linux" ? linuxRelease() : undefined;
+  if (!release || !`${release.id} ${release.like}`.match(/debian|ubuntu/)) return undefined;
+  const install = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";
+  if (release.id !== "debian" || release.version !== "12") return ["apt-get update", `${install} libvulkan1 mesa-vulkan-drivers`];
+  return [
+    "echo 'deb http://deb.debian.org/debian bookworm-backports main' > /etc/apt/sources.list.d/bookworm-backports.list",
+    "apt-get update",
+    `${install} -t bookworm-backports libvulkan1 mesa-vulkan-drivers`,
+  ];
+}
+
+function ensureAdapter() {
+  if (findAdapter()) return;
+  const commands = adapterCommands();
+  const why = "no WebGPU adapter found: there is no GPU with a Vulkan, Metal or D3D12 driver here";
+  if (!commands) fail(`${why}; install its driver, or Mesa 23 or newer for the software adapter lavapipe`);
+  if (process.getuid() !== 0) {
+    fail(`${why}; the software adapter lavapipe needs root to install, so run:\n  sudo sh -c "${commands.join(" && ")}"`);
+  }
+  say(`${why}; installing the software adapter lavapipe`);
+  for (const command of commands) run("sh", ["-c", command]);
+  if (!findAdapter()) fail("lavapipe is installed, but still no WebGPU adapter answers; `vulkaninfo --summary` may say why");
+}
+
+if (Number(process.versions.node.split(".")[0]) < 20) fail(`Node 20 or newer is needed, this is ${process.version}`);
+installPackages();
+ensureAdapter();
+run(process.execPath, ["build.mjs"]);

@@ -1,0 +1,137 @@
+// beam_step: choose the next W beams of each sentence from the candidates of all its beams, and keep its finished hypotheses.
+//   candidates (w, id): score = running[w] + log_softmax(logits[w])[id];  the best C, ties to the smaller w*V + id
+//   a candidate stops if id is an end id, or if the sentence is then `limit` long
+//   next beams: the best W that do not stop; finished: those that stop and rank below W, by score / generated^length_penalty
+//   done: `limit` reached; or early_stopping = 1 and W finished; or no running beam can beat the worst of W finished
+//   greedy search is W = 1, early_stopping = 1
+// Shapes   values: f32[R,G,C+2]   indices: u32[R,G,C] (from topk)   end_ids: u32[X]   R = B*W
+//          rows: u32[R,4] (token id, position, sentence, parent beam)   scores: f32[2,R] (running, finished)
+//          sentences: u32[B,4+3*W] (length, prompt length, limit, done; then per finished: length, parent beam, last id)
+//          indirection: u32[2,R,M]   status: u32[2] (sentences not done, rows with logits that are not finite)
+// Launch   direct: one invocation a sentence
+// Numerics LOG_PROBS = 1: values are log-probabilities already; early_stopping: 0 false, 1 true, 2 "never"
+// Source   Transformers 5 generation/utils.py, _beam_search; FasterTransformer v5 (cache indirection)
+struct Params { B: u32, W: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_stopping: u32, length_penalty: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> values: array<f32>;
+@group(0) @binding(2) var<storage, read> indices: array<u32>;
+@group(0) @binding(3) var<storage, read> end_ids: array<u32>;
+@group(0) @binding(4) var<storage, read_write> rows: array<vec4u>;
+@group(0) @binding(5) var<storage, read_write> scores: array<f32>;
+@group(0) @binding(6) var<storage, read_write> sentences: array<u32>;
+@group(0) @binding(7) var<storage, read_write> indirection: array<u32>;
+@group(0) @binding(8) var<storage, read_write> status: array<atomic<u32>>;
+
+const BEAMS: u32 = 32;                           // W
+const LISTS: u32 = 256;                          // W * G
+const LOG_PROBS: u32 = 0;
+const NONE = -3.4e38;
+
+fn penalised(score: f32, generated: u32) -> f32 {
+  if (params.length_penalty == 1.0) { return score / f32(generated); }
+  return score / pow(f32(generated), params.length_penalty);
+}
+
+fn is_end(id: u32) -> bool {
+  for (var i = 0u; i < params.X; i++) { if (end_ids[i] == id) { return true; } }
+  return false;
+}
+
+// Inserts a hypothesis into the sentence's finished list, best first, if it is among the best W.
+fn finish(b: u32, score: f32, length: u32, parent: u32, id: u32) {
+  let base = b * (4u + 3u * BEAMS) + 4u;
+  let best = (params.B + b) * BEAMS;
+  var at = 0u;
+  while (at < BEAMS && sentences[base + 3u * at] != 0u && scores[best + at] >= score) { at++; }
+  if (at == BEAMS) { return; }
+  for (var i = BEAMS - 1u; i > at; i--) {
+    scores[best + i] = scores[best + i - 1u];
+    for (var field = 3u * i; field < 3u * i + 3u; field++) { sentences[base + field] = sentences[base + field - 3u]; }
+  }
+  scores[best + at] = score;
+  sentences[base + 3u * at] = length;
+  sentences[base + 3u * at + 1u] = parent;
+  sentences[base + 3u * at + 2u] = id;
+}
+
+@compute @workgroup_size(1)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u) {
+  let b = group.y * grid.x + group.x;
+  if (b >= params.B) { return; }
+  let sentence = b * (4u + 3u * BEAMS);
+  if (sentences[sentence + 3u] == 1u) { return; }
+  let length = sentences[sentence];
+  let start = sentences[sentence + 1u];
+  let limit = sentences[sentence + 2u];
+  var top: array<f32, BEAMS>;                    // log-softmax of a row: logit - top - log_sum
+  var log_sum: array<f32, BEAMS>;
+  for (var w = 0u; w < BEAMS; w++) {
+    let row = (b * BEAMS + w) * params.G;
+    var peak = NONE;
+    for (var g = 0u; g < params.G; g++) { peak = max(peak, values[(row + g) * (params.C + 2u) + params.C]); }
+    var total = 0.0;
+    for (var g = 0u; g < params.G; g++) {
+      let part = (row + g) * (params.C + 2u) + params.C;
+      if (values[part + 1u] < 0.0) { atomicAdd(&status[1], 1u); }
+      total += values[part + 1u] * exp(values[part] - peak);
+    }
+    top[w] = select(peak, 0.0, LOG_PROBS == 1u);
+    log_sum[w] = select(log(total), 0.0, LOG_PROBS == 1u);
+  }
+  var heads: array<u32, LISTS>;
+  var next_score: array<f32, BEAMS>;
+  var next_id: array<u32, BEAMS>;
+  var next_parent: array<u32, BEAMS>;
+  var taken = 0u;
+  for (var rank = 0u; rank < params.C && (taken < BEAMS || rank < BEAMS); rank++) {
+    var score = NONE;
+    var choice = 0xffffffffu;                    // w * V + id
+    var list = 0u;
+    for (var l = 0u; l < LISTS; l++) {
+      if (heads[l] == params.C) { continue; }
+      let at = b * LISTS + l;
+      let id = indices[at * params.C + heads[l]];
+      if (id == 0xffffffffu) { continue; }
+      let w = l / params.G;
+      let candidate = scores[b * BEAMS + w] + (values[at * (params.C + 2u) + heads[l]] - top[w] - log_sum[w]);
+      if (candidate > score || (candidate == score && w * params.V + id < choice)) {
+        score = candidate;
+        choice = w * params.V + id;
+        list = l;
+      }
+    }
+    if (choice == 0xffffffffu) { break; }
+    heads[list]++;
+    let parent = list / params.G;
+    let id = choice - parent * params.V;
+    if (length + 1u >= limit || is_end(id)) {
+      if (rank < BEAMS) { finish(b, penalised(score, length + 1u - start), length + 1u, parent, id); }
+    } else if (taken < BEAMS) {
+      next_score[taken] = score;
+      next_id[taken] = id;
+      next_parent[taken] = parent;
+      taken++;
+    }
+  }
+  let full = sentences[sentence + 1u + 3u * BEAMS] != 0u;   // the last of the finished is there
+  var done = length + 1u >= limit || (full && params.early_stopping == 1u);
+  let horizon = select(length + 1u, limit, params.early_stopping == 2u && params.length_penalty > 0.0) - start;
+  done = done || (full && penalised(next_score[0], horizon) <= scores[(params.B + b) * BEAMS + BEAMS - 1u]);
+  sentences[sentence] = length + 1u;
+  if (done) {
+    sentences[sentence + 3u] = 1u;
+    atomicSub(&status[0], 1u);
+    return;
+  }
+  let table = ((length - 1u) & 1u) * params.B * BEAMS;      // the new table is written beside the old
+  let next_table = (length & 1u) * params.B * BEAMS;
+  for (var w = 0u; w < BEAMS; w++) {
+    let r = b * BEAMS + w;
+    let parent = b * BEAMS + next_parent[w];
+    let to = (next_table + r) * params.M;
+    for (var t = 0u; t + 1u < length; t++) { indirection[to + t] = indirection[(table + parent) * params.M + t]; }
+    indirection[to + length - 1u] = parent;
+    scores[r] = next_score[w];
+    rows[r] = vec4u(next_id[w], length, b, next_parent[w]);
+  }
+}

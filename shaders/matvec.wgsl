@@ -1,0 +1,100 @@
+// matvec: linear layer for few rows (a decode step), N <= 8; the weights as the checkpoint stores them.
+//   y[n,o] = activation(sum_i x[n,i] * weight[o,i] + bias[o]) + residual[n,o]
+// Shapes   x: f32[N,I]   weight: f32|f16[O,I]   bias: f32[O]   residual, y: f32[N,O]   I a multiple of 4
+// Launch   direct: one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a CPU adapter),
+//          ceil(N/ROWS) * ceil(O/32) workgroups, so that O = 256 feeds every core
+// Numerics one fma chain per output in the order of i, the same in matvec and matmul: a row's bits do not depend on N;
+//          erf by Abramowitz and Stegun 7.1.26 (error 1.5e-7)
+// Source   register tile without workgroup memory: CPU adapters load lane by lane, so loads per fma decide the speed
+struct Params { N: u32, I: u32, O: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weight: array<vec2u>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<f32>;
+@group(0) @binding(5) var<storage, read> status: array<u32>;
+@group(0) @binding(6) var<storage, read_write> y: array<f32>;
+
+const WEIGHT_FORMAT: u32 = 0; // 0 f32, 1 f16
+const ROWS: u32 = 1;         // rows of a tile, at least N, so that the weights are read once
+const ACTIVATION: u32 = 0;    // 0 none, 1 relu, 2 gelu (erf), 3 gelu (tanh), 4 silu
+const HAS_BIAS: u32 = 0;
+const HAS_RESIDUAL: u32 = 0;
+const HAS_STATUS: u32 = 0;
+
+fn load4(i: u32) -> vec4f { // four consecutive weights of one output
+  if (WEIGHT_FORMAT == 1) {
+    let h = weight[i];
+    return vec4f(unpack2x16float(h.x), unpack2x16float(h.y));
+  }
+  return vec4f(bitcast<vec2f>(weight[2 * i]), bitcast<vec2f>(weight[2 * i + 1]));
+}
+
+// acc[j] += dot(v, weights of output j), as one fma chain; w[k] holds weight i+k of the four outputs.
+fn madd(acc: vec4f, v: vec4f, w: mat4x4f) -> vec4f {
+  return fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], acc))));
+}
+
+fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where the result no longer changes
+  if (ACTIVATION == 1) { return max(v, vec4f()); }
+  if (ACTIVATION == 2) {
+    let z = abs(v) * 0.70710678;
+    let t = 1 / (1 + 0.3275911 * z);
+    let p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
+    return 0.5 * v * (1 + sign(v) * (1 - p * exp(-min(z * z, vec4f(80)))));
+  }
+  if (ACTIVATION == 3) {
+    return 0.5 * v * (1 + tanh(clamp(0.79788456 * (v + 0.044715 * v * v * v), vec4f(-10), vec4f(10))));
+  }
+  if (ACTIVATION == 4) { return v / (1 + exp(clamp(-v, vec4f(-80), vec4f(80)))); }
+  return v;
+}
+
+fn store(n: u32, o: u32, acc: vec4f) {
+  let last = params.O - 1;
+  var b = vec4f();
+  if (HAS_BIAS == 1) { b = vec4f(bias[o], bias[min(o + 1, last)], bias[min(o + 2, last)], bias[min(o + 3, last)]); }
+  let v = activate(acc + b);
+  for (var j = 0u; j < 4 && o + j < params.O; j++) {
+    let at = n * params.O + o + j;
+    if (HAS_RESIDUAL == 1) { y[at] = v[j] + residual[at]; } else { y[at] = v[j]; }
+  }
+}
+
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  if (HAS_STATUS == 1 && status[0] == 0) { return; }
+  let tiles = (params.N + ROWS - 1) / ROWS;
+  let tile = group.y * grid.x + group.x;
+  let n = (tile % tiles) * ROWS;
+  let o = (tile / tiles * 8 + lane) * 4;
+  if (o >= params.O) { return; }
+  let width = params.I / 4;
+  // rows and outputs past the end reread the last ones and are not stored
+  let rows_left = params.N - 1 - n;
+  let outputs_left = params.O - 1 - o;
+  let x0 = (n + min(0u, rows_left)) * width; let x1 = (n + min(1u, rows_left)) * width;
+  let x2 = (n + min(2u, rows_left)) * width; let x3 = (n + min(3u, rows_left)) * width;
+  let x4 = (n + min(4u, rows_left)) * width; let x5 = (n + min(5u, rows_left)) * width;
+  let x6 = (n + min(6u, rows_left)) * width; let x7 = (n + min(7u, rows_left)) * width;
+  let w0 = (o + min(0u, outputs_left)) * width; let w1 = (o + min(1u, outputs_left)) * width;
+  let w2 = (o + min(2u, outputs_left)) * width; let w3 = (o + min(3u, outputs_left)) * width;
+  var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f(); var a4 = vec4f(); var a5 = vec4f();
+  var a6 = vec4f(); var a7 = vec4f();
+  for (var i = 0u; i < width; i++) {
+    let p = transpose(mat4x4f(load4(w0 + i), load4(w1 + i), load4(w2 + i), load4(w3 + i)));
+    if (ROWS > 0) { let v = x[x0 + i]; a0 = madd(a0, v, p); }
+    if (ROWS > 1) { let v = x[x1 + i]; a1 = madd(a1, v, p); }
+    if (ROWS > 2) { let v = x[x2 + i]; a2 = madd(a2, v, p); }
+    if (ROWS > 3) { let v = x[x3 + i]; a3 = madd(a3, v, p); }
+    if (ROWS > 4) { let v = x[x4 + i]; a4 = madd(a4, v, p); }
+    if (ROWS > 5) { let v = x[x5 + i]; a5 = madd(a5, v, p); }
+    if (ROWS > 6) { let v = x[x6 + i]; a6 = madd(a6, v, p); }
+    if (ROWS > 7) { let v = x[x7 + i]; a7 = madd(a7, v, p); }
+  }
+  var acc_a = array<vec4f, 8>(a0, a1, a2, a3, a4, a5, a6, a7);
+  for (var k = 0u; k < min(ROWS, params.N - n); k++) {
+    store(n + k, o, acc_a[k]);
+  }
+}

@@ -1,0 +1,87 @@
+import wgsl from "../../shaders/beam_step.wgsl";
+import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
+import { NO_ID } from "./topk.js";
+
+/** Values of the parameter `early_stopping`. */
+export const EARLY_STOPPING = { false: 0, true: 1, never: 2 } as const;
+
+interface Candidate {
+  w: number;
+  id: number;
+  score: number;
+}
+
+/** All candidates of a sentence that `topk` left, best first. */
+function candidates(b: number, { W, G, C, V, LOG_PROBS = 0 }: Dims, values: Values, indices: Values, running: Values): Candidate[] {
+  const found: Candidate[] = [];
+  for (let w = 0; w < W; w++) {
+    const parts = Array.from({ length: G }, (_, g) => (b * W + w) * G + g);
+    const top = Math.max(...parts.map((part) => values[part * (C + 2) + C]));
+    const total = parts.reduce((sum, part) => sum + values[part * (C + 2) + C + 1] * Math.exp(values[part * (C + 2) + C] - top), 0);
+    for (const part of parts) {
+      for (let c = 0; c < C && indices[part * C + c] !== NO_ID; c++) {
+        const logProb = LOG_PROBS ? values[part * (C + 2) + c] : values[part * (C + 2) + c] - top - Math.log(total);
+        found.push({ w, id: indices[part * C + c], score: running[b * W + w] + logProb });
+      }
+    }
+  }
+  return found.sort((x, y) => y.score - x.score || x.w * V + x.id - (y.w * V + y.id)).slice(0, C);
+}
+
+/** One step of beam search for every sentence. Rules, shapes and source: the header of the WGSL file. */
+export const beamStep = defineKernel({
+  name: "beam_step",
+  reads: { values: "f32[R,G,C+2]", indices: "u32[R,G,C]", end_ids: "u32[X]" },
+  writes: { rows: "u32[R,4]", scores: "f32[2,R]", sentences: "u32[B,4+3*W]", indirection: "u32[2,R,M]", status: "u32[2]" },
+  params: ["W", "V", "early_stopping", "length_penalty"],
+  constants: ["LOG_PROBS"],
+  forms: { direct: { wgsl, groups: ({ B }) => B, constants: ({ W, G }) => ({ BEAMS: W, LISTS: W * G }) } },
+  check({ R, B, W, C, X, V }) {
+    if (R !== B * W) return `R must be B*W, got R=${R}, B=${B} and W=${W}`;
+    if (W > 1 && C < Math.max(2, 1 + X) * W) return `C must be at least ${Math.max(2, 1 + X) * W} for W=${W} and ${X} end ids, got ${C}`;
+    return W * V < C ? `V must be at least ${Math.ceil(C / W)} for ${C} candidates, got ${V}` : undefined;
+  },
+  bytes: ({ R, G, C, M }) => 4 * (R * G * (2 * C + 2) + 2 * R * M),
+  flops: ({ R, G, C }) => R * G * C * C,
+  reference(d, { values, indices, end_ids, rows, scores, sentences, indirection, status }) {
+    const { B, W, R, M, X, early_stopping, length_penalty } = d;
+    const ends = new Set(Array.from({ length: X }, (_, i) => end_ids[i]));
+    for (let b = 0; b < B; b++) {
+      const at = b * (4 + 3 * W);
+      const [length, start, limit, done] = [0, 1, 2, 3].map((i) => sentences[at + i]);
+      if (done) continue;
+      for (let part = b * W * d.G; part < (b + 1) * W * d.G; part++) if (values[part * (d.C + 2) + d.C + 1] < 0) status[1]++;
+      const next = length + 1;
+      const penalised = (score: number, generated: number): number => score / generated ** length_penalty;
+      const finished = Array.from({ length: W }, (_, i) => ({
+        score: scores[R + b * W + i], length: sentences[at + 4 + 3 * i], w: sentences[at + 5 + 3 * i], id: sentences[at + 6 + 3 * i],
+      })).filter((hypothesis) => hypothesis.length > 0);
+      const running: Candidate[] = [];
+      candidates(b, d, values, indices, scores).forEach((candidate, rank) => {
+        if (next < limit && !ends.has(candidate.id)) running.push(candidate);
+        else if (rank < W) finished.push({ ...candidate, length: next, score: penalised(candidate.score, next - start) });
+      });
+      finished.sort((x, y) => y.score - x.score).splice(W);
+      finished.forEach((hypothesis, i) => {
+        scores[R + b * W + i] = hypothesis.score;
+        [hypothesis.length, hypothesis.w, hypothesis.id].forEach((value, field) => (sentences[at + 4 + 3 * i + field] = value));
+      });
+      const full = finished.length === W;
+      const horizon = early_stopping === EARLY_STOPPING.never && length_penalty > 0 ? limit - start : next - start;
+      const hopeless = full && (!running.length || penalised(running[0].score, horizon) <= finished[W - 1].score);
+      sentences[at] = next;
+      if (next >= limit || hopeless || (full && early_stopping === EARLY_STOPPING.true)) {
+        sentences[at + 3] = 1;
+        status[0]--;
+        continue;
+      }
+      const [old, fresh] = [((length - 1) % 2) * R, (length % 2) * R];
+      running.slice(0, W).forEach(({ w, id, score }, beam) => {
+        const [r, parent] = [b * W + beam, b * W + w];
+        for (let t = 0; t < length; t++) indirection[(fresh + r) * M + t] = t === length - 1 ? parent : indirection[(old + parent) * M + t];
+        scores[r] = score;
+        [id, length, b, w].forEach((value, i) => (rows[4 * r + i] = value));
+      });
+    }
+  },
+});

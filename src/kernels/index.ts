@@ -1,0 +1,9 @@
+export { attention } from "./attention.js";
+export { attentionStep } from "./attention_step.js";
+export { beamStep } from "./beam_step.js";
+export { embed } from "./embed.js";
+export { layernormResidual } from "./layernorm_residual.js";
+export { logitsProcess } from "./logits_process.js";
+export { matmul } from "./matmul.js";
+export { matvec } from "./matvec.js";
+export { topk } from "./topk.js";

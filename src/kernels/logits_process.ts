@@ -1,0 +1,77 @@
+import wgsl from "../../shaders/logits_process.wgsl";
+import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
+import { NO_ID } from "./topk.js";
+
+const BANNED = -3e38;
+
+/** Generation rules as lists of ids; packed for the kernel by `packRules`. */
+export interface RuleLists {
+  readonly end: readonly number[];
+  readonly suppress: readonly number[];
+  readonly begin_suppress: readonly number[];
+  readonly banned: readonly (readonly number[])[];
+}
+
+/** The layout of the argument `rules`. */
+export function packRules({ end, suppress, begin_suppress, banned }: RuleLists): Uint32Array<ArrayBuffer> {
+  const sequences = banned.flatMap((ids) => [ids.length, ...ids]);
+  return Uint32Array.of(end.length, suppress.length, begin_suppress.length, banned.length, ...end, ...suppress, ...begin_suppress, ...sequences);
+}
+
+function unpackRules(rules: Values): RuleLists {
+  let at = 4;
+  const take = (count: number): number[] => Array.from({ length: count }, () => rules[at++]);
+  const [end, suppress, begin_suppress] = [take(rules[0]), take(rules[1]), take(rules[2])];
+  return { end, suppress, begin_suppress, banned: Array.from({ length: rules[3] }, () => take(rules[at++])) };
+}
+
+/** The rules on one row of scores, in f64. `ids` is the row so far. */
+function applyRules(scores: number[], ids: readonly number[], start: number, limit: number, lists: RuleLists, d: Dims): number[] {
+  const n = d.no_repeat_ngram_size;
+  const ban = (banned: Iterable<number>): void => { for (const id of banned) scores[id] = BANNED; };
+  const force = (id: number): void => scores.forEach((_, v) => (scores[v] = v === id ? 0 : BANNED));
+  for (const id of new Set(ids)) scores[id] = scores[id] < 0 ? scores[id] * d.repetition_penalty : scores[id] / d.repetition_penalty;
+  if (n > 0) {
+    const tail = ids.slice(ids.length - (n - 1)).join();
+    for (let i = 0; i + n <= ids.length; i++) if (n === 1 || ids.slice(i, i + n - 1).join() === tail) ban([ids[i + n - 1]]);
+  }
+  for (const sequence of lists.banned) {
+    const before = sequence.slice(0, -1);
+    if (!before.length || (sequence.length <= ids.length && ids.slice(-before.length).join() === before.join())) ban(sequence.slice(-1));
+  }
+  if (ids.length < d.min_length || ids.length - start < d.min_new_tokens) ban(lists.end);
+  if (d.forced_bos !== NO_ID && ids.length === 1) force(d.forced_bos);
+  if (d.forced_eos !== NO_ID && ids.length === limit - 1) force(d.forced_eos);
+  ban(lists.suppress);
+  if (ids.length === start + d.begin) ban(lists.begin_suppress);
+  return scores;
+}
+
+/** Generation rules on logits or log-probabilities. Rules, shapes and source: the header of the WGSL file. */
+export const logitsProcess = defineKernel({
+  name: "logits_process",
+  reads: { rows: "u32[R,4]", indirection: "u32[2,R,M]", sentences: "u32[B,Y]", rules: "u32[X]", status: "u32[2]?" },
+  writes: { history: "u32[M,R]", logits: "f32[R,V]" },
+  params: ["no_repeat_ngram_size", "min_length", "min_new_tokens", "forced_bos", "forced_eos", "begin", "repetition_penalty"],
+  constants: ["LOG_SOFTMAX"],
+  forms: { direct: { wgsl, groups: ({ R }) => Math.ceil(R / 64) } },
+  bytes: ({ R, V, LOG_SOFTMAX = 0 }) => 4 * R * (LOG_SOFTMAX ? 2 * V : 1),
+  flops: ({ R, V, LOG_SOFTMAX = 0 }) => R * (LOG_SOFTMAX ? 4 * V : 1),
+  reference(d, { rows, indirection, sentences, rules, history, logits }) {
+    const { R, V, M, Y, LOG_SOFTMAX = 0 } = d;
+    for (let r = 0; r < R; r++) {
+      const [id, position, sentence] = [rows[4 * r], rows[4 * r + 1], rows[4 * r + 2]];
+      history[position * R + r] = id;
+      const past = (t: number): number => (t === position ? r : indirection[((position % 2) * R + r) * M + t]);
+      const ids = Array.from({ length: position + 1 }, (_, t) => history[t * R + past(t)]);
+      const scores = Array.from({ length: V }, (_, v) => logits[r * V + v]);
+      if (LOG_SOFTMAX) {
+        const top = Math.max(...scores);
+        const logTotal = Math.log(scores.reduce((sum, score) => sum + Math.exp(score - top), 0));
+        scores.forEach((score, v) => (scores[v] = score - top - logTotal));
+      }
+      const [start, limit] = [sentences[sentence * Y + 1], sentences[sentence * Y + 2]];
+      applyRules(scores, ids, start, limit, unpackRules(rules), d).forEach((score, v) => (logits[r * V + v] = score));
+    }
+  },
+});

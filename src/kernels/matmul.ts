@@ -1,0 +1,21 @@
+import wgsl from "../../shaders/matmul.wgsl";
+import { type Dims, defineKernel } from "../runtime/kernel.js";
+import { linearBytes, linearCheck, linearFlops, linearPatterns, linearReference } from "./linear.js";
+
+// 12 rows a tile is the fastest; where it would leave much of the last tile empty, 8.
+const rows = ({ N }: Dims): number => (N >= 96 ? 12 : 8);
+
+/** Linear layer for many rows. Maths, shapes and source: the header of the WGSL file. */
+export const matmul = defineKernel({
+  name: "matmul",
+  ...linearPatterns,
+  params: [],
+  constants: ["ACTIVATION"],
+  forms: {
+    direct: { wgsl, groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil(d.O / 64), constants: (d) => ({ ROWS: rows(d) }) },
+  },
+  check: linearCheck,
+  bytes: linearBytes,
+  flops: linearFlops,
+  reference: linearReference,
+});

@@ -1,0 +1,23 @@
+import wgsl from "../../shaders/matvec.wgsl";
+import { type Dims, defineKernel } from "../runtime/kernel.js";
+import { linearBytes, linearCheck, linearFlops, linearPatterns, linearReference } from "./linear.js";
+
+/** Rows up to which the weights are read once for all of them. */
+export const MATVEC_ROWS = 8;
+
+const rows = ({ N }: Dims): number => 2 ** Math.ceil(Math.log2(Math.min(N, MATVEC_ROWS)));
+
+/** Linear layer for few rows. Maths, shapes and source: the header of the WGSL file. */
+export const matvec = defineKernel({
+  name: "matvec",
+  ...linearPatterns,
+  params: [],
+  constants: ["ACTIVATION"],
+  forms: {
+    direct: { wgsl, groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil(d.O / 32), constants: (d) => ({ ROWS: rows(d) }) },
+  },
+  check: linearCheck,
+  bytes: linearBytes,
+  flops: linearFlops,
+  reference: linearReference,
+});

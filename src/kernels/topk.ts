@@ -1,0 +1,36 @@
+import wgsl from "../../shaders/topk.wgsl";
+import { defineKernel } from "../runtime/kernel.js";
+
+export const ABSENT = -3.4e38;
+export const NO_ID = 0xffffffff;
+const LARGEST = 3.4028234663852886e38; // of f32
+
+/** The best candidates of each part of the vocabulary. Maths, shapes and source: the header of the WGSL file. */
+export const topk = defineKernel({
+  name: "topk",
+  reads: { logits: "f32[R,V]", status: "u32[2]?" },
+  writes: { values: "f32[R,G,C+2]", indices: "u32[R,G,C]" },
+  params: ["G", "C"],
+  constants: [],
+  forms: { direct: { wgsl, groups: ({ R, G }) => Math.ceil((R * G) / 64), constants: ({ C }) => ({ LIST: C }) } },
+  check: ({ C }) => (C > 64 ? `C must be at most 64 (32 beams), got ${C}` : undefined),
+  bytes: ({ R, V, G, C }) => 4 * R * (V + G * (2 * C + 2)),
+  flops: ({ R, V }) => 4 * R * V,
+  reference({ R, V, G, C }, { logits, values, indices }) {
+    const length = Math.ceil(V / G);
+    for (let part = 0; part < R * G; part++) {
+      const [r, g] = [Math.floor(part / G), part % G];
+      const ids = Array.from({ length: Math.max(0, Math.min(length, V - g * length)) }, (_, i) => g * length + i);
+      const logit = (id: number): number => logits[r * V + id];
+      const sorted = [...ids].sort((a, b) => logit(b) - logit(a) || a - b);
+      for (let c = 0; c < C; c++) {
+        values[part * (C + 2) + c] = c < sorted.length ? logit(sorted[c]) : ABSENT;
+        indices[part * C + c] = c < sorted.length ? sorted[c] : NO_ID;
+      }
+      const top = sorted.length ? logit(sorted[0]) : ABSENT;
+      const finite = ids.every((id) => Math.abs(logit(id)) <= LARGEST);
+      values[part * (C + 2) + C] = top;
+      values[part * (C + 2) + C + 1] = finite ? ids.reduce((sum, id) => sum + Math.exp(logit(id) - top), 0) : -1;
+    }
+  },
+});

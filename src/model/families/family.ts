@@ -1,0 +1,25 @@
+import type { Architecture } from "../architecture.js";
+import type { Json } from "../checkpoint.js";
+import type { WeightRow } from "../weights.js";
+
+/** How a model type of Transformers maps to ours: one short file a family. */
+export interface Family {
+  readonly model_type: string;
+  readonly architectures: readonly string[];
+  architecture(config: Json): Architecture;
+  rows(a: Architecture, config: Json): WeightRow[];
+  /** Tensors that may lie in a checkpoint without use (copies of tied weights, tables we compute). */
+  ignored(config: Json): RegExp[];
+}
+
+/** Rows of a linear layer whose parts (such as q, k, v) are laid one after the other. */
+export function linearRows(ours: string, theirs: readonly string[], O: number, I: number): WeightRow[] {
+  return [
+    { ours: `${ours}.weight`, theirs: theirs.map((name) => `${name}.weight`), shape: [O, I] },
+    { ours: `${ours}.bias`, theirs: theirs.map((name) => `${name}.bias`), shape: [O] },
+  ];
+}
+
+export function normRows(ours: string, theirs: string, D: number): WeightRow[] {
+  return ["weight", "bias"].map((part) => ({ ours: `${ours}.${part}`, theirs: [`${theirs}.${part}`], shape: [D] }));
+}

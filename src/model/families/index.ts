@@ -1,0 +1,16 @@
+import { CheckpointError } from "../../runtime/errors.js";
+import type { Json } from "../checkpoint.js";
+import type { Family } from "./family.js";
+import { marian } from "./marian.js";
+
+const FAMILIES: readonly Family[] = [marian];
+
+/** The family of a checkpoint. Throws CheckpointError listing those known. */
+export function familyOf(label: string, config: Json): Family {
+  const found = FAMILIES.find(({ model_type }) => model_type === config.model_type);
+  if (!found) {
+    const known = FAMILIES.map(({ model_type }) => model_type).join(", ");
+    throw new CheckpointError(`${label}/config.json: model_type must be one of ${known}, got ${JSON.stringify(config.model_type)}`);
+  }
+  return found;
+}

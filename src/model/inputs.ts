@@ -1,0 +1,74 @@
+import { InputError } from "../runtime/errors.js";
+
+/** Token ids by row: rows of one length with a mask, or plain rows of different lengths. */
+export type TokenRows = readonly ArrayLike<number | bigint>[];
+
+export interface ModelInputs {
+  readonly input_ids: TokenRows;
+  /** 1 for a token, 0 for padding, on the left or on the right; all ones when absent. */
+  readonly attention_mask?: TokenRows;
+}
+
+/** Rows of the packed batch: their ids without padding, and where in the caller's row each sequence starts. */
+export interface Sequences {
+  readonly ids: readonly (readonly number[])[];
+  readonly offsets: readonly number[];
+  /** Length of the caller's rows. */
+  readonly width: number;
+}
+
+/**
+ * Checks token rows and strips their padding. `V` vocabulary, `P` most tokens a row. Throws InputError naming row and position:
+ * an empty batch or row, ids that are not whole or outside the vocabulary, rows too long, masks with holes or of another shape.
+ */
+export function readSequences(name: string, rows: unknown, masks: unknown, V: number, P: number): Sequences {
+  if (!isRows(rows)) throw new InputError(`${name}: must be a list of lists of token ids, got ${summary(rows)}`);
+  if (rows.length === 0) throw new InputError(`${name}: must hold at least one row, got an empty batch`);
+  if (masks !== undefined && (!isRows(masks) || masks.length !== rows.length)) {
+    throw new InputError(`attention_mask: must have the ${rows.length} rows of ${name}, got ${isRows(masks) ? masks.length : summary(masks)}`);
+  }
+  const stripped = rows.map((row, r) => stripRow(name, r, row, masks?.[r]));
+  stripped.forEach(({ ids }, r) => {
+    if (ids.length === 0) throw new InputError(`${name}: row ${r} must hold at least one token, got none`);
+    if (ids.length > P) throw new InputError(`${name}: row ${r} must have at most ${P} tokens (max_position_embeddings), got ${ids.length}; split or shorten it`);
+    const bad = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= V);
+    if (bad >= 0) throw new InputError(`${name}: ids must be whole numbers from 0 to ${V - 1}, got ${ids[bad]} in row ${r}`);
+  });
+  return {
+    ids: stripped.map(({ ids }) => ids),
+    offsets: stripped.map(({ offset }) => offset),
+    width: Math.max(...rows.map((row) => row.length)),
+  };
+}
+
+function isRows(value: unknown): value is TokenRows {
+  return Array.isArray(value) && value.every((row) => Array.isArray(row) || (ArrayBuffer.isView(row) && !(row instanceof DataView)));
+}
+
+function summary(value: unknown): string {
+  return value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 60);
+}
+
+function stripRow(name: string, r: number, row: ArrayLike<number | bigint>, mask: ArrayLike<number | bigint> | undefined): { ids: number[]; offset: number } {
+  const ids = Array.from(row, (value) => (typeof value === "number" || typeof value === "bigint" ? Number(value) : NaN));
+  if (!mask) return { ids, offset: 0 };
+  if (mask.length !== ids.length) throw new InputError(`attention_mask: row ${r} must have the ${ids.length} entries of ${name}, got ${mask.length}`);
+  const bits = Array.from(mask, Number);
+  if (bits.some((bit) => bit !== 0 && bit !== 1)) throw new InputError(`attention_mask: must hold 0 and 1, got ${bits.find((bit) => bit !== 0 && bit !== 1)} in row ${r}`);
+  const offset = Math.max(0, bits.indexOf(1));
+  const end = bits.lastIndexOf(1) + 1;
+  const hole = bits.indexOf(0, offset);
+  if (hole >= 0 && hole < end) throw new InputError(`attention_mask: a row's padding must lie at one end or both, row ${r} has a hole at ${hole}`);
+  return { ids: ids.slice(offset, end), offset };
+}
+
+/** The argument `rows` of the kernels: (token id, position, sentence, parent) for every token of a packed batch. */
+export function packRows(sequences: readonly (readonly number[])[]): Uint32Array<ArrayBuffer> {
+  return Uint32Array.from(sequences.flatMap((ids, b) => ids.flatMap((id, position) => [id, position, b, 0])));
+}
+
+/** The argument `spans`: (first row, number of rows) of every sentence. */
+export function packSpans(sequences: readonly (readonly number[])[]): Uint32Array<ArrayBuffer> {
+  let first = 0;
+  return Uint32Array.from(sequences.flatMap(({ length }) => [(first += length) - length, length]));
+}

@@ -1,0 +1,168 @@
+import { EARLY_STOPPING } from "../kernels/beam_step.js";
+import { OptionError } from "../runtime/errors.js";
+import type { Json } from "./checkpoint.js";
+
+/** Options of `generate()`, named and meant as in Transformers' generation_config.json; the call's win over the checkpoint's. */
+export interface GenerateOptions {
+  /** Beams a sentence, 1 to 32; 1 is greedy search. Default 1. */
+  readonly num_beams?: number;
+  /** Hypotheses returned a sentence, best first, at most num_beams. Default 1. */
+  readonly num_return_sequences?: number;
+  /** Beam scores are log-probability / generated length ^ length_penalty. Default 1. */
+  readonly length_penalty?: number;
+  /** Stop a sentence: true, at num_beams hypotheses; false, when no beam is likely to do better; "never", when none can. Default false. */
+  readonly early_stopping?: boolean | "never";
+  /** Most tokens of a result, the start token counted. Default 20. */
+  readonly max_length?: number;
+  /** Most tokens generated; wins over max_length. */
+  readonly max_new_tokens?: number;
+  readonly min_length?: number;
+  readonly min_new_tokens?: number;
+  readonly repetition_penalty?: number;
+  readonly no_repeat_ngram_size?: number;
+  readonly bad_words_ids?: readonly (readonly number[])[];
+  readonly suppress_tokens?: readonly number[];
+  readonly begin_suppress_tokens?: readonly number[];
+  readonly forced_bos_token_id?: number;
+  readonly forced_eos_token_id?: number;
+  readonly eos_token_id?: number | readonly number[];
+  readonly pad_token_id?: number;
+  readonly decoder_start_token_id?: number;
+  /** Normalise log-probabilities again after the rules above. Default false. */
+  readonly renormalize_logits?: boolean;
+  /** Must be false: sampling is not there yet. */
+  readonly do_sample?: false;
+}
+
+/** Every option settled. */
+export interface Generation {
+  readonly W: number;
+  readonly returned: number;
+  readonly length_penalty: number;
+  readonly early_stopping: number;
+  /** Most tokens generated a sentence. */
+  readonly newTokens: number;
+  readonly min_length: number;
+  readonly min_new_tokens: number;
+  readonly repetition_penalty: number;
+  readonly no_repeat_ngram_size: number;
+  readonly banned: readonly (readonly number[])[];
+  readonly suppress: readonly number[];
+  readonly begin_suppress: readonly number[];
+  readonly forced_bos: number | undefined;
+  readonly forced_eos: number | undefined;
+  readonly end: readonly number[];
+  readonly pad: number;
+  readonly start: number;
+  readonly renormalize: boolean;
+}
+
+export const MAX_BEAMS = 32;
+
+type Rule = readonly [test: (value: unknown, V: number) => boolean, says: (V: number) => string];
+
+const whole = (least: number, most = 2 ** 31): Rule => [
+  (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most,
+  () => (most < 2 ** 31 ? `a whole number from ${least} to ${most}` : `a whole number of at least ${least}`),
+];
+const isId = (value: unknown, V: number): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) < V;
+const isIds = (value: unknown, V: number): boolean => Array.isArray(value) && value.every((id) => isId(id, V));
+const id: Rule = [isId, (V) => `a token id from 0 to ${V - 1}`];
+const ids: Rule = [isIds, (V) => `a list of token ids from 0 to ${V - 1}`];
+const flag: Rule = [(value) => typeof value === "boolean", () => "true or false"];
+const number: Rule = [(value) => typeof value === "number" && Number.isFinite(value), () => "a number"];
+const only = (wanted: unknown, why: string): Rule => [(value) => value === wanted, () => `${JSON.stringify(wanted)} (${why})`];
+
+const RULES: Readonly<Record<keyof GenerateOptions, Rule>> = {
+  num_beams: whole(1, MAX_BEAMS),
+  num_return_sequences: whole(1, MAX_BEAMS),
+  length_penalty: number,
+  early_stopping: [(value) => typeof value === "boolean" || value === "never", () => 'true, false or "never"'],
+  max_length: whole(1),
+  max_new_tokens: whole(1),
+  min_length: whole(0),
+  min_new_tokens: whole(0),
+  repetition_penalty: [(value) => typeof value === "number" && value > 0 && value < 1e6, () => "a number above 0"],
+  no_repeat_ngram_size: whole(0),
+  bad_words_ids: [
+    (value, V) => Array.isArray(value) && value.every((words) => isIds(words, V) && words.length > 0),
+    (V) => `a list of non-empty lists of token ids from 0 to ${V - 1}`,
+  ],
+  suppress_tokens: ids,
+  begin_suppress_tokens: ids,
+  forced_bos_token_id: id,
+  forced_eos_token_id: id,
+  eos_token_id: [(value, V) => isId(value, V) || (isIds(value, V) && (value as []).length > 0), (V) => `a token id from 0 to ${V - 1}, or a list of them`],
+  pad_token_id: id,
+  decoder_start_token_id: id,
+  renormalize_logits: flag,
+  do_sample: only(false, "sampling is not supported"),
+};
+
+// Fields of generation_config.json that change nothing here, and values of others that mean "off".
+const INERT = /^(_from_model_config|transformers_version|use_cache|bos_token_id|return_dict_in_generate)$/;
+const OFF: Readonly<Record<string, unknown>> = {
+  num_beam_groups: 1, diversity_penalty: 0, temperature: 1, top_k: 50, top_p: 1, typical_p: 1, epsilon_cutoff: 0, eta_cutoff: 0,
+  encoder_repetition_penalty: 1, encoder_no_repeat_ngram_size: 0, remove_invalid_values: false, output_attentions: false,
+  output_hidden_states: false, output_scores: false, output_logits: false,
+};
+
+function checked(label: string, given: Json, V: number, inert: (key: string, value: unknown) => boolean): GenerateOptions {
+  const kept: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(given)) {
+    if (value === undefined || value === null || inert(key, value)) continue;
+    const rule = RULES[key as keyof GenerateOptions];
+    if (!rule) throw new OptionError(`${label}: ${key} is not supported; supported are ${Object.keys(RULES).join(", ")}`);
+    if (!rule[0](value, V)) throw new OptionError(`${label}: ${key} must be ${rule[1](V)}, got ${JSON.stringify(value)}`);
+    kept[key] = value;
+  }
+  return kept;
+}
+
+/**
+ * Settles the options of one call. `V` vocabulary, `P` the most positions a target can have, `prompt` tokens of each target that
+ * are given (the start token). Throws OptionError for an unknown option or a value outside its range, naming both and the cure.
+ */
+export function settle(call: Json, checkpoint: Json, V: number, P: number, prompt: number): Generation {
+  const o: GenerateOptions = {
+    ...checked("generation_config.json", checkpoint, V, (key, value) => INERT.test(key) || OFF[key] === value),
+    ...checked("generate", call, V, () => false),
+  };
+  const W = o.num_beams ?? 1;
+  const returned = o.num_return_sequences ?? 1;
+  if (returned > W) throw new OptionError(`generate: num_return_sequences must be at most num_beams=${W}, got ${returned}; raise num_beams`);
+  const limit = o.max_new_tokens !== undefined ? prompt + o.max_new_tokens : (o.max_length ?? 20);
+  const named = o.max_new_tokens !== undefined ? "max_new_tokens" : "max_length";
+  if (limit <= prompt) throw new OptionError(`generate: max_length must be above the ${prompt} given tokens, got ${limit}; raise it or give max_new_tokens`);
+  if (limit - 1 > P) throw new OptionError(`generate: ${named} must leave at most ${P} positions (max_position_embeddings), got ${limit - 1}; lower it to ${named === "max_length" ? P + 1 : P + 1 - prompt}`);
+  const end = o.eos_token_id === undefined ? [] : [o.eos_token_id].flat();
+  const start = o.decoder_start_token_id;
+  if (start === undefined) throw new OptionError("generate: decoder_start_token_id must be given, by the checkpoint or by the call");
+  const least = Math.max(2, 1 + end.length);
+  if (V < least) throw new OptionError(`generate: a beam search with ${end.length} end ids needs a vocabulary of at least ${least}, got ${V}`);
+  if (W > 1 && (1 + end.length) * W > 64) throw new OptionError(`generate: num_beams must be at most ${Math.floor(64 / (1 + end.length))} with ${end.length} end ids, got ${W}`);
+  return {
+    W, returned, newTokens: limit - prompt, start, end,
+    length_penalty: o.length_penalty ?? 1,
+    early_stopping: W === 1 ? EARLY_STOPPING.true : EARLY_STOPPING[String(o.early_stopping ?? false) as keyof typeof EARLY_STOPPING],
+    min_length: o.min_length ?? 0,
+    min_new_tokens: o.min_new_tokens ?? 0,
+    repetition_penalty: o.repetition_penalty ?? 1,
+    no_repeat_ngram_size: o.no_repeat_ngram_size ?? 0,
+    // Transformers drops banned words that are an end id alone.
+    banned: (o.bad_words_ids ?? []).filter((words) => words.length > 1 || !end.includes(words[0])),
+    suppress: o.suppress_tokens ?? [],
+    begin_suppress: o.begin_suppress_tokens ?? [],
+    forced_bos: o.forced_bos_token_id,
+    forced_eos: o.forced_eos_token_id,
+    pad: o.pad_token_id ?? end[0] ?? 0,
+    renormalize: o.renormalize_logits ?? false,
+  };
+}
+
+/** Whether any rule acts on the scores, so that a step needs `logits_process`. */
+export function hasRules(g: Generation): boolean {
+  const lists = [g.banned, g.suppress, g.begin_suppress].some((list) => list.length > 0);
+  const forced = g.forced_bos !== undefined || g.forced_eos !== undefined;
+  return lists || forced || g.min_length > 0 || g.min_new_tokens > 0 || g.repetition_penalty !== 1 || g.no_repeat_ngram_size > 0;
+}

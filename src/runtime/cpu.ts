@@ -1,0 +1,37 @@
+import { fromF16 } from "./half.js";
+import type { Values } from "./kernel.js";
+import type { Plan, Step } from "./plan.js";
+import { elements, owner, type Tensor, type TypedArray } from "./tensor.js";
+
+/** Runs plans through the kernels' references, in f64: the oracle, and a way to run a model with no GPU at all. */
+export interface Cpu {
+  write(t: Tensor, data: TypedArray): void;
+  read(t: Tensor): Float64Array;
+  run(plan: Plan): void;
+  step(step: Step): void;
+}
+
+export function cpu(): Cpu {
+  const arrays = new Map<Tensor, Float64Array>();
+  const array = (t: Tensor): Float64Array => {
+    const root = owner(t);
+    const known = arrays.get(root) ?? new Float64Array(elements(root));
+    arrays.set(root, known);
+    return t === root ? known : known.subarray(0, elements(t));
+  };
+  const step = ({ kernel, tensors, dims }: Step): void => {
+    const values: Record<string, Values> = {};
+    for (const [name, t] of Object.entries(tensors)) if (t) values[name] = array(t);
+    kernel.reference(dims, values);
+  };
+  return {
+    step,
+    read: array,
+    run: (plan) => plan.steps.forEach(step),
+    write(t, data) {
+      const target = array(t);
+      if (t.dtype === "f16") data.forEach((bits, index) => (target[index] = fromF16(bits)));
+      else target.set(data);
+    },
+  };
+}

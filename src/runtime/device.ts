@@ -1,0 +1,69 @@
+import { DeviceError } from "./errors.js";
+
+/** What is known of the adapter behind a device. */
+export interface AdapterInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** The adapter runs on CPU cores (lavapipe, SwiftShader, WARP): direct kernel forms are the fast ones there. */
+  readonly software: boolean;
+}
+
+export interface DeviceOptions {
+  /** A device of the caller's own; it is not destroyed on `dispose()`. */
+  readonly device?: GPUDevice;
+  readonly powerPreference?: GPUPowerPreference;
+}
+
+export interface OpenDevice {
+  readonly device: GPUDevice;
+  readonly info: AdapterInfo;
+  /** Node's GPU object must outlive its devices: a reference to it must be held as long. */
+  readonly instance?: GPU;
+}
+
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i;
+
+/**
+ * Finds WebGPU in the browser, in Deno, or in Node through the `webgpu` package, and opens a device with the adapter's own
+ * limits on buffer sizes, and timestamps where it has them.
+ * Throws DeviceError when there is no WebGPU or no adapter.
+ */
+export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
+  if (options.device) return { device: options.device, info: describeAdapter(options.device.adapterInfo) };
+  const instance = await findWebGPU();
+  const adapter = await instance.requestAdapter({ powerPreference: options.powerPreference });
+  if (!adapter) {
+    throw new DeviceError("gpu: a WebGPU adapter must be present, found none; install a GPU driver or the software adapter lavapipe (Mesa 23 or newer)");
+  }
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const device = await adapter.requestDevice({
+    requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+  });
+  return { device, info: describeAdapter(adapter.info), instance };
+}
+
+async function findWebGPU(): Promise<GPU> {
+  const present = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+  if (present) return present;
+  const { process } = globalThis as { process?: { versions?: { node?: string }; env: Record<string, string | undefined> } };
+  if (!process?.versions?.node) {
+    throw new DeviceError("gpu: WebGPU must be available, this browser has none (navigator.gpu); use Chrome 113, Edge 113, Safari 26, Firefox 141 or newer");
+  }
+  process.env.XDG_RUNTIME_DIR ??= "/tmp"; // Mesa's drivers want one, and a bare container has none
+  try {
+    const name = "webgpu"; // a variable keeps bundlers for browsers from resolving the optional package
+    const { create } = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU };
+    return create([]);
+  } catch (cause) {
+    throw new DeviceError("gpu: in Node the optional package `webgpu` must be installed; run `npm install webgpu`", { cause });
+  }
+}
+
+function describeAdapter(info: GPUAdapterInfo | undefined): AdapterInfo {
+  const { vendor = "", architecture = "", device = "", description = "" } = info ?? {};
+  const text = [description, device].filter(Boolean).join(", ") || vendor || "unknown adapter";
+  const software = Boolean(info?.isFallbackAdapter) || SOFTWARE.test(`${vendor} ${architecture} ${text}`);
+  return { vendor, architecture, description: text, software };
+}

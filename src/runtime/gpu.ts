@@ -1,0 +1,171 @@
+import { assignArenas } from "./arena.js";
+import { type AdapterInfo, type DeviceOptions, openDevice } from "./device.js";
+import { DeviceError } from "./errors.js";
+import type { Form, Kernel } from "./kernel.js";
+import { createMemory, type Memory, type MemoryUse, type Source, USAGE } from "./memory.js";
+import { createPipelines, shaderOf } from "./pipelines.js";
+import type { Plan } from "./plan.js";
+import { byteLength, owner, type Tensor, type TypedArray } from "./tensor.js";
+import { packParams } from "./wgsl.js";
+
+export interface GpuOptions extends DeviceOptions {
+  /** Put guard words after every weight and state (tests). */
+  readonly guard?: boolean;
+  /** Kernel forms to use; the adapter's class decides when absent. */
+  readonly form?: "direct" | "shared";
+}
+
+export interface RunOptions {
+  /** Tensors to copy to the host after the run: weights or states. */
+  readonly read?: readonly Tensor[];
+  /** Steps to run, `[first, last)`; all when absent. */
+  readonly steps?: readonly [number, number];
+}
+
+/** A plan on a device: pipelines, bind groups, uniforms and arenas are settled, a run only encodes launches. */
+export interface Prepared {
+  readonly plan: Plan;
+  /** One encoder, one compute pass, one submit. Resolves with the tensors asked for, once the device has computed them. */
+  run(options?: RunOptions): Promise<TypedArray[]>;
+  /** The commands of one launch in a pass of the caller's (timing). */
+  encode(pass: GPUComputePassEncoder, step: number): void;
+  /** Where a tensor of this plan lies; activations too. */
+  locate(t: Tensor): Source;
+  dispose(): void;
+}
+
+export interface Gpu {
+  readonly device: GPUDevice;
+  readonly info: AdapterInfo;
+  readonly memory: Memory;
+  /** Runs to keep in flight, by how long this runtime takes to hand a buffer back. */
+  readonly readAhead: number;
+  /** Settles a plan for this device. `progress` counts compiled pipelines. Throws DeviceError with the shader's line. */
+  prepare(plan: Plan, progress?: (done: number, total: number) => void): Promise<Prepared>;
+  write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>): void;
+  read(...tensors: Tensor[]): Promise<TypedArray[]>;
+  /** Runs commands of the caller's and copies tensors to the host after them. */
+  submit(encode: (encoder: GPUCommandEncoder) => void, read: readonly Source[]): Promise<TypedArray[]>;
+  use(): MemoryUse;
+  dispose(): void;
+}
+
+/** Opens a device (or takes the caller's) and runs plans on it. Throws DeviceError when there is none. */
+export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
+  const { device, info, instance } = await openDevice(options);
+  const memory = createMemory(device, options.guard ?? false);
+  const pipelines = createPipelines(device);
+  // Bound where an optional argument is absent. Two, because one launch must not read and write a buffer.
+  const absent = { read: device.createBuffer({ size: 256, usage: USAGE.storage }), write: device.createBuffer({ size: 256, usage: USAGE.storage }) };
+  const chosen = options.form ?? (info.software ? "direct" : "shared");
+  const formOf = (kernel: Kernel): Form => kernel.forms[chosen] ?? kernel.forms.direct;
+  let fault: DeviceError | undefined;
+  let disposed = false;
+  device.addEventListener("uncapturederror", (event) => {
+    fault ??= new DeviceError(`gpu: ${(event as GPUUncapturedErrorEvent).error.message}`);
+  });
+  void device.lost.then(({ reason, message }) => {
+    fault ??= new DeviceError(`gpu: the device was ${disposed ? "disposed" : `lost (${reason}: ${message})`}; open it anew and load the model again`);
+  });
+  const healthy = (): void => {
+    if (disposed) throw new DeviceError("gpu: must not be used after dispose()");
+    if (fault) throw fault;
+  };
+
+  const submit = async (encode: (encoder: GPUCommandEncoder) => void, read: readonly Source[]): Promise<TypedArray[]> => {
+    healthy();
+    const encoder = device.createCommandEncoder();
+    encode(encoder);
+    const staged = read.length ? memory.stage(encoder, read) : undefined;
+    device.queue.submit([encoder.finish()]);
+    try {
+      const values = (await staged?.collect()) ?? [];
+      healthy();
+      return values;
+    } catch (cause) {
+      healthy();
+      throw new DeviceError(`gpu: reading back failed: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    }
+  };
+
+  const prepare = async (plan: Plan, progress?: (done: number, total: number) => void): Promise<Prepared> => {
+    healthy();
+    for (const { tensors } of plan.steps) for (const t of Object.values(tensors)) if (t) memory.check(t);
+    let done = 0;
+    const compiled = await Promise.all(plan.steps.map(async ({ kernel, dims }) => {
+      const pipeline = await pipelines.get(kernel, formOf(kernel), dims);
+      progress?.(++done, plan.steps.length);
+      return pipeline;
+    }));
+    healthy();
+    const { sizes, places } = assignArenas(plan);
+    const arenas = sizes.map((size, index) =>
+      memory.create(`${plan.name} arena ${index}`, size, USAGE.storage | USAGE.copySource, "activation"));
+    const stride = device.limits.minUniformBufferOffsetAlignment;
+    const uniforms = memory.create(`${plan.name} uniforms`, stride * plan.steps.length, USAGE.uniform | USAGE.copyTarget, "uniforms");
+    const bytes = new Uint8Array(stride * plan.steps.length);
+    const locate = (t: Tensor): Source => {
+      const place = places.get(owner(t));
+      return { tensor: t, buffer: place ? arenas[place.arena] : memory.buffer(t), offset: place?.offset ?? 0 };
+    };
+    const commands = plan.steps.map(({ kernel, tensors, dims }, index) => {
+      const shader = shaderOf(kernel, formOf(kernel));
+      bytes.set(new Uint8Array(packParams(kernel.name, shader.params, dims)), index * stride);
+      const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: uniforms, offset: index * stride, size: stride } }];
+      shader.bindings.forEach(({ name, access }, position) => {
+        const t = tensors[name];
+        const { buffer, offset } = t ? locate(t) : { buffer: absent[access], offset: 0 };
+        const size = t?.role === "activation" ? Math.ceil(byteLength(t) / 16) * 16 : buffer.size - offset;
+        entries.push({ binding: position + 1, resource: { buffer, offset, size } });
+      });
+      const groups = formOf(kernel).groups(dims);
+      const rows = Math.ceil(groups / 65535); // the limit of workgroups in one dimension
+      const group = device.createBindGroup({ label: kernel.name, layout: pipelines.layout(shader), entries });
+      return { pipeline: compiled[index], group, x: Math.ceil(groups / rows), y: rows };
+    });
+    device.queue.writeBuffer(uniforms, 0, bytes);
+    const encode = (pass: GPUComputePassEncoder, index: number): void => {
+      const { pipeline, group, x, y } = commands[index];
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(x, y);
+    };
+    return {
+      plan,
+      encode,
+      locate,
+      run: ({ read = [], steps = [0, commands.length] } = {}) =>
+        submit((encoder) => {
+          const pass = encoder.beginComputePass({ label: plan.name });
+          for (let index = steps[0]; index < steps[1]; index++) encode(pass, index);
+          pass.end();
+        }, read.map(locate)),
+      dispose: () => [...arenas, uniforms].forEach(memory.release),
+    };
+  };
+
+  return {
+    device, info, memory, prepare, submit,
+    readAhead: readAhead(),
+    write: (t, data) => {
+      healthy();
+      memory.write(t, data);
+    },
+    read: (...tensors) => submit(() => {}, tensors.map((t) => ({ tensor: t, buffer: memory.buffer(t), offset: 0 }))),
+    use: () => memory.use(),
+    dispose() {
+      if (disposed) return;
+      disposed = true;
+      memory.dispose();
+      absent.read.destroy();
+      absent.write.destroy();
+      if (instance) device.destroy();
+    },
+  };
+}
+
+// Deno polls every 10 ms and Firefox every 100 ms, where others answer in under one.
+function readAhead(): number {
+  const { Deno, navigator } = globalThis as { Deno?: unknown; navigator?: { userAgent?: string } };
+  return Deno !== undefined || navigator?.userAgent?.includes("Firefox") ? 12 : 3;
+}

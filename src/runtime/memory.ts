@@ -1,0 +1,139 @@
+import { DeviceError } from "./errors.js";
+import { byteLength, describe, elements, owner, type Role, type Tensor, type TypedArray, typedArray } from "./tensor.js";
+
+// The values of GPUBufferUsage and GPUMapMode, which Node has no globals for.
+export const USAGE = { mapRead: 0x1, copySource: 0x4, copyTarget: 0x8, uniform: 0x40, storage: 0x80, queryResolve: 0x200 } as const;
+const MAP_READ = 1;
+
+export type MemoryUse = Readonly<Record<Role | "uniforms" | "staging" | "total", number>>;
+
+/** Storage for tensors on one device. Every byte is counted. */
+export interface Memory {
+  /** The buffer of a weight or a state, made (zeroed) when it is first asked for. */
+  buffer(t: Tensor): GPUBuffer;
+  /** A buffer for activations or uniforms, counted under `kind`. */
+  create(label: string, bytes: number, usage: number, kind: "activation" | "uniforms"): GPUBuffer;
+  release(buffer: GPUBuffer): void;
+  /** Throws DeviceError when a weight or state of this size could not be bound. */
+  check(t: Tensor): void;
+  /** Copies values into a weight or a state, from its first element on. */
+  write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>): void;
+  /** Copies tensors to the host at the end of the commands in `encoder`; call `collect` after the submit. */
+  stage(encoder: GPUCommandEncoder, sources: readonly Source[]): Staged;
+  free(tensors: Iterable<Tensor>): void;
+  use(): MemoryUse;
+  dispose(): void;
+}
+
+export interface Source {
+  readonly tensor: Tensor;
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+}
+
+export interface Staged {
+  collect(): Promise<TypedArray[]>;
+}
+
+/** Guard words after every weight and state, when `guard` is asked for: a launch that writes past its output changes them. */
+export const GUARD_WORDS = 64;
+export const GUARD_WORD = 0xa5a5a5a5;
+
+export function createMemory(device: GPUDevice, guard: boolean): Memory {
+  const buffers = new Map<Tensor, GPUBuffer>();
+  const kinds = new Map<GPUBuffer, keyof MemoryUse>();
+  const idle: GPUBuffer[] = [];
+
+  const make = (label: string, bytes: number, usage: number, kind: keyof MemoryUse): GPUBuffer => {
+    const limit = device.limits.maxBufferSize;
+    if (bytes > limit) throw new DeviceError(`gpu: ${label} needs a buffer of ${bytes} bytes, the device allows ${limit}; use fewer rows or beams`);
+    const created = device.createBuffer({ label, size: Math.max(16, Math.ceil(bytes / 16) * 16), usage });
+    kinds.set(created, kind);
+    return created;
+  };
+  const release = (buffer: GPUBuffer): void => {
+    kinds.delete(buffer);
+    buffer.destroy();
+  };
+  const check = (t: Tensor): void => {
+    const limit = device.limits.maxStorageBufferBindingSize;
+    if (byteLength(t) > limit) {
+      throw new DeviceError(`gpu: ${describe(t)} must fit one binding of ${limit} bytes, needs ${byteLength(t)}; use fewer rows, beams or a shorter max_length`);
+    }
+  };
+  const buffer = (t: Tensor): GPUBuffer => {
+    const root = owner(t);
+    const known = buffers.get(root);
+    if (known) return known;
+    if (root.role === "activation") throw new Error(`${describe(root)} is an activation: it has memory only while its plan runs`);
+    check(root);
+    const bytes = byteLength(root) + (guard ? 4 * GUARD_WORDS : 0);
+    const made = make(root.name, bytes, USAGE.storage | USAGE.copySource | USAGE.copyTarget, root.role);
+    buffers.set(root, made);
+    if (guard) device.queue.writeBuffer(made, byteLength(root), new Uint32Array(GUARD_WORDS).fill(GUARD_WORD));
+    return made;
+  };
+  const staging = (bytes: number): GPUBuffer => {
+    const found = idle.findIndex((candidate) => candidate.size >= bytes && candidate.size <= 4 * bytes + 4096);
+    if (found >= 0) return idle.splice(found, 1)[0];
+    return make("staging", 2 ** Math.ceil(Math.log2(Math.max(256, bytes))), USAGE.mapRead | USAGE.copyTarget, "staging");
+  };
+
+  return {
+    buffer,
+    check,
+    release,
+    create: (label, bytes, usage, kind) => make(label, bytes, usage, kind),
+    write(t, data) {
+      if (data.byteLength > byteLength(t)) throw new RangeError(`gpu: ${data.byteLength} bytes do not fit ${describe(t)}`);
+      const whole = data.byteLength % 4 === 0;
+      if (whole) return device.queue.writeBuffer(buffer(t), 0, data.buffer, data.byteOffset, data.byteLength);
+      const padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
+      padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      device.queue.writeBuffer(buffer(t), 0, padded);
+    },
+    stage(encoder, sources) {
+      const sizes = sources.map(({ tensor }) => byteLength(tensor));
+      const target = staging(sizes.reduce((sum, size) => sum + size, 0));
+      let at = 0;
+      sources.forEach((source, index) => {
+        encoder.copyBufferToBuffer(source.buffer, source.offset, target, at, sizes[index]);
+        at += sizes[index];
+      });
+      return {
+        async collect() {
+          await target.mapAsync(MAP_READ, 0, Math.max(4, at));
+          const copy = target.getMappedRange(0, Math.max(4, at)).slice(0);
+          target.unmap();
+          idle.push(target);
+          let start = 0;
+          return sources.map(({ tensor }, index) => {
+            const bytes = copy.slice(start, (start += sizes[index]));
+            return typedArray(tensor.dtype, bytes, elements(tensor));
+          });
+        },
+      };
+    },
+    free(tensors) {
+      for (const t of tensors) {
+        const found = buffers.get(owner(t));
+        if (found) release(found);
+        buffers.delete(owner(t));
+      }
+    },
+    use() {
+      const use = { weight: 0, state: 0, activation: 0, uniforms: 0, staging: 0, total: 0 };
+      for (const [made, kind] of kinds) {
+        use[kind] += made.size;
+        use.total += made.size;
+      }
+      return use;
+    },
+    dispose() {
+      for (const made of kinds.keys()) made.destroy();
+      kinds.clear();
+      buffers.clear();
+      idle.length = 0;
+    },
+  };
+}

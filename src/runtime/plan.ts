@@ -1,0 +1,67 @@
+import { ShapeError } from "./errors.js";
+import { type Arguments, type Dims, type Written, type Kernel, type Patterns, outputShape, parsePattern, solve } from "./kernel.js";
+import { type Tensor, tensor } from "./tensor.js";
+
+/** One launch: a kernel, its arguments by name (optional ones may be absent), its sizes and scalars. */
+export interface Step {
+  readonly kernel: Kernel;
+  /** Place in the model, such as `decoder.layers.0.self_attn`. */
+  readonly label: string;
+  readonly tensors: Readonly<Record<string, Tensor | undefined>>;
+  readonly dims: Dims;
+}
+
+/** A recorded model: launches in order, every shape settled. Knows no device. */
+export interface Plan {
+  readonly name: string;
+  readonly steps: readonly Step[];
+}
+
+/**
+ * Appends a launch to the plan and returns the tensors it writes: those supplied in `args`, else new activations (none for an
+ * optional argument).
+ * Throws ShapeError when the arguments do not fit the kernel's patterns.
+ */
+export type Run = <R extends Patterns, W extends Patterns, P extends string, C extends string>(
+  kernel: Kernel<R, W, P, C>,
+  label: string,
+  args: Arguments<R> & Partial<Record<keyof W, Tensor>>,
+  values: Readonly<Record<P, number> & Partial<Record<C, number>>>,
+) => Written<W>;
+
+/** Records what `build` runs. `shared` arguments are added to every launch whose kernel has an argument of that name. */
+export function record(name: string, build: (run: Run) => void, shared: Readonly<Record<string, Tensor>> = {}): Plan {
+  const steps: Step[] = [];
+  const run = (kernel: Kernel, label: string, args: Readonly<Record<string, Tensor | undefined>>, values: Dims) => {
+    const allowed = new Set<string>([...kernel.params, ...kernel.constants]);
+    const stray = Object.keys(values).find((key) => !allowed.has(key));
+    if (stray) throw new ShapeError(`${kernel.name}: has no parameter ${stray}`);
+    const given = { ...args };
+    for (const [key, value] of Object.entries(shared)) if (key in kernel.reads) given[key] = value;
+    const dims = solve(kernel, given, values);
+    const written: Record<string, Tensor | undefined> = {};
+    for (const key of Object.keys(kernel.writes)) {
+      const { dtypes: [dtype], optional } = parsePattern(kernel.writes[key]);
+      const make = (): Tensor => tensor(`${label}.${key}`, dtype, outputShape(kernel, key, dims), "activation");
+      written[key] = given[key] ?? (optional ? undefined : make());
+    }
+    steps.push({ kernel, label, tensors: { ...given, ...written }, dims });
+    return written;
+  };
+  build(run as Run);
+  return { name, steps };
+}
+
+/** Number of launches whose label starts with `prefix`, of all launches without one. */
+export function launches(plan: Plan, prefix = ""): number {
+  return plan.steps.filter((step) => step.label === prefix || step.label.startsWith(prefix && `${prefix}.`)).length;
+}
+
+/** The plan as a table: launch, kernel, outputs and their shapes. */
+export function printPlan(plan: Plan): string {
+  const rows = plan.steps.map(({ kernel, label, tensors }, index) => {
+    const written = Object.keys(kernel.writes).map((key) => `${key} [${tensors[key]?.shape.join(",")}]`);
+    return `${String(index).padStart(4)}  ${kernel.name.padEnd(20)} ${label.padEnd(40)} ${written.join(" ")}`;
+  });
+  return [`${plan.name}: ${plan.steps.length} launches`, ...rows].join("\n");
+}

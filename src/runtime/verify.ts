@@ -1,0 +1,62 @@
+import { cpu } from "./cpu.js";
+import type { Gpu } from "./gpu.js";
+import { fromF16 } from "./half.js";
+import type { Plan } from "./plan.js";
+import type { Tensor } from "./tensor.js";
+
+/** Where a GPU run first leaves its reference. */
+export interface Divergence {
+  readonly step: number;
+  readonly kernel: string;
+  readonly label: string;
+  readonly tensor: string;
+  /** Flat index of the worst element, what was computed there and what the reference says. */
+  readonly index: number;
+  readonly got: number;
+  readonly want: number;
+}
+
+/**
+ * Runs a plan on the GPU one launch at a time and each launch's reference on the same inputs, and returns the first launch
+ * with |got - want| > tolerance * max(1, |want|) anywhere, or nothing when all agree. Weights and states must be written.
+ */
+export async function verify(gpu: Gpu, plan: Plan, tolerance = 1e-4): Promise<Divergence | undefined> {
+  const prepared = await gpu.prepare(plan);
+  const oracle = cpu();
+  const known = new Set<Tensor>();
+  try {
+    for (const [index, step] of plan.steps.entries()) {
+      const inputs = Object.values(step.tensors).filter((t): t is Tensor => t !== undefined && t.role !== "activation" && !known.has(t));
+      const values = await gpu.read(...inputs);
+      inputs.forEach((t, at) => {
+        oracle.write(t, values[at]);
+        if (t.role === "weight") known.add(t);
+      });
+      oracle.step(step);
+      const outputs = Object.keys(step.kernel.writes).map((key) => step.tensors[key]).filter((t): t is Tensor => t !== undefined);
+      const computed = await prepared.run({ steps: [index, index + 1], read: outputs });
+      for (const [at, t] of outputs.entries()) {
+        const worst = worstElement(computed[at], oracle.read(t), t.dtype === "f16");
+        if (worst.error > tolerance) {
+          const { index: element, got, want } = worst;
+          return { step: index, kernel: step.kernel.name, label: step.label, tensor: t.name, index: element, got, want };
+        }
+        oracle.write(t, computed[at]); // the next launch's reference sees what the GPU saw
+      }
+    }
+    return undefined;
+  } finally {
+    prepared.dispose();
+  }
+}
+
+function worstElement(got: ArrayLike<number>, want: ArrayLike<number>, half: boolean): { error: number; index: number; got: number; want: number } {
+  let worst = { error: -1, index: 0, got: 0, want: 0 };
+  for (let index = 0; index < got.length; index++) {
+    const value = half ? fromF16(got[index]) : got[index];
+    const distance = Math.abs(value - want[index]) / Math.max(1, Math.abs(want[index]));
+    const error = Number.isNaN(distance) ? Infinity : distance;
+    if (error > worst.error) worst = { error, index, got: value, want: want[index] };
+  }
+  return worst;
+}
