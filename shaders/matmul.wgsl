@@ -3,7 +3,7 @@
 // Shapes   x: f32[N,I]   weight: f32|f16[O,I]   bias: f32[O]   residual, y: f32[N,O]   I a multiple of 4
 // Launch   direct: one invocation computes ROWS rows x 8 outputs; 8 invocations a workgroup (one vector of a CPU adapter),
 //          ceil(N/ROWS) * ceil(O/64) workgroups
-// Numerics one fma chain per output in the order of i, the same in matvec and matmul: a row's bits do not depend on N;
+// Numerics dot products of four, summed in the order of i, the same in matvec and matmul: a row's bits do not depend on N;
 //          erf by Abramowitz and Stegun 7.1.26 (error 1.5e-7)
 // Source   register tile without workgroup memory: CPU adapters load lane by lane, so loads per fma decide the speed
 struct Params { N: u32, I: u32, O: u32 }
@@ -30,9 +30,9 @@ fn load4(i: u32) -> vec4f { // four consecutive weights of one output
   return vec4f(bitcast<vec2f>(weight[2 * i]), bitcast<vec2f>(weight[2 * i + 1]));
 }
 
-// acc[j] += dot(v, weights of output j), as one fma chain; w[k] holds weight i+k of the four outputs.
-fn madd(acc: vec4f, v: vec4f, w: mat4x4f) -> vec4f {
-  return fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], acc))));
+// v . weights of each of four outputs.
+fn dots(v: vec4f, w: mat4x4f) -> vec4f {
+  return vec4f(dot(v, w[0]), dot(v, w[1]), dot(v, w[2]), dot(v, w[3]));
 }
 
 fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where the result no longer changes
@@ -89,20 +89,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var b0 = vec4f(); var b1 = vec4f(); var b2 = vec4f(); var b3 = vec4f(); var b4 = vec4f(); var b5 = vec4f();
   var b6 = vec4f(); var b7 = vec4f(); var b8 = vec4f(); var b9 = vec4f(); var b10 = vec4f(); var b11 = vec4f();
   for (var i = 0u; i < width; i++) {
-    let p = transpose(mat4x4f(load4(w0 + i), load4(w1 + i), load4(w2 + i), load4(w3 + i)));
-    let q = transpose(mat4x4f(load4(w4 + i), load4(w5 + i), load4(w6 + i), load4(w7 + i)));
-    if (ROWS > 0) { let v = x[x0 + i]; a0 = madd(a0, v, p); b0 = madd(b0, v, q); }
-    if (ROWS > 1) { let v = x[x1 + i]; a1 = madd(a1, v, p); b1 = madd(b1, v, q); }
-    if (ROWS > 2) { let v = x[x2 + i]; a2 = madd(a2, v, p); b2 = madd(b2, v, q); }
-    if (ROWS > 3) { let v = x[x3 + i]; a3 = madd(a3, v, p); b3 = madd(b3, v, q); }
-    if (ROWS > 4) { let v = x[x4 + i]; a4 = madd(a4, v, p); b4 = madd(b4, v, q); }
-    if (ROWS > 5) { let v = x[x5 + i]; a5 = madd(a5, v, p); b5 = madd(b5, v, q); }
-    if (ROWS > 6) { let v = x[x6 + i]; a6 = madd(a6, v, p); b6 = madd(b6, v, q); }
-    if (ROWS > 7) { let v = x[x7 + i]; a7 = madd(a7, v, p); b7 = madd(b7, v, q); }
-    if (ROWS > 8) { let v = x[x8 + i]; a8 = madd(a8, v, p); b8 = madd(b8, v, q); }
-    if (ROWS > 9) { let v = x[x9 + i]; a9 = madd(a9, v, p); b9 = madd(b9, v, q); }
-    if (ROWS > 10) { let v = x[x10 + i]; a10 = madd(a10, v, p); b10 = madd(b10, v, q); }
-    if (ROWS > 11) { let v = x[x11 + i]; a11 = madd(a11, v, p); b11 = madd(b11, v, q); }
+    let p = mat4x4f(load4(w0 + i), load4(w1 + i), load4(w2 + i), load4(w3 + i));
+    let q = mat4x4f(load4(w4 + i), load4(w5 + i), load4(w6 + i), load4(w7 + i));
+    if (ROWS > 0) { let v = x[x0 + i]; a0 += dots(v, p); b0 += dots(v, q); }
+    if (ROWS > 1) { let v = x[x1 + i]; a1 += dots(v, p); b1 += dots(v, q); }
+    if (ROWS > 2) { let v = x[x2 + i]; a2 += dots(v, p); b2 += dots(v, q); }
+    if (ROWS > 3) { let v = x[x3 + i]; a3 += dots(v, p); b3 += dots(v, q); }
+    if (ROWS > 4) { let v = x[x4 + i]; a4 += dots(v, p); b4 += dots(v, q); }
+    if (ROWS > 5) { let v = x[x5 + i]; a5 += dots(v, p); b5 += dots(v, q); }
+    if (ROWS > 6) { let v = x[x6 + i]; a6 += dots(v, p); b6 += dots(v, q); }
+    if (ROWS > 7) { let v = x[x7 + i]; a7 += dots(v, p); b7 += dots(v, q); }
+    if (ROWS > 8) { let v = x[x8 + i]; a8 += dots(v, p); b8 += dots(v, q); }
+    if (ROWS > 9) { let v = x[x9 + i]; a9 += dots(v, p); b9 += dots(v, q); }
+    if (ROWS > 10) { let v = x[x10 + i]; a10 += dots(v, p); b10 += dots(v, q); }
+    if (ROWS > 11) { let v = x[x11 + i]; a11 += dots(v, p); b11 += dots(v, q); }
   }
   var acc_a = array<vec4f, 12>(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11);
   var acc_b = array<vec4f, 12>(b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11);

@@ -3,7 +3,7 @@
 // Shapes   x: f32[N,I]   weight: f32|f16[O,I]   bias: f32[O]   residual, y: f32[N,O]   I a multiple of 4
 // Launch   direct: one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a CPU adapter),
 //          ceil(N/ROWS) * ceil(O/32) workgroups, so that O = 256 feeds every core
-// Numerics one fma chain per output in the order of i, the same in matvec and matmul: a row's bits do not depend on N;
+// Numerics dot products of four, summed in the order of i, the same in matvec and matmul: a row's bits do not depend on N;
 //          erf by Abramowitz and Stegun 7.1.26 (error 1.5e-7)
 // Source   register tile without workgroup memory: CPU adapters load lane by lane, so loads per fma decide the speed
 struct Params { N: u32, I: u32, O: u32 }
@@ -30,9 +30,9 @@ fn load4(i: u32) -> vec4f { // four consecutive weights of one output
   return vec4f(bitcast<vec2f>(weight[2 * i]), bitcast<vec2f>(weight[2 * i + 1]));
 }
 
-// acc[j] += dot(v, weights of output j), as one fma chain; w[k] holds weight i+k of the four outputs.
-fn madd(acc: vec4f, v: vec4f, w: mat4x4f) -> vec4f {
-  return fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], acc))));
+// v . weights of each of four outputs.
+fn dots(v: vec4f, w: mat4x4f) -> vec4f {
+  return vec4f(dot(v, w[0]), dot(v, w[1]), dot(v, w[2]), dot(v, w[3]));
 }
 
 fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where the result no longer changes
@@ -83,15 +83,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f(); var a4 = vec4f(); var a5 = vec4f();
   var a6 = vec4f(); var a7 = vec4f();
   for (var i = 0u; i < width; i++) {
-    let p = transpose(mat4x4f(load4(w0 + i), load4(w1 + i), load4(w2 + i), load4(w3 + i)));
-    if (ROWS > 0) { let v = x[x0 + i]; a0 = madd(a0, v, p); }
-    if (ROWS > 1) { let v = x[x1 + i]; a1 = madd(a1, v, p); }
-    if (ROWS > 2) { let v = x[x2 + i]; a2 = madd(a2, v, p); }
-    if (ROWS > 3) { let v = x[x3 + i]; a3 = madd(a3, v, p); }
-    if (ROWS > 4) { let v = x[x4 + i]; a4 = madd(a4, v, p); }
-    if (ROWS > 5) { let v = x[x5 + i]; a5 = madd(a5, v, p); }
-    if (ROWS > 6) { let v = x[x6 + i]; a6 = madd(a6, v, p); }
-    if (ROWS > 7) { let v = x[x7 + i]; a7 = madd(a7, v, p); }
+    let p = mat4x4f(load4(w0 + i), load4(w1 + i), load4(w2 + i), load4(w3 + i));
+    if (ROWS > 0) { a0 += dots(x[x0 + i], p); }
+    if (ROWS > 1) { a1 += dots(x[x1 + i], p); }
+    if (ROWS > 2) { a2 += dots(x[x2 + i], p); }
+    if (ROWS > 3) { a3 += dots(x[x3 + i], p); }
+    if (ROWS > 4) { a4 += dots(x[x4 + i], p); }
+    if (ROWS > 5) { a5 += dots(x[x5 + i], p); }
+    if (ROWS > 6) { a6 += dots(x[x6 + i], p); }
+    if (ROWS > 7) { a7 += dots(x[x7 + i], p); }
   }
   var acc_a = array<vec4f, 8>(a0, a1, a2, a3, a4, a5, a6, a7);
   for (var k = 0u; k < min(ROWS, params.N - n); k++) {

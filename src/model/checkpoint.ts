@@ -59,8 +59,9 @@ export async function openCheckpoint(input: SourceLike, { signal }: LoadHooks = 
     entries,
     json: (name) => readJson(source, name, signal),
     async read(wanted, visit, hooks = {}) {
+      const all = [...wanted];
       for (const [name, file] of files) {
-        const sorted = [...wanted].filter((entry) => entry.file === name).sort((a, b) => a.start - b.start);
+        const sorted = all.filter((entry) => entry.file === name).sort((a, b) => a.start - b.start);
         await readFile(source.label, name, file, sorted, visit, hooks);
       }
     },

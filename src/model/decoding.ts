@@ -1,4 +1,5 @@
 import { InputError } from "../runtime/errors.js";
+import { launches, type Plan } from "../runtime/plan.js";
 import type { TypedArray } from "../runtime/tensor.js";
 import type { Core } from "./core.js";
 import type { Generation } from "./options.js";
@@ -13,9 +14,26 @@ export interface Hypothesis {
 export interface Decoded {
   /** For each sentence its hypotheses, best first. */
   readonly hypotheses: readonly (readonly Hypothesis[])[];
-  /** Decoder steps that did work. */
+  /** Decoder steps that did work, and the time from the end of the first (which compiles) to the end of the last. */
   readonly steps: number;
-  readonly launchesPerStep: number;
+  readonly ms: number;
+  readonly launches: Launches;
+}
+
+/** Launches of one encoder layer, one decoder layer's step, all that a step has outside its layers, and a whole step. */
+export interface Launches {
+  readonly encoder_layer: number;
+  readonly decoder_layer: number;
+  readonly outside: number;
+  readonly step: number;
+}
+
+function countLaunches(encode: Plan, step: Plan): Launches {
+  const [all, inLayers] = [launches(step), launches(step, "decoder.layers")];
+  return {
+    encoder_layer: launches(encode, "encoder.layers.0"), decoder_layer: launches(step, "decoder.layers.0"),
+    outside: all - inLayers, step: all,
+  };
 }
 
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
@@ -32,21 +50,23 @@ export async function decode(core: Core, sources: readonly (readonly number[])[]
   const key = JSON.stringify([capacity, { ...g, returned: 0, pad: 0, start: 0 }]);
   const beams = await core.pool.take(key, () => createBeamSession(core, capacity, g));
   try {
-    await beams.session.encode(sources);
+    const encodePlan = await beams.session.encode(sources);
     beams.reset();
-    const reports = await runSteps(core, beams, g, signal);
+    const { reports, ms } = await runSteps(core, beams, g, signal);
     return {
       hypotheses: sources.map((_, b) => Array.from({ length: g.returned }, (_, rank) => trace(reports, b, rank, g))),
       steps: reports.length,
-      launchesPerStep: beams.step.plan.steps.length,
+      ms,
+      launches: countLaunches(encodePlan, beams.step.plan),
     };
   } finally {
     core.pool.give(key, beams);
   }
 }
 
-async function runSteps(core: Core, beams: BeamSession, g: Generation, signal?: AbortSignal): Promise<TypedArray[][]> {
+async function runSteps(core: Core, beams: BeamSession, g: Generation, signal?: AbortSignal): Promise<{ reports: TypedArray[][]; ms: number }> {
   const reports: TypedArray[][] = [];
+  let first = 0;
   const ahead: Promise<TypedArray[]>[] = [];
   try {
     for (let submitted = 0; ; ) {
@@ -58,9 +78,10 @@ async function runSteps(core: Core, beams: BeamSession, g: Generation, signal?: 
       if (!report) throw new Error("decoding: the last step must close every sentence");
       signal?.throwIfAborted();
       reports.push(report);
+      first ||= performance.now();
       const [, , , [open, faults]] = report;
       if (faults) throw new InputError(`decoding: logits must be finite, step ${reports.length} has others in ${faults} parts; the weights or a kernel overflow`);
-      if (open === 0) return reports;
+      if (open === 0) return { reports, ms: performance.now() - first };
     }
   } finally {
     for (const late of ahead) late.catch(() => {}); // over-run steps did nothing; a lost device is reported by what was awaited

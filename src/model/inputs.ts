@@ -1,4 +1,4 @@
-import { InputError } from "../runtime/errors.js";
+import { InputError, show } from "../runtime/errors.js";
 
 /** Token ids by row: rows of one length with a mask, or plain rows of different lengths. */
 export type TokenRows = readonly ArrayLike<number | bigint>[];
@@ -22,17 +22,17 @@ export interface Sequences {
  * an empty batch or row, ids that are not whole or outside the vocabulary, rows too long, masks with holes or of another shape.
  */
 export function readSequences(name: string, rows: unknown, masks: unknown, V: number, P: number): Sequences {
-  if (!isRows(rows)) throw new InputError(`${name}: must be a list of lists of token ids, got ${summary(rows)}`);
+  if (!isRows(rows)) throw new InputError(`${name}: must be a list of lists of token ids, got ${show(rows)}`);
   if (rows.length === 0) throw new InputError(`${name}: must hold at least one row, got an empty batch`);
   if (masks !== undefined && (!isRows(masks) || masks.length !== rows.length)) {
-    throw new InputError(`attention_mask: must have the ${rows.length} rows of ${name}, got ${isRows(masks) ? masks.length : summary(masks)}`);
+    throw new InputError(`attention_mask: must have the ${rows.length} rows of ${name}, got ${isRows(masks) ? masks.length : show(masks)}`);
   }
   const stripped = rows.map((row, r) => stripRow(name, r, row, masks?.[r]));
-  stripped.forEach(({ ids }, r) => {
+  stripped.forEach(({ ids, offset }, r) => {
     if (ids.length === 0) throw new InputError(`${name}: row ${r} must hold at least one token, got none`);
     if (ids.length > P) throw new InputError(`${name}: row ${r} must have at most ${P} tokens (max_position_embeddings), got ${ids.length}; split or shorten it`);
     const bad = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= V);
-    if (bad >= 0) throw new InputError(`${name}: ids must be whole numbers from 0 to ${V - 1}, got ${ids[bad]} in row ${r}`);
+    if (bad >= 0) throw new InputError(`${name}: ids must be whole numbers from 0 to ${V - 1}, got ${show(rows[r][offset + bad])} in row ${r}`);
   });
   return {
     ids: stripped.map(({ ids }) => ids),
@@ -43,10 +43,6 @@ export function readSequences(name: string, rows: unknown, masks: unknown, V: nu
 
 function isRows(value: unknown): value is TokenRows {
   return Array.isArray(value) && value.every((row) => Array.isArray(row) || (ArrayBuffer.isView(row) && !(row instanceof DataView)));
-}
-
-function summary(value: unknown): string {
-  return value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 60);
 }
 
 function stripRow(name: string, r: number, row: ArrayLike<number | bigint>, mask: ArrayLike<number | bigint> | undefined): { ids: number[]; offset: number } {

@@ -7,7 +7,7 @@ import type { Architecture } from "./architecture.js";
 import { type Checkpoint, type Json, type LoadHooks, openCheckpoint } from "./checkpoint.js";
 import { type Core, type HostTensor, unpack } from "./core.js";
 import { decoderPrompt, sourceKeys } from "./decoder.js";
-import { decode } from "./decoding.js";
+import { decode, type Launches } from "./decoding.js";
 import { encoder } from "./encoder.js";
 import { familyOf } from "./families/index.js";
 import { type ModelInputs, packRows, packSpans, readSequences, type TokenRows } from "./inputs.js";
@@ -30,8 +30,16 @@ export interface GenerateResult {
   readonly sequences: number[][];
   /** Log-probability / length ^ length_penalty of each row; beam search only. */
   readonly sequences_scores?: number[];
+  /** Tokens of each row without the padding behind its end. */
+  readonly lengths: number[];
+  readonly stats: GenerateStats;
+}
+
+/** What a call did: steps, their launches, and milliseconds from the end of the first step (which compiles) to the end of the last. */
+export interface GenerateStats {
   readonly steps: number;
-  readonly launches_per_step: number;
+  readonly launches: Launches;
+  readonly ms: number;
 }
 
 /** An encoder-decoder on the device. Release it with `dispose()`. */
@@ -137,14 +145,14 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
     async generate(inputs, { signal, ...options } = {}) {
       const { ids } = sources(inputs);
       const g = settle(options as Json, checkpoint.generationConfig, a.V, a.P, 1);
-      const { hypotheses, steps, launchesPerStep } = await decode(core, ids, g, signal);
+      const { hypotheses, ...stats } = await decode(core, ids, g, signal);
       const rows = hypotheses.flat();
       const width = Math.max(...rows.map((row) => row.ids.length));
       return {
         sequences: rows.map((row) => [...row.ids, ...Array<number>(width - row.ids.length).fill(g.pad)]),
         ...(g.W > 1 && { sequences_scores: rows.map(({ score }) => score) }),
-        steps,
-        launches_per_step: launchesPerStep,
+        lengths: rows.map(({ ids }) => ids.length),
+        stats,
       };
     },
     memory: () => gpu.use(),

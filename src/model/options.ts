@@ -1,5 +1,5 @@
 import { EARLY_STOPPING } from "../kernels/beam_step.js";
-import { OptionError } from "../runtime/errors.js";
+import { OptionError, show } from "../runtime/errors.js";
 import type { Json } from "./checkpoint.js";
 
 /** Options of `generate()`, named and meant as in Transformers' generation_config.json; the call's win over the checkpoint's. */
@@ -70,7 +70,7 @@ const isIds = (value: unknown, V: number): boolean => Array.isArray(value) && va
 const id: Rule = [isId, (V) => `a token id from 0 to ${V - 1}`];
 const ids: Rule = [isIds, (V) => `a list of token ids from 0 to ${V - 1}`];
 const flag: Rule = [(value) => typeof value === "boolean", () => "true or false"];
-const number: Rule = [(value) => typeof value === "number" && Number.isFinite(value), () => "a number"];
+const number: Rule = [(value) => typeof value === "number" && Number.isFinite(value), () => "a finite number"];
 const only = (wanted: unknown, why: string): Rule => [(value) => value === wanted, () => `${JSON.stringify(wanted)} (${why})`];
 
 const RULES: Readonly<Record<keyof GenerateOptions, Rule>> = {
@@ -82,7 +82,7 @@ const RULES: Readonly<Record<keyof GenerateOptions, Rule>> = {
   max_new_tokens: whole(1),
   min_length: whole(0),
   min_new_tokens: whole(0),
-  repetition_penalty: [(value) => typeof value === "number" && value > 0 && value < 1e6, () => "a number above 0"],
+  repetition_penalty: [(value) => typeof value === "number" && value > 0 && value < 1e6, () => "a number above 0 and below 1e6"],
   no_repeat_ngram_size: whole(0),
   bad_words_ids: [
     (value, V) => Array.isArray(value) && value.every((words) => isIds(words, V) && words.length > 0),
@@ -111,9 +111,9 @@ function checked(label: string, given: Json, V: number, inert: (key: string, val
   const kept: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined || value === null || inert(key, value)) continue;
-    const rule = RULES[key as keyof GenerateOptions];
-    if (!rule) throw new OptionError(`${label}: ${key} is not supported; supported are ${Object.keys(RULES).join(", ")}`);
-    if (!rule[0](value, V)) throw new OptionError(`${label}: ${key} must be ${rule[1](V)}, got ${JSON.stringify(value)}`);
+    if (!Object.hasOwn(RULES, key)) throw new OptionError(`${label}: ${key} is not supported; supported are ${Object.keys(RULES).join(", ")}`);
+    const [holds, says] = RULES[key as keyof GenerateOptions];
+    if (!holds(value, V)) throw new OptionError(`${label}: ${key} must be ${says(V)}, got ${show(value)}`);
     kept[key] = value;
   }
   return kept;

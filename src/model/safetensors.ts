@@ -46,7 +46,7 @@ export async function readHeader(name: string, file: SourceFile, signal?: AbortS
 function readEntry(file: string, name: string, value: unknown, base: number, refuse: (text: string) => CheckpointError): Entry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
   const counts = (list: unknown): list is number[] => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
-  if (typeof dtype !== "string" || !(dtype in BYTES)) throw refuse(`${name}: dtype must be one of ${Object.keys(BYTES).join(" ")}, got ${JSON.stringify(dtype)}`);
+  if (typeof dtype !== "string" || !Object.hasOwn(BYTES, dtype)) throw refuse(`${name}: dtype must be one of ${Object.keys(BYTES).join(" ")}, got ${JSON.stringify(dtype)}`);
   if (!counts(shape)) throw refuse(`${name}: shape must be a list of sizes, got ${JSON.stringify(shape)}`);
   if (!counts(offsets) || offsets.length !== 2) throw refuse(`${name}: data_offsets must be two positions, got ${JSON.stringify(offsets)}`);
   const bytes = shape.reduce((product, size) => product * size, BYTES[dtype]);

@@ -2,7 +2,7 @@ import { packRules } from "../kernels/logits_process.js";
 import { beamStep, logitsProcess, topk } from "../kernels/index.js";
 import { NO_ID } from "../kernels/topk.js";
 import type { Prepared } from "../runtime/gpu.js";
-import { record } from "../runtime/plan.js";
+import { type Plan, record } from "../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../runtime/tensor.js";
 import type { Core } from "./core.js";
 import { decoderStep, type DecoderState, sourceKeys } from "./decoder.js";
@@ -21,8 +21,8 @@ export interface Capacity {
 /** Device memory of B sentences being decoded: the source's keys, the caches, and who descends from whom. */
 export interface Session {
   readonly state: DecoderState;
-  /** Runs the encoder on packed sources and stores their keys and values for every decoder layer. */
-  encode(sources: readonly (readonly number[])[]): Promise<void>;
+  /** Runs the encoder on packed sources and stores their keys and values for every decoder layer; returns the plan it ran. */
+  encode(sources: readonly (readonly number[])[]): Promise<Plan>;
   dispose(): void;
 }
 
@@ -64,6 +64,7 @@ export function createSession({ gpu, a, w }: Core, { B, W, M, S }: Capacity): Se
       gpu.write(sourceRows, packRows(sources));
       gpu.write(state.spans, packSpans(sources));
       await prepared.run();
+      return prepared.plan;
     },
     dispose() {
       for (const prepared of plans.values()) prepared.dispose();

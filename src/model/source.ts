@@ -78,12 +78,12 @@ function urlSource(base: URL): Source {
     label: base.href,
     async open(name, signal) {
       const url = new URL(name, folder).href;
-      const request = async (start: number, end: number): Promise<Response> => {
+      const request = async (start: number, end: number, signal?: AbortSignal): Promise<Response> => {
         const response = await fetch(url, { headers: { Range: `bytes=${start}-${end - 1}` }, signal });
         if (!response.ok && response.status !== 404) throw new CheckpointError(`${url}: must answer with the file, answered ${response.status} ${response.statusText}`);
         return response;
       };
-      const first = await request(0, FIRST_REQUEST);
+      const first = await request(0, FIRST_REQUEST, signal);
       if (first.status === 404) return undefined;
       const head = new Uint8Array(await first.arrayBuffer());
       if (first.status !== 206) return blobFile(new Blob([head])); // no ranges here: the whole file has come
@@ -91,9 +91,9 @@ function urlSource(base: URL): Source {
       if (!Number.isInteger(size)) throw new CheckpointError(`${url}: a partial answer must state the file's size in content-range, got ${first.headers.get("content-range")}`);
       return {
         size,
-        async read(start, end) {
+        async read(start, end, readSignal) {
           if (end <= head.length) return head.slice(start, end);
-          return new Uint8Array(await (await request(start, end)).arrayBuffer());
+          return new Uint8Array(await (await request(start, end, readSignal)).arrayBuffer());
         },
       };
     },

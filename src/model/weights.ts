@@ -105,7 +105,7 @@ function storage(row: WeightRow, found: readonly Entry[], format: WeightFormat):
 
 function convert({ dtype }: Entry, bytes: Uint8Array<ArrayBuffer>, to: DType): Uint8Array<ArrayBuffer> {
   if ((dtype === "F32" && to === "f32") || (dtype === "F16" && to === "f16")) return bytes;
-  const { buffer } = bytes.slice(); // aligned
+  const { buffer } = new Uint8Array(bytes); // a copy, aligned
   const values = dtype === "F32" ? new Float32Array(buffer) : Float32Array.from(new Uint16Array(buffer), dtype === "F16" ? fromF16 : fromBF16);
   return new Uint8Array(to === "f32" ? values.buffer : Uint16Array.from(values, toF16).buffer);
 }

@@ -1,4 +1,5 @@
-import type { Plan } from "./plan.js";
+import type { Patterns } from "./kernel.js";
+import type { Plan, Step } from "./plan.js";
 import { byteLength, owner, type Tensor } from "./tensor.js";
 
 export interface Place {
@@ -12,6 +13,10 @@ export interface Arenas {
   readonly places: ReadonlyMap<Tensor, Place>;
 }
 
+function activations({ tensors }: Step, patterns: Patterns): Tensor[] {
+  return Object.keys(patterns).map((key) => tensors[key]).filter((t): t is Tensor => t?.role === "activation").map(owner);
+}
+
 interface Block extends Place {
   readonly end: number;
   readonly lastStep: number;
@@ -23,19 +28,22 @@ interface Block extends Place {
  */
 export function assignArenas(plan: Plan, alignment = 256): Arenas {
   const lastUse = new Map<Tensor, number>();
+  const apart = new Map<Tensor, Set<Tensor>>(); // what any launch reads while it writes the key, or writes while it reads it
   plan.steps.forEach((step, index) => {
-    for (const t of Object.values(step.tensors)) if (t?.role === "activation") lastUse.set(owner(t), index);
+    const [read, written] = [activations(step, step.kernel.reads), activations(step, step.kernel.writes)];
+    for (const t of [...read, ...written]) lastUse.set(t, index);
+    for (const [side, other] of [[read, written], [written, read]]) {
+      for (const t of side) apart.set(t, new Set([...(apart.get(t) ?? []), ...other]));
+    }
   });
   const sizes: number[] = [];
   const places = new Map<Tensor, Place>();
   let blocks: Block[] = [];
   plan.steps.forEach((step, index) => {
     blocks = blocks.filter((block) => block.lastStep >= index);
-    const read = Object.keys(step.kernel.reads).map((key) => step.tensors[key]);
-    const busy = new Set(read.map((t) => t && places.get(owner(t))?.arena));
-    for (const key of Object.keys(step.kernel.writes)) {
-      const t = step.tensors[key];
-      if (!t || t.role !== "activation" || places.has(t)) continue;
+    for (const t of activations(step, step.kernel.writes)) {
+      if (places.has(t)) continue;
+      const busy = new Set([...(apart.get(t) ?? [])].map((other) => places.get(other)?.arena));
       let arena = 0;
       while (busy.has(arena)) arena++;
       const bytes = Math.ceil(byteLength(t) / alignment) * alignment;

@@ -27,3 +27,11 @@ export class InputError extends WgformerError {
 export class OptionError extends WgformerError {
   override readonly name = "OptionError";
 }
+
+/** A given value as a message shows it. JSON knows neither bigint nor NaN. */
+export function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "number") return String(value);
+  const text = JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? `${item}n` : item));
+  return (typeof value === "bigint" ? `${value}n` : (text ?? String(value))).slice(0, 60);
+}

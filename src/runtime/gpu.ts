@@ -91,6 +91,8 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   const prepare = async (plan: Plan, progress?: (done: number, total: number) => void): Promise<Prepared> => {
     healthy();
     for (const { tensors } of plan.steps) for (const t of Object.values(tensors)) if (t) memory.check(t);
+    const { sizes, places } = assignArenas(plan);
+    sizes.forEach((size, index) => memory.checkSize(`${plan.name} arena ${index}`, size));
     let done = 0;
     const compiled = await Promise.all(plan.steps.map(async ({ kernel, dims }) => {
       const pipeline = await pipelines.get(kernel, formOf(kernel), dims);
@@ -98,7 +100,6 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
       return pipeline;
     }));
     healthy();
-    const { sizes, places } = assignArenas(plan);
     const arenas = sizes.map((size, index) =>
       memory.create(`${plan.name} arena ${index}`, size, USAGE.storage | USAGE.copySource, "activation"));
     const stride = device.limits.minUniformBufferOffsetAlignment;
@@ -130,17 +131,24 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
       pass.setBindGroup(0, group);
       pass.dispatchWorkgroups(x, y);
     };
+    let released = false;
     return {
       plan,
       encode,
       locate,
-      run: ({ read = [], steps = [0, commands.length] } = {}) =>
-        submit((encoder) => {
+      async run({ read = [], steps = [0, commands.length] } = {}) {
+        healthy();
+        if (released) throw new DeviceError(`${plan.name}: must not be run after dispose(); prepare the plan again`);
+        return submit((encoder) => {
           const pass = encoder.beginComputePass({ label: plan.name });
           for (let index = steps[0]; index < steps[1]; index++) encode(pass, index);
           pass.end();
-        }, read.map(locate)),
-      dispose: () => [...arenas, uniforms].forEach(memory.release),
+        }, read.map(locate));
+      },
+      dispose() {
+        released = true;
+        [...arenas, uniforms].forEach(memory.release);
+      },
     };
   };
 
@@ -151,7 +159,10 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
       healthy();
       memory.write(t, data);
     },
-    read: (...tensors) => submit(() => {}, tensors.map((t) => ({ tensor: t, buffer: memory.buffer(t), offset: 0 }))),
+    async read(...tensors) {
+      healthy();
+      return submit(() => {}, tensors.map((t) => ({ tensor: t, buffer: memory.buffer(t), offset: 0 })));
+    },
     use: () => memory.use(),
     dispose() {
       if (disposed) return;

@@ -16,6 +16,8 @@ export interface Memory {
   release(buffer: GPUBuffer): void;
   /** Throws DeviceError when a weight or state of this size could not be bound. */
   check(t: Tensor): void;
+  /** Throws DeviceError when no buffer could have this size. */
+  checkSize(label: string, bytes: number): void;
   /** Copies values into a weight or a state, from its first element on. */
   write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>): void;
   /** Copies tensors to the host at the end of the commands in `encoder`; call `collect` after the submit. */
@@ -44,9 +46,12 @@ export function createMemory(device: GPUDevice, guard: boolean): Memory {
   const kinds = new Map<GPUBuffer, keyof MemoryUse>();
   const idle: GPUBuffer[] = [];
 
-  const make = (label: string, bytes: number, usage: number, kind: keyof MemoryUse): GPUBuffer => {
+  const checkSize = (label: string, bytes: number): void => {
     const limit = device.limits.maxBufferSize;
     if (bytes > limit) throw new DeviceError(`gpu: ${label} needs a buffer of ${bytes} bytes, the device allows ${limit}; use fewer rows or beams`);
+  };
+  const make = (label: string, bytes: number, usage: number, kind: keyof MemoryUse): GPUBuffer => {
+    checkSize(label, bytes);
     const created = device.createBuffer({ label, size: Math.max(16, Math.ceil(bytes / 16) * 16), usage });
     kinds.set(created, kind);
     return created;
@@ -82,6 +87,7 @@ export function createMemory(device: GPUDevice, guard: boolean): Memory {
   return {
     buffer,
     check,
+    checkSize,
     release,
     create: (label, bytes, usage, kind) => make(label, bytes, usage, kind),
     write(t, data) {

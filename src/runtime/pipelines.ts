@@ -48,7 +48,9 @@ export function createPipelines(device: GPUDevice): Pipelines {
   };
 
   const compile = async (kernel: Kernel, shader: ShaderText, code: string): Promise<GPUComputePipeline> => {
+    device.pushErrorScope("validation"); // a fault of the text is told below, once, and leaves the device usable
     const module = device.createShaderModule({ label: kernel.name, code });
+    void device.popErrorScope();
     try {
       return await device.createComputePipelineAsync({
         label: kernel.name,
@@ -77,5 +79,5 @@ async function compileError(name: string, module: GPUShaderModule, code: string,
   if (!first) return new DeviceError(`${name}.wgsl: ${cause instanceof Error ? cause.message : cause}`, { cause });
   const line = code.split("\n")[first.lineNum - 1] ?? "";
   const pointer = `${" ".repeat(Math.max(0, first.linePos - 1))}^`;
-  return new DeviceError(`${name}.wgsl:${first.lineNum}:${first.linePos}: ${first.message}\n  ${line}\n  ${pointer}`, { cause });
+  return new DeviceError(`${name}.wgsl:${first.lineNum}:${first.linePos}: ${first.message.trim()}\n  ${line}\n  ${pointer}`, { cause });
 }
