@@ -15,7 +15,7 @@ import { type GenerateOptions, settle } from "./options.js";
 import { createPool } from "./pool.js";
 import type { SourceLike } from "./source.js";
 import { createStepper, type Stepper } from "./stepper.js";
-import { loadWeights, type WeightFormat } from "./weights.js";
+import { loadWeights, type WeightFormat, type Weights } from "./weights.js";
 
 export interface LoadOptions extends LoadHooks {
   /** Storage of the weight matrices: "auto" as the checkpoint has them, "f32" or "f16". Default "auto". */
@@ -46,6 +46,7 @@ export interface GenerateStats {
 export interface Model extends AsyncDisposable {
   readonly checkpoint: Checkpoint;
   readonly architecture: Architecture;
+  readonly weights: Weights;
   readonly gpu: Gpu;
   /** Level one, the Encoder: last_hidden_state f32[B,S,D], zeros at padding. */
   encode(inputs: ModelInputs): Promise<{ last_hidden_state: HostTensor }>;
@@ -132,6 +133,7 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
   const model: Model = {
     checkpoint,
     architecture: a,
+    weights: w,
     gpu,
     async encode(inputs) {
       return { last_hidden_state: (await run(inputs)).hidden };

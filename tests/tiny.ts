@@ -1,0 +1,66 @@
+import { randoms } from "./harness.js";
+
+/** Tensors by name as a safetensors file of F32. */
+export function safetensors(tensors: Readonly<Record<string, { shape: readonly number[]; data: Float32Array }>>): Uint8Array<ArrayBuffer> {
+  let at = 0;
+  const header = Object.fromEntries(Object.entries(tensors).map(([name, { shape, data }]) => {
+    const begin = at;
+    at += data.byteLength;
+    return [name, { dtype: "F32", shape, data_offsets: [begin, at] }];
+  }));
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const bytes = new Uint8Array(8 + text.length + at);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
+  bytes.set(text, 8);
+  let start = 8 + text.length;
+  for (const { data } of Object.values(tensors)) {
+    bytes.set(new Uint8Array(data.buffer), start);
+    start += data.byteLength;
+  }
+  return bytes;
+}
+
+/** A Marian checkpoint of random weights, as a source for `load`: end id 0, start and padding id V-1. */
+export function tinyMarian({ D, V, layers }: { D: number; V: number; layers: number }, seed: number) {
+  const F = 2 * D;
+  const random = randoms(seed);
+  const tensors: Record<string, { shape: number[]; data: Float32Array }> = {};
+  const add = (name: string, shape: number[], scale: number, base = 0): void => {
+    const length = shape.reduce((a, b) => a * b, 1);
+    tensors[name] = { shape, data: Float32Array.from({ length }, () => base + scale * random()) };
+  };
+  const linear = (name: string, O: number, I: number): void => {
+    add(`${name}.weight`, [O, I], 2 / Math.sqrt(I));
+    add(`${name}.bias`, [O], 0.2);
+  };
+  const norm = (name: string): void => {
+    add(`${name}.weight`, [D], 0.3, 1);
+    add(`${name}.bias`, [D], 0.2);
+  };
+  add("model.shared.weight", [V, D], 1);
+  add("final_logits_bias", [1, V], 0.5);
+  for (const side of ["encoder", "decoder"]) {
+    for (let l = 0; l < layers; l++) {
+      const at = `model.${side}.layers.${l}`;
+      for (const block of side === "encoder" ? ["self_attn"] : ["self_attn", "encoder_attn"]) {
+        for (const part of ["q_proj", "k_proj", "v_proj", "out_proj"]) linear(`${at}.${block}.${part}`, D, D);
+        norm(`${at}.${block}_layer_norm`);
+      }
+      linear(`${at}.fc1`, F, D);
+      linear(`${at}.fc2`, D, F);
+      norm(`${at}.final_layer_norm`);
+    }
+  }
+  const config = {
+    model_type: "marian", d_model: D, vocab_size: V, max_position_embeddings: 40, encoder_layers: layers, decoder_layers: layers,
+    encoder_ffn_dim: F, decoder_ffn_dim: F, encoder_attention_heads: 2, decoder_attention_heads: 2,
+    activation_function: "gelu", scale_embedding: true,
+  };
+  const generation = { eos_token_id: 0, pad_token_id: V - 1, decoder_start_token_id: V - 1 };
+  const files: Record<string, Uint8Array<ArrayBuffer>> = {
+    "config.json": new TextEncoder().encode(JSON.stringify(config)),
+    "generation_config.json": new TextEncoder().encode(JSON.stringify(generation)),
+    "model.safetensors": safetensors(tensors),
+  };
+  return async (name: string) => files[name];
+}
