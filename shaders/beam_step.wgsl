@@ -1,12 +1,14 @@
-// beam_step: choose the next W beams of each sentence from the candidates of all its beams, and keep its finished hypotheses.
+// beam_step: choose the next W beams of a sentence from the candidates of all its beams; keep its finished hypotheses.
 //   candidates (w, id): score = running[w] + log_softmax(logits[w])[id];  the best C, ties to the smaller w*V + id
 //   a candidate stops if id is an end id, or if the sentence is then `limit` long
-//   next beams: the best W that do not stop; finished: those that stop and rank below W, by score / generated^length_penalty
+//   next beams: the best W that do not stop; finished: those that stop and rank below W,
+//   by score / generated^length_penalty
 //   done: `limit` reached; or early_stopping = 1 and W finished; or no running beam can beat the worst of W finished
 //   greedy search is W = 1, early_stopping = 1
 // Shapes   values: f32[R,G,C+2]   indices: u32[R,G,C] (from topk)   end_ids: u32[X]   R = B*W
 //          rows: u32[R,4] (token id, position, sentence, parent beam)   scores: f32[2,R] (running, finished)
-//          sentences: u32[B,4+3*W] (length, prompt length, limit, done; then per finished: length, parent beam, last id)
+//          sentences: u32[B,4+3*W] (length, prompt length, limit, done; then per finished: length, parent beam,
+//          last id)
 //          indirection: u32[2,R,M]   status: u32[2] (sentences not done, rows with logits that are not finite)
 // Launch   direct: one invocation a sentence
 // Numerics LOG_PROBS = 1: values are log-probabilities already; early_stopping: 0 false, 1 true, 2 "never"
@@ -116,7 +118,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let full = sentences[sentence + 1u + 3u * BEAMS] != 0u;   // the last of the finished is there
   var done = length + 1u >= limit || (full && params.early_stopping == 1u);
   let horizon = select(length + 1u, limit, params.early_stopping == 2u && params.length_penalty > 0.0) - start;
-  done = done || (full && penalised(next_score[0], horizon) <= scores[(params.B + b) * BEAMS + BEAMS - 1u]);
+  let worst = scores[(params.B + b) * BEAMS + BEAMS - 1u];
+  done = done || (full && (taken == 0u || penalised(next_score[0], horizon) <= worst));
   sentences[sentence] = length + 1u;
   if (done) {
     sentences[sentence + 3u] = 1u;

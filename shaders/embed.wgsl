@@ -1,6 +1,7 @@
 // embed: the row of each token, scaled, plus the row of its position.
 //   out[n,:] = tokens[id,:] * scale + positions[position + shift,:]        (id, position) = rows[n].xy
-// Shapes   rows: u32[N,4] (token id, position, sentence, parent)   tokens: f32|f16[V,D]   positions: f32[P,D]   out: f32[N,D]
+// Shapes   rows: u32[N,4] (token id, position, sentence, parent)   tokens: f32|f16[V,D]
+//          positions: f32[P,D]   out: f32[N,D]
 // Launch   one invocation for 4 elements of a row; D a multiple of 4
 // Numerics f32
 // Source   Vaswani et al. 2017, arXiv:1706.03762, sections 3.4 and 3.5

@@ -1,15 +1,16 @@
-// logits_process: the rules of generation, applied to each row's scores in the order of Transformers; records the row's token.
-//   log-softmax first when LOG_SOFTMAX (beam search), then: repetition penalty (once per distinct token: s < 0 ? s*p : s/p);
-//   no_repeat_ngram; banned sequences; no end id before the minimum; forced first and last token; suppressed tokens
+// logits_process: the rules of generation on each row's scores, in the order of Transformers; records the row's token.
+//   log-softmax first when LOG_SOFTMAX (beam search), then: repetition penalty (once per distinct token:
+//   s < 0 ? s*p : s/p); no_repeat_ngram; banned sequences; no end id before the minimum;
+//   forced first and last token; suppressed tokens
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   indirection: u32[2,R,M]   history, written: u32[M,R]
 //          sentences: u32[B,Y] (length, prompt length, limit, ...)   logits: f32[R,V], changed in place
-//          rules: u32[X] = counts of (end ids, suppressed, suppressed at the beginning, banned sequences), the ids of the first
-//          three, then each banned sequence behind its length
+//          rules: u32[X] = counts of (end ids, suppressed, suppressed at the beginning, banned sequences), the ids
+//          of the first three, then each banned sequence behind its length
 // Launch   direct: one invocation a row
 // Numerics a banned token scores -3e38, never an infinity
 // Source   Transformers 5 generation/logits_process.py
-struct Params { R: u32, V: u32, M: u32, Y: u32, no_repeat_ngram_size: u32, min_length: u32, min_new_tokens: u32, forced_bos: u32,
-  forced_eos: u32, begin: u32, repetition_penalty: f32 }
+struct Params { R: u32, V: u32, M: u32, Y: u32, no_repeat_ngram_size: u32, min_length: u32, min_new_tokens: u32,
+  forced_bos: u32, forced_eos: u32, begin: u32, repetition_penalty: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(2) var<storage, read> indirection: array<u32>;
@@ -38,7 +39,9 @@ fn force(at: u32, id: u32) {
 
 // Whether the `count` ids before `end` of the row equal those before `other`.
 fn same_tail(r: u32, position: u32, end: u32, other: u32, count: u32) -> bool {
-  for (var i = 1u; i <= count; i++) { if (token(r, position, end - i) != token(r, position, other - i)) { return false; } }
+  for (var i = 1u; i <= count; i++) {
+    if (token(r, position, end - i) != token(r, position, other - i)) { return false; }
+  }
   return true;
 }
 
@@ -48,7 +51,8 @@ fn penalise_repetition(r: u32, at: u32, position: u32) {
     var seen = false;
     for (var u = 0u; u < t; u++) { seen = seen || token(r, position, u) == id; }
     let score = logits[at + id];
-    if (!seen) { logits[at + id] = select(score / params.repetition_penalty, score * params.repetition_penalty, score < 0.0); }
+    let penalty = params.repetition_penalty;
+    if (!seen) { logits[at + id] = select(score / penalty, score * penalty, score < 0.0); }
   }
 }
 

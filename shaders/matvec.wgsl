@@ -1,10 +1,11 @@
 // matvec: linear layer for few rows (a decode step), N <= 8; the weights as the checkpoint stores them.
-//   y[n,o] = activation(sum_i x[n,i] * weight[o,i] + bias[o]) + residual[n,o]
-// Shapes   x: f32[N,I]   weight: f32|f16[O,I]   bias: f32[O]   residual, y: f32[N,O]   I a multiple of 4
-// Launch   direct: one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a CPU adapter),
-//          ceil(N/ROWS) * ceil(O/32) workgroups, so that O = 256 feeds every core
-// Numerics dot products of four, summed in the order of i, the same in matvec and matmul: a row's bits do not depend on N;
-//          erf by Abramowitz and Stegun 7.1.26 (error 1.5e-7)
+//   z[n,o] = sum_i x[n,i] * weight[o,i] + bias[o];   y[n,o] = activation(z[n,o]) + residual[n,o]
+//   GATED: y[n,o] = activation(z[n,2*o]) * z[n,2*o+1] + residual[n,o]
+// Shapes   x: f32[N,I]   weight: f32|f16[J*O,I]   bias: f32[J*O]   residual, y: f32[N,O]   I a multiple of 4; J = 1, GATED 2
+// Launch   direct: one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a
+//          CPU adapter), ceil(N/ROWS) * ceil(J*O/32) workgroups, so that O = 256 feeds every core
+// Numerics dot products of four, summed in the order of i, the same in matvec and matmul: a row's bits do not
+//          depend on N; erf by Abramowitz and Stegun 7.1.26 (error 1.5e-7)
 // Source   register tile without workgroup memory: CPU adapters load lane by lane, so loads per fma decide the speed
 struct Params { N: u32, I: u32, O: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -18,6 +19,7 @@ struct Params { N: u32, I: u32, O: u32 }
 const WEIGHT_FORMAT: u32 = 0; // 0 f32, 1 f16
 const ROWS: u32 = 1;         // rows of a tile, at least N, so that the weights are read once
 const ACTIVATION: u32 = 0;    // 0 none, 1 relu, 2 gelu (erf), 3 gelu (tanh), 4 silu
+const GATED: u32 = 0;
 const HAS_BIAS: u32 = 0;
 const HAS_RESIDUAL: u32 = 0;
 const HAS_STATUS: u32 = 0;
@@ -50,15 +52,22 @@ fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where 
   return v;
 }
 
+fn put(n: u32, o: u32, value: f32) {
+  let at = n * params.O + o;
+  if (HAS_RESIDUAL == 1) { y[at] = value + residual[at]; } else { y[at] = value; }
+}
+
 fn store(n: u32, o: u32, acc: vec4f) {
-  let last = params.O - 1;
-  var b = vec4f();
-  if (HAS_BIAS == 1) { b = vec4f(bias[o], bias[min(o + 1, last)], bias[min(o + 2, last)], bias[min(o + 3, last)]); }
-  let v = activate(acc + b);
-  for (var j = 0u; j < 4 && o + j < params.O; j++) {
-    let at = n * params.O + o + j;
-    if (HAS_RESIDUAL == 1) { y[at] = v[j] + residual[at]; } else { y[at] = v[j]; }
+  let last = params.O * (1 + GATED) - 1;
+  var z = acc;
+  if (HAS_BIAS == 1) { z += vec4f(bias[o], bias[min(o + 1, last)], bias[min(o + 2, last)], bias[min(o + 3, last)]); }
+  let v = activate(z);
+  if (GATED == 1) {
+    put(n, o / 2, v.x * z.y);
+    if (o + 2 < last) { put(n, o / 2 + 1, v.z * z.w); }
+    return;
   }
+  for (var j = 0u; j < 4 && o + j <= last; j++) { put(n, o + j, v[j]); }
 }
 
 @compute @workgroup_size(8)
@@ -69,11 +78,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let tile = group.y * grid.x + group.x;
   let n = (tile % tiles) * ROWS;
   let o = (tile / tiles * 8 + lane) * 4;
-  if (o >= params.O) { return; }
+  let outputs = params.O * (1 + GATED);
+  if (o >= outputs) { return; }
   let width = params.I / 4;
   // rows and outputs past the end reread the last ones and are not stored
   let rows_left = params.N - 1 - n;
-  let outputs_left = params.O - 1 - o;
+  let outputs_left = outputs - 1 - o;
   let x0 = (n + min(0u, rows_left)) * width; let x1 = (n + min(1u, rows_left)) * width;
   let x2 = (n + min(2u, rows_left)) * width; let x3 = (n + min(3u, rows_left)) * width;
   let x4 = (n + min(4u, rows_left)) * width; let x5 = (n + min(5u, rows_left)) * width;

@@ -4,7 +4,8 @@
 // Shapes   logits: f32[R,V]   values: f32[R,G,C+2]   indices: u32[R,G,C]      (part g: ids g*ceil(V/G) up to the next)
 // Launch   direct: one invocation a part
 // Numerics absent candidates (a part shorter than C) have value -3.4e38 and id 0xffffffff
-// Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4; FasterTransformer v2.1 online_softmax_beamsearch_kernels
+// Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4;
+//          FasterTransformer v2.1 online_softmax_beamsearch_kernels
 struct Params { R: u32, V: u32, G: u32, C: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;

@@ -62,23 +62,23 @@ const tensorJson = ({ dims, data }: HostTensor) => ({ dims, data: Array.from(dat
 
 const ANSWERS: Readonly<Record<string, { keys: readonly string[]; answer: Answer }>> = {
   generate: {
-    keys: ["input_ids", "attention_mask", "options"],
+    keys: ["input_ids", "attention_mask", "decoder_input_ids", "options"],
     async answer(model, { options, ...inputs }) {
       if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {
         throw new OptionError(`request: options must be an object, got ${JSON.stringify(options)}`);
       }
-      const { sequences, sequences_scores } = await model.generate(inputs as never, options as never);
-      return { sequences, ...(sequences_scores && { sequences_scores }) };
+      const { sequences, sequences_scores, token_scores } = await model.generate(inputs as never, options as never);
+      return { sequences, ...(sequences_scores && { sequences_scores }), ...(token_scores && { token_scores }) };
     },
   },
   forward: {
-    keys: ["input_ids", "attention_mask", "decoder_input_ids"],
+    keys: ["input_ids", "attention_mask", "position_ids", "decoder_input_ids"],
     async answer(model, request) {
-      if (request.decoder_input_ids === undefined) {
+      if (model.architecture.encoder && request.decoder_input_ids === undefined) {
         return { encoder_last_hidden_state: tensorJson((await model.encode(request as never)).last_hidden_state) };
       }
       const { logits, encoder_last_hidden_state } = await model.forward(request as never);
-      return { logits: tensorJson(logits), encoder_last_hidden_state: tensorJson(encoder_last_hidden_state) };
+      return { logits: tensorJson(logits), ...(encoder_last_hidden_state && { encoder_last_hidden_state: tensorJson(encoder_last_hidden_state) }) };
     },
   },
 };

@@ -1,5 +1,5 @@
 import { load, type Model } from "../src/index.js";
-import { decoderPrompt, sourceKeys } from "../src/model/decoder.js";
+import { decoderPrompt, lmHead, sourceKeys } from "../src/model/decoder.js";
 import { encoder } from "../src/model/encoder.js";
 import { packRows, packSpans } from "../src/model/inputs.js";
 import { record } from "../src/runtime/plan.js";
@@ -161,20 +161,23 @@ async function exhaustive(m: Model, source: number[], V: number, most: number) {
 test("every launch of encoder and decoder agrees with its reference on the GPU's own inputs", async () => {
   const m = await model();
   const gpu = await device();
-  const [sources, targets] = [sentences([5, 9, 2], 8), sentences([4, 4, 4], 9)];
+  const [B, M] = [3, 4];
+  const [sources, targets] = [sentences([5, 9, 2], 8), sentences([M, M, M], 9)];
   const state = (name: string, rows: number[][]) => ({
     rows: tensor(`${name}_rows`, "u32", [rows.flat().length, 4]), spans: tensor(`${name}_spans`, "u32", [rows.length, 2]),
   });
   const [source, target] = [state("source", sources), state("target", targets)];
   for (const [{ rows, spans }, ids] of [[source, sources], [target, targets]] as const) {
     gpu.write(rows, packRows(ids));
-    gpu.write(spans, packSpans(ids));
+    gpu.write(spans, packSpans(ids)); // M is every target's length, so that cache rows lie as packed rows do
   }
+  const { architecture: a, weights: w } = m;
+  const caches = Array.from({ length: a.decoder.layers }, (_, l) => tensor(`cache ${l}`, "f32", [B, M, 2 * D]));
   const plan = record("forward", (run) => {
-    const encoded = encoder(run, m.architecture, m.weights, source.rows, source.spans);
-    const keys = sourceKeys(run, m.architecture, m.weights, encoded);
-    decoderPrompt(run, m.architecture, m.weights, { rows: target.rows, spans: source.spans, sourceKeys: keys }, target.spans);
+    const encoded = encoder(run, a, w, source.rows, source.spans);
+    const cross = { kv: sourceKeys(run, a, w, encoded), spans: source.spans };
+    lmHead(run, a, w, decoderPrompt(run, a, w, target.rows, { caches }, target.spans, 1, cross));
   });
   assert.is(await verify(gpu, plan, 2e-5), undefined); // measured 6e-6, in attention
-  gpu.memory.free([source.rows, source.spans, target.rows, target.spans]);
+  gpu.memory.free([source.rows, source.spans, target.rows, target.spans, ...caches]);
 });

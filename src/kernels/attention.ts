@@ -26,7 +26,7 @@ export const attention = defineKernel({
   writes: { out: "f32[N,H*E]" },
   params: ["H", "K", "E", "k_at", "v_at", "scale"],
   constants: ["CAUSAL"],
-  forms: { direct: { wgsl, groups: ({ N, H, E }) => Math.ceil((N * H * Math.ceil(E / 16)) / 64) } },
+  forms: { direct: { wgsl, groups: ({ N, H }) => Math.ceil((N * H) / 8), constants: ({ E }) => ({ WIDTH: E / 4 }) } },
   check({ Q, Z, H, K, E, k_at, v_at }) {
     if (E % 4 || Q % 4 || Z % 4 || k_at % 4 || v_at % 4) return `E, Q, Z, k_at and v_at must be multiples of 4, got ${[E, Q, Z, k_at, v_at]}`;
     if (H % K) return `K must divide H, got K=${K} and H=${H}`;

@@ -2,7 +2,7 @@ import wgsl from "../../shaders/layernorm_residual.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
 
 // Few rows leave cores idle: split them, and repeat the statistics in every slice.
-const slices = ({ N, D }: Dims): number => (N * 8 <= 512 && D >= 128 ? 8 : 1);
+export const slices = ({ N, D }: Dims): number => (N * 8 <= 512 && D >= 128 ? 8 : 1);
 
 /** Residual add and layer norm. Maths, shapes and source: the header of the WGSL file. */
 export const layernormResidual = defineKernel({

@@ -9,10 +9,8 @@ const rows = ({ N }: Dims): number => (N >= 96 ? 12 : 8);
 export const matmul = defineKernel({
   name: "matmul",
   ...linearPatterns,
-  params: [],
-  constants: ["ACTIVATION"],
   forms: {
-    direct: { wgsl, groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil(d.O / 64), constants: (d) => ({ ROWS: rows(d) }) },
+    direct: { wgsl, groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil((d.J * d.O) / 64), constants: (d) => ({ ROWS: rows(d), GATED: d.J - 1 }) },
   },
   check: linearCheck,
   bytes: linearBytes,

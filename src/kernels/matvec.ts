@@ -11,10 +11,8 @@ const rows = ({ N }: Dims): number => 2 ** Math.ceil(Math.log2(Math.min(N, MATVE
 export const matvec = defineKernel({
   name: "matvec",
   ...linearPatterns,
-  params: [],
-  constants: ["ACTIVATION"],
   forms: {
-    direct: { wgsl, groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil(d.O / 32), constants: (d) => ({ ROWS: rows(d) }) },
+    direct: { wgsl, groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil((d.J * d.O) / 32), constants: (d) => ({ ROWS: rows(d), GATED: d.J - 1 }) },
   },
   check: linearCheck,
   bytes: linearBytes,

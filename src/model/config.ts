@@ -12,6 +12,11 @@ export function readConfig(config: Json) {
       if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > 2 ** 31) throw refuse(key, "a whole number above 0");
       return value as number;
     },
+    divisor(key: string, of: string): number {
+      const [value, whole] = [this.count(key), this.count(of)];
+      if (whole % value) throw refuse(key, `a divisor of ${of}=${whole}`);
+      return value;
+    },
     number(key: string, fallback: number): number {
       const value = config[key] ?? fallback;
       if (typeof value !== "number") throw refuse(key, "a number");
@@ -23,9 +28,9 @@ export function readConfig(config: Json) {
       return value;
     },
     activation(key: string): Activation {
-      const found = ACTIVATIONS[String(config[key])];
-      if (!found) throw refuse(key, `one of ${Object.keys(ACTIVATIONS).join(", ")}`);
-      return found;
+      const name = String(config[key]);
+      if (!Object.hasOwn(ACTIVATIONS, name)) throw refuse(key, `one of ${Object.keys(ACTIVATIONS).join(", ")}`);
+      return ACTIVATIONS[name];
     },
   };
 }

@@ -11,6 +11,9 @@ export interface Core {
   readonly pool: Pool;
 }
 
+/** Runs a call on the model, which stays on the device until the call ends. Throws InputError once the model is disposed. */
+export type During = <T>(call: () => Promise<T>) => Promise<T>;
+
 /** A tensor on the host, named by its place in a result. */
 export interface HostTensor {
   readonly dims: readonly number[];

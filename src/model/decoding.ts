@@ -3,16 +3,30 @@ import { launches, type Plan } from "../runtime/plan.js";
 import type { TypedArray } from "../runtime/tensor.js";
 import type { Core } from "./core.js";
 import type { Generation } from "./options.js";
-import { type BeamSession, type Capacity, createBeamSession } from "./session.js";
+import { createSearch, type Search } from "./search.js";
+import type { Capacity } from "./session.js";
+import type { Past } from "./state.js";
 
-/** One result of a sentence: its tokens, the start token first, and its score. */
+type Sentences = readonly (readonly number[])[];
+
+/** What to decode: the tokens each target begins with (at least one), the sources of an encoder, and tokens computed before. */
+export interface Job {
+  readonly prompts: Sentences;
+  readonly sources?: Sentences;
+  /** Prompts begin with the tokens that this holds. */
+  readonly past?: Past;
+}
+
+/** One result of a sentence: the tokens after its prompt, and its score. */
 export interface Hypothesis {
   readonly ids: readonly number[];
   readonly score: number;
+  /** Log-probability of each token, after generation rules. */
+  readonly logProbs: readonly number[];
 }
 
 export interface Decoded {
-  /** For each sentence its hypotheses, best first. */
+  /** For each prompt its results, best first. */
   readonly hypotheses: readonly (readonly Hypothesis[])[];
   /** Decoder steps that did work, and the time from the end of the first (which compiles) to the end of the last. */
   readonly steps: number;
@@ -28,50 +42,68 @@ export interface Launches {
   readonly step: number;
 }
 
-function countLaunches(encode: Plan, step: Plan): Launches {
+/** What the host reads of each step: rows u32[R,4], scores f32[2,R], sentences u32[B*n,4+3*W], status u32[2]. */
+export type Report = readonly TypedArray[];
+
+export interface DecodeHooks {
+  readonly signal?: AbortSignal;
+  /** Called after each step; a result of false ends decoding: every sentence is finished for the caller. */
+  readonly onStep?: (reports: readonly Report[]) => boolean | void;
+}
+
+function countLaunches(encode: Plan | undefined, step: Plan): Launches {
   const [all, inLayers] = [launches(step), launches(step, "decoder.layers")];
   return {
-    encoder_layer: launches(encode, "encoder.layers.0"), decoder_layer: launches(step, "decoder.layers.0"),
+    encoder_layer: encode ? launches(encode, "encoder.layers.0") : 0, decoder_layer: launches(step, "decoder.layers.0"),
     outside: all - inLayers, step: all,
   };
 }
 
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
+const total = (sentences: Sentences): number => sentences.reduce((sum, { length }) => sum + length, 0);
 
 /**
- * The whole decoding loop on the device (FasterTransformer's `Decoding`): greedy search, or beam search as Transformers 5 does
- * it. The host submits steps ahead and reads their small reports late; no step waits for it.
+ * The whole decoding loop on the device (FasterTransformer's `Decoding`): greedy search, sampling, or beam search as
+ * Transformers 5 does it. The host submits steps ahead and reads their small reports late; no step waits for it.
  * Throws InputError when the model's logits are not finite, and the signal's reason when it aborts.
  */
-export async function decode(core: Core, sources: readonly (readonly number[])[], g: Generation, signal?: AbortSignal): Promise<Decoded> {
-  signal?.throwIfAborted();
-  const N = sources.reduce((sum, { length }) => sum + length, 0);
-  const capacity: Capacity = { B: sources.length, W: g.W, M: roundUp(g.newTokens + 1, 16), S: roundUp(N, 64) };
+export async function decode(core: Core, { prompts, sources, past }: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
+  hooks.signal?.throwIfAborted();
+  const longest = Math.max(...prompts.map(({ length }) => length));
+  const capacity: Capacity = {
+    B: prompts.length, n: g.samples, W: g.W, M: roundUp(longest + g.newTokens, 16), S: sources ? roundUp(total(sources), 64) : 1,
+  };
   const key = JSON.stringify([capacity, { ...g, returned: 0, pad: 0, start: 0 }]);
-  const beams = await core.pool.take(key, () => createBeamSession(core, capacity, g));
+  const search = await core.pool.take(key, () => createSearch(core, capacity, g));
   try {
-    const encodePlan = await beams.session.encode(sources);
-    beams.reset();
-    const { reports, ms } = await runSteps(core, beams, g, signal);
+    const encodePlan = await search.session.encode(sources);
+    const known = prompts.map((_, b) => past?.lengths[b] ?? 0);
+    if (past) past.copyInto(search.session.cache, capacity);
+    const fresh = prompts.map((ids, b) => ids.slice(known[b], -1));
+    if (fresh.some(({ length }) => length > 0)) await search.session.prompt(fresh, known);
+    search.reset(prompts);
+    const { reports, ms } = await runSteps(core, search, g, hooks);
+    const results = g.samples > 1 ? g.samples : g.returned;
+    const hypothesis = (b: number, i: number): Hypothesis => (g.samples > 1 ? trace(reports, b * g.samples + i, 0, g) : trace(reports, b, i, g));
     return {
-      hypotheses: sources.map((_, b) => Array.from({ length: g.returned }, (_, rank) => trace(reports, b, rank, g))),
+      hypotheses: prompts.map((_, b) => Array.from({ length: results }, (_, i) => hypothesis(b, i))),
       steps: reports.length,
       ms,
-      launches: countLaunches(encodePlan, beams.step.plan),
+      launches: countLaunches(encodePlan, search.step.plan),
     };
   } finally {
-    core.pool.give(key, beams);
+    core.pool.give(key, search);
   }
 }
 
-async function runSteps(core: Core, beams: BeamSession, g: Generation, signal?: AbortSignal): Promise<{ reports: TypedArray[][]; ms: number }> {
-  const reports: TypedArray[][] = [];
+async function runSteps(core: Core, search: Search, g: Generation, { signal, onStep }: DecodeHooks): Promise<{ reports: Report[]; ms: number }> {
+  const reports: Report[] = [];
   let first = 0;
   const ahead: Promise<TypedArray[]>[] = [];
   try {
     for (let submitted = 0; ; ) {
       while (ahead.length < core.gpu.readAhead && submitted < g.newTokens) {
-        ahead.push(beams.step.run({ read: beams.report }));
+        ahead.push(search.step.run({ read: search.report }));
         submitted++;
       }
       const report = await ahead.shift();
@@ -81,23 +113,30 @@ async function runSteps(core: Core, beams: BeamSession, g: Generation, signal?: 
       first ||= performance.now();
       const [, , , [open, faults]] = report;
       if (faults) throw new InputError(`decoding: logits must be finite, step ${reports.length} has others in ${faults} parts; the weights or a kernel overflow`);
-      if (open === 0) return { reports, ms: performance.now() - first };
+      if (onStep?.(reports) === false || open === 0) return { reports, ms: performance.now() - first };
     }
   } finally {
     for (const late of ahead) late.catch(() => {}); // over-run steps did nothing; a lost device is reported by what was awaited
   }
 }
 
-/** Walks a finished hypothesis back through the parents that each step reported. */
-function trace(reports: readonly TypedArray[][], b: number, rank: number, { W, start }: Generation): Hypothesis {
-  const [, scores, sentences] = reports[reports.length - 1];
-  const [length, parent, last] = sentences.subarray(b * (4 + 3 * W) + 4 + 3 * rank);
-  const ids = [last];
-  let w = parent;
-  for (let step = length - 3; step >= 0; step--) {
-    const row = 4 * (b * W + w);
-    ids.push(reports[step][0][row]);
-    w = reports[step][0][row + 3];
+/** Tokens that beam w of sentence b has chosen up to a step, the last first, with the running score after each. */
+export function* ancestors(reports: readonly Report[], b: number, w: number, W: number, step: number): Generator<{ id: number; score: number }> {
+  for (let beam = w; step >= 0; step--) {
+    const row = b * W + beam;
+    const [rows, scores] = reports[step];
+    yield { id: rows[4 * row], score: scores[row] };
+    beam = rows[4 * row + 3];
   }
-  return { ids: [start, ...ids.reverse()], score: scores[scores.length / 2 + b * W + rank] };
+}
+
+/** The finished hypothesis of this rank: walked back through the parents that each step reported. */
+export function trace(reports: readonly Report[], b: number, rank: number, { W, length_penalty }: Generation): Hypothesis {
+  const [, scores, sentences] = reports[reports.length - 1];
+  const fields = sentences.subarray(b * (4 + 3 * W), (b + 1) * (4 + 3 * W));
+  const [length, parent, last] = fields.subarray(4 + 3 * rank);
+  const generated = length - fields[1];
+  const score = scores[scores.length / 2 + b * W + rank];
+  const chain = [{ id: last, score: score * generated ** length_penalty }, ...ancestors(reports, b, parent, W, generated - 2)].reverse();
+  return { ids: chain.map(({ id }) => id), score, logProbs: chain.map((link, t) => link.score - (chain[t - 1]?.score ?? 0)) };
 }

@@ -58,9 +58,9 @@ function stripRow(name: string, r: number, row: ArrayLike<number | bigint>, mask
   return { ids: ids.slice(offset, end), offset };
 }
 
-/** The argument `rows` of the kernels: (token id, position, sentence, parent) for every token of a packed batch. */
-export function packRows(sequences: readonly (readonly number[])[]): Uint32Array<ArrayBuffer> {
-  return Uint32Array.from(sequences.flatMap((ids, b) => ids.flatMap((id, position) => [id, position, b, 0])));
+/** The argument `rows` of the kernels: (token id, position, sentence, parent) for every token of a packed batch, after `past` tokens. */
+export function packRows(sequences: readonly (readonly number[])[], past: readonly number[] = []): Uint32Array<ArrayBuffer> {
+  return Uint32Array.from(sequences.flatMap((ids, b) => ids.flatMap((id, t) => [id, (past[b] ?? 0) + t, b, 0])));
 }
 
 /** The argument `spans`: (first row, number of rows) of every sentence. */

@@ -1,16 +1,13 @@
-import { InputError, OptionError } from "../runtime/errors.js";
+import { InputError, OptionError, show } from "../runtime/errors.js";
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
-import { record } from "../runtime/plan.js";
-import { tensor } from "../runtime/tensor.js";
 import type { Architecture } from "./architecture.js";
 import { type Checkpoint, type Json, type LoadHooks, openCheckpoint } from "./checkpoint.js";
-import { type Core, type HostTensor, unpack } from "./core.js";
-import { decoderPrompt, sourceKeys } from "./decoder.js";
+import type { Core, During, HostTensor } from "./core.js";
 import { decode, type Launches } from "./decoding.js";
-import { encoder } from "./encoder.js";
 import { familyOf } from "./families/index.js";
-import { type ModelInputs, packRows, packSpans, readSequences, type TokenRows } from "./inputs.js";
+import { forward } from "./forward.js";
+import { type ModelInputs, readSequences, type Sequences, type TokenRows } from "./inputs.js";
 import { type GenerateOptions, settle } from "./options.js";
 import { createPool } from "./pool.js";
 import type { SourceLike } from "./source.js";
@@ -30,6 +27,8 @@ export interface GenerateResult {
   readonly sequences: number[][];
   /** Log-probability / length ^ length_penalty of each row; beam search only. */
   readonly sequences_scores?: number[];
+  /** Log-probability of each generated token of each row, after the generation rules; with `output_scores` only. */
+  readonly token_scores?: number[][];
   /** Tokens of each row without the padding behind its end. */
   readonly lengths: number[];
   readonly stats: GenerateStats;
@@ -42,7 +41,7 @@ export interface GenerateStats {
   readonly ms: number;
 }
 
-/** An encoder-decoder on the device. Release it with `dispose()`. */
+/** A model on the device. Release it with `dispose()`; calls in flight end well, the memory goes with the last. */
 export interface Model extends AsyncDisposable {
   readonly checkpoint: Checkpoint;
   readonly architecture: Architecture;
@@ -50,14 +49,25 @@ export interface Model extends AsyncDisposable {
   readonly gpu: Gpu;
   /** Level one, the Encoder: last_hidden_state f32[B,S,D], zeros at padding. */
   encode(inputs: ModelInputs): Promise<{ last_hidden_state: HostTensor }>;
-  /** Encoder and decoder over given targets: logits f32[B,T,V]. */
-  forward(inputs: ModelInputs & { readonly decoder_input_ids: TokenRows }): Promise<{ logits: HostTensor; encoder_last_hidden_state: HostTensor }>;
+  /** All positions at once: logits f32[B,T,V], zeros at padding. With an encoder, of the targets `decoder_input_ids`. */
+  forward(inputs: ForwardInputs): Promise<{ logits: HostTensor; encoder_last_hidden_state?: HostTensor }>;
   /** Level two, the Decoder: one step a call, the caller owns the loop. */
   decoder(inputs: ModelInputs, options: { readonly max_length: number; readonly num_beams?: number }): Promise<Stepper>;
   /** Level three, Decoding: the whole loop in one call. */
-  generate(inputs: ModelInputs, options?: GenerateOptions & { readonly signal?: AbortSignal }): Promise<GenerateResult>;
+  generate(inputs: GenerateInputs, options?: GenerateOptions & { readonly signal?: AbortSignal }): Promise<GenerateResult>;
   memory(): MemoryUse;
   dispose(): void;
+}
+
+export interface ForwardInputs extends ModelInputs {
+  readonly decoder_input_ids?: TokenRows;
+  /** Accepted where they are what the mask says: positions count a row's own tokens from 0. */
+  readonly position_ids?: TokenRows;
+}
+
+export interface GenerateInputs extends ModelInputs {
+  /** Tokens that the targets begin with, the start token first; the start token alone when absent. Encoder-decoders only. */
+  readonly decoder_input_ids?: TokenRows;
 }
 
 const IDLE_SESSIONS = 4;
@@ -69,7 +79,7 @@ const IDLE_SESSIONS = 4;
  */
 export async function load(source: SourceLike, options: LoadOptions = {}): Promise<Model> {
   const { dtype = "auto", progress, signal } = options;
-  if (!["auto", "f32", "f16"].includes(dtype)) throw new OptionError(`load: dtype must be auto, f32 or f16, got ${JSON.stringify(dtype)}`);
+  if (!["auto", "f32", "f16"].includes(dtype)) throw new OptionError(`load: dtype must be auto, f32 or f16, got ${show(dtype)}`);
   signal?.throwIfAborted();
   const checkpoint = await openCheckpoint(source, { signal });
   const family = familyOf(checkpoint.label, checkpoint.config);
@@ -91,43 +101,25 @@ export async function load(source: SourceLike, options: LoadOptions = {}): Promi
 function createModel(core: Core, checkpoint: Checkpoint, release: () => void): Model {
   const { gpu, a, w } = core;
   let disposed = false;
-  const sources = ({ input_ids, attention_mask }: ModelInputs) => {
-    if (disposed) throw new InputError("model: must not be used after dispose()");
-    return readSequences("input_ids", input_ids, attention_mask, a.V, a.P);
+  let calls = 0;
+  const free = (): void => {
+    core.pool.dispose();
+    gpu.memory.free(w.tensors);
+    release();
   };
-
-  const run = async (inputs: ModelInputs, decoderIds?: TokenRows) => {
-    const from = sources(inputs);
-    const to = decoderIds === undefined ? undefined : readSequences("decoder_input_ids", decoderIds, undefined, a.V, a.P);
-    if (to && to.ids.length !== from.ids.length) throw new InputError(`decoder_input_ids: must have the ${from.ids.length} rows of input_ids, got ${to.ids.length}`);
-    const packed = (name: string, ids: readonly (readonly number[])[]) => ({
-      rows: tensor(`${name}_rows`, "u32", [ids.reduce((sum, { length }) => sum + length, 0), 4]),
-      spans: tensor(`${name}_spans`, "u32", [ids.length, 2]),
-    });
-    const [source, target] = [packed("source", from.ids), to && packed("target", to.ids)];
-    const hidden = tensor("encoder_last_hidden_state", "f32", [source.rows.shape[0], a.D]);
-    const logits = target && tensor("logits", "f32", [target.rows.shape[0], a.V]);
-    const plan = record("forward", (run) => {
-      const encoded = encoder(run, a, w, source.rows, source.spans, hidden);
-      if (!target) return;
-      decoderPrompt(run, a, w, { rows: target.rows, spans: source.spans, sourceKeys: sourceKeys(run, a, w, encoded) }, target.spans, logits);
-    });
-    const prepared = await gpu.prepare(plan);
+  const during: During = async (call) => {
+    if (disposed) throw new InputError("model: must not be used after dispose(); load it again");
+    calls++;
     try {
-      for (const [side, ids] of [[source, from.ids], [target, to?.ids]] as const) {
-        if (!side || !ids) continue;
-        gpu.write(side.rows, packRows(ids));
-        gpu.write(side.spans, packSpans(ids));
-      }
-      const [states, scores] = (await prepared.run({ read: logits ? [hidden, logits] : [hidden] })) as Float32Array[];
-      return {
-        hidden: unpack(states, from.ids, from.offsets, from.width, a.D),
-        logits: to && unpack(scores, to.ids, to.offsets, to.width, a.V),
-      };
+      return await call();
     } finally {
-      prepared.dispose();
-      gpu.memory.free([hidden, source.rows, source.spans, ...(target && logits ? [logits, target.rows, target.spans] : [])]);
+      if (--calls === 0 && disposed) free();
     }
+  };
+  const sequences = (name: string, ids: unknown, mask?: unknown): Sequences => readSequences(name, ids, mask, a.V, a.P);
+  const given = (inputs: ModelInputs | undefined): Sequences => sequences("input_ids", inputs?.input_ids, inputs?.attention_mask);
+  const needsEncoder = (call: string): void => {
+    if (!a.encoder) throw new InputError(`${call}: must be called on a model with an encoder, ${a.family} has none; use forward() or generate()`);
   };
 
   const model: Model = {
@@ -135,39 +127,66 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
     architecture: a,
     weights: w,
     gpu,
-    async encode(inputs) {
-      return { last_hidden_state: (await run(inputs)).hidden };
-    },
-    async forward(inputs) {
+    encode: (inputs) => during(async () => {
+      needsEncoder("encode");
+      const { encoded } = await forward(core, given(inputs), undefined);
+      return { last_hidden_state: encoded as HostTensor };
+    }),
+    forward: (inputs) => during(async () => {
+      const rows = given(inputs);
+      checkPositions(inputs.position_ids, rows);
+      if (!a.encoder) {
+        if (inputs.decoder_input_ids !== undefined) throw new InputError(`forward: decoder_input_ids must be absent, ${a.family} has no encoder; give input_ids`);
+        return { logits: (await forward(core, undefined, rows)).logits as HostTensor };
+      }
       if (inputs.decoder_input_ids === undefined) throw new InputError("forward: decoder_input_ids must be given for an encoder-decoder");
-      const { hidden, logits } = await run(inputs, inputs.decoder_input_ids);
-      return { logits: logits as HostTensor, encoder_last_hidden_state: hidden };
-    },
-    decoder: async (inputs, options) => createStepper(core, sources(inputs).ids, options),
-    async generate(inputs, { signal, ...options } = {}) {
-      const { ids } = sources(inputs);
-      const g = settle(options as Json, checkpoint.generationConfig, a.V, a.P, 1);
-      const { hypotheses, ...stats } = await decode(core, ids, g, signal);
-      const rows = hypotheses.flat();
-      const width = Math.max(...rows.map((row) => row.ids.length));
+      const { encoded, logits } = await forward(core, rows, sequences("decoder_input_ids", inputs.decoder_input_ids));
+      return { logits: logits as HostTensor, encoder_last_hidden_state: encoded };
+    }),
+    decoder: (inputs, options) => during(async () => {
+      needsEncoder("decoder");
+      return createStepper(core, given(inputs).ids, options, during);
+    }),
+    generate: (inputs, { signal, ...options } = {}) => during(async () => {
+      const rows = given(inputs);
+      const prefix = inputs.decoder_input_ids === undefined ? undefined : sequences("decoder_input_ids", inputs.decoder_input_ids);
+      if (prefix && !a.encoder) throw new InputError(`generate: decoder_input_ids must be absent, ${a.family} has no encoder; begin input_ids with them`);
+      if (prefix && prefix.ids.length !== rows.ids.length) {
+        throw new InputError(`decoder_input_ids: must have the ${rows.ids.length} rows of input_ids, got ${prefix.ids.length}`);
+      }
+      const width = a.encoder ? (prefix?.width ?? 1) : rows.width;
+      const g = settle(options as Json, checkpoint.generationConfig, a.V, a.P, width, !a.encoder);
+      const prompts = a.encoder ? (prefix?.ids ?? rows.ids.map(() => [g.start])) : rows.ids;
+      const { hypotheses, ...stats } = await decode(core, { prompts, sources: a.encoder && rows.ids }, g, { signal });
+      const results = hypotheses.flatMap((list, b) => list.map((hypothesis) => ({ ...hypothesis, prompt: prompts[b] })));
+      const length = width + Math.max(...results.map(({ ids }) => ids.length));
+      const pads = (count: number): number[] => Array<number>(count).fill(g.pad);
       return {
-        sequences: rows.map((row) => [...row.ids, ...Array<number>(width - row.ids.length).fill(g.pad)]),
-        ...(g.W > 1 && { sequences_scores: rows.map(({ score }) => score) }),
-        lengths: rows.map(({ ids }) => ids.length),
+        // Prompts end in one column, as Transformers has them.
+        sequences: results.map(({ prompt, ids }) => [...pads(width - prompt.length), ...prompt, ...ids, ...pads(length - width - ids.length)]),
+        ...(g.W > 1 && { sequences_scores: results.map(({ score }) => score) }),
+        ...(g.output_scores && { token_scores: results.map(({ logProbs }) => [...logProbs]) }),
+        lengths: results.map(({ ids }) => width + ids.length),
         stats,
       };
-    },
+    }),
     memory: () => gpu.use(),
     dispose() {
       if (disposed) return;
       disposed = true;
-      core.pool.dispose();
-      gpu.memory.free(w.tensors);
-      release();
+      if (calls === 0) free();
     },
     async [Symbol.asyncDispose]() {
       model.dispose();
     },
   };
   return model;
+}
+
+function checkPositions(positions: TokenRows | undefined, { ids, offsets }: Sequences): void {
+  if (positions === undefined) return;
+  ids.forEach((row, b) => {
+    const bad = row.findIndex((_, t) => Number(positions[b]?.[offsets[b] + t]) !== t);
+    if (bad >= 0) throw new InputError(`position_ids: must count a row's own tokens from 0, row ${b} has ${positions[b]?.[offsets[b] + bad]} for token ${bad}; leave them out`);
+  });
 }

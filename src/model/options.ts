@@ -30,19 +30,42 @@ export interface GenerateOptions {
   readonly decoder_start_token_id?: number;
   /** Normalise log-probabilities again after the rules above. Default false. */
   readonly renormalize_logits?: boolean;
-  /** Must be false: sampling is not there yet. */
-  readonly do_sample?: false;
+  /** Draw tokens instead of taking the best. Default false. */
+  readonly do_sample?: boolean;
+  /** Divides the logits before sampling. Default 1. */
+  readonly temperature?: number;
+  /** Sample among this many best tokens; 0 is all. Default 50. */
+  readonly top_k?: number;
+  /** Sample among the best tokens whose probabilities sum to this. Default 1. */
+  readonly top_p?: number;
+  /** Sample among tokens at least this fraction as probable as the best. Default 0. */
+  readonly min_p?: number;
+  /** The same seed draws the same tokens on every runtime. Drawn anew for each call when absent. */
+  readonly seed?: number;
+  /** Return the log-probability of each generated token, after the rules above. Default false. */
+  readonly output_scores?: boolean;
+}
+
+/** How `sample` draws. */
+export interface Sampling {
+  readonly temperature: number;
+  readonly top_k: number;
+  readonly top_p: number;
+  readonly min_p: number;
+  readonly seed: number;
 }
 
 /** Every option settled. */
 export interface Generation {
   readonly W: number;
   readonly returned: number;
+  /** Sentences drawn a prompt; 1 without sampling. */
+  readonly samples: number;
+  readonly sampling: Sampling | undefined;
   readonly length_penalty: number;
   readonly early_stopping: number;
   /** Most tokens generated a sentence. */
   readonly newTokens: number;
-  readonly min_length: number;
   readonly min_new_tokens: number;
   readonly repetition_penalty: number;
   readonly no_repeat_ngram_size: number;
@@ -55,15 +78,17 @@ export interface Generation {
   readonly pad: number;
   readonly start: number;
   readonly renormalize: boolean;
+  readonly output_scores: boolean;
 }
 
 export const MAX_BEAMS = 32;
 
 type Rule = readonly [test: (value: unknown, V: number) => boolean, says: (V: number) => string];
 
-const whole = (least: number, most = 2 ** 31): Rule => [
+const COUNT = 2 ** 31; // no count is larger
+const whole = (least: number, most = COUNT): Rule => [
   (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most,
-  () => (most < 2 ** 31 ? `a whole number from ${least} to ${most}` : `a whole number of at least ${least}`),
+  () => (most !== COUNT ? `a whole number from ${least} to ${most}` : `a whole number of at least ${least}`),
 ];
 const isId = (value: unknown, V: number): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) < V;
 const isIds = (value: unknown, V: number): boolean => Array.isArray(value) && value.every((id) => isId(id, V));
@@ -71,7 +96,10 @@ const id: Rule = [isId, (V) => `a token id from 0 to ${V - 1}`];
 const ids: Rule = [isIds, (V) => `a list of token ids from 0 to ${V - 1}`];
 const flag: Rule = [(value) => typeof value === "boolean", () => "true or false"];
 const number: Rule = [(value) => typeof value === "number" && Number.isFinite(value), () => "a finite number"];
-const only = (wanted: unknown, why: string): Rule => [(value) => value === wanted, () => `${JSON.stringify(wanted)} (${why})`];
+const positive: Rule = [(value) => typeof value === "number" && value > 0 && value < 1e6, () => "a number above 0 and below 1e6"];
+const fraction = (least: string, holds: (value: number) => boolean): Rule => [
+  (value) => typeof value === "number" && holds(value) && value <= 1, () => `a number ${least} and at most 1`,
+];
 
 const RULES: Readonly<Record<keyof GenerateOptions, Rule>> = {
   num_beams: whole(1, MAX_BEAMS),
@@ -82,7 +110,7 @@ const RULES: Readonly<Record<keyof GenerateOptions, Rule>> = {
   max_new_tokens: whole(1),
   min_length: whole(0),
   min_new_tokens: whole(0),
-  repetition_penalty: [(value) => typeof value === "number" && value > 0 && value < 1e6, () => "a number above 0 and below 1e6"],
+  repetition_penalty: positive,
   no_repeat_ngram_size: whole(0),
   bad_words_ids: [
     (value, V) => Array.isArray(value) && value.every((words) => isIds(words, V) && words.length > 0),
@@ -96,15 +124,21 @@ const RULES: Readonly<Record<keyof GenerateOptions, Rule>> = {
   pad_token_id: id,
   decoder_start_token_id: id,
   renormalize_logits: flag,
-  do_sample: only(false, "sampling is not supported"),
+  do_sample: flag,
+  temperature: positive,
+  top_k: whole(0),
+  top_p: fraction("above 0", (value) => value > 0),
+  min_p: fraction("of at least 0", (value) => value >= 0),
+  seed: whole(0, 2 ** 32 - 1),
+  output_scores: flag,
 };
 
 // Fields of generation_config.json that change nothing here, and values of others that mean "off".
 const INERT = /^(_from_model_config|transformers_version|use_cache|bos_token_id|return_dict_in_generate)$/;
 const OFF: Readonly<Record<string, unknown>> = {
-  num_beam_groups: 1, diversity_penalty: 0, temperature: 1, top_k: 50, top_p: 1, typical_p: 1, epsilon_cutoff: 0, eta_cutoff: 0,
+  num_beam_groups: 1, diversity_penalty: 0, typical_p: 1, epsilon_cutoff: 0, eta_cutoff: 0,
   encoder_repetition_penalty: 1, encoder_no_repeat_ngram_size: 0, remove_invalid_values: false, output_attentions: false,
-  output_hidden_states: false, output_scores: false, output_logits: false,
+  output_hidden_states: false, output_logits: false,
 };
 
 function checked(label: string, given: Json, V: number, inert: (key: string, value: unknown) => boolean): GenerateOptions {
@@ -121,32 +155,37 @@ function checked(label: string, given: Json, V: number, inert: (key: string, val
 
 /**
  * Settles the options of one call. `V` vocabulary, `P` the most positions a target can have, `prompt` tokens of each target that
- * are given (the start token). Throws OptionError for an unknown option or a value outside its range, naming both and the cure.
+ * are given (the start token; the width of the prompts, padding included, without an encoder).
+ * Throws OptionError for an unknown option or a value outside its range, naming both and the cure.
  */
-export function settle(call: Json, checkpoint: Json, V: number, P: number, prompt: number): Generation {
+export function settle(call: Json, checkpoint: Json, V: number, P: number, prompt: number, decoderOnly = false): Generation {
   const o: GenerateOptions = {
     ...checked("generation_config.json", checkpoint, V, (key, value) => INERT.test(key) || OFF[key] === value),
     ...checked("generate", call, V, () => false),
   };
   const W = o.num_beams ?? 1;
   const returned = o.num_return_sequences ?? 1;
-  if (returned > W) throw new OptionError(`generate: num_return_sequences must be at most num_beams=${W}, got ${returned}; raise num_beams`);
+  if (o.do_sample && W > 1) throw new OptionError(`generate: num_beams must be 1 with do_sample, got ${W}; beams are searched, not drawn`);
+  if (returned > W && !o.do_sample) throw new OptionError(`generate: num_return_sequences must be at most num_beams=${W}, got ${returned}; raise num_beams or set do_sample`);
+  const stray = o.do_sample ? undefined : SAMPLING.find((key) => (call as GenerateOptions)[key] !== undefined && (call as GenerateOptions)[key] !== null);
+  if (stray) throw new OptionError(`generate: ${stray} acts only with do_sample: true, which is not set`);
   const limit = o.max_new_tokens !== undefined ? prompt + o.max_new_tokens : (o.max_length ?? 20);
   const named = o.max_new_tokens !== undefined ? "max_new_tokens" : "max_length";
   if (limit <= prompt) throw new OptionError(`generate: max_length must be above the ${prompt} given tokens, got ${limit}; raise it or give max_new_tokens`);
   if (limit - 1 > P) throw new OptionError(`generate: ${named} must leave at most ${P} positions (max_position_embeddings), got ${limit - 1}; lower it to ${named === "max_length" ? P + 1 : P + 1 - prompt}`);
   const end = o.eos_token_id === undefined ? [] : [o.eos_token_id].flat();
   const start = o.decoder_start_token_id;
-  if (start === undefined) throw new OptionError("generate: decoder_start_token_id must be given, by the checkpoint or by the call");
+  if (start === undefined && !decoderOnly) throw new OptionError("generate: decoder_start_token_id must be given, by the checkpoint or by the call");
   const least = Math.max(2, 1 + end.length);
   if (V < least) throw new OptionError(`generate: a beam search with ${end.length} end ids needs a vocabulary of at least ${least}, got ${V}`);
   if (W > 1 && (1 + end.length) * W > 64) throw new OptionError(`generate: num_beams must be at most ${Math.floor(64 / (1 + end.length))} with ${end.length} end ids, got ${W}`);
   return {
-    W, returned, newTokens: limit - prompt, start, end,
+    W, returned, newTokens: limit - prompt, start: start ?? 0, end,
+    samples: o.do_sample ? returned : 1,
+    sampling: o.do_sample ? settleSampling(o) : undefined,
     length_penalty: o.length_penalty ?? 1,
     early_stopping: W === 1 ? EARLY_STOPPING.true : EARLY_STOPPING[String(o.early_stopping ?? false) as keyof typeof EARLY_STOPPING],
-    min_length: o.min_length ?? 0,
-    min_new_tokens: o.min_new_tokens ?? 0,
+    min_new_tokens: Math.max(o.min_new_tokens ?? 0, (o.min_length ?? 0) - prompt), // min_length counts the prompt
     repetition_penalty: o.repetition_penalty ?? 1,
     no_repeat_ngram_size: o.no_repeat_ngram_size ?? 0,
     // Transformers drops banned words that are an end id alone.
@@ -157,12 +196,19 @@ export function settle(call: Json, checkpoint: Json, V: number, P: number, promp
     forced_eos: o.forced_eos_token_id,
     pad: o.pad_token_id ?? end[0] ?? 0,
     renormalize: o.renormalize_logits ?? false,
+    output_scores: o.output_scores ?? false,
   };
+}
+
+const SAMPLING = ["temperature", "top_k", "top_p", "min_p", "seed"] as const;
+
+function settleSampling({ temperature = 1, top_k = 50, top_p = 1, min_p = 0, seed }: GenerateOptions): Sampling {
+  return { temperature, top_k, top_p, min_p, seed: seed ?? crypto.getRandomValues(new Uint32Array(1))[0] };
 }
 
 /** Whether any rule acts on the scores, so that a step needs `logits_process`. */
 export function hasRules(g: Generation): boolean {
   const lists = [g.banned, g.suppress, g.begin_suppress].some((list) => list.length > 0);
   const forced = g.forced_bos !== undefined || g.forced_eos !== undefined;
-  return lists || forced || g.min_length > 0 || g.min_new_tokens > 0 || g.repetition_penalty !== 1 || g.no_repeat_ngram_size > 0;
+  return lists || forced || g.min_new_tokens > 0 || g.repetition_penalty !== 1 || g.no_repeat_ngram_size > 0;
 }

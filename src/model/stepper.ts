@@ -1,7 +1,7 @@
 import { InputError, OptionError } from "../runtime/errors.js";
 import { record } from "../runtime/plan.js";
 import { tensor } from "../runtime/tensor.js";
-import type { Core, HostTensor } from "./core.js";
+import type { Core, During, HostTensor } from "./core.js";
 import { decoderStep } from "./decoder.js";
 import { MAX_BEAMS } from "./options.js";
 import { createSession } from "./session.js";
@@ -19,17 +19,18 @@ export interface Stepper {
 }
 
 export async function createStepper(
-  core: Core, sources: readonly (readonly number[])[], { max_length: M, num_beams: W = 1 }: { max_length: number; num_beams?: number },
+  core: Core, sources: readonly (readonly number[])[],
+  { max_length: M, num_beams: W = 1 }: { max_length: number; num_beams?: number }, during: During,
 ): Promise<Stepper> {
   const { gpu, a, w } = core;
   if (!Number.isInteger(M) || M < 1 || M > a.P) throw new OptionError(`decoder: max_length must be a whole number from 1 to ${a.P}, got ${M}`);
   if (!Number.isInteger(W) || W < 1 || W > MAX_BEAMS) throw new OptionError(`decoder: num_beams must be a whole number from 1 to ${MAX_BEAMS}, got ${W}`);
   const B = sources.length;
   const R = B * W;
-  const session = createSession(core, { B, W, M, S: sources.reduce((sum, { length }) => sum + length, 0) });
-  const { state } = session;
+  const session = createSession(core, { B, n: 1, W, M, S: sources.reduce((sum, { length }) => sum + length, 0) });
+  const { rows, indirection, cache, cross } = session;
   const logits = tensor("logits", "f32", [R, a.V]);
-  const prepared = await gpu.prepare(record("decoder", (run) => void decoderStep(run, a, w, state, logits)));
+  const prepared = await gpu.prepare(record("decoder", (run) => void decoderStep(run, a, w, rows, cache, indirection, cross, logits)));
   await session.encode(sources);
   let table: number[][] = Array.from({ length: R }, () => []); // for every row, which row holds each step of its past
   let length = 0;
@@ -37,7 +38,7 @@ export async function createStepper(
     get length() {
       return length;
     },
-    async step(ids, parents) {
+    step: (ids, parents) => during(async () => {
       if (length === M) throw new InputError(`decoder: at most max_length=${M} tokens fit, all are fed; open one with a larger max_length`);
       for (const [name, list, size] of [["ids", ids, a.V], ["parents", parents ?? [], W]] as const) {
         if (list.length !== R && list !== undefined && !(name === "parents" && !parents)) throw new InputError(`decoder: ${name} must have ${R} entries, got ${list.length}`);
@@ -48,15 +49,14 @@ export async function createStepper(
         const origin = (r: number): number => (parents ? Math.floor(r / W) * W + parents[r] : r);
         table = table.map((_, r) => [...table[origin(r)], origin(r)]);
       }
-      const M4 = state.indirection.shape[2];
-      const packed = new Uint32Array(2 * R * M4);
-      table.forEach((past, r) => packed.set(past, ((length % 2) * R + r) * M4));
-      gpu.write(state.indirection, packed);
-      gpu.write(state.rows, Uint32Array.from(ids.flatMap((id, r) => [id, length, Math.floor(r / W), 0])));
+      const packed = new Uint32Array(2 * R * M);
+      table.forEach((past, r) => packed.set(past, ((length % 2) * R + r) * M));
+      gpu.write(indirection, packed);
+      gpu.write(rows, Uint32Array.from(ids.flatMap((id, r) => [id, length, Math.floor(r / W), 0])));
       length++;
       const [data] = (await prepared.run({ read: [logits] })) as Float32Array[];
       return { dims: [R, a.V], data };
-    },
+    }),
     dispose() {
       prepared.dispose();
       session.dispose();

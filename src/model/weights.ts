@@ -14,6 +14,14 @@ export interface WeightRow {
   readonly shape: readonly number[];
   /** The shape of each of theirs, where it is not that. */
   readonly stored?: readonly number[];
+  /** Rows of ours that each of theirs gives, where they are not equal parts. */
+  readonly parts?: readonly number[];
+  /** Theirs is [I,O] where ours is [O,I]. */
+  readonly transpose?: boolean;
+  /** Rows of the parts alternate (gated pairs) instead of lying one after the other. */
+  readonly interleave?: boolean;
+  /** Stored as f32 whatever the checkpoint has, as vectors are. */
+  readonly f32?: boolean;
   readonly compute?: () => Float32Array<ArrayBuffer>;
 }
 
@@ -42,31 +50,34 @@ export async function loadWeights(
   }
   const byName = new Map<string, Tensor>();
   const byContent = new Map<string, Tensor>(); // rows made of the same tensors (tied weights) share memory
-  const parts = new Map<Entry, { target: Tensor; part: number }[]>();
-  for (const row of rows) {
-    const found = row.theirs.map((name) => checkpoint.entries.get(name) as Entry);
-    const key = row.theirs.join("\n") || row.ours;
-    const known = byContent.get(key) ?? tensor(row.ours, storage(row, found, format), row.shape, "weight");
-    byName.set(row.ours, known);
-    if (byContent.has(key)) continue;
-    byContent.set(key, known);
-    gpu.memory.check(known);
-    if (row.compute) gpu.write(known, row.compute());
-    found.forEach((entry, part) => parts.set(entry, [...(parts.get(entry) ?? []), { target: known, part }]));
-  }
-  const pending = new Map<Tensor, { data: Uint8Array<ArrayBuffer>; left: number }>();
-  await checkpoint.read(parts.keys(), (entry, bytes) => {
-    for (const { target, part } of parts.get(entry) ?? []) {
-      const pieces = Math.round(elements(target) / elements(entry));
-      const whole = pending.get(target) ?? { data: new Uint8Array(byteLength(target)), left: pieces };
-      const piece = convert(entry, bytes, target.dtype);
-      whole.data.set(piece, part * piece.length);
-      pending.set(target, whole);
-      if (--whole.left > 0) continue;
-      gpu.write(target, whole.data);
-      pending.delete(target);
+  const parts = new Map<Entry, { target: Tensor; row: WeightRow; part: number }[]>();
+  try {
+    for (const row of rows) {
+      const found = row.theirs.map((name) => checkpoint.entries.get(name) as Entry);
+      const key = row.theirs.join("\n") || row.ours;
+      const known = byContent.get(key) ?? tensor(row.ours, storage(row, found, format), row.shape, "weight");
+      byName.set(row.ours, known);
+      if (byContent.has(key)) continue;
+      byContent.set(key, known);
+      gpu.memory.check(known);
+      if (row.compute) gpu.write(known, row.compute());
+      found.forEach((entry, part) => parts.set(entry, [...(parts.get(entry) ?? []), { target: known, row, part }]));
     }
-  }, hooks);
+    const pending = new Map<Tensor, { data: Uint8Array<ArrayBuffer>; left: number }>();
+    await checkpoint.read(parts.keys(), (entry, bytes) => {
+      for (const { target, row, part } of parts.get(entry) ?? []) {
+        const whole = pending.get(target) ?? { data: new Uint8Array(byteLength(target)), left: row.theirs.length };
+        place(whole.data, convert(entry, bytes, target.dtype), row, part, target.dtype === "f16" ? 2 : 4);
+        pending.set(target, whole);
+        if (--whole.left > 0) continue;
+        gpu.write(target, whole.data);
+        pending.delete(target);
+      }
+    }, hooks);
+  } catch (error) {
+    gpu.memory.free(byContent.values());
+    throw error;
+  }
   return {
     tensors: new Set(byContent.values()),
     find: (name) => byName.get(name),
@@ -82,8 +93,9 @@ function findFaults({ entries }: Checkpoint, rows: readonly WeightRow[], ignored
   const faults: string[] = [];
   const used = new Set<string>();
   for (const row of rows) {
-    const shape = row.stored ?? [row.shape[0] / Math.max(1, row.theirs.length), ...row.shape.slice(1)];
-    for (const name of row.theirs) {
+    for (const [part, name] of row.theirs.entries()) {
+      const size = [partSizes(row)[part], ...row.shape.slice(1)];
+      const shape = row.stored ?? (row.transpose ? size.reverse() : size);
       used.add(name);
       const entry = entries.get(name);
       if (!entry) faults.push(`missing: ${name} [${shape}]`);
@@ -94,11 +106,34 @@ function findFaults({ entries }: Checkpoint, rows: readonly WeightRow[], ignored
   for (const name of entries.keys()) {
     if (!used.has(name) && !ignored.some((pattern) => pattern.test(name))) faults.push(`extra: ${name}`);
   }
-  return faults;
+  return [...new Set(faults)]; // a tied tensor serves several rows
+}
+
+/** Rows of ours that each of theirs gives. */
+function partSizes({ theirs, shape, parts }: WeightRow): readonly number[] {
+  return parts ?? theirs.map(() => shape[0] / theirs.length);
+}
+
+/** Lays one part, its values `bytes` wide, at its place in the whole. */
+function place(whole: Uint8Array<ArrayBuffer>, values: Uint8Array<ArrayBuffer>, row: WeightRow, part: number, bytes: number): void {
+  const sizes = partSizes(row);
+  const stride = (elements(row) / row.shape[0]) * bytes;
+  const first = sizes.slice(0, part).reduce((sum, size) => sum + size, 0);
+  const rows = row.transpose ? transposed(values, stride / bytes, sizes[part], bytes) : values;
+  if (!row.interleave) return whole.set(rows, first * stride);
+  for (let r = 0; r < sizes[part]; r++) whole.set(rows.subarray(r * stride, (r + 1) * stride), (r * sizes.length + part) * stride);
+}
+
+/** [I,O] as [O,I]. */
+function transposed(values: Uint8Array<ArrayBuffer>, I: number, O: number, bytes: number): Uint8Array<ArrayBuffer> {
+  const { buffer } = new Uint8Array(values); // a copy, aligned
+  const [from, to] = bytes === 2 ? [new Uint16Array(buffer), new Uint16Array(I * O)] : [new Uint32Array(buffer), new Uint32Array(I * O)];
+  for (let i = 0; i < I; i++) for (let o = 0; o < O; o++) to[o * I + i] = from[i * O + o];
+  return new Uint8Array(to.buffer);
 }
 
 function storage(row: WeightRow, found: readonly Entry[], format: WeightFormat): DType {
-  if (row.shape.length < 2 || row.compute) return "f32";
+  if (row.shape.length < 2 || row.compute || row.f32) return "f32";
   if (format !== "auto") return format;
   return found.every(({ dtype }) => dtype === "F16") ? "f16" : "f32";
 }

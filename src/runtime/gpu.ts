@@ -22,6 +22,15 @@ export interface RunOptions {
   readonly steps?: readonly [number, number];
 }
 
+/** `count` four-byte elements of `from`, from element `fromAt`, to element `toAt` of `to`. */
+export interface Copy {
+  readonly from: Tensor;
+  readonly fromAt: number;
+  readonly to: Tensor;
+  readonly toAt: number;
+  readonly count: number;
+}
+
 /** A plan on a device: pipelines, bind groups, uniforms and arenas are settled, a run only encodes launches. */
 export interface Prepared {
   readonly plan: Plan;
@@ -44,6 +53,8 @@ export interface Gpu {
   prepare(plan: Plan, progress?: (done: number, total: number) => void): Promise<Prepared>;
   write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>): void;
   read(...tensors: Tensor[]): Promise<TypedArray[]>;
+  /** Copies elements of one weight or state to another, on the device. */
+  copy(copies: readonly Copy[]): Promise<void>;
   /** Runs commands of the caller's and copies tensors to the host after them. */
   submit(encode: (encoder: GPUCommandEncoder) => void, read: readonly Source[]): Promise<TypedArray[]>;
   use(): MemoryUse;
@@ -68,7 +79,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     fault ??= new DeviceError(`gpu: the device was ${disposed ? "disposed" : `lost (${reason}: ${message})`}; open it anew and load the model again`);
   });
   const healthy = (): void => {
-    if (disposed) throw new DeviceError("gpu: must not be used after dispose()");
+    if (disposed) throw new DeviceError("gpu: must not be used after dispose(); open it anew");
     if (fault) throw fault;
   };
 
@@ -163,6 +174,13 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
       healthy();
       return submit(() => {}, tensors.map((t) => ({ tensor: t, buffer: memory.buffer(t), offset: 0 })));
     },
+    async copy(copies) {
+      await submit((encoder) => {
+        for (const { from, fromAt, to, toAt, count } of copies) {
+          encoder.copyBufferToBuffer(memory.buffer(from), 4 * fromAt, memory.buffer(to), 4 * toAt, 4 * count);
+        }
+      }, []);
+    },
     use: () => memory.use(),
     dispose() {
       if (disposed) return;
@@ -175,8 +193,8 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   };
 }
 
-// Deno polls every 10 ms and Firefox every 100 ms, where others answer in under one.
+// Firefox polls every 100 ms, where others answer in under ten; Deno's mapAsync blocks, so that more would only over-run.
 function readAhead(): number {
-  const { Deno, navigator } = globalThis as { Deno?: unknown; navigator?: { userAgent?: string } };
-  return Deno !== undefined || navigator?.userAgent?.includes("Firefox") ? 12 : 3;
+  const { navigator } = globalThis as { navigator?: { userAgent?: string } };
+  return navigator?.userAgent?.includes("Firefox") ? 16 : 4;
 }

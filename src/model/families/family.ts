@@ -12,13 +12,14 @@ export interface Family {
   ignored(config: Json): RegExp[];
 }
 
-/** Rows of a linear layer whose parts (such as q, k, v) are laid one after the other. */
-export function linearRows(ours: string, theirs: readonly string[], O: number, I: number): WeightRow[] {
-  return [
-    { ours: `${ours}.weight`, theirs: theirs.map((name) => `${name}.weight`), shape: [O, I] },
-    { ours: `${ours}.bias`, theirs: theirs.map((name) => `${name}.bias`), shape: [O] },
-  ];
+/** Rows of a linear layer f32[O,I] whose parts (such as q, k, v) are laid one after the other. */
+export function linearRows(ours: string, theirs: readonly string[], O: number, I: number, { bias = true, ...how }: LinearHow = {}): WeightRow[] {
+  const weight = { ours: `${ours}.weight`, theirs: theirs.map((name) => `${name}.weight`), shape: [O, I], ...how };
+  if (!bias) return [weight];
+  return [weight, { ours: `${ours}.bias`, theirs: theirs.map((name) => `${name}.bias`), shape: [O], ...how, transpose: false }];
 }
+
+type LinearHow = Pick<WeightRow, "transpose" | "interleave" | "parts"> & { readonly bias?: boolean };
 
 export function normRows(ours: string, theirs: string, D: number): WeightRow[] {
   return ["weight", "bias"].map((part) => ({ ours: `${ours}.${part}`, theirs: [`${theirs}.${part}`], shape: [D] }));

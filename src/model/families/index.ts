@@ -1,9 +1,11 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint.js";
 import type { Family } from "./family.js";
+import { gpt2 } from "./gpt2.js";
+import { llama, qwen2, qwen3 } from "./llama.js";
 import { marian } from "./marian.js";
 
-const FAMILIES: readonly Family[] = [marian];
+const FAMILIES: readonly Family[] = [gpt2, llama, marian, qwen2, qwen3];
 
 /** The family of a checkpoint. Throws CheckpointError listing those known. */
 export function familyOf(label: string, config: Json): Family {

@@ -1,4 +1,4 @@
-import type { Architecture } from "../architecture.js";
+import type { Architecture, Stack } from "../architecture.js";
 import { readConfig } from "../config.js";
 import type { WeightRow } from "../weights.js";
 import { type Family, linearRows, normRows } from "./family.js";
@@ -9,15 +9,17 @@ export const marian: Family = {
   architectures: ["MarianMTModel"],
 
   architecture(config): Architecture {
-    const { count, flag, activation } = readConfig(config);
-    const D = count("d_model");
-    const stack = (side: string) => ({
-      layers: count(`${side}_layers`), F: count(`${side}_ffn_dim`), H: count(`${side}_attention_heads`),
-    });
+    const read = readConfig(config);
+    const D = read.count("d_model");
+    const stack = (side: string): Stack => {
+      const H = read.divisor(`${side}_attention_heads`, "d_model");
+      return { layers: read.count(`${side}_layers`), F: read.count(`${side}_ffn_dim`), H, K: H, E: D / H };
+    };
     return {
-      family: "marian", D, V: count("vocab_size"), P: count("max_position_embeddings"),
-      encoder: stack("encoder"), decoder: stack("decoder"), activation: activation("activation_function"), eps: 1e-5,
-      embeddingScale: flag("scale_embedding", false) ? Math.sqrt(D) : 1,
+      family: "marian", D, V: read.count("vocab_size"), P: read.count("max_position_embeddings"),
+      encoder: stack("encoder"), decoder: stack("decoder"),
+      norm: "layernorm", placement: "post", eps: 1e-5, activation: read.activation("activation_function"), gated: false,
+      embeddingScale: read.flag("scale_embedding", false) ? Math.sqrt(D) : 1,
     };
   },
 
@@ -45,7 +47,7 @@ export const marian: Family = {
 
 function stackRows(side: "encoder" | "decoder", a: Architecture): WeightRow[] {
   const { D } = a;
-  const { layers, F } = a[side];
+  const { layers, F } = a[side] as Stack;
   return Array.from({ length: layers }, (_, l) => {
     const [at, from] = [`${side}.layers.${l}`, `model.${side}.layers.${l}`];
     const cross = side === "encoder" ? [] : [

@@ -1,0 +1,53 @@
+import wgsl from "../../shaders/rope.wgsl";
+import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
+
+/** A head of q or k, normalised and rotated as `rope` and `attention_step` do. */
+export function prepareHead(
+  { E, eps, INTERLEAVED = 0 }: Dims, head: ArrayLike<number>, position: number, gamma: ((e: number) => number) | undefined, rotary?: Values,
+): Float64Array {
+  const x = Float64Array.from(head);
+  if (gamma) {
+    const scale = 1 / Math.sqrt(x.reduce((sum, value) => sum + value * value, 0) / E + eps);
+    x.forEach((value, e) => (x[e] = value * scale * gamma(e)));
+  }
+  if (!rotary) return x;
+  const half = E / 2;
+  for (let i = 0; i < half; i++) {
+    const [first, second] = INTERLEAVED ? [2 * i, 2 * i + 1] : [i, i + half];
+    const [cosine, sine] = [rotary[position * E + i], rotary[position * E + half + i]];
+    const [a, b] = [x[first], x[second]];
+    x[first] = a * cosine - b * sine;
+    x[second] = b * cosine + a * sine;
+  }
+  return x;
+}
+
+/** Norm and rotation of new heads, and the store of keys and values. Maths, shapes and source: the header of the WGSL file. */
+export const rope = defineKernel({
+  name: "rope",
+  reads: { rows: "u32[N,4]", rotary: "f32[M,E]?", qk_norm: "f32[2,E]?", status: "u32[2]?" },
+  writes: { qkv: "f32[N,H*E+2*K*E]", cache: "f32[R,M,2*K*E]" },
+  params: ["H", "K", "E", "W", "eps"],
+  constants: ["INTERLEAVED"],
+  forms: { direct: { wgsl, groups: ({ N, H, K }) => Math.ceil((N * (H + 2 * K)) / 64) } },
+  check: ({ E }) => (E % 2 ? `E must be even, got ${E}` : undefined),
+  bytes: ({ N, H, K, E, HAS_ROTARY }) => 4 * N * E * (HAS_ROTARY ? 2 * (H + K) + 4 * K : 4 * K),
+  flops: ({ N, H, K, E }) => 3 * N * (H + K) * E,
+  reference(d, { rows, rotary, qk_norm, qkv, cache }) {
+    const { N, H, K, E, M, W } = d;
+    const heads = H + 2 * K;
+    for (let n = 0; n < N; n++) {
+      const [position, sentence] = [rows[4 * n + 1], rows[4 * n + 2]];
+      for (let head = 0; head < heads; head++) {
+        const at = (n * heads + head) * E;
+        if (head < H + K) {
+          const gamma = qk_norm && ((e: number): number => qk_norm[(head < H ? 0 : E) + e]);
+          const before = Array.from({ length: E }, (_, e) => qkv[at + e]);
+          prepareHead(d, before, position, gamma, rotary).forEach((value, e) => (qkv[at + e] = value));
+        }
+        const slot = ((sentence * W * M + position) * 2 * K + head - H) * E;
+        for (let e = 0; head >= H && e < E; e++) cache[slot + e] = qkv[at + e];
+      }
+    }
+  },
+});

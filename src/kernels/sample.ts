@@ -1,0 +1,61 @@
+import wgsl from "../../shaders/sample.wgsl";
+import { defineKernel } from "../runtime/kernel.js";
+
+const LARGEST = 3.4028234663852886e38; // of f32
+
+/** pcg4d of Jarzynski and Olano 2020: four well mixed words of four. */
+function pcg4d(words: readonly number[]): number[] {
+  let [x, y, z, w] = words.map((word) => (Math.imul(word, 1664525) + 1013904223) >>> 0);
+  const mix = (): void => {
+    x = (x + Math.imul(y, w)) >>> 0;
+    y = (y + Math.imul(z, x)) >>> 0;
+    z = (z + Math.imul(x, y)) >>> 0;
+    w = (w + Math.imul(y, z)) >>> 0;
+  };
+  mix();
+  [x, y, z, w] = [x, y, z, w].map((word) => (word ^ (word >>> 16)) >>> 0);
+  mix();
+  return [x, y, z, w];
+}
+
+/** The exponential number of a token: -log(1 - w) with w uniform. */
+export function exponential(seed: number, row: number, position: number, id: number): number {
+  const [x, y] = pcg4d([seed, row, position, id]);
+  return -Math.log1p(-((x >>> 9) + ((y >>> 9) + 0.5) / 8388608) / 8388608);
+}
+
+/** Ids that top-k, top-p and min-p keep, in this order; equal scores are kept or dropped together. */
+export function keptIds(scores: readonly number[], top_k: number, top_p: number, min_p: number): number[] {
+  const sorted = scores.map((score, id) => ({ score, id })).sort((a, b) => b.score - a.score);
+  const ranked = top_k > 0 ? sorted.filter(({ score }) => score >= sorted[Math.min(top_k, sorted.length) - 1].score) : sorted;
+  const weights = ranked.map(({ score }) => Math.exp(score - sorted[0].score));
+  const total = weights.reduce((a, b) => a + b, 0);
+  const above = (score: number): number => ranked.reduce((sum, other, i) => sum + (other.score > score ? weights[i] : 0), 0);
+  const nucleus = top_p < 1 ? ranked.filter(({ score }) => above(score) < top_p * total) : ranked;
+  return nucleus.filter(({ score }) => Math.exp(score - sorted[0].score) >= min_p).map(({ id }) => id);
+}
+
+/** One drawn token a row, in the format of `topk`. Rules, shapes and source: the header of the WGSL file. */
+export const sample = defineKernel({
+  name: "sample",
+  reads: { rows: "u32[R,4]", logits: "f32[R,V]", status: "u32[2]?" },
+  writes: { values: "f32[R,1,3]", indices: "u32[R,1,1]" },
+  params: ["temperature", "top_k", "top_p", "min_p", "seed"],
+  constants: [],
+  forms: { direct: { wgsl, groups: ({ R }) => Math.ceil(R / 8) } },
+  bytes: ({ R, V }) => 4 * R * V,
+  flops: ({ R, V }) => 10 * R * V,
+  reference({ R, V, temperature, top_k, top_p, min_p, seed }, { rows, logits, values, indices }) {
+    for (let r = 0; r < R; r++) {
+      const scores = Array.from({ length: V }, (_, id) => logits[r * V + id] / temperature);
+      const drawn = (id: number): number => scores[id] - Math.log(exponential(seed, r, rows[4 * r + 1], id));
+      const token = keptIds(scores, top_k, top_p, min_p).reduce((best, id) => (drawn(id) > drawn(best) || (drawn(id) === drawn(best) && id < best) ? id : best));
+      const top = Math.max(...scores);
+      const finite = scores.every((_, id) => Math.abs(logits[r * V + id]) <= LARGEST);
+      values[3 * r] = scores[token];
+      values[3 * r + 1] = top;
+      values[3 * r + 2] = finite ? scores.reduce((sum, score) => sum + Math.exp(score - top), 0) : -1;
+      indices[r] = token;
+    }
+  },
+});

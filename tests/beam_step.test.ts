@@ -1,0 +1,150 @@
+import { beamStep } from "../src/kernels/index.js";
+import { EARLY_STOPPING } from "../src/kernels/beam_step.js";
+import { ABSENT, NO_ID } from "../src/kernels/topk.js";
+import { checkKernel, f32, u32 } from "./kernel.js";
+
+type Size = Readonly<Record<string, number>>;
+const { false: patient, true: early, never } = EARLY_STOPPING;
+
+/** What `topk` leaves for R rows. `steps` a unit: log-probabilities of few values, exact in f32, that tie. */
+function lists({ B, W, G, C, V, steps = 0, sorted = 0, faulty = 0 }: Size, random: () => number) {
+  const uniform = (): number => (random() + 1) / 2;
+  const [values, indices]: [number[], number[]] = [[], []];
+  const length = Math.ceil(V / G);
+  for (let part = 0; part < B * W * G; part++) {
+    const begin = (part % G) * length;
+    const ids = Array.from({ length: Math.max(0, Math.min(length, V - begin)) }, (_, i) => begin + i);
+    const fall = sorted ? 8 : 0;
+    const logit = (id: number): number => (steps ? -Math.ceil(8 * uniform()) / steps : 4 * random() - fall * id);
+    const logits = new Map(ids.map((id) => [id, logit(id)]));
+    const best = ids.sort((a, b) => logits.get(b)! - logits.get(a)! || a - b).slice(0, C);
+    values.push(...Array.from({ length: C }, (_, c) => (c < best.length ? logits.get(best[c])! : ABSENT)));
+    values.push(best.length ? logits.get(best[0])! : ABSENT, part < faulty ? -1 : best.length && 1 + 3 * uniform());
+    indices.push(...Array.from({ length: C }, (_, c) => best[c] ?? NO_ID));
+  }
+  return { values, indices };
+}
+
+checkKernel(beamStep, {
+  // sentence b is `length + b % spread` long; `finished` hypotheses of it are there; of every `closed` sentences,
+  // the last is done
+  args: (size, random) => {
+    const { B, W, G, C, M, X = 1, V, length, spread = 1, start = 1, limit = 99 } = size;
+    const { finished = 0, worst = 9, first = 0, closed = 0, steps = 0 } = size;
+    const R = B * W;
+    const beam = (): number => Math.floor(((random() + 1) / 2) * W);
+    const { values, indices } = lists(size, random);
+    const score = (w: number): number => -w - (steps ? Math.ceil(random() * 4) / 4 : (random() + 1) / 2);
+    const running = Array.from({ length: R }, (_, r) => (first ? (r % W ? -1e9 : 0) : score(r % W) / (steps ? 1 : 4)));
+    const done = (b: number): boolean => closed > 0 && b % closed === closed - 1;
+    const open = Array.from({ length: B }, (_, b) => b).filter((b) => !done(b)).length;
+    return {
+      values: f32([R, G, C + 2], (i) => values[i]),
+      indices: u32([R, G, C], (i) => indices[i]),
+      end_ids: u32([X], (i) => (5 * i + 1) % V),
+      rows: u32([R, 4], (i) => i),
+      scores: f32([2, R], (i) => running[i] ?? (i % W < finished ? -worst - (i % W) / 256 : 0)),
+      sentences: u32([B, 4 + 3 * W], (i) => {
+        const [b, field] = [Math.floor(i / (4 + 3 * W)), i % (4 + 3 * W)];
+        if (field < 4) return [length + (b % spread), start, limit, Number(done(b))][field];
+        return field < 4 + 3 * finished ? [length, i % W, i % V][(field - 4) % 3] : 0;
+      }),
+      // any beam of the same sentence, and another in the table of the other parity
+      indirection: u32([2, R, M], (i) => Math.floor((Math.floor(i / M) % R) / W) * W + beam()),
+      status: u32([2], (i) => [open, 0][i]),
+    };
+  },
+  values: ({ W, V, stop = patient, penalty = 1, steps = 0 }) => ({
+    W, V, early_stopping: stop, length_penalty: penalty, LOG_PROBS: Number(steps > 0),
+  }),
+  tolerance: 5e-7, // measured 1.1e-7
+  cases: {
+    // first the sizes that compile fast (long lists are not unrolled), so that the mutants are caught soon
+    "32 beams": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 4, spread: 3, start: 2, finished: 30, worst: 2 },
+    "32 beams at the first step": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 1, first: 1 },
+    "32 beams at the limit": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 6, limit: 7, finished: 1 },
+    "32 beams, one before the limit": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 5, limit: 7, finished: 1 },
+    "32 beams, all finished, never": {
+      B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 4, limit: 12, finished: 32, worst: 0.05, stop: never,
+    },
+    "32 beams, all finished, length penalty -1, never": {
+      B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 4, limit: 12, finished: 32, worst: 7.5, penalty: -1, stop: never,
+    },
+    "32 beams, ties": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 3, steps: 2 },
+    "32 beams, ties with finished ones, faulty parts": {
+      B: 20, W: 32, G: 2, C: 128, X: 3, V: 96, M: 8, length: 2, start: 2, finished: 32, worst: 0.5, steps: 4, faulty: 3,
+    },
+    "three end ids": { B: 40, W: 3, G: 2, C: 12, V: 8, M: 6, length: 3, X: 3 },
+    "greedy": { B: 5, W: 1, G: 1, C: 1, V: 3, M: 8, length: 3, spread: 3, stop: early },
+    "greedy, patient": { B: 5, W: 1, G: 1, C: 1, V: 3, M: 8, length: 3, spread: 3, stop: patient },
+    "greedy, two end ids": { B: 9, W: 1, G: 1, C: 1, V: 3, M: 8, length: 3, X: 2, stop: early },
+    "workgroups past 65535": { B: 65537, W: 1, G: 1, C: 1, V: 4, M: 4, length: 2, spread: 2, closed: 5, stop: early },
+    "an even length": { B: 6, W: 3, G: 2, C: 6, V: 12, M: 9, length: 4 },
+    "an odd length": { B: 6, W: 3, G: 2, C: 6, V: 12, M: 9, length: 5 },
+    "a first step": { B: 3, W: 3, G: 2, C: 6, V: 20, M: 4, length: 1, first: 1 },
+    "a first step of few tokens": { B: 3, W: 3, G: 2, C: 6, V: 5, M: 4, length: 1, first: 1, sorted: 1 },
+    "no end id": { B: 3, W: 3, G: 2, C: 6, V: 8, M: 6, length: 3, X: 0 },
+    "the limit": { B: 4, W: 3, G: 2, C: 6, V: 12, M: 12, length: 9, limit: 10, finished: 1 },
+    "one before the limit": { B: 4, W: 3, G: 2, C: 6, V: 12, M: 12, length: 8, limit: 10, finished: 1 },
+    "done sentences": { B: 7, W: 3, G: 2, C: 6, V: 9, M: 8, length: 4, spread: 4, closed: 3 },
+    "finished in part": { B: 9, W: 3, G: 2, C: 6, V: 6, M: 8, length: 4, start: 2, finished: 2, worst: 0.5 },
+    "finished in full": { B: 9, W: 3, G: 2, C: 6, V: 6, M: 8, length: 4, finished: 3, worst: 1 },
+    "finished in full, early": { B: 9, W: 3, G: 2, C: 6, V: 6, M: 8, length: 4, finished: 2, worst: 1, stop: early },
+    "finished in full, never": {
+      B: 9, W: 3, G: 2, C: 6, V: 6, M: 8, length: 4, limit: 12, finished: 3, worst: 0.2, stop: never,
+    },
+    "length penalty 0.6": {
+      B: 9, W: 3, G: 2, C: 6, V: 7, M: 8, length: 5, start: 2, finished: 3, worst: 1.5, penalty: 0.6,
+    },
+    "length penalty 0.6, never": {
+      B: 9, W: 3, G: 2, C: 6, V: 7, M: 8, length: 5, limit: 20, finished: 3, worst: 0.5, penalty: 0.6, stop: never,
+    },
+    "length penalty 0": { B: 9, W: 3, G: 2, C: 6, V: 7, M: 8, length: 5, finished: 3, worst: 2, penalty: 0 },
+    "length penalty -1": { B: 9, W: 3, G: 2, C: 6, V: 7, M: 8, length: 5, finished: 3, worst: 9, penalty: -1 },
+    "length penalty -1, never": {
+      B: 9, W: 3, G: 2, C: 6, V: 7, M: 8, length: 5, limit: 12, finished: 3, worst: 9, penalty: -1, stop: never,
+    },
+    "ties": { B: 6, W: 3, G: 2, C: 6, V: 12, M: 6, length: 3, steps: 2 },
+    "parts shorter than C, an empty part": { B: 2, W: 2, G: 4, C: 4, V: 9, M: 5, length: 3 },
+  },
+  mutants: {
+    "ties to the larger id": (wgsl) => wgsl.replace("w * params.V + id < choice", "w * params.V + id > choice"),
+    "a missing log-sum": (wgsl) => wgsl.replace(" - log_sum[w]);", ");"),
+    "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(values[part] - peak)", ""),
+    "end ids that go on": (wgsl) => wgsl.replace("length + 1u >= limit || is_end(id)", "length + 1u >= limit"),
+    "only the first end id": (wgsl) => wgsl.replace("i < params.X; i++", "i < min(1u, params.X); i++"),
+    "a limit one step late": (wgsl) => wgsl.replace("if (length + 1u >= limit ||", "if (length >= limit ||"),
+    "hypotheses of any rank": (wgsl) => wgsl.replace("if (rank < BEAMS) { finish", "if (rank < params.C) { finish"),
+    "finished ties before the older": (wgsl) => wgsl.replace("scores[best + at] >= score", "scores[best + at] > score"),
+    "a length that counts the prompt": (wgsl) =>
+      wgsl.replace("length + 1u - start), length + 1u", "length + 1u), length + 1u"),
+    "a horizon at the limit for long sentences": (wgsl) => wgsl.replace("&& params.length_penalty > 0.0", ""),
+    "a horizon that is always now": (wgsl) => wgsl.replace("params.early_stopping == 2u", "false"),
+    "a done flag that is not heeded": (wgsl) => wgsl.replace("if (sentences[sentence + 3u] == 1u) { return; }", ""),
+    "the tables exchanged": (wgsl) => wgsl
+      .replace("((length - 1u) & 1u)", "(length & 1u)")
+      .replace("next_table = (length & 1u)", "next_table = ((length - 1u) & 1u)"),
+    "a past that is the beam's own": (wgsl) => wgsl.replace("(table + parent) * params.M", "(table + r) * params.M"),
+    "a last step that is the beam's own": (wgsl) =>
+      wgsl.replace("indirection[to + length - 1u] = parent;", "indirection[to + length - 1u] = r;"),
+    "faults that are not counted": (wgsl) => wgsl.replace("atomicAdd(&status[1], 1u);", ""),
+    "a grid without y": (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x"),
+  },
+  refused: {
+    "rows that are no whole sentences": [{ B: 2, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 }, (args) => {
+      [args.values, args.scores] = [f32([3, 1, 6], () => 0), f32([2, 3], () => 0)];
+      [args.indices, args.rows] = [u32([3, 1, 4], () => 0), u32([3, 4], () => 0)];
+      args.indirection = u32([2, 3, 4], () => 0);
+    }, /R must be B\*W, got R=3, B=2 and W=2/],
+    "too few candidates": [{ B: 1, W: 2, G: 1, C: 4, X: 2, V: 8, M: 4, length: 1 }, () => {},
+      /C must be at least 6 for W=2 and 2 end ids, got 4/],
+    "a vocabulary smaller than the beams": [{ B: 1, W: 2, G: 1, C: 4, V: 1, M: 4, length: 1 }, () => {},
+      /V must be at least 2 for 4 candidates, got 1/],
+    "sentences without room for hypotheses": [{ B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
+      (args) => { args.sentences = u32([1, 7], () => 0); },
+      /sentences must be u32\[B,4\+3\*W\] with B=1, W=2, got sentences u32\[1,7\]/],
+    "end ids that are missing": [{ B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
+      (args) => { args.end_ids = undefined; },
+      /end_ids must be u32\[X\], got nothing/],
+  },
+});

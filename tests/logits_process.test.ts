@@ -1,0 +1,127 @@
+import { logitsProcess } from "../src/kernels/index.js";
+import { packRules } from "../src/kernels/logits_process.js";
+import { NO_ID } from "../src/kernels/topk.js";
+import { checkKernel, f32, type Filled, u32 } from "./kernel.js";
+
+type Size = Readonly<Record<string, number>>;
+
+/** The lists of a case: each is empty unless its flag is set. Banned sequences go on from `sequence`, the first row. */
+function rules({ V, end, suppress, begin_suppress, banned }: Size, sequence: readonly number[]): Filled {
+  const tail = (count: number): number[] => sequence.slice(sequence.length - count);
+  const lists = packRules({
+    end: end ? [1, V - 1] : [],
+    suppress: suppress ? [0, 3] : [],
+    begin_suppress: begin_suppress ? [2] : [],
+    banned: banned
+      ? [[V - 2], [...tail(1), 4], [...tail(3), 3], [...tail(2), 1], [(tail(1)[0] + 1) % V, 2], new Array(40).fill(0)]
+      : [],
+  });
+  return u32([lists.length], (i) => lists[i]);
+}
+
+/** B sentences of W beams; the beams of a sentence share its position, each sentence has its own. */
+function args(size: Size, random: () => number) {
+  const { B, W = 1, V, M, position, start = 1, limit = 99, gain = 8, offset = 0, status } = size;
+  const R = B * W;
+  const id = (): number => Math.floor(((random() + 1) / 2) * V);
+  const place = (b: number): number => (position + 3 * b) % M;
+  const beam = (): number => Math.floor(((random() + 1) / 2) * W);
+  const rows = u32([R, 4], (i) => [id(), place(Math.floor(i / 4 / W)), Math.floor(i / 4 / W), 6][i % 4]);
+  const history = u32([M, R], id);
+  // any beam of the same sentence, and another in the table of the other parity
+  const indirection = u32([2, R, M], (i) => Math.floor((Math.floor(i / M) % R) / W) * W + beam());
+  const from = (t: number): number => indirection.data[(place(0) % 2) * R * M + t];
+  const past = Array.from({ length: place(0) }, (_, t) => history.data[t * R + from(t)]);
+  return {
+    rows, indirection, history,
+    sentences: u32([B, 4 + 3 * W], (i) => {
+      const b = Math.floor(i / (4 + 3 * W));
+      return [place(b) + 1, start, limit, 0][i % (4 + 3 * W)] ?? 0;
+    }),
+    rules: rules(size, [...past, rows.data[0]]),
+    logits: f32([R, V], () => gain * random() + offset),
+    status: status === undefined ? undefined : u32([2], () => status),
+  };
+}
+
+const all = { end: 1, suppress: 1, begin_suppress: 1, banned: 1, ngram: 2, min_length: 30, min_new: 30, penalty: 1.3 };
+
+checkKernel(logitsProcess, {
+  args,
+  values: ({ ngram = 0, min_length = 0, min_new = 0, bos = NO_ID, eos = NO_ID, begin = 0, penalty = 1, log = 0 }) => ({
+    no_repeat_ngram_size: ngram, min_length, min_new_tokens: min_new, forced_bos: bos, forced_eos: eos, begin,
+    repetition_penalty: penalty, LOG_SOFTMAX: log,
+  }),
+  tolerance: 5e-7, // measured 1.4e-7
+  cases: {
+    "one row, no rule": { B: 1, V: 1, M: 1, position: 0 },
+    "history through the indirection, even": { B: 2, W: 4, V: 40, M: 20, position: 8, penalty: 2 },
+    "history through the indirection, odd": { B: 2, W: 4, V: 40, M: 20, position: 7, penalty: 2 },
+    "repetition penalty, tokens seen twice": { B: 2, W: 2, V: 7, M: 20, position: 12, penalty: 1.5 },
+    "unigrams": { B: 2, W: 2, V: 9, M: 8, position: 4, ngram: 1 },
+    "bigrams": { B: 3, W: 2, V: 6, M: 20, position: 13, ngram: 2 },
+    "trigrams": { B: 3, W: 3, V: 3, M: 32, position: 25, ngram: 3 },
+    "n-grams longer than the row": { B: 1, W: 2, V: 3, M: 8, position: 1, ngram: 4 },
+    "banned sequences": { B: 1, W: 2, V: 9, M: 20, position: 11, banned: 1 },
+    "banned sequences longer than the row": { B: 1, W: 1, V: 9, M: 20, position: 0, banned: 1 },
+    "one short of the minimum length": { B: 1, V: 9, M: 20, position: 8, end: 1, min_length: 10 },
+    "at the minimum length": { B: 1, V: 9, M: 20, position: 9, end: 1, min_length: 10 },
+    "one short of the minimum of new tokens": { B: 1, V: 9, M: 20, position: 8, start: 4, end: 1, min_new: 6 },
+    "at the minimum of new tokens": { B: 1, V: 9, M: 20, position: 9, start: 4, end: 1, min_new: 6 },
+    "a forced first token": { B: 1, W: 2, V: 9, M: 20, position: 0, bos: 4 },
+    "no forced first token later": { B: 1, W: 2, V: 9, M: 20, position: 1, bos: 4 },
+    "a forced last token": { B: 1, W: 2, V: 9, M: 20, position: 8, limit: 10, eos: 7 },
+    "no forced last token before": { B: 1, W: 2, V: 9, M: 20, position: 7, limit: 10, eos: 7 },
+    "no forced last token after": { B: 1, W: 2, V: 9, M: 20, position: 9, limit: 10, eos: 7 },
+    "suppressed": { B: 2, V: 9, M: 20, position: 6, suppress: 1, end: 1 },
+    "suppressed at the beginning": { B: 1, V: 9, M: 20, position: 2, start: 3, suppress: 1, begin_suppress: 1 },
+    "suppressed one later": { B: 1, V: 9, M: 20, position: 3, start: 3, begin: 1, begin_suppress: 1 },
+    "not suppressed before the beginning": { B: 1, V: 9, M: 20, position: 2, start: 3, begin: 1, begin_suppress: 1 },
+    "log-softmax": { B: 2, W: 2, V: 33, M: 8, position: 2, log: 1 },
+    "log-softmax far above zero": { B: 2, W: 2, V: 33, M: 8, position: 2, log: 1, offset: 1000 },
+    "log-softmax far below zero": { B: 2, W: 2, V: 33, M: 8, position: 2, log: 1, offset: -1000 },
+    "every rule": { ...all, B: 4, W: 3, V: 12, M: 24, position: 14, log: 1 },
+    "every rule on logits": { ...all, B: 4, W: 3, V: 12, M: 24, position: 15 },
+    "every rule at the beginning": { ...all, B: 1, W: 3, V: 12, M: 24, position: 0, bos: 4, log: 1 },
+    "every rule at the limit": { ...all, B: 1, W: 3, V: 12, M: 24, position: 18, limit: 20, eos: 5, log: 1 },
+    "one short of a workgroup": { B: 21, W: 3, V: 5, M: 8, position: 5, ngram: 2, penalty: 1.2 },
+    "one over a workgroup": { B: 13, W: 5, V: 5, M: 8, position: 5, ngram: 2, penalty: 1.2 },
+    "status 1 goes on": { B: 1, V: 9, M: 4, position: 2, penalty: 2, status: 1 },
+    "status 0 writes nothing": { B: 1, V: 9, M: 4, position: 2, penalty: 2, status: 0 },
+    "rows past 65535": { B: 65537, V: 4, M: 2, position: 1, penalty: 2 },
+  },
+  mutants: {
+    "the table of the other parity": (wgsl) => wgsl.replace("((position & 1u)", "(((position + 1u) & 1u)"),
+    "a past that ignores the indirection": (wgsl) =>
+      wgsl.replace("indirection[((position & 1u) * params.R + r) * params.M + t]", "r"),
+    "a token that is not recorded": (wgsl) => wgsl.replace("  history[position * params.R + r] = rows[r].x;\n", ""),
+    "a penalty that rewards negative scores": (wgsl) => wgsl.replace("score < 0.0)", "false)"),
+    "a penalty for each time a token was seen": (wgsl) => wgsl.replace("seen = seen ||", "seen = false &&"),
+    "a last n-gram that is not looked at": (wgsl) => wgsl.replace("end < length; end++", "end + 1u < length; end++"),
+    "n-grams compared by one token": (wgsl) => wgsl.replace("end, length, prefix)", "end, length, min(prefix, 1u))"),
+    "banned sequences that end one token early": (wgsl) =>
+      wgsl.replace("position + 1u - count + j)", "position - count + j)"),
+    "a banned sequence that hides the next": (wgsl) => wgsl.replace("next += count + 1u;", "next += count;"),
+    "an end id one token too late": (wgsl) => wgsl.replace("length < params.min_length", "length <= params.min_length"),
+    "a minimum that counts the prompt": (wgsl) =>
+      wgsl.replace("length - start < params.min_new_tokens", "length < params.min_new_tokens"),
+    "a forced last token after the last": (wgsl) => wgsl.replace("length + 1u == sentences", "length == sentences"),
+    "a beginning that ignores the forced token": (wgsl) => wgsl.replace("start + params.begin", "start"),
+    "a missing maximum": (wgsl) => wgsl.replace("total += exp(logits[at + v] - top)", "total += exp(logits[at + v])"),
+    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+  },
+  refused: {
+    "rows of three fields": [{ B: 1, V: 4, M: 2, position: 0 }, (given) => { given.rows = u32([1, 3], () => 0); },
+      /rows must be u32\[R,4\] with R=1, got rows u32\[1,3\]/],
+    "an indirection of other rows": [{ B: 2, V: 4, M: 2, position: 0 },
+      (given) => { given.indirection = u32([2, 3, 2], () => 0); },
+      /indirection must be u32\[2,R,M\] with R=2, M=2, got indirection u32\[2,3,2\]/],
+    "a history that is not transposed": [{ B: 3, V: 4, M: 2, position: 0 },
+      (given) => { given.history = u32([3, 2], () => 0); },
+      /history must be u32\[M,R\] with M=2, R=3, got history u32\[3,2\]/],
+    "rules of a wrong format": [{ B: 1, V: 4, M: 2, position: 0 }, (given) => { given.rules = f32([4], () => 0); },
+      /rules must be u32\[X\], got rules f32\[4\]/],
+    "sentences that are missing": [{ B: 1, V: 4, M: 2, position: 0 }, (given) => { given.sentences = undefined; },
+      /sentences must be u32\[B,Y\], got nothing/],
+  },
+});

@@ -1,0 +1,150 @@
+import type { Json } from "../src/model/checkpoint.js";
+import { type GenerateOptions, hasRules, settle } from "../src/model/options.js";
+import { OptionError } from "../src/runtime/errors.js";
+import { assert, refuses, suite } from "./harness.js";
+
+const test = suite("options");
+
+const V = 97;
+const P = 80;
+const CHECKPOINT = { decoder_start_token_id: 96, eos_token_id: 0, pad_token_id: 95 };
+
+/** Settles options given as a caller without types gives them. */
+const settled = (call: Json = {}, checkpoint: Json = {}) => settle(call, { ...CHECKPOINT, ...checkpoint }, V, P, 1);
+
+test("the defaults are those of Transformers", () =>
+  assert.equal(settled(), {
+    W: 1, returned: 1, samples: 1, sampling: undefined, newTokens: 19, start: 96, end: [0], length_penalty: 1,
+    early_stopping: 1, min_new_tokens: 0,
+    repetition_penalty: 1, no_repeat_ngram_size: 0, banned: [], suppress: [], begin_suppress: [], forced_bos: undefined,
+    forced_eos: undefined, pad: 95, renormalize: false, output_scores: false,
+  }));
+test("the checkpoint's options hold where the call has none", () => assert.is(settled({}, { num_beams: 4 }).W, 4));
+test("the call's options win over the checkpoint's", () => assert.is(settled({ num_beams: 2 }, { num_beams: 4 }).W, 2));
+test("null in the call leaves the checkpoint's option", () =>
+  assert.is(settled({ num_beams: null }, { num_beams: 4 }).W, 4));
+test("undefined in the call leaves the checkpoint's option", () =>
+  assert.is(settled({ num_beams: undefined }, { num_beams: 4 }).W, 4));
+test("null in the checkpoint means unset", () => assert.is(settled({}, { max_length: null }).newTokens, 19));
+test("max_length counts the given tokens", () => assert.is(settled({ max_length: 10 }).newTokens, 9));
+test("max_new_tokens does not count the given tokens", () => assert.is(settled({ max_new_tokens: 10 }).newTokens, 10));
+test("max_new_tokens wins over max_length", () =>
+  assert.is(settled({ max_length: 50, max_new_tokens: 3 }).newTokens, 3));
+test("max_new_tokens of the checkpoint wins over max_length of the call", () =>
+  assert.is(settled({ max_length: 50 }, { max_new_tokens: 3 }).newTokens, 3));
+test("a list of end ids is kept in order", () => assert.equal(settled({ eos_token_id: [5, 3] }).end, [5, 3]));
+test("without pad_token_id results are padded with the first end id", () =>
+  assert.is(settled({}, { pad_token_id: null, eos_token_id: [7, 8] }).pad, 7));
+test("without end ids results run to the limit", () => assert.equal(settled({}, { eos_token_id: null }).end, []));
+test("bad words that are only an end id are dropped", () =>
+  assert.equal(settled({ bad_words_ids: [[0], [5], [0, 0]] }).banned, [[5], [0, 0]]));
+test("early_stopping does not matter to greedy search", () =>
+  assert.is(settled({ early_stopping: "never" }).early_stopping, settled().early_stopping));
+test("the three kinds of early_stopping differ", () =>
+  assert.is(new Set([true, false, "never"].map((kind) =>
+    settled({ num_beams: 2, early_stopping: kind }).early_stopping)).size, 3));
+test("the last position may be used", () => assert.is(settled({ max_length: P + 1 }).newTokens, P));
+
+const INERT = {
+  _from_model_config: true, transformers_version: "5.18.0", use_cache: true, bos_token_id: null,
+  return_dict_in_generate: false,
+  num_beam_groups: 1, diversity_penalty: 0, temperature: 1, top_k: 50, top_p: 1, output_attentions: false,
+  output_hidden_states: false,
+  output_scores: false, typical_p: 1, remove_invalid_values: false,
+};
+for (const [key, value] of Object.entries(INERT)) {
+  test(`generation_config.json may hold ${key}: ${JSON.stringify(value)}, which changes nothing`, () =>
+    assert.equal(settled({}, { [key]: value }), settled()));
+}
+
+const refusesOptions = (name: string, call: Json, message: RegExp, checkpoint = {}): void =>
+  test(`refuses ${name}`, () => refuses(() => settled(call, checkpoint), OptionError, message));
+
+const IDS = "token ids? from 0 to 96";
+const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...wrong: unknown[]]>> = {
+  num_beams: ["a whole number from 1 to 32", 0, 33, 1.5, "4", true, NaN, Infinity, 4n],
+  num_return_sequences: ["a whole number from 1 to 32", 0, 33, 0.5],
+  length_penalty: ["a finite number", "1", NaN, Infinity, [1]],
+  early_stopping: ['true, false or "never"', "always", 1],
+  max_length: ["a whole number of at least 1", 0, -1, 2.5, 2 ** 40],
+  max_new_tokens: ["a whole number of at least 1", 0, -1, 2.5, "9"],
+  min_length: ["a whole number of at least 0", -1, 0.5],
+  min_new_tokens: ["a whole number of at least 0", -1, 0.5],
+  repetition_penalty: ["a number above 0 and below 1e6", 0, 1e6, -1, NaN, Infinity, "2"],
+  no_repeat_ngram_size: ["a whole number of at least 0", -1, 1.5],
+  bad_words_ids: [`a list of non-empty lists of ${IDS}`, 5, [5], [[]], [[V]], [[1.5]]],
+  suppress_tokens: [`a list of ${IDS}`, 5, [V], [-1], ["5"]],
+  begin_suppress_tokens: [`a list of ${IDS}`, 5, [V], [-1]],
+  forced_bos_token_id: [`a ${IDS}`, V, -1, 0.5, [5]],
+  forced_eos_token_id: [`a ${IDS}`, V, -1, 0.5, [5]],
+  eos_token_id: [`a ${IDS}, or a list of them`, V, -1, [], [V], "0"],
+  pad_token_id: [`a ${IDS}`, V, -1],
+  decoder_start_token_id: [`a ${IDS}`, V, -1],
+  renormalize_logits: ["true or false", 1, "true"],
+  do_sample: ["true or false", 1, "true"],
+  temperature: ["a number above 0 and below 1e6", 0, -1, "1"],
+  top_k: ["a whole number of at least 0", -1, 0.5],
+  top_p: ["a number above 0 and at most 1", 0, 1.1, "1"],
+  min_p: ["a number of at least 0 and at most 1", -0.1, 1.1],
+  seed: ["a whole number from 0 to 4294967295", -1, 0.5, 2 ** 32],
+  output_scores: ["true or false", 1],
+};
+const shownAs = (value: unknown): string => {
+  if (typeof value === "bigint") return `${value}n`;
+  return typeof value === "number" ? String(value) : JSON.stringify(value);
+};
+for (const [key, [says, ...wrong]] of Object.entries(RANGES)) {
+  for (const value of wrong) {
+    const shown = shownAs(value);
+    const escaped = shown.replace(/[[\]]/g, "\\$&");
+    refusesOptions(`${key}: ${shown}, with its rule`, { [key]: value },
+      new RegExp(`^generate: ${key} must be ${says}, got ${escaped}$`));
+  }
+}
+
+refusesOptions("an unknown option, naming it and those known", { num_beam: 4 },
+  /^generate: num_beam is not supported; supported are num_beams, /);
+refusesOptions("an option that only JavaScript's objects know", { constructor: 4 },
+  /^generate: constructor is not supported/);
+refusesOptions("a sampling option without do_sample", { top_k: 50 }, /^generate: top_k acts only with do_sample: true, which is not set$/);
+refusesOptions("sampling with beams", { do_sample: true, num_beams: 2 }, /num_beams must be 1 with do_sample, got 2/);
+test("a checkpoint may sample by default", () => {
+  const { sampling } = settled({ seed: 7 }, { do_sample: true, temperature: 0.6, top_p: 0.9 });
+  assert.equal(sampling, { temperature: 0.6, top_k: 50, top_p: 0.9, min_p: 0, seed: 7 });
+});
+test("sampling draws num_return_sequences of a prompt", () =>
+  assert.is(settled({ do_sample: true, num_return_sequences: 3 }).samples, 3));
+test("each call without a seed draws its own", () =>
+  assert.is.not(settled({ do_sample: true }).sampling?.seed, settled({ do_sample: true }).sampling?.seed));
+test("without an encoder no start token is needed", () =>
+  assert.is(settle({}, { eos_token_id: 0 }, V, P, 4, true).newTokens, 16));
+test("min_length counts the prompt", () => assert.is(settle({ min_length: 9 }, CHECKPOINT, V, P, 4).min_new_tokens, 5));
+refusesOptions("a value out of range in generation_config.json, naming the file", {},
+  /^generation_config\.json: num_beams must be .* got 99$/, { num_beams: 99 });
+refusesOptions("an unsupported value in generation_config.json, naming the file", {},
+  /^generation_config\.json: num_beam_groups is not supported/, { num_beam_groups: 2 });
+refusesOptions("an unsupported option in generation_config.json, naming the file", {},
+  /^generation_config\.json: guidance_scale is not supported/, { guidance_scale: 3 });
+refusesOptions("more results than beams, with the cure", { num_beams: 2, num_return_sequences: 3 },
+  /num_return_sequences must be at most num_beams=2, got 3; raise num_beams or set do_sample$/);
+refusesOptions("a limit that leaves no token, with the cure", { max_length: 1 },
+  /max_length must be above the 1 given tokens, got 1; raise it or give max_new_tokens$/);
+refusesOptions("max_length beyond the position table, with the cure", { max_length: 82 },
+  /max_length must leave at most 80 positions .*got 81; lower it to 81$/);
+refusesOptions("max_new_tokens beyond the position table, with the cure", { max_new_tokens: 81 },
+  /max_new_tokens must leave at most 80 positions .*got 81; lower it to 80$/);
+refusesOptions("a missing start token", {}, /decoder_start_token_id must be given, by the checkpoint or by the call$/,
+  { decoder_start_token_id: null });
+refusesOptions("more beams than the end ids leave room for", { num_beams: 32, eos_token_id: [0, 1] },
+  /num_beams must be at most 21 with 2 end ids, got 32$/);
+
+for (const [name, call] of Object.entries({
+  "bad words": { bad_words_ids: [[5]] }, suppress_tokens: { suppress_tokens: [5] },
+  begin_suppress_tokens: { begin_suppress_tokens: [5] },
+  forced_bos_token_id: { forced_bos_token_id: 0 }, forced_eos_token_id: { forced_eos_token_id: 0 },
+  min_length: { min_length: 2 },
+  min_new_tokens: { min_new_tokens: 1 }, repetition_penalty: { repetition_penalty: 0.9 },
+  no_repeat_ngram_size: { no_repeat_ngram_size: 1 },
+})) test(`${name} is a rule on the scores`, () => assert.is(hasRules(settled(call)), true));
+test("without rules no launch is spent on them", () =>
+  assert.is(hasRules(settled({ num_beams: 4, length_penalty: 2 })), false));

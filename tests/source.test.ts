@@ -1,0 +1,174 @@
+import { openSource, type SourceFile, type SourceLike } from "../src/model/source.js";
+import { CheckpointError } from "../src/runtime/errors.js";
+import { assert, refuses, runtime, suite } from "./harness.js";
+
+const test = suite("source");
+
+// Longer than the first request of a URL source.
+const CONTENT = Uint8Array.from({ length: 70_000 }, (_, index) => index % 251);
+const MIDDLE = [CONTENT.length - 3000, CONTENT.length - 10] as const;
+
+async function open(source: SourceLike, name = "model.bin", signal?: AbortSignal): Promise<SourceFile> {
+  const file = await openSource(source).open(name, signal);
+  if (!file) throw new Error(`${name} must be found`);
+  return file;
+}
+
+/** Asserts size, start, middle and end of a file that holds CONTENT. */
+async function holdsContent(source: SourceLike): Promise<void> {
+  const file = await open(source);
+  assert.is(file.size, CONTENT.length);
+  for (const [start, end] of [[0, 8], MIDDLE, [CONTENT.length - 1, CONTENT.length], [5, 5]]) {
+    assert.equal([...(await file.read(start, end))], [...CONTENT.slice(start, end)], `bytes ${start} to ${end}`);
+  }
+}
+
+const isAbsent = async (source: SourceLike): Promise<void> =>
+  assert.is(await openSource(source).open("absent.json"), undefined);
+
+const only = (content: () => Response | Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | null) =>
+  async (name: string) => (name === "model.bin" ? content() : undefined);
+
+test("a function may give a Response", () => holdsContent(only(() => new Response(CONTENT))));
+test("a function may give a Blob", () => holdsContent(only(() => new Blob([CONTENT]))));
+test("a function may give an ArrayBuffer", () => holdsContent(only(() => CONTENT.buffer)));
+test("a function may give a Uint8Array", () => holdsContent(only(() => CONTENT)));
+test("a function may give a view into a larger buffer", () => holdsContent(only(() => {
+  const larger = new Uint8Array(CONTENT.length + 9);
+  larger.set(CONTENT, 4);
+  return larger.subarray(4, 4 + CONTENT.length);
+})));
+test("a function gives undefined for an absent file", () => isAbsent(only(() => CONTENT)));
+test("a function gives null for an absent file", () => isAbsent(async () => null));
+test("a function's answer 404 is an absent file", () => isAbsent(async () => new Response("", { status: 404 })));
+test("a function's answer 500 is refused, naming the file", () =>
+  refuses(() => open(async () => new Response("", { status: 500 })), CheckpointError,
+    /^model\.bin: must be answered with the file, answered 500/));
+test("a function is given the caller's signal", async () => {
+  const { signal } = new AbortController();
+  let given: AbortSignal | undefined;
+  await open(async (_, itsSignal) => {
+    given = itsSignal;
+    return CONTENT;
+  }, "model.bin", signal);
+  assert.is(given, signal);
+});
+
+test("Files are found by name", () =>
+  holdsContent([new File(["other"], "config.json"), new File([CONTENT], "model.bin")]));
+test("Files are found in a folder that was picked", () => holdsContent([new File([CONTENT], "picked/model.bin")]));
+test("Files are not found by the end of a name", () => isAbsent([new File(["x"], "not-absent.json")]));
+
+test("a Source of the caller's own is taken as it is", () => {
+  const own = { label: "mine", open: async () => undefined };
+  assert.is(openSource(own), own);
+});
+
+for (const [name, wrong] of [
+  ["a number", 5], ["nothing", undefined], ["null", null], ["an object", {}], ["a list of names", ["config.json"]],
+] as const) {
+  test(`${name} is refused as a source, naming the kinds there are`, () =>
+    refuses(() => openSource(wrong as never), CheckpointError,
+      /^load: the source must be a folder path, a URL, a list of Files or a function, got \[object/));
+}
+
+if (runtime !== "chrome") {
+  /** Runs `body` with a folder that holds model.bin. */
+  const inFolder = async (body: (path: string) => unknown): Promise<void> => {
+    const { mkdtemp, rm, writeFile } = await import("node:fs/promises");
+    const { tmpdir } = await import("node:os");
+    const path = await mkdtemp(`${tmpdir()}/wgformer source `);
+    try {
+      await writeFile(`${path}/model.bin`, CONTENT);
+      await body(path);
+    } finally {
+      await rm(path, { recursive: true });
+    }
+  };
+
+  test("a folder gives its files by range", () => inFolder(holdsContent));
+  test("a folder may be named with a slash at its end", () => inFolder((path) => holdsContent(`${path}/`)));
+  test("a folder may be a file: URL with escapes", () => inFolder((path) => holdsContent(new URL(`file://${path}`))));
+  test("a folder may be a file: URL as text", () => inFolder((path) => holdsContent(new URL(`file://${path}/`).href)));
+  test("a file that a folder lacks is absent", () => inFolder(isAbsent));
+  test("a folder that does not exist has no files", () => isAbsent("/no/such/folder"));
+  test("a folder in place of a file is absent", () => inFolder(async (path) => {
+    const parts = path.split("/");
+    assert.is(await openSource(parts.slice(0, -1).join("/")).open(parts[parts.length - 1]), undefined);
+  }));
+  test("a file that shrank is refused, naming it and the cure", () => inFolder(async (path) => {
+    const file = await open(path);
+    await refuses(() => file.read(0, CONTENT.length + 1), CheckpointError,
+      /model\.bin: must have 70001 bytes, ended at 70000; fetch the file again$/);
+  }));
+
+  interface Served {
+    readonly url: string;
+    /** `Range` header of every request. */
+    readonly ranges: (string | undefined)[];
+  }
+
+  /** Runs `body` with a local server of model.bin; requests for `hang` are never answered, `broken` gives 500. */
+  const served = async (withRanges: boolean, body: (server: Served) => unknown): Promise<void> => {
+    const { createServer } = await import("node:http");
+    const ranges: (string | undefined)[] = [];
+    const server = createServer(({ url, headers: { range } }, response) => {
+      ranges.push(range);
+      const [, start, end] = range?.match(/^bytes=(\d+)-(\d+)$/) ?? [];
+      const late = url?.endsWith("/late") && start !== "0";
+      if (url?.endsWith("/hang") || late) return;
+      if (url?.endsWith("/broken")) return void response.writeHead(500).end();
+      if (!/\/(model\.bin|late|unsized)$/.test(url ?? "")) return void response.writeHead(404).end("none");
+      if (!withRanges || start === undefined) return void response.writeHead(200).end(CONTENT);
+      const part = CONTENT.subarray(Number(start), Number(end) + 1);
+      const total = url?.endsWith("/unsized") ? "*" : CONTENT.length;
+      const last = Number(start) + part.length - 1;
+      response.writeHead(206, { "content-range": `bytes ${start}-${last}/${total}` }).end(part);
+    });
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("the server must listen on a port");
+    try {
+      await body({ url: `http://127.0.0.1:${address.port}/folder`, ranges });
+    } finally {
+      server.closeAllConnections();
+      await new Promise((closed) => server.close(closed));
+    }
+  };
+
+  for (const [name, withRanges] of [["with ranges", true], ["without ranges", false]] as const) {
+    test(`a URL ${name} gives its files by range`, () => served(withRanges, ({ url }) => holdsContent(url)));
+    test(`a file that a URL ${name} lacks is absent`, () => served(withRanges, ({ url }) => isAbsent(url)));
+  }
+  test("a URL may be a URL object with a slash at its end", () =>
+    served(true, ({ url }) => holdsContent(new URL(`${url}/`))));
+  test("a URL with ranges is asked for the bytes read and no others", () => served(true, async ({ url, ranges }) => {
+    const file = await open(url);
+    await file.read(...MIDDLE);
+    assert.equal(ranges, ["bytes=0-65535", `bytes=${MIDDLE[0]}-${MIDDLE[1] - 1}`]);
+  }));
+  test("a URL without ranges is asked once", () => served(false, async ({ url, ranges }) => {
+    const file = await open(url);
+    await file.read(...MIDDLE);
+    assert.is(ranges.length, 1);
+  }));
+  test("a URL's answer 500 is refused, naming the address", () => served(true, ({ url }) =>
+    refuses(() => open(url, "broken"), CheckpointError,
+      /^http:.*\/folder\/broken: must answer with the file, answered 500/)));
+  test("a partial answer that hides the file's size is refused", () => served(true, ({ url }) =>
+    refuses(() => open(url, "unsized"), CheckpointError,
+      /unsized: a partial answer must state the file's size in content-range/)));
+  test("an abort ends the opening of a URL with the signal's reason", () => served(true, async ({ url }) => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("enough")), 30);
+    await refuses(() => open(url, "hang", controller.signal), Error, /^enough$/);
+  }));
+  test("an abort ends a read of a URL with the reason of its own signal", () => served(true, async ({ url }) => {
+    const file = await open(url, "late");
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("enough")), 30);
+    const forever = new Promise((_, reject) =>
+      setTimeout(() => reject(new Error("still reading after two seconds")), 2000));
+    await refuses(() => Promise.race([file.read(...MIDDLE, controller.signal), forever]), Error, /^enough$/);
+  }));
+}

@@ -1,0 +1,91 @@
+import { topk } from "../src/kernels/index.js";
+import { record } from "../src/runtime/plan.js";
+import { tensor } from "../src/runtime/tensor.js";
+import { assert, device, suite } from "./harness.js";
+import { checkKernel, f32, u32 } from "./kernel.js";
+
+checkKernel(topk, {
+  // `steps` values only, so that logits tie; `slope` makes them rise or fall with the id
+  args: ({ R, V, offset = 0, gain = 8, steps = 0, slope = 0, banned = 0, minus = 0, status }, random) => ({
+    logits: f32([R, V], (i) => {
+      if (minus && i % V === minus) return -Infinity;
+      if (i % V < banned) return -3e38;
+      return offset + slope * (i % V) + (steps ? Math.floor(((random() + 1) / 2) * steps) : gain * random());
+    }),
+    status: status === undefined ? undefined : u32([2], () => status),
+  }),
+  values: ({ G, C }) => ({ G, C }),
+  tolerance: 6e-7, // measured 1.6e-7
+  cases: {
+    "one logit": { R: 1, V: 1, G: 1, C: 1 },
+    "one part": { R: 3, V: 100, G: 1, C: 8 },
+    "parts that divide the row": { R: 2, V: 96, G: 4, C: 8 },
+    "a shorter last part": { R: 3, V: 101, G: 4, C: 8 },
+    "parts shorter than C": { R: 3, V: 10, G: 4, C: 8 },
+    "an empty part": { R: 2, V: 5, G: 4, C: 2 },
+    "more parts than ids": { R: 2, V: 3, G: 8, C: 4 },
+    "ties": { R: 4, V: 60, G: 3, C: 8, steps: 3 },
+    "all equal": { R: 2, V: 20, G: 2, C: 4, gain: 0, offset: 1 },
+    "rising": { R: 1, V: 40, G: 2, C: 6, gain: 0, slope: 0.25 },
+    "falling": { R: 1, V: 40, G: 2, C: 6, gain: 0, slope: -0.25 },
+    "the longest list": { R: 2, V: 300, G: 3, C: 64 },
+    "far above zero": { R: 2, V: 64, G: 2, C: 4, offset: 1000 },
+    "far below zero": { R: 2, V: 64, G: 2, C: 4, offset: -1000 },
+    "banned ids, a part with no other": { R: 2, V: 24, G: 4, C: 4, banned: 9 },
+    "minus infinity": { R: 2, V: 24, G: 3, C: 4, minus: 11 },
+    "one short of a workgroup": { R: 21, V: 12, G: 3, C: 2 },
+    "one over a workgroup": { R: 13, V: 12, G: 5, C: 2 },
+    "status 1 goes on": { R: 2, V: 9, G: 2, C: 2, status: 1 },
+    "status 0 writes nothing": { R: 2, V: 9, G: 2, C: 2, status: 0 },
+    "rows past 65535": { R: 65537, V: 4, G: 1, C: 2 },
+  },
+  mutants: {
+    "ties to the larger id": (wgsl) => wgsl.replace("best[c - 1u] < x", "best[c - 1u] <= x"),
+    "a missing maximum": (wgsl) => wgsl.replace("exp(logits[row + v] - top)", "exp(logits[row + v])"),
+    "parts rounded down": (wgsl) => wgsl.replace("(params.V + params.G - 1u) / params.G", "params.V / params.G"),
+    "a last part that runs into the next row": (wgsl) =>
+      wgsl.replace("min(begin + length, params.V)", "begin + length"),
+    "a first place that is never taken": (wgsl) => wgsl.replace("c > 0u && best", "c > 1u && best"),
+    "ids that do not move with their logits": (wgsl) => wgsl.replace("        ids[c] = ids[c - 1u];\n", ""),
+    "ids of the part": (wgsl) => wgsl.replace("ids[c] = v;", "ids[c] = v - begin;"),
+    "a fault that is not marked": (wgsl) => wgsl.replace("select(-1.0, total, finite)", "total"),
+    "a guard that is one row late": (wgsl) => wgsl.replace("r >= params.R", "r > params.R"),
+    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+  },
+  refused: {
+    "a list that is too long": [{ R: 1, V: 100, G: 1, C: 65 }, () => {}, /C must be at most 64 \(32 beams\), got 65/],
+    "ids of a wrong format": [{ R: 1, V: 8, G: 2, C: 2 }, (args) => { args.indices = f32([1, 2, 2], () => 0); },
+      /indices must be u32\[R,G,C\] with R=1, G=2, C=2, got indices f32\[1,2,2\]/],
+    "values without maximum and sum": [{ R: 1, V: 8, G: 2, C: 2 }, (args) => { args.values = f32([1, 2, 2], () => 0); },
+      /values must be f32\[R,G,C\+2\] with R=1, G=2, C=2, got values f32\[1,2,2\]/],
+    "logits that are missing": [{ R: 1, V: 8, G: 2, C: 2 }, (args) => { args.logits = undefined; },
+      /logits must be f32\[R,V\], got nothing/],
+  },
+});
+
+// The order of NaN is nobody's; the sums alone are told here.
+suite("topk")("marks every part that is not finite, and no other", async () => {
+  const gpu = await device();
+  const [V, G, C] = [12, 3, 2];
+  const faults = [[], [5], [0], [11], [4, 8], [0, 1, 2, 3], [7]];
+  const bad = [NaN, Infinity, -Infinity];
+  const R = faults.length * bad.length;
+  const logits = tensor("logits", "f32", [R, V]);
+  const values = tensor("values", "f32", [R, G, C + 2]);
+  const plan = record("topk", (run) => void run(topk, "topk", { logits, values }, { G, C }));
+  const of = (r: number): number[] => faults[Math.floor(r / bad.length)];
+  gpu.write(logits, Float32Array.from({ length: R * V }, (_, i) => {
+    const [r, id] = [Math.floor(i / V), i % V];
+    return of(r).includes(id) ? bad[r % bad.length] : id / 4;
+  }));
+  const prepared = await gpu.prepare(plan);
+  const [got] = await prepared.run({ read: [values] });
+  for (let part = 0; part < R * G; part++) {
+    const faulty = of(Math.floor(part / G)).some((id) => Math.floor(id / (V / G)) === part % G);
+    const sum = got[part * (C + 2) + C + 1];
+    const right = faulty ? sum === -1 : sum >= 1 && sum <= V / G;
+    assert.ok(right, `sum of part ${part} must ${faulty ? "" : "not "}be -1, got ${sum}`);
+  }
+  prepared.dispose();
+  gpu.memory.free([logits, values]);
+});
