@@ -24,8 +24,8 @@ struct Params { B: u32, W: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_st
 @group(0) @binding(7) var<storage, read_write> indirection: array<u32>;
 @group(0) @binding(8) var<storage, read_write> status: array<atomic<u32>>;
 
-const BEAMS: u32 = 32;                           // W
-const LISTS: u32 = 256;                          // W * G
+const BEAMS: u32 = 32;                           // W, for arrays; loops run to params.W, or a CPU adapter unrolls them
+const LISTS: u32 = 256;                          // W * G, likewise
 const LOG_PROBS: u32 = 0;
 const NONE = -3.4e38;
 
@@ -40,34 +40,32 @@ fn is_end(id: u32) -> bool {
 }
 
 // Inserts a hypothesis into the sentence's finished list, best first, if it is among the best W.
-fn finish(b: u32, score: f32, length: u32, parent: u32, id: u32) {
-  let base = b * (4u + 3u * BEAMS) + 4u;
+fn finish(b: u32, score: f32, hypothesis: vec4u) {
+  let base = b * (4u + 4u * BEAMS) + 4u;
   let best = (params.B + b) * BEAMS;
   var at = 0u;
-  while (at < BEAMS && sentences[base + 3u * at] != 0u && scores[best + at] >= score) { at++; }
-  if (at == BEAMS) { return; }
-  for (var i = BEAMS - 1u; i > at; i--) {
+  while (at < params.W && sentences[base + 4u * at] != 0u && scores[best + at] >= score) { at++; }
+  if (at == params.W) { return; }
+  for (var i = params.W - 1u; i > at; i--) {
     scores[best + i] = scores[best + i - 1u];
-    for (var field = 3u * i; field < 3u * i + 3u; field++) { sentences[base + field] = sentences[base + field - 3u]; }
+    for (var field = 4u * i; field < 4u * i + 4u; field++) { sentences[base + field] = sentences[base + field - 4u]; }
   }
   scores[best + at] = score;
-  sentences[base + 3u * at] = length;
-  sentences[base + 3u * at + 1u] = parent;
-  sentences[base + 3u * at + 2u] = id;
+  for (var field = 0u; field < 4u; field++) { sentences[base + 4u * at + field] = hypothesis[field]; }
 }
 
 @compute @workgroup_size(1)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let b = group.y * grid.x + group.x;
   if (b >= params.B) { return; }
-  let sentence = b * (4u + 3u * BEAMS);
+  let sentence = b * (4u + 4u * BEAMS);
   if (sentences[sentence + 3u] == 1u) { return; }
   let length = sentences[sentence];
   let start = sentences[sentence + 1u];
   let limit = sentences[sentence + 2u];
   var top: array<f32, BEAMS>;                    // log-softmax of a row: logit - top - log_sum
   var log_sum: array<f32, BEAMS>;
-  for (var w = 0u; w < BEAMS; w++) {
+  for (var w = 0u; w < params.W; w++) {
     let row = (b * BEAMS + w) * params.G;
     var peak = NONE;
     for (var g = 0u; g < params.G; g++) { peak = max(peak, values[(row + g) * (params.C + 2u) + params.C]); }
@@ -82,22 +80,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   var heads: array<u32, LISTS>;
   var next_score: array<f32, BEAMS>;
+  var next_log_prob: array<f32, BEAMS>;
   var next_id: array<u32, BEAMS>;
   var next_parent: array<u32, BEAMS>;
   var taken = 0u;
   for (var rank = 0u; rank < params.C && (taken < BEAMS || rank < BEAMS); rank++) {
     var score = NONE;
+    var log_prob = 0.0;
     var choice = 0xffffffffu;                    // w * V + id
     var list = 0u;
-    for (var l = 0u; l < LISTS; l++) {
+    for (var l = 0u; l < params.W * params.G; l++) {
       if (heads[l] == params.C) { continue; }
       let at = b * LISTS + l;
       let id = indices[at * params.C + heads[l]];
       if (id == 0xffffffffu) { continue; }
       let w = l / params.G;
-      let candidate = scores[b * BEAMS + w] + (values[at * (params.C + 2u) + heads[l]] - top[w] - log_sum[w]);
+      let own = values[at * (params.C + 2u) + heads[l]] - top[w] - log_sum[w];
+      let candidate = scores[b * BEAMS + w] + own;
       if (candidate > score || (candidate == score && w * params.V + id < choice)) {
         score = candidate;
+        log_prob = own;
         choice = w * params.V + id;
         list = l;
       }
@@ -107,15 +109,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     let parent = list / params.G;
     let id = choice - parent * params.V;
     if (length + 1u >= limit || is_end(id)) {
-      if (rank < BEAMS) { finish(b, penalised(score, length + 1u - start), length + 1u, parent, id); }
+      if (rank < BEAMS) {
+        finish(b, penalised(score, length + 1u - start), vec4u(length + 1u, parent, id, bitcast<u32>(log_prob)));
+      }
     } else if (taken < BEAMS) {
       next_score[taken] = score;
+      next_log_prob[taken] = log_prob;
       next_id[taken] = id;
       next_parent[taken] = parent;
       taken++;
     }
   }
-  let full = sentences[sentence + 1u + 3u * BEAMS] != 0u;   // the last of the finished is there
+  let full = sentences[sentence + 4u * BEAMS] != 0u;   // the last of the finished is there
   var done = length + 1u >= limit || (full && params.early_stopping == 1u);
   let horizon = select(length + 1u, limit, params.early_stopping == 2u && params.length_penalty > 0.0) - start;
   let worst = scores[(params.B + b) * BEAMS + BEAMS - 1u];
@@ -128,13 +133,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   let table = ((length - 1u) & 1u) * params.B * BEAMS;      // the new table is written beside the old
   let next_table = (length & 1u) * params.B * BEAMS;
-  for (var w = 0u; w < BEAMS; w++) {
+  for (var w = 0u; w < params.W; w++) {
     let r = b * BEAMS + w;
     let parent = b * BEAMS + next_parent[w];
     let to = (next_table + r) * params.M;
     for (var t = 0u; t + 1u < length; t++) { indirection[to + t] = indirection[(table + parent) * params.M + t]; }
     indirection[to + length - 1u] = parent;
     scores[r] = next_score[w];
+    scores[2u * params.B * BEAMS + r] = next_log_prob[w];
     rows[r] = vec4u(next_id[w], length, b, next_parent[w]);
   }
 }

@@ -13,7 +13,7 @@ struct Params { R: u32, V: u32, G: u32, C: u32 }
 @group(0) @binding(3) var<storage, read_write> values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> indices: array<u32>;
 
-const LIST: u32 = 64;                            // C
+const LIST: u32 = 64;                            // C, for arrays; loops run to params.C, or a CPU adapter unrolls them
 const HAS_STATUS: u32 = 0;
 const ABSENT = -3.4e38;
 
@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let row = r * params.V;
   var best: array<f32, LIST>;
   var ids: array<u32, LIST>;
-  for (var c = 0u; c < LIST; c++) {
+  for (var c = 0u; c < params.C; c++) {
     best[c] = ABSENT;
     ids[c] = 0xffffffffu;
   }
@@ -52,7 +52,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   var total = 0.0;
   for (var v = begin; v < end; v++) { total += exp(logits[row + v] - top); }
-  for (var c = 0u; c < LIST; c++) {
+  for (var c = 0u; c < params.C; c++) {
     values[index * (LIST + 2u) + c] = best[c];
     indices[index * LIST + c] = ids[c];
   }

@@ -39,7 +39,7 @@ function applyRules(scores: number[], ids: readonly number[], start: number, lim
     const before = sequence.slice(0, -1);
     if (!before.length || (sequence.length <= ids.length && ids.slice(-before.length).join() === before.join())) ban(sequence.slice(-1));
   }
-  if (ids.length < d.min_length || ids.length - start < d.min_new_tokens) ban(lists.end);
+  if (ids.length - start < d.min_new_tokens) ban(lists.end);
   if (d.forced_bos !== NO_ID && ids.length === 1) force(d.forced_bos);
   if (d.forced_eos !== NO_ID && ids.length === limit - 1) force(d.forced_eos);
   ban(lists.suppress);
@@ -50,27 +50,29 @@ function applyRules(scores: number[], ids: readonly number[], start: number, lim
 /** Generation rules on logits or log-probabilities. Rules, shapes and source: the header of the WGSL file. */
 export const logitsProcess = defineKernel({
   name: "logits_process",
-  reads: { rows: "u32[R,4]", indirection: "u32[2,R,M]", sentences: "u32[B,Y]", rules: "u32[X]", status: "u32[2]?" },
+  reads: { rows: "u32[R,4]", indirection: "u32[2,R,M]", sentences: "u32[B,Y]", rules: "u32[X]", leads: "u32[B,2]?", status: "u32[2]?" },
   writes: { history: "u32[M,R]", logits: "f32[R,V]" },
-  params: ["no_repeat_ngram_size", "min_length", "min_new_tokens", "forced_bos", "forced_eos", "begin", "repetition_penalty"],
+  params: ["no_repeat_ngram_size", "min_new_tokens", "forced_bos", "forced_eos", "begin", "repetition_penalty", "presence_penalty"],
   constants: ["LOG_SOFTMAX"],
   forms: { direct: { wgsl, groups: ({ R }) => Math.ceil(R / 64) } },
   bytes: ({ R, V, LOG_SOFTMAX = 0 }) => 4 * R * (LOG_SOFTMAX ? 2 * V : 1),
   flops: ({ R, V, LOG_SOFTMAX = 0 }) => R * (LOG_SOFTMAX ? 4 * V : 1),
-  reference(d, { rows, indirection, sentences, rules, history, logits }) {
+  reference(d, { rows, indirection, sentences, rules, leads, history, logits }) {
     const { R, V, M, Y, LOG_SOFTMAX = 0 } = d;
     for (let r = 0; r < R; r++) {
       const [id, position, sentence] = [rows[4 * r], rows[4 * r + 1], rows[4 * r + 2]];
       history[position * R + r] = id;
       const past = (t: number): number => (t === position ? r : indirection[((position % 2) * R + r) * M + t]);
-      const ids = Array.from({ length: position + 1 }, (_, t) => history[t * R + past(t)]);
+      const [lead, pad] = leads ? [leads[2 * sentence], leads[2 * sentence + 1]] : [0, 0];
+      const pads = Array<number>(lead).fill(pad);
+      const ids = [...pads, ...Array.from({ length: position + 1 }, (_, t) => history[t * R + past(t)])];
       const scores = Array.from({ length: V }, (_, v) => logits[r * V + v]);
       if (LOG_SOFTMAX) {
         const top = Math.max(...scores);
         const logTotal = Math.log(scores.reduce((sum, score) => sum + Math.exp(score - top), 0));
         scores.forEach((score, v) => (scores[v] = score - top - logTotal));
       }
-      const [start, limit] = [sentences[sentence * Y + 1], sentences[sentence * Y + 2]];
+      const [start, limit] = [1, 2].map((field) => lead + sentences[sentence * Y + field]);
       applyRules(scores, ids, start, limit, unpackRules(rules), d).forEach((score, v) => (logits[r * V + v] = score));
     }
   },

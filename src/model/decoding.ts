@@ -1,3 +1,4 @@
+import { fromF32Bits } from "../kernels/beam_step.js";
 import { InputError } from "../runtime/errors.js";
 import { launches, type Plan } from "../runtime/plan.js";
 import type { TypedArray } from "../runtime/tensor.js";
@@ -13,6 +14,8 @@ type Sentences = readonly (readonly number[])[];
 export interface Job {
   readonly prompts: Sentences;
   readonly sources?: Sentences;
+  /** Padding that the caller put before each prompt: rules on scores see it, as in Transformers; the model does not. */
+  readonly pads?: Sentences;
   /** Prompts begin with the tokens that this holds. */
   readonly past?: Past;
 }
@@ -42,7 +45,7 @@ export interface Launches {
   readonly step: number;
 }
 
-/** What the host reads of each step: rows u32[R,4], scores f32[2,R], sentences u32[B*n,4+3*W], status u32[2]. */
+/** What the host reads of each step: rows u32[R,4], scores f32[3,R], sentences u32[B*n,4+4*W], status u32[2]. */
 export type Report = readonly TypedArray[];
 
 export interface DecodeHooks {
@@ -67,7 +70,7 @@ const total = (sentences: Sentences): number => sentences.reduce((sum, { length 
  * Transformers 5 does it. The host submits steps ahead and reads their small reports late; no step waits for it.
  * Throws InputError when the model's logits are not finite, and the signal's reason when it aborts.
  */
-export async function decode(core: Core, { prompts, sources, past }: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
+export async function decode(core: Core, { prompts, sources, pads, past }: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
   hooks.signal?.throwIfAborted();
   const longest = Math.max(...prompts.map(({ length }) => length));
   const capacity: Capacity = {
@@ -78,10 +81,10 @@ export async function decode(core: Core, { prompts, sources, past }: Job, g: Gen
   try {
     const encodePlan = await search.session.encode(sources);
     const known = prompts.map((_, b) => past?.lengths[b] ?? 0);
-    if (past) past.copyInto(search.session.cache, capacity);
+    if (past) await past.copyInto(search.session.cache, capacity);
     const fresh = prompts.map((ids, b) => ids.slice(known[b], -1));
     if (fresh.some(({ length }) => length > 0)) await search.session.prompt(fresh, known);
-    search.reset(prompts);
+    search.reset(prompts, pads);
     const { reports, ms } = await runSteps(core, search, g, hooks);
     const results = g.samples > 1 ? g.samples : g.returned;
     const hypothesis = (b: number, i: number): Hypothesis => (g.samples > 1 ? trace(reports, b * g.samples + i, 0, g) : trace(reports, b, i, g));
@@ -120,23 +123,28 @@ async function runSteps(core: Core, search: Search, g: Generation, { signal, onS
   }
 }
 
-/** Tokens that beam w of sentence b has chosen up to a step, the last first, with the running score after each. */
-export function* ancestors(reports: readonly Report[], b: number, w: number, W: number, step: number): Generator<{ id: number; score: number }> {
+interface Link {
+  readonly id: number;
+  readonly logProb: number;
+}
+
+/** Tokens that beam w of sentence b has chosen up to a step, the last first. */
+export function* ancestors(reports: readonly Report[], b: number, w: number, W: number, step: number): Generator<Link> {
   for (let beam = w; step >= 0; step--) {
     const row = b * W + beam;
     const [rows, scores] = reports[step];
-    yield { id: rows[4 * row], score: scores[row] };
+    yield { id: rows[4 * row], logProb: scores[(2 * scores.length) / 3 + row] };
     beam = rows[4 * row + 3];
   }
 }
 
-/** The finished hypothesis of this rank: walked back through the parents that each step reported. */
+/** The finished hypothesis of this rank: walked back through the parents that each step reported; scores add up in f64. */
 export function trace(reports: readonly Report[], b: number, rank: number, { W, length_penalty }: Generation): Hypothesis {
-  const [, scores, sentences] = reports[reports.length - 1];
-  const fields = sentences.subarray(b * (4 + 3 * W), (b + 1) * (4 + 3 * W));
-  const [length, parent, last] = fields.subarray(4 + 3 * rank);
-  const generated = length - fields[1];
-  const score = scores[scores.length / 2 + b * W + rank];
-  const chain = [{ id: last, score: score * generated ** length_penalty }, ...ancestors(reports, b, parent, W, generated - 2)].reverse();
-  return { ids: chain.map(({ id }) => id), score, logProbs: chain.map((link, t) => link.score - (chain[t - 1]?.score ?? 0)) };
+  const sentence = reports[reports.length - 1][2].subarray(b * (4 + 4 * W), (b + 1) * (4 + 4 * W));
+  const [length, parent, last, bits] = sentence.subarray(4 + 4 * rank);
+  const generated = length - sentence[1];
+  const links = [{ id: last, logProb: fromF32Bits(bits) }, ...ancestors(reports, b, parent, W, generated - 2)].reverse();
+  const logProbs = links.map(({ logProb }) => logProb);
+  const score = logProbs.reduce((sum, logProb) => sum + logProb, 0) / generated ** length_penalty;
+  return { ids: links.map(({ id }) => id), score, logProbs };
 }

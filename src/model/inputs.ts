@@ -13,6 +13,8 @@ export interface ModelInputs {
 export interface Sequences {
   readonly ids: readonly (readonly number[])[];
   readonly offsets: readonly number[];
+  /** The ids that the caller has under the padding before each sequence. */
+  readonly pads: readonly (readonly number[])[];
   /** Length of the caller's rows. */
   readonly width: number;
 }
@@ -37,6 +39,7 @@ export function readSequences(name: string, rows: unknown, masks: unknown, V: nu
   return {
     ids: stripped.map(({ ids }) => ids),
     offsets: stripped.map(({ offset }) => offset),
+    pads: stripped.map(({ offset }, r) => Array.from({ length: offset }, (_, t) => Number(rows[r][t]))),
     width: Math.max(...rows.map((row) => row.length)),
   };
 }

@@ -157,7 +157,7 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
       const width = a.encoder ? (prefix?.width ?? 1) : rows.width;
       const g = settle(options as Json, checkpoint.generationConfig, a.V, a.P, width, !a.encoder);
       const prompts = a.encoder ? (prefix?.ids ?? rows.ids.map(() => [g.start])) : rows.ids;
-      const { hypotheses, ...stats } = await decode(core, { prompts, sources: a.encoder && rows.ids }, g, { signal });
+      const { hypotheses, ...stats } = await decode(core, { prompts, sources: a.encoder && rows.ids, pads: a.encoder ? prefix?.pads : rows.pads }, g, { signal });
       const results = hypotheses.flatMap((list, b) => list.map((hypothesis) => ({ ...hypothesis, prompt: prompts[b] })));
       const length = width + Math.max(...results.map(({ ids }) => ids.length));
       const pads = (count: number): number[] => Array<number>(count).fill(g.pad);

@@ -19,6 +19,8 @@ export interface GenerateOptions {
   readonly min_length?: number;
   readonly min_new_tokens?: number;
   readonly repetition_penalty?: number;
+  /** Subtracted from the score of every token that the row has. Default 0. */
+  readonly presence_penalty?: number;
   readonly no_repeat_ngram_size?: number;
   readonly bad_words_ids?: readonly (readonly number[])[];
   readonly suppress_tokens?: readonly number[];
@@ -44,7 +46,16 @@ export interface GenerateOptions {
   readonly seed?: number;
   /** Return the log-probability of each generated token, after the rules above. Default false. */
   readonly output_scores?: boolean;
+  /** A row ends with the token that completes one of these texts in it. Needs tokenizer.json, and num_beams 1. */
+  readonly stop_strings?: string | readonly string[];
+  /**
+   * Changes the scores of a step on the host: the one slow path, it waits for the device at every step. `ids[r]` is row r so
+   * far, `scores[r]` its V scores after the rules above (logits, or log-probabilities with beams), to be changed in place.
+   */
+  readonly logits_processor?: LogitsProcessor;
 }
+
+export type LogitsProcessor = (ids: readonly number[][], scores: readonly Float32Array[]) => void | Promise<void>;
 
 /** How `sample` draws. */
 export interface Sampling {
@@ -68,6 +79,7 @@ export interface Generation {
   readonly newTokens: number;
   readonly min_new_tokens: number;
   readonly repetition_penalty: number;
+  readonly presence_penalty: number;
   readonly no_repeat_ngram_size: number;
   readonly banned: readonly (readonly number[])[];
   readonly suppress: readonly number[];
@@ -79,6 +91,8 @@ export interface Generation {
   readonly start: number;
   readonly renormalize: boolean;
   readonly output_scores: boolean;
+  readonly stop_strings: readonly string[];
+  readonly logits_processor: LogitsProcessor | undefined;
 }
 
 export const MAX_BEAMS = 32;
@@ -111,6 +125,7 @@ const RULES: Readonly<Record<keyof GenerateOptions, Rule>> = {
   min_length: whole(0),
   min_new_tokens: whole(0),
   repetition_penalty: positive,
+  presence_penalty: number,
   no_repeat_ngram_size: whole(0),
   bad_words_ids: [
     (value, V) => Array.isArray(value) && value.every((words) => isIds(words, V) && words.length > 0),
@@ -131,6 +146,10 @@ const RULES: Readonly<Record<keyof GenerateOptions, Rule>> = {
   min_p: fraction("of at least 0", (value) => value >= 0),
   seed: whole(0, 2 ** 32 - 1),
   output_scores: flag,
+  stop_strings: [
+    (value) => [value].flat().every((text) => typeof text === "string" && text !== ""), () => "a text or a list of texts, none empty",
+  ],
+  logits_processor: [(value) => typeof value === "function", () => "a function of ids and scores"],
 };
 
 // Fields of generation_config.json that change nothing here, and values of others that mean "off".
@@ -169,6 +188,7 @@ export function settle(call: Json, checkpoint: Json, V: number, P: number, promp
   if (returned > W && !o.do_sample) throw new OptionError(`generate: num_return_sequences must be at most num_beams=${W}, got ${returned}; raise num_beams or set do_sample`);
   const stray = o.do_sample ? undefined : SAMPLING.find((key) => (call as GenerateOptions)[key] !== undefined && (call as GenerateOptions)[key] !== null);
   if (stray) throw new OptionError(`generate: ${stray} acts only with do_sample: true, which is not set`);
+  if (o.stop_strings !== undefined && W > 1) throw new OptionError(`generate: num_beams must be 1 with stop_strings, got ${W}; use eos_token_id to end beams`);
   const limit = o.max_new_tokens !== undefined ? prompt + o.max_new_tokens : (o.max_length ?? 20);
   const named = o.max_new_tokens !== undefined ? "max_new_tokens" : "max_length";
   if (limit <= prompt) throw new OptionError(`generate: max_length must be above the ${prompt} given tokens, got ${limit}; raise it or give max_new_tokens`);
@@ -187,6 +207,7 @@ export function settle(call: Json, checkpoint: Json, V: number, P: number, promp
     early_stopping: W === 1 ? EARLY_STOPPING.true : EARLY_STOPPING[String(o.early_stopping ?? false) as keyof typeof EARLY_STOPPING],
     min_new_tokens: Math.max(o.min_new_tokens ?? 0, (o.min_length ?? 0) - prompt), // min_length counts the prompt
     repetition_penalty: o.repetition_penalty ?? 1,
+    presence_penalty: o.presence_penalty ?? 0,
     no_repeat_ngram_size: o.no_repeat_ngram_size ?? 0,
     // Transformers drops banned words that are an end id alone.
     banned: (o.bad_words_ids ?? []).filter((words) => words.length > 1 || !end.includes(words[0])),
@@ -197,6 +218,8 @@ export function settle(call: Json, checkpoint: Json, V: number, P: number, promp
     pad: o.pad_token_id ?? end[0] ?? 0,
     renormalize: o.renormalize_logits ?? false,
     output_scores: o.output_scores ?? false,
+    stop_strings: [o.stop_strings ?? []].flat(),
+    logits_processor: o.logits_processor,
   };
 }
 
@@ -210,5 +233,6 @@ function settleSampling({ temperature = 1, top_k = 50, top_p = 1, min_p = 0, see
 export function hasRules(g: Generation): boolean {
   const lists = [g.banned, g.suppress, g.begin_suppress].some((list) => list.length > 0);
   const forced = g.forced_bos !== undefined || g.forced_eos !== undefined;
-  return lists || forced || g.min_new_tokens > 0 || g.repetition_penalty !== 1 || g.no_repeat_ngram_size > 0;
+  const penalties = g.repetition_penalty !== 1 || g.presence_penalty !== 0 || g.no_repeat_ngram_size > 0;
+  return lists || forced || penalties || g.min_new_tokens > 0 || g.logits_processor !== undefined;
 }

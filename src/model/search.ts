@@ -17,8 +17,8 @@ export interface Search {
   readonly step: Prepared;
   /** What the host reads after each step, in this order. */
   readonly report: readonly [rows: Tensor, scores: Tensor, sentences: Tensor, status: Tensor];
-  /** Writes the state before the first step, which feeds the last token of each prompt. */
-  reset(prompts: Sentences): void;
+  /** Writes the state before the first step, which feeds the last token of each prompt. `pads` stand before it for the rules. */
+  reset(prompts: Sentences, pads?: Sentences): void;
   dispose(): void;
 }
 
@@ -36,17 +36,18 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
   const { rows, indirection } = session;
   const lists = packRules({ end: g.end, suppress: g.suppress, begin_suppress: g.begin_suppress, banned: g.banned });
   const state = {
-    scores: tensor("scores", "f32", [2, R]), sentences: tensor("sentences", "u32", [R / W, 4 + 3 * W]), status: tensor("status", "u32", [2]),
+    scores: tensor("scores", "f32", [3, R]), sentences: tensor("sentences", "u32", [R / W, 4 + 4 * W]), status: tensor("status", "u32", [2]),
     end_ids: tensor("end_ids", "u32", [g.end.length]), rules: tensor("rules", "u32", [lists.length]), history: tensor("history", "u32", [M, R]),
+    leads: tensor("leads", "u32", [R / W, 2]),
   };
-  const { scores, sentences, status, end_ids, rules, history } = state;
+  const { scores, sentences, status, end_ids, rules, history, leads } = state;
   const ruled = hasRules(g);
   const C = W === 1 ? 1 : Math.max(2, 1 + g.end.length) * W;
   const plan = record("step", (run) => {
     const logits = decoderStep(run, a, w, rows, session.cache, indirection, session.cross);
     if (ruled) {
-      run(logitsProcess, "logits_process", { rows, indirection, sentences, rules, history, logits }, {
-        no_repeat_ngram_size: g.no_repeat_ngram_size, min_length: 0, min_new_tokens: g.min_new_tokens,
+      run(logitsProcess, "logits_process", { rows, indirection, sentences, rules, leads, history, logits }, {
+        no_repeat_ngram_size: g.no_repeat_ngram_size, min_new_tokens: g.min_new_tokens,
         repetition_penalty: g.repetition_penalty, forced_bos: g.forced_bos ?? NO_ID, forced_eos: g.forced_eos ?? NO_ID,
         begin: g.forced_bos === undefined ? 0 : 1, LOG_SOFTMAX: Number(W > 1),
       });
@@ -63,14 +64,14 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
   return {
     session, step,
     report: [rows, scores, sentences, status],
-    reset(prompts) {
+    reset(prompts, pads) {
       const root = (r: number): number => Math.floor(r / fan);
-      const fields = 4 + 3 * W;
+      const fields = 4 + 4 * W;
       gpu.write(rows, Uint32Array.from(Array.from({ length: R }, (_, r) => {
         const ids = prompts[root(r)];
         return [ids[ids.length - 1], ids.length - 1, Math.floor(r / W), 0];
       }).flat()));
-      gpu.write(scores, Float32Array.from({ length: 2 * R }, (_, i) => (i < R && i % W !== 0 ? -1e9 : 0)));
+      gpu.write(scores, Float32Array.from({ length: 3 * R }, (_, i) => (i < R && i % W !== 0 ? -1e9 : 0)));
       const table = new Uint32Array((R / W) * fields);
       for (let b = 0; b < R / W; b++) {
         const { length } = prompts[root(b * W)];
@@ -79,7 +80,13 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
       gpu.write(sentences, table);
       gpu.write(status, Uint32Array.of(R / W, 0));
       gpu.write(end_ids, Uint32Array.from(g.end));
-      if (ruled) gpu.write(rules, lists);
+      if (ruled) {
+        gpu.write(rules, lists);
+        gpu.write(leads, Uint32Array.from({ length: 2 * B * n }, (_, i) => {
+          const before = pads?.[Math.floor(i / 2 / n)] ?? [];
+          return i % 2 ? (before[0] ?? 0) : before.length;
+        }));
+      }
       if (prompts.some(({ length }) => length > 1)) {
         // Every row's past is its prompt's, which lies in the first row of the fan.
         gpu.write(indirection, Uint32Array.from({ length: 2 * R * M }, (_, i) => root(Math.floor(i / M) % R) * fan));
