@@ -6,9 +6,9 @@
 //   done: `limit` reached; or early_stopping = 1 and W finished; or no running beam can beat the worst of W finished
 //   greedy search is W = 1, early_stopping = 1
 // Shapes   values: f32[R,G,C+2]   indices: u32[R,G,C] (from topk)   end_ids: u32[X]   R = B*W
-//          rows: u32[R,4] (token id, position, sentence, parent beam)   scores: f32[2,R] (running, finished)
-//          sentences: u32[B,4+3*W] (length, prompt length, limit, done; then per finished: length, parent beam,
-//          last id)
+//          rows: u32[R,4] (token id, position, sentence, parent beam)
+//          scores: f32[4,R] (running, finished, log-probability of each row's token, of each finished one's last token)
+//          sentences: u32[B,4+3*W] (length, prompt length, limit, done; then per finished: length, parent beam, last id)
 //          indirection: u32[2,R,M]   status: u32[2] (sentences not done, rows with logits that are not finite)
 // Launch   direct: one invocation a sentence
 // Numerics LOG_PROBS = 1: values are log-probabilities already; early_stopping: 0 false, 1 true, 2 "never"
@@ -40,25 +40,28 @@ fn is_end(id: u32) -> bool {
 }
 
 // Inserts a hypothesis into the sentence's finished list, best first, if it is among the best W.
-fn finish(b: u32, score: f32, hypothesis: vec4u) {
-  let base = b * (4u + 4u * BEAMS) + 4u;
+fn finish(b: u32, score: f32, log_prob: f32, hypothesis: vec3u) {
+  let base = b * (4u + 3u * BEAMS) + 4u;
   let best = (params.B + b) * BEAMS;
+  let last = (3u * params.B + b) * BEAMS;
   var at = 0u;
-  while (at < params.W && sentences[base + 4u * at] != 0u && scores[best + at] >= score) { at++; }
+  while (at < params.W && sentences[base + 3u * at] != 0u && scores[best + at] >= score) { at++; }
   if (at == params.W) { return; }
   for (var i = params.W - 1u; i > at; i--) {
     scores[best + i] = scores[best + i - 1u];
-    for (var field = 4u * i; field < 4u * i + 4u; field++) { sentences[base + field] = sentences[base + field - 4u]; }
+    scores[last + i] = scores[last + i - 1u];
+    for (var field = 3u * i; field < 3u * i + 3u; field++) { sentences[base + field] = sentences[base + field - 3u]; }
   }
   scores[best + at] = score;
-  for (var field = 0u; field < 4u; field++) { sentences[base + 4u * at + field] = hypothesis[field]; }
+  scores[last + at] = log_prob;
+  for (var field = 0u; field < 3u; field++) { sentences[base + 3u * at + field] = hypothesis[field]; }
 }
 
 @compute @workgroup_size(1)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let b = group.y * grid.x + group.x;
   if (b >= params.B) { return; }
-  let sentence = b * (4u + 4u * BEAMS);
+  let sentence = b * (4u + 3u * BEAMS);
   if (sentences[sentence + 3u] == 1u) { return; }
   let length = sentences[sentence];
   let start = sentences[sentence + 1u];
@@ -110,7 +113,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     let id = choice - parent * params.V;
     if (length + 1u >= limit || is_end(id)) {
       if (rank < BEAMS) {
-        finish(b, penalised(score, length + 1u - start), vec4u(length + 1u, parent, id, bitcast<u32>(log_prob)));
+        finish(b, penalised(score, length + 1u - start), log_prob, vec3u(length + 1u, parent, id));
       }
     } else if (taken < BEAMS) {
       next_score[taken] = score;
@@ -120,7 +123,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       taken++;
     }
   }
-  let full = sentences[sentence + 4u * BEAMS] != 0u;   // the last of the finished is there
+  let full = sentences[sentence + 1u + 3u * BEAMS] != 0u;   // the last of the finished is there
   var done = length + 1u >= limit || (full && params.early_stopping == 1u);
   let horizon = select(length + 1u, limit, params.early_stopping == 2u && params.length_penalty > 0.0) - start;
   let worst = scores[(params.B + b) * BEAMS + BEAMS - 1u];

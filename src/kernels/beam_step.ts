@@ -12,19 +12,6 @@ interface Candidate {
   logProb: number;
 }
 
-const scratch = new DataView(new ArrayBuffer(4));
-
-/** A number of f32 and its bits. */
-export function f32Bits(value: number): number {
-  scratch.setFloat32(0, value);
-  return scratch.getUint32(0);
-}
-
-export function fromF32Bits(bits: number): number {
-  scratch.setUint32(0, bits);
-  return scratch.getFloat32(0);
-}
-
 /** All candidates of a sentence that `topk` left, best first. */
 function candidates(b: number, { W, G, C, V, LOG_PROBS = 0 }: Dims, values: Values, indices: Values, running: Values): Candidate[] {
   const found: Candidate[] = [];
@@ -46,7 +33,7 @@ function candidates(b: number, { W, G, C, V, LOG_PROBS = 0 }: Dims, values: Valu
 export const beamStep = defineKernel({
   name: "beam_step",
   reads: { values: "f32[R,G,C+2]", indices: "u32[R,G,C]", end_ids: "u32[X]" },
-  writes: { rows: "u32[R,4]", scores: "f32[3,R]", sentences: "u32[B,4+4*W]", indirection: "u32[2,R,M]", status: "u32[2]" },
+  writes: { rows: "u32[R,4]", scores: "f32[4,R]", sentences: "u32[B,4+3*W]", indirection: "u32[2,R,M]", status: "u32[2]" },
   params: ["W", "V", "early_stopping", "length_penalty"],
   constants: ["LOG_PROBS"],
   forms: { direct: { wgsl, groups: ({ B }) => B, constants: ({ W, G }) => ({ BEAMS: W, LISTS: W * G }) } },
@@ -61,15 +48,15 @@ export const beamStep = defineKernel({
     const { B, W, R, M, X, early_stopping, length_penalty } = d;
     const ends = new Set(Array.from({ length: X }, (_, i) => end_ids[i]));
     for (let b = 0; b < B; b++) {
-      const at = b * (4 + 4 * W);
+      const at = b * (4 + 3 * W);
       const [length, start, limit, done] = [0, 1, 2, 3].map((i) => sentences[at + i]);
       if (done) continue;
       for (let part = b * W * d.G; part < (b + 1) * W * d.G; part++) if (values[part * (d.C + 2) + d.C + 1] < 0) status[1]++;
       const next = length + 1;
       const penalised = (score: number, generated: number): number => score / generated ** length_penalty;
       const finished = Array.from({ length: W }, (_, i) => ({
-        score: scores[R + b * W + i], length: sentences[at + 4 + 4 * i], w: sentences[at + 5 + 4 * i], id: sentences[at + 6 + 4 * i],
-        logProb: fromF32Bits(sentences[at + 7 + 4 * i]),
+        score: scores[R + b * W + i], logProb: scores[3 * R + b * W + i],
+        length: sentences[at + 4 + 3 * i], w: sentences[at + 5 + 3 * i], id: sentences[at + 6 + 3 * i],
       })).filter((hypothesis) => hypothesis.length > 0);
       const running: Candidate[] = [];
       candidates(b, d, values, indices, scores).forEach((candidate, rank) => {
@@ -79,8 +66,8 @@ export const beamStep = defineKernel({
       finished.sort((x, y) => y.score - x.score).splice(W);
       finished.forEach((hypothesis, i) => {
         scores[R + b * W + i] = hypothesis.score;
-        const fields = [hypothesis.length, hypothesis.w, hypothesis.id, f32Bits(hypothesis.logProb)];
-        fields.forEach((value, field) => (sentences[at + 4 + 4 * i + field] = value));
+        scores[3 * R + b * W + i] = hypothesis.logProb;
+        [hypothesis.length, hypothesis.w, hypothesis.id].forEach((value, field) => (sentences[at + 4 + 3 * i + field] = value));
       });
       const full = finished.length === W;
       const horizon = early_stopping === EARLY_STOPPING.never && length_penalty > 0 ? limit - start : next - start;

@@ -30,7 +30,10 @@ function applyRules(scores: number[], ids: readonly number[], start: number, lim
   const n = d.no_repeat_ngram_size;
   const ban = (banned: Iterable<number>): void => { for (const id of banned) scores[id] = BANNED; };
   const force = (id: number): void => scores.forEach((_, v) => (scores[v] = v === id ? 0 : BANNED));
-  for (const id of new Set(ids)) scores[id] = scores[id] < 0 ? scores[id] * d.repetition_penalty : scores[id] / d.repetition_penalty;
+  for (const id of new Set(ids)) {
+    const repeated = scores[id] < 0 ? scores[id] * d.repetition_penalty : scores[id] / d.repetition_penalty;
+    scores[id] = repeated - d.presence_penalty;
+  }
   if (n > 0) {
     const tail = ids.slice(ids.length - (n - 1)).join();
     for (let i = 0; i + n <= ids.length; i++) if (n === 1 || ids.slice(i, i + n - 1).join() === tail) ban([ids[i + n - 1]]);

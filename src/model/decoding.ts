@@ -1,4 +1,3 @@
-import { fromF32Bits } from "../kernels/beam_step.js";
 import { InputError } from "../runtime/errors.js";
 import { launches, type Plan } from "../runtime/plan.js";
 import type { TypedArray } from "../runtime/tensor.js";
@@ -45,7 +44,7 @@ export interface Launches {
   readonly step: number;
 }
 
-/** What the host reads of each step: rows u32[R,4], scores f32[3,R], sentences u32[B*n,4+4*W], status u32[2]. */
+/** What the host reads of each step: rows u32[R,4], scores f32[4,R], sentences u32[B*n,4+3*W], status u32[2]. */
 export type Report = readonly TypedArray[];
 
 export interface DecodeHooks {
@@ -133,17 +132,19 @@ export function* ancestors(reports: readonly Report[], b: number, w: number, W: 
   for (let beam = w; step >= 0; step--) {
     const row = b * W + beam;
     const [rows, scores] = reports[step];
-    yield { id: rows[4 * row], logProb: scores[(2 * scores.length) / 3 + row] };
+    yield { id: rows[4 * row], logProb: scores[scores.length / 2 + row] };
     beam = rows[4 * row + 3];
   }
 }
 
 /** The finished hypothesis of this rank: walked back through the parents that each step reported; scores add up in f64. */
 export function trace(reports: readonly Report[], b: number, rank: number, { W, length_penalty }: Generation): Hypothesis {
-  const sentence = reports[reports.length - 1][2].subarray(b * (4 + 4 * W), (b + 1) * (4 + 4 * W));
-  const [length, parent, last, bits] = sentence.subarray(4 + 4 * rank);
+  const [, scores, sentences] = reports[reports.length - 1];
+  const sentence = sentences.subarray(b * (4 + 3 * W), (b + 1) * (4 + 3 * W));
+  const [length, parent, last] = sentence.subarray(4 + 3 * rank);
   const generated = length - sentence[1];
-  const links = [{ id: last, logProb: fromF32Bits(bits) }, ...ancestors(reports, b, parent, W, generated - 2)].reverse();
+  const end = { id: last, logProb: scores[(3 * scores.length) / 4 + b * W + rank] };
+  const links = [end, ...ancestors(reports, b, parent, W, generated - 2)].reverse();
   const logProbs = links.map(({ logProb }) => logProb);
   const score = logProbs.reduce((sum, logProb) => sum + logProb, 0) / generated ** length_penalty;
   return { ids: links.map(({ id }) => id), score, logProbs };

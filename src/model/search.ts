@@ -36,7 +36,7 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
   const { rows, indirection } = session;
   const lists = packRules({ end: g.end, suppress: g.suppress, begin_suppress: g.begin_suppress, banned: g.banned });
   const state = {
-    scores: tensor("scores", "f32", [3, R]), sentences: tensor("sentences", "u32", [R / W, 4 + 4 * W]), status: tensor("status", "u32", [2]),
+    scores: tensor("scores", "f32", [4, R]), sentences: tensor("sentences", "u32", [R / W, 4 + 3 * W]), status: tensor("status", "u32", [2]),
     end_ids: tensor("end_ids", "u32", [g.end.length]), rules: tensor("rules", "u32", [lists.length]), history: tensor("history", "u32", [M, R]),
     leads: tensor("leads", "u32", [R / W, 2]),
   };
@@ -48,7 +48,7 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
     if (ruled) {
       run(logitsProcess, "logits_process", { rows, indirection, sentences, rules, leads, history, logits }, {
         no_repeat_ngram_size: g.no_repeat_ngram_size, min_new_tokens: g.min_new_tokens,
-        repetition_penalty: g.repetition_penalty, forced_bos: g.forced_bos ?? NO_ID, forced_eos: g.forced_eos ?? NO_ID,
+        repetition_penalty: g.repetition_penalty, presence_penalty: g.presence_penalty, forced_bos: g.forced_bos ?? NO_ID, forced_eos: g.forced_eos ?? NO_ID,
         begin: g.forced_bos === undefined ? 0 : 1, LOG_SOFTMAX: Number(W > 1),
       });
     }
@@ -66,12 +66,12 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
     report: [rows, scores, sentences, status],
     reset(prompts, pads) {
       const root = (r: number): number => Math.floor(r / fan);
-      const fields = 4 + 4 * W;
+      const fields = 4 + 3 * W;
       gpu.write(rows, Uint32Array.from(Array.from({ length: R }, (_, r) => {
         const ids = prompts[root(r)];
         return [ids[ids.length - 1], ids.length - 1, Math.floor(r / W), 0];
       }).flat()));
-      gpu.write(scores, Float32Array.from({ length: 3 * R }, (_, i) => (i < R && i % W !== 0 ? -1e9 : 0)));
+      gpu.write(scores, Float32Array.from({ length: 4 * R }, (_, i) => (i < R && i % W !== 0 ? -1e9 : 0)));
       const table = new Uint32Array((R / W) * fields);
       for (let b = 0; b < R / W; b++) {
         const { length } = prompts[root(b * W)];

@@ -92,6 +92,7 @@ export function createMemory(device: GPUDevice, guard: boolean): Memory {
     create: (label, bytes, usage, kind) => make(label, bytes, usage, kind),
     write(t, data) {
       if (data.byteLength > byteLength(t)) throw new RangeError(`gpu: ${data.byteLength} bytes do not fit ${describe(t)}`);
+      if (data.byteLength === 0) return; // Deno panics
       const whole = data.byteLength % 4 === 0;
       if (whole) return device.queue.writeBuffer(buffer(t), 0, data.buffer, data.byteOffset, data.byteLength);
       const padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
