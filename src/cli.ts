@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type HostTensor, load, type Model, OptionError, pipeline, WgformerError } from "./index.js";
+import { type HostTensor, load, openCheckpoint, type Model, OptionError, pipeline, WgformerError } from "./index.js";
 
 const USAGE = `wgformer: run Hugging Face transformer checkpoints on WebGPU
 
@@ -31,13 +31,20 @@ function parseArguments(words: readonly string[]): { positional: string[]; optio
   return { positional, options };
 }
 
+/** The task that the checkpoint's architecture is for. */
+async function taskOf(model: string): Promise<"text2text" | "text-generation"> {
+  const { config } = await openCheckpoint(model);
+  return config.is_encoder_decoder === true ? "text2text" : "text-generation";
+}
+
 async function run(model: string, texts: readonly string[], options: Record<string, unknown>): Promise<void> {
   const { dtype, ...choices } = options;
   const lines = texts.length ? texts : readFileSync(0, "utf8").split("\n").filter((line) => line.trim());
-  const task = await pipeline("text2text", model, { dtype: dtype as never });
+  const task = await pipeline(await taskOf(model), model, { dtype: dtype as never });
   try {
     const beams = choices.num_beams ?? task.model.checkpoint.generationConfig.num_beams ?? 1;
-    const results = await task(lines, { num_return_sequences: beams as number, ...choices });
+    const shown = choices.do_sample === true ? {} : { num_return_sequences: beams as number };
+    const results = await task(lines, { ...shown, ...choices });
     results.forEach((hypotheses, index) => {
       console.log(lines[index]);
       for (const { score, generated_text } of hypotheses) console.log(`  ${score?.toFixed(4).padStart(8) ?? ""}  ${generated_text}`);
@@ -49,7 +56,8 @@ async function run(model: string, texts: readonly string[], options: Record<stri
     const rate = ((1000 * stats.tokens) / (stats.steps * ms)).toFixed(0);
     const { encoder_layer, decoder_layer, outside, step } = stats.launches;
     console.log(`${rate} tokens/s, ${ms.toFixed(2)} ms a step`);
-    console.log(`launches: ${step} a step (${decoder_layer} a decoder layer, ${outside} outside the layers), ${encoder_layer} an encoder layer`);
+    const encoder = encoder_layer ? `, ${encoder_layer} an encoder layer` : "";
+    console.log(`launches: ${step} a step (${decoder_layer} a decoder layer, ${outside} outside the layers)${encoder}`);
   } finally {
     task.dispose();
   }

@@ -15,8 +15,8 @@ export interface Job {
   readonly sources?: Sentences;
   /** Padding that the caller put before each prompt: rules on scores see it, as in Transformers; the model does not. */
   readonly pads?: Sentences;
-  /** Prompts begin with the tokens that this holds. */
-  readonly past?: Past;
+  /** Where keys of the first tokens of each prompt lie, and of how many. */
+  readonly known?: { readonly past: Past; readonly lengths: readonly number[] };
 }
 
 /** One result of a sentence: the tokens after its prompt, and its score. */
@@ -51,6 +51,8 @@ export interface DecodeHooks {
   readonly signal?: AbortSignal;
   /** Called after each step; a result of false ends decoding: every sentence is finished for the caller. */
   readonly onStep?: (reports: readonly Report[]) => boolean | void;
+  /** Generated tokens that rows of a single beam keep when `onStep` ends decoding early. */
+  readonly kept?: readonly (number | undefined)[];
 }
 
 function countLaunches(encode: Plan | undefined, step: Plan): Launches {
@@ -69,24 +71,28 @@ const total = (sentences: Sentences): number => sentences.reduce((sum, { length 
  * Transformers 5 does it. The host submits steps ahead and reads their small reports late; no step waits for it.
  * Throws InputError when the model's logits are not finite, and the signal's reason when it aborts.
  */
-export async function decode(core: Core, { prompts, sources, pads, past }: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
+export async function decode(core: Core, { prompts, sources, pads, known }: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
   hooks.signal?.throwIfAborted();
   const longest = Math.max(...prompts.map(({ length }) => length));
   const capacity: Capacity = {
     B: prompts.length, n: g.samples, W: g.W, M: roundUp(longest + g.newTokens, 16), S: sources ? roundUp(total(sources), 64) : 1,
   };
-  const key = JSON.stringify([capacity, { ...g, returned: 0, pad: 0, start: 0 }]);
+  const key = JSON.stringify([capacity, { ...g, returned: 0, pad: 0, start: 0, stop_strings: [], logits_processor: Boolean(g.logits_processor) }]);
   const search = await core.pool.take(key, () => createSearch(core, capacity, g));
   try {
     const encodePlan = await search.session.encode(sources);
-    const known = prompts.map((_, b) => past?.lengths[b] ?? 0);
-    if (past) await past.copyInto(search.session.cache, capacity);
-    const fresh = prompts.map((ids, b) => ids.slice(known[b], -1));
-    if (fresh.some(({ length }) => length > 0)) await search.session.prompt(fresh, known);
+    const lengths = prompts.map((ids, b) => Math.min(known?.lengths[b] ?? 0, ids.length - 1)); // the first step feeds the last token
+    await known?.past.copyInto(search.session.cache, capacity, lengths);
+    const fresh = prompts.map((ids, b) => ids.slice(lengths[b], -1));
+    if (fresh.some(({ length }) => length > 0)) await search.session.prompt(fresh, lengths);
     search.reset(prompts, pads);
-    const { reports, ms } = await runSteps(core, search, g, hooks);
+    const { reports, ms } = await runSteps(core, search, prompts, g, hooks);
     const results = g.samples > 1 ? g.samples : g.returned;
-    const hypothesis = (b: number, i: number): Hypothesis => (g.samples > 1 ? trace(reports, b * g.samples + i, 0, g) : trace(reports, b, i, g));
+    const hypothesis = (b: number, i: number): Hypothesis => {
+      const [sentence, rank] = g.samples > 1 ? [b * g.samples + i, 0] : [b, i];
+      const kept = hooks.kept?.[sentence];
+      return kept === undefined ? trace(reports, sentence, rank, g) : cut(reports, sentence, kept, g);
+    };
     return {
       hypotheses: prompts.map((_, b) => Array.from({ length: results }, (_, i) => hypothesis(b, i))),
       steps: reports.length,
@@ -98,14 +104,19 @@ export async function decode(core: Core, { prompts, sources, pads, past }: Job, 
   }
 }
 
-async function runSteps(core: Core, search: Search, g: Generation, { signal, onStep }: DecodeHooks): Promise<{ reports: Report[]; ms: number }> {
+async function runSteps(
+  core: Core, search: Search, prompts: Sentences, g: Generation, { signal, onStep }: DecodeHooks,
+): Promise<{ reports: Report[]; ms: number }> {
   const reports: Report[] = [];
   let first = 0;
   const ahead: Promise<TypedArray[]>[] = [];
+  const depth = g.logits_processor ? 1 : core.gpu.readAhead;
+  const submit = (): Promise<TypedArray[]> =>
+    g.logits_processor ? stepOnHost(core, search, prompts, g, reports) : search.step.run({ read: search.report });
   try {
     for (let submitted = 0; ; ) {
-      while (ahead.length < core.gpu.readAhead && submitted < g.newTokens) {
-        ahead.push(search.step.run({ read: search.report }));
+      while (ahead.length < depth && submitted < g.newTokens) {
+        ahead.push(submit());
         submitted++;
       }
       const report = await ahead.shift();
@@ -120,6 +131,22 @@ async function runSteps(core: Core, search: Search, g: Generation, { signal, onS
   } finally {
     for (const late of ahead) late.catch(() => {}); // over-run steps did nothing; a lost device is reported by what was awaited
   }
+}
+
+/** A step whose scores the caller's logits_processor changes: they come to the host and go back. */
+async function stepOnHost(core: Core, { step, scoring, report }: Search, prompts: Sentences, g: Generation, reports: readonly Report[]): Promise<TypedArray[]> {
+  if (!scoring || !g.logits_processor) throw new Error("decoding: a search without scores for the host");
+  const { logits, chooses } = scoring;
+  const [R, V] = logits.shape;
+  const [scores] = (await step.run({ steps: [0, chooses], read: [logits] })) as Float32Array<ArrayBuffer>[];
+  const rowsOf = R / prompts.length;
+  const ids = Array.from({ length: R }, (_, r) => {
+    const chosen = [...ancestors(reports, Math.floor(r / g.W), r % g.W, g.W, reports.length - 1)].reverse();
+    return [...prompts[Math.floor(r / rowsOf)], ...chosen.map(({ id }) => id)];
+  });
+  await g.logits_processor(ids, Array.from({ length: R }, (_, r) => scores.subarray(r * V, (r + 1) * V)));
+  core.gpu.write(logits, scores);
+  return step.run({ steps: [chooses, step.plan.steps.length], read: report });
 }
 
 interface Link {
@@ -148,4 +175,13 @@ export function trace(reports: readonly Report[], b: number, rank: number, { W, 
   const logProbs = links.map(({ logProb }) => logProb);
   const score = logProbs.reduce((sum, logProb) => sum + logProb, 0) / generated ** length_penalty;
   return { ids: links.map(({ id }) => id), score, logProbs };
+}
+
+/** The first tokens of a sentence of one beam, finished or not. */
+function cut(reports: readonly Report[], b: number, kept: number, g: Generation): Hypothesis {
+  const done = reports[reports.length - 1][2][b * (4 + 3 * g.W) + 3] === 1;
+  const running = (): Link[] => [...ancestors(reports, b, 0, g.W, reports.length - 1)].reverse();
+  const whole = done ? trace(reports, b, 0, g) : { ids: running().map(({ id }) => id), logProbs: running().map(({ logProb }) => logProb) };
+  const logProbs = whole.logProbs.slice(0, kept);
+  return { ids: whole.ids.slice(0, kept), logProbs, score: logProbs.reduce((sum, logProb) => sum + logProb, 0) / kept ** g.length_penalty };
 }

@@ -2,16 +2,20 @@ import { InputError, OptionError, show } from "../runtime/errors.js";
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
 import type { Architecture } from "./architecture.js";
-import { type Checkpoint, type Json, type LoadHooks, openCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, type LoadHooks, openCheckpoint } from "./checkpoint.js";
 import type { Core, During, HostTensor } from "./core.js";
-import { decode, type Launches } from "./decoding.js";
 import { familyOf } from "./families/index.js";
 import { forward } from "./forward.js";
+import { type GenerateInputs, type GenerateResult, planTask, runTask } from "./generate.js";
 import { type ModelInputs, readSequences, type Sequences, type TokenRows } from "./inputs.js";
-import { type GenerateOptions, settle } from "./options.js";
+import type { GenerateOptions } from "./options.js";
 import { createPool } from "./pool.js";
+import { score } from "./score.js";
 import type { SourceLike } from "./source.js";
+import { createState, type State } from "./state.js";
 import { createStepper, type Stepper } from "./stepper.js";
+import type { StreamEvent } from "./stream.js";
+import { openTokenizer, type TextCodec } from "./tokenizer.js";
 import { loadWeights, type WeightFormat, type Weights } from "./weights.js";
 
 export interface LoadOptions extends LoadHooks {
@@ -20,25 +24,6 @@ export interface LoadOptions extends LoadHooks {
   /** A device of the caller's, or a Gpu opened before (shared by several models; not disposed with the model). */
   readonly device?: GPUDevice;
   readonly gpu?: Gpu;
-}
-
-export interface GenerateResult {
-  /** A row for each result, those of one input together, best first; pad_token_id after a row's end. */
-  readonly sequences: number[][];
-  /** Log-probability / length ^ length_penalty of each row; beam search only. */
-  readonly sequences_scores?: number[];
-  /** Log-probability of each generated token of each row, after the generation rules; with `output_scores` only. */
-  readonly token_scores?: number[][];
-  /** Tokens of each row without the padding behind its end. */
-  readonly lengths: number[];
-  readonly stats: GenerateStats;
-}
-
-/** What a call did: steps, their launches, and milliseconds from the end of the first step (which compiles) to the end of the last. */
-export interface GenerateStats {
-  readonly steps: number;
-  readonly launches: Launches;
-  readonly ms: number;
 }
 
 /** A model on the device. Release it with `dispose()`; calls in flight end well, the memory goes with the last. */
@@ -55,6 +40,12 @@ export interface Model extends AsyncDisposable {
   decoder(inputs: ModelInputs, options: { readonly max_length: number; readonly num_beams?: number }): Promise<Stepper>;
   /** Level three, Decoding: the whole loop in one call. */
   generate(inputs: GenerateInputs, options?: GenerateOptions & { readonly signal?: AbortSignal }): Promise<GenerateResult>;
+  /** The same, told as it goes: tokens that no later step can change (with beams: what all that are alive begin with). */
+  stream(inputs: GenerateInputs, options?: GenerateOptions & { readonly signal?: AbortSignal }): AsyncGenerator<StreamEvent, GenerateResult>;
+  /** Log-probability of each token of `targets`, after the prompts `input_ids` (with an encoder: of the targets of its sources). */
+  score(inputs: ModelInputs, targets: TokenRows): Promise<number[][]>;
+  /** Decoder-only: reads sequences once, to be continued by `generate({ state })` any number of times. */
+  state(inputs: ModelInputs, options?: { readonly max_length?: number }): Promise<State>;
   memory(): MemoryUse;
   dispose(): void;
 }
@@ -63,11 +54,6 @@ export interface ForwardInputs extends ModelInputs {
   readonly decoder_input_ids?: TokenRows;
   /** Accepted where they are what the mask says: positions count a row's own tokens from 0. */
   readonly position_ids?: TokenRows;
-}
-
-export interface GenerateInputs extends ModelInputs {
-  /** Tokens that the targets begin with, the start token first; the start token alone when absent. Encoder-decoders only. */
-  readonly decoder_input_ids?: TokenRows;
 }
 
 const IDLE_SESSIONS = 4;
@@ -118,6 +104,9 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
   };
   const sequences = (name: string, ids: unknown, mask?: unknown): Sequences => readSequences(name, ids, mask, a.V, a.P);
   const given = (inputs: ModelInputs | undefined): Sequences => sequences("input_ids", inputs?.input_ids, inputs?.attention_mask);
+  let opening: Promise<TextCodec> | undefined;
+  const codec = (): Promise<TextCodec> => (opening ??= openTokenizer(checkpoint));
+  const hasTokenizer = async (): Promise<boolean> => (await checkpoint.json("tokenizer.json")) !== undefined;
   const needsEncoder = (call: string): void => {
     if (!a.encoder) throw new InputError(`${call}: must be called on a model with an encoder, ${a.family} has none; use forward() or generate()`);
   };
@@ -148,27 +137,45 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
       return createStepper(core, given(inputs).ids, options, during);
     }),
     generate: (inputs, { signal, ...options } = {}) => during(async () => {
-      const rows = given(inputs);
-      const prefix = inputs.decoder_input_ids === undefined ? undefined : sequences("decoder_input_ids", inputs.decoder_input_ids);
-      if (prefix && !a.encoder) throw new InputError(`generate: decoder_input_ids must be absent, ${a.family} has no encoder; begin input_ids with them`);
-      if (prefix && prefix.ids.length !== rows.ids.length) {
-        throw new InputError(`decoder_input_ids: must have the ${rows.ids.length} rows of input_ids, got ${prefix.ids.length}`);
+      const task = planTask(core, checkpoint.generationConfig, inputs, options);
+      return runTask(core, task, task.g.stop_strings.length ? await codec() : undefined, signal);
+    }),
+    async *stream(inputs, { signal, ...options } = {}) {
+      const left = new AbortController(); // a caller who leaves the loop ends the decoding
+      const task = planTask(core, checkpoint.generationConfig, inputs, options);
+      const text = (await hasTokenizer()) ? await codec() : undefined;
+      const events: StreamEvent[] = [];
+      let wake = (): void => {};
+      let ended = false;
+      const aborted = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
+      const running = during(() => runTask(core, task, text, aborted, (more) => {
+        events.push(...more);
+        wake();
+      })).finally(() => {
+        ended = true;
+        wake();
+      });
+      running.catch(() => {}); // awaited below, unless the caller leaves
+      try {
+        while (!ended || events.length) {
+          if (events.length) yield events.shift() as StreamEvent;
+          else await new Promise<void>((resolve) => (wake = resolve));
+        }
+        return await running;
+      } finally {
+        left.abort();
       }
-      const width = a.encoder ? (prefix?.width ?? 1) : rows.width;
-      const g = settle(options as Json, checkpoint.generationConfig, a.V, a.P, width, !a.encoder);
-      const prompts = a.encoder ? (prefix?.ids ?? rows.ids.map(() => [g.start])) : rows.ids;
-      const { hypotheses, ...stats } = await decode(core, { prompts, sources: a.encoder && rows.ids, pads: a.encoder ? prefix?.pads : rows.pads }, g, { signal });
-      const results = hypotheses.flatMap((list, b) => list.map((hypothesis) => ({ ...hypothesis, prompt: prompts[b] })));
-      const length = width + Math.max(...results.map(({ ids }) => ids.length));
-      const pads = (count: number): number[] => Array<number>(count).fill(g.pad);
-      return {
-        // Prompts end in one column, as Transformers has them.
-        sequences: results.map(({ prompt, ids }) => [...pads(width - prompt.length), ...prompt, ...ids, ...pads(length - width - ids.length)]),
-        ...(g.W > 1 && { sequences_scores: results.map(({ score }) => score) }),
-        ...(g.output_scores && { token_scores: results.map(({ logProbs }) => [...logProbs]) }),
-        lengths: results.map(({ ids }) => width + ids.length),
-        stats,
-      };
+    },
+    score: (inputs, targets) => during(() => score(core, checkpoint.generationConfig, given(inputs), sequences("targets", targets))),
+    state: (inputs, { max_length = Math.min(a.P, 2048) } = {}) => during(async () => {
+      if (a.encoder) throw new InputError(`state: must be called on a decoder-only model, ${a.family} has an encoder; use decoder()`);
+      const { ids } = given(inputs);
+      const state = await createState(core, ids.length, max_length, during);
+      await state.append(ids).catch((error) => {
+        state.dispose();
+        throw error;
+      });
+      return state;
     }),
     memory: () => gpu.use(),
     dispose() {

@@ -1,13 +1,12 @@
-import { OptionError } from "../runtime/errors.js";
+import { OptionError, show } from "../runtime/errors.js";
 import type { LoadOptions } from "./model.js";
 import type { SourceLike } from "./source.js";
-import { type Text2Text, text2text } from "./tasks/text2text.js";
+import { text2text, textGeneration, type TextTask } from "./tasks/generation.js";
 
-const TASKS = { text2text } as const;
+const TASKS = { text2text, "text-generation": textGeneration } as const;
 
 /** A task on a checkpoint: text in, text out. Throws OptionError for an unknown task, and as `load` does. */
-export async function pipeline(task: "text2text", source: SourceLike, options?: LoadOptions): Promise<Text2Text> {
-  const open = TASKS[task];
-  if (!open) throw new OptionError(`pipeline: task must be one of ${Object.keys(TASKS).join(", ")}, got ${JSON.stringify(task)}`);
-  return open(source, options);
+export async function pipeline(task: keyof typeof TASKS, source: SourceLike, options?: LoadOptions): Promise<TextTask> {
+  if (!Object.hasOwn(TASKS, task)) throw new OptionError(`pipeline: task must be one of ${Object.keys(TASKS).join(", ")}, got ${show(task)}`);
+  return TASKS[task](source, options);
 }

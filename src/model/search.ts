@@ -15,6 +15,8 @@ type Sentences = readonly (readonly number[])[];
 export interface Search {
   readonly session: Session;
   readonly step: Prepared;
+  /** Scores f32[R,V] and the launch that chooses by them, when a logits_processor changes them on the host in between. */
+  readonly scoring: { readonly logits: Tensor; readonly chooses: number } | undefined;
   /** What the host reads after each step, in this order. */
   readonly report: readonly [rows: Tensor, scores: Tensor, sentences: Tensor, status: Tensor];
   /** Writes the state before the first step, which feeds the last token of each prompt. `pads` stand before it for the rules. */
@@ -42,9 +44,10 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
   };
   const { scores, sentences, status, end_ids, rules, history, leads } = state;
   const ruled = hasRules(g);
+  const hostLogits = g.logits_processor && tensor("logits", "f32", [R, a.V]);
   const C = W === 1 ? 1 : Math.max(2, 1 + g.end.length) * W;
   const plan = record("step", (run) => {
-    const logits = decoderStep(run, a, w, rows, session.cache, indirection, session.cross);
+    const logits = decoderStep(run, a, w, rows, session.cache, indirection, session.cross, hostLogits);
     if (ruled) {
       run(logitsProcess, "logits_process", { rows, indirection, sentences, rules, leads, history, logits }, {
         no_repeat_ngram_size: g.no_repeat_ngram_size, min_new_tokens: g.min_new_tokens,
@@ -61,8 +64,10 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
       { W, V: a.V, early_stopping, length_penalty, LOG_PROBS });
   }, { status });
   const step = await gpu.prepare(plan);
+  const chooses = plan.steps.findIndex(({ label }) => label === "topk" || label === "sample");
   return {
     session, step,
+    scoring: hostLogits && { logits: hostLogits, chooses },
     report: [rows, scores, sentences, status],
     reset(prompts, pads) {
       const root = (r: number): number => Math.floor(r / fan);
@@ -96,7 +101,7 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
     dispose() {
       step.dispose();
       session.dispose();
-      gpu.memory.free(Object.values(state));
+      gpu.memory.free([...Object.values(state), ...(hostLogits ? [hostLogits] : [])]);
     },
   };
 }

@@ -1,0 +1,64 @@
+import { ancestors, type Report, trace } from "./decoding.js";
+import type { Generation } from "./options.js";
+import type { TextCodec } from "./tokenizer.js";
+
+/** Tokens of a result that no later step can change. */
+export interface StreamEvent {
+  /** Index of the input; with samples, of the result. */
+  readonly row: number;
+  readonly token_ids: number[];
+  /** Their text, when the checkpoint has a tokenizer. */
+  readonly text?: string;
+}
+
+/** The tokens that every beam still running and every hypothesis still held of sentence b begin with; all, once it is done. */
+function settledTokens(reports: readonly Report[], b: number, g: Generation): number[] {
+  const fields = reports[reports.length - 1][2].subarray(b * (4 + 3 * g.W), (b + 1) * (4 + 3 * g.W));
+  if (fields[3] === 1) return [...trace(reports, b, 0, g).ids];
+  const step = reports.length - 1;
+  const running = Array.from({ length: g.W }, (_, w) => [...ancestors(reports, b, w, g.W, step)].reverse().map(({ id }) => id));
+  const finished = Array.from({ length: g.W }, (_, rank) => rank).filter((rank) => fields[4 + 3 * rank] !== 0);
+  return [...running, ...finished.map((rank) => trace(reports, b, rank, g).ids)].map((ids) => [...ids]).reduce(commonPrefix);
+}
+
+function commonPrefix(a: number[], b: number[]): number[] {
+  const end = a.findIndex((id, t) => b[t] !== id);
+  return end < 0 ? a : a.slice(0, end);
+}
+
+type Streamer = (reports: readonly Report[], kept?: readonly (number | undefined)[]) => StreamEvent[];
+
+/** Turns the reports of a decoding into events: call it after each step, with the tokens that rows ended by a stop string keep. */
+export function createStreamer(rows: number, g: Generation, codec: TextCodec | undefined): Streamer {
+  const sent = Array.from({ length: rows }, () => ({ tokens: 0, text: 0 }));
+  return (reports, kept) =>
+    sent.flatMap((state, row) => {
+      const ids = settledTokens(reports, row, g).slice(0, kept?.[row]);
+      if (ids.length <= state.tokens) return [];
+      const token_ids = ids.slice(state.tokens);
+      state.tokens = ids.length;
+      if (!codec) return [{ row, token_ids }];
+      const whole = codec.decode(ids);
+      const end = whole.endsWith("\ufffd") ? whole.indexOf("\ufffd", state.text) : whole.length; // half a character waits
+      const text = whole.slice(state.text, Math.max(state.text, end));
+      state.text = Math.max(state.text, end);
+      return [{ row, token_ids, text }];
+    });
+}
+
+/** Ends rows whose text holds a stop string: after each step, which rows are cut and how many generated tokens they keep. */
+export function createStopper(rows: number, g: Generation, codec: TextCodec): { kept: (number | undefined)[]; onStep(reports: readonly Report[]): boolean } {
+  const kept = Array<number | undefined>(rows).fill(undefined);
+  return {
+    kept,
+    onStep(reports) {
+      kept.forEach((length, row) => {
+        if (length !== undefined) return;
+        const ids = settledTokens(reports, row, g);
+        const text = codec.decode(ids);
+        if (reports[reports.length - 1][2][row * (4 + 3 * g.W) + 3] === 1 || g.stop_strings.some((stop) => text.includes(stop))) kept[row] = ids.length;
+      });
+      return kept.some((length) => length === undefined);
+    },
+  };
+}

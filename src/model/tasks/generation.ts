@@ -1,0 +1,130 @@
+import { InputError, OptionError } from "../../runtime/errors.js";
+import type { Launches } from "../decoding.js";
+import { load, type LoadOptions, type Model } from "../model.js";
+import type { GenerateOptions } from "../options.js";
+import type { SourceLike } from "../source.js";
+import { openTokenizer, type TextCodec } from "../tokenizer.js";
+
+export interface TextOptions extends GenerateOptions {
+  readonly signal?: AbortSignal;
+  /** Texts decoded together; they are sorted by length first. Default 64. */
+  readonly batch_size?: number;
+  /** Let characters through that the vocabulary does not know. Default false. */
+  readonly allow_unknown?: boolean;
+  /** Decoder-only models: begin each result with its prompt. Default true. */
+  readonly return_full_text?: boolean;
+  /** Called after each batch. */
+  readonly progress?: (event: { readonly status: "progress"; readonly loaded: number; readonly total: number }) => void;
+}
+
+/** One result: its text, the ids of its tokens (prompt or start token first) and, under beam search, its score. */
+export interface GeneratedText {
+  readonly generated_text: string;
+  readonly token_ids: readonly number[];
+  readonly score?: number;
+}
+
+/** What a call did, summed over its batches; `ms` and `timed_steps` leave out each batch's first step, which compiles. */
+export interface TextStats {
+  readonly steps: number;
+  readonly tokens: number;
+  readonly timed_steps: number;
+  readonly ms: number;
+  readonly launches: Launches;
+}
+
+/** A piece of text that no later step can change. */
+export interface TextEvent {
+  readonly row: number;
+  readonly token_ids: readonly number[];
+  readonly text: string;
+}
+
+/** Text in, text out. One text gives its results, best first; a list gives a list of those, in the same order. */
+export interface TextTask extends AsyncDisposable {
+  (text: string, options?: TextOptions): Promise<GeneratedText[]>;
+  (texts: readonly string[], options?: TextOptions): Promise<GeneratedText[][]>;
+  /** One batch, told as it goes. */
+  stream(texts: string | readonly string[], options?: Omit<TextOptions, "batch_size" | "progress">): AsyncGenerator<TextEvent>;
+  readonly model: Model;
+  /** Figures of the last call that ended. */
+  stats(): TextStats | undefined;
+  dispose(): void;
+}
+
+/** Text to text by an encoder-decoder. Throws as `load` does, and CheckpointError without tokenizer.json. */
+export function text2text(source: SourceLike, options?: LoadOptions): Promise<TextTask> {
+  return open("text2text", true, source, options);
+}
+
+/** Continuation of text by a decoder-only model. Throws as `load` does, and CheckpointError without tokenizer.json. */
+export function textGeneration(source: SourceLike, options?: LoadOptions): Promise<TextTask> {
+  return open("text-generation", false, source, options);
+}
+
+async function open(task: string, encodes: boolean, source: SourceLike, options: LoadOptions = {}): Promise<TextTask> {
+  const model = await load(source, options);
+  try {
+    if (Boolean(model.architecture.encoder) !== encodes) {
+      throw new InputError(`${task}: the model must ${encodes ? "have an encoder" : "be decoder-only"}, got ${model.architecture.family}; use the other of text2text and text-generation`);
+    }
+    return createTask(task, model, await openTokenizer(model.checkpoint));
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+function createTask(task: string, model: Model, codec: TextCodec): TextTask {
+  let stats: TextStats | undefined;
+
+  const batch = async (prompts: readonly number[][], full: boolean, choices: GenerateOptions & { signal?: AbortSignal }): Promise<GeneratedText[][]> => {
+    const { sequences, sequences_scores, lengths, stats: done } = await model.generate({ input_ids: prompts }, choices);
+    const each = sequences.length / prompts.length;
+    const width = model.architecture.encoder ? 1 : Math.max(...prompts.map(({ length }) => length));
+    const { steps, ms, launches } = done;
+    stats = {
+      steps: (stats?.steps ?? 0) + steps,
+      tokens: (stats?.tokens ?? 0) + lengths.reduce((sum, length) => sum + length - width, 0),
+      timed_steps: (stats?.timed_steps ?? 0) + steps - 1,
+      ms: (stats?.ms ?? 0) + ms,
+      launches,
+    };
+    return prompts.map((prompt, b) => Array.from({ length: each }, (_, rank) => {
+      const row = b * each + rank;
+      const begin = model.architecture.encoder ? 0 : width - prompt.length; // a shorter prompt stands behind padding
+      const token_ids = sequences[row].slice(begin, lengths[row]);
+      const score = sequences_scores?.[row];
+      const shown = full ? token_ids : token_ids.slice(width - begin);
+      return { generated_text: codec.decode(shown), token_ids, ...(score !== undefined && { score }) };
+    }));
+  };
+
+  async function call(text: string, options?: TextOptions): Promise<GeneratedText[]>;
+  async function call(texts: readonly string[], options?: TextOptions): Promise<GeneratedText[][]>;
+  async function call(input: string | readonly string[], options: TextOptions = {}): Promise<GeneratedText[] | GeneratedText[][]> {
+    const { batch_size = 64, allow_unknown = false, return_full_text = true, progress, ...choices } = options;
+    if (!Number.isInteger(batch_size) || batch_size < 1) throw new OptionError(`${task}: batch_size must be a whole number of at least 1, got ${batch_size}`);
+    const texts = typeof input === "string" ? [input] : input;
+    const prompts = texts.map((text) => codec.encode(text, allow_unknown));
+    const order = prompts.map((_, index) => index).sort((x, y) => prompts[y].length - prompts[x].length);
+    const results: GeneratedText[][] = [];
+    stats = undefined;
+    for (let first = 0; first < Math.max(1, order.length); first += batch_size) {
+      const chosen = order.slice(first, first + batch_size);
+      const generated = await batch(chosen.map((index) => prompts[index]), return_full_text, choices);
+      chosen.forEach((index, at) => (results[index] = generated[at]));
+      progress?.({ status: "progress", loaded: Math.min(order.length, first + batch_size), total: order.length });
+    }
+    return typeof input === "string" ? results[0] : results;
+  }
+
+  async function* stream(input: string | readonly string[], options: Omit<TextOptions, "batch_size" | "progress"> = {}): AsyncGenerator<TextEvent> {
+    const { allow_unknown = false, return_full_text: _, ...choices } = options;
+    const input_ids = [input].flat().map((text) => codec.encode(text, allow_unknown));
+    for await (const { row, token_ids, text = "" } of model.stream({ input_ids }, choices)) yield { row, token_ids, text };
+  }
+
+  const dispose = (): void => model.dispose();
+  return Object.assign(call, { model, stream, stats: () => stats, dispose, [Symbol.asyncDispose]: async () => dispose() });
+}
