@@ -118,8 +118,8 @@ refusesCall("more beams than there can be", OptionError, { input_ids: IDS }, { n
   /^generate: num_beams must be a whole number from 1 to 32, got 33$/);
 refusesCall("an unknown option, naming it", OptionError, { input_ids: IDS }, { num_beam: 4 },
   /^generate: num_beam is not supported; supported are /);
-refusesCall("sampling", OptionError, { input_ids: IDS }, { do_sample: true },
-  /^generate: do_sample must be false \(sampling is not supported\), got true$/);
+refusesCall("sampling with beams, with the cure", OptionError, { input_ids: IDS }, { do_sample: true, num_beams: 2 },
+  /^generate: num_beams must be 1 with do_sample, got 2; beams are searched, not drawn$/);
 refusesCall("a limit beyond the position table, with the cure", OptionError, { input_ids: IDS }, { max_new_tokens: 81 },
   /^generate: max_new_tokens must leave at most 80 positions .*lower it to 80$/);
 

@@ -43,7 +43,11 @@ checkKernel(beamStep, {
       indices: u32([R, G, C], (i) => indices[i]),
       end_ids: u32([X], (i) => (5 * i + 1) % V),
       rows: u32([R, 4], (i) => i),
-      scores: f32([2, R], (i) => running[i] ?? (i % W < finished ? -worst - (i % W) / 256 : 0)),
+      // running; finished; log-probabilities of the rows' tokens and of the finished ones' last, each another
+      scores: f32([4, R], (i) => {
+        const [part, there] = [Math.floor(i / R), Number(i % W < finished)];
+        return [running[i], there * (-worst - (i % W) / 256), -(i % 31) / 8, there * (-4 - (i % 31) / 8)][part];
+      }),
       sentences: u32([B, 4 + 3 * W], (i) => {
         const [b, field] = [Math.floor(i / (4 + 3 * W)), i % (4 + 3 * W)];
         if (field < 4) return [length + (b % spread), start, limit, Number(done(b))][field];
@@ -69,6 +73,9 @@ checkKernel(beamStep, {
     },
     "32 beams, all finished, length penalty -1, never": {
       B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 4, limit: 12, finished: 32, worst: 7.5, penalty: -1, stop: never,
+    },
+    "32 beams, three end ids, done sentences": {
+      B: 7, W: 32, G: 2, C: 128, X: 3, V: 96, M: 8, length: 3, spread: 3, closed: 3,
     },
     "32 beams, ties": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 3, steps: 2 },
     "32 beams, ties with finished ones, faulty parts": {
@@ -109,21 +116,29 @@ checkKernel(beamStep, {
   },
   mutants: {
     "ties to the larger id": (wgsl) => wgsl.replace("w * params.V + id < choice", "w * params.V + id > choice"),
-    "a missing log-sum": (wgsl) => wgsl.replace(" - log_sum[w]);", ");"),
+    "a missing log-sum": (wgsl) => wgsl.replace(" - log_sum[w];", ";"),
     "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(values[part] - peak)", ""),
     "end ids that go on": (wgsl) => wgsl.replace("length + 1u >= limit || is_end(id)", "length + 1u >= limit"),
     "only the first end id": (wgsl) => wgsl.replace("i < params.X; i++", "i < min(1u, params.X); i++"),
     "a limit one step late": (wgsl) => wgsl.replace("if (length + 1u >= limit ||", "if (length >= limit ||"),
-    "hypotheses of any rank": (wgsl) => wgsl.replace("if (rank < BEAMS) { finish", "if (rank < params.C) { finish"),
+    "hypotheses of any rank": (wgsl) => wgsl.replace("if (rank < BEAMS) {", "if (rank < params.C) {"),
     "finished ties before the older": (wgsl) => wgsl.replace("scores[best + at] >= score", "scores[best + at] > score"),
     "a length that counts the prompt": (wgsl) =>
-      wgsl.replace("length + 1u - start), length + 1u", "length + 1u), length + 1u"),
+      wgsl.replace("length + 1u - start), log_prob", "length + 1u), log_prob"),
     "a horizon at the limit for long sentences": (wgsl) => wgsl.replace("&& params.length_penalty > 0.0", ""),
     "a horizon that is always now": (wgsl) => wgsl.replace("params.early_stopping == 2u", "false"),
     "a done flag that is not heeded": (wgsl) => wgsl.replace("if (sentences[sentence + 3u] == 1u) { return; }", ""),
     "the tables exchanged": (wgsl) => wgsl
       .replace("((length - 1u) & 1u)", "(length & 1u)")
       .replace("next_table = (length & 1u)", "next_table = ((length - 1u) & 1u)"),
+    "log-probabilities that are not stored": (wgsl) =>
+      wgsl.replace("    scores[2u * params.B * BEAMS + r] = next_log_prob[w];\n", ""),
+    "log-probabilities that add up": (wgsl) =>
+      wgsl.replace("next_log_prob[taken] = log_prob;", "next_log_prob[taken] = score;"),
+    "log-probabilities of the finished that are not stored": (wgsl) =>
+      wgsl.replace("  scores[last + at] = log_prob;\n", ""),
+    "log-probabilities of the finished that do not move with them": (wgsl) =>
+      wgsl.replace("    scores[last + i] = scores[last + i - 1u];\n", ""),
     "a past that is the beam's own": (wgsl) => wgsl.replace("(table + parent) * params.M", "(table + r) * params.M"),
     "a last step that is the beam's own": (wgsl) =>
       wgsl.replace("indirection[to + length - 1u] = parent;", "indirection[to + length - 1u] = r;"),
@@ -132,7 +147,7 @@ checkKernel(beamStep, {
   },
   refused: {
     "rows that are no whole sentences": [{ B: 2, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 }, (args) => {
-      [args.values, args.scores] = [f32([3, 1, 6], () => 0), f32([2, 3], () => 0)];
+      [args.values, args.scores] = [f32([3, 1, 6], () => 0), f32([4, 3], () => 0)];
       [args.indices, args.rows] = [u32([3, 1, 4], () => 0), u32([3, 4], () => 0)];
       args.indirection = u32([2, 3, 4], () => 0);
     }, /R must be B\*W, got R=3, B=2 and W=2/],
@@ -143,6 +158,9 @@ checkKernel(beamStep, {
     "sentences without room for hypotheses": [{ B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
       (args) => { args.sentences = u32([1, 7], () => 0); },
       /sentences must be u32\[B,4\+3\*W\] with B=1, W=2, got sentences u32\[1,7\]/],
+    "scores without log-probabilities": [{ B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
+      (args) => { args.scores = f32([2, 2], () => 0); },
+      /scores must be f32\[4,R\] with R=2, got scores f32\[2,2\]/],
     "end ids that are missing": [{ B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
       (args) => { args.end_ids = undefined; },
       /end_ids must be u32\[X\], got nothing/],

@@ -189,6 +189,30 @@ test("presence_penalty and rules act with beams and without", async () => {
   });
 });
 
+test("sentences that outlive the others go on alone, and come out the same", async () => {
+  const m = await brown();
+  const { V } = m.architecture;
+  const rows = prompts(Array.from({ length: 24 }, (_, b) => 1 + (b % 5)), 17, V);
+  for (const options of [{ num_beams: 1 }, { num_beams: 1, repetition_penalty: 1.2 }]) {
+    // End ids that most sentences reach soon, and two or more never.
+    const free = await m.generate({ input_ids: rows }, { ...options, max_new_tokens: 40, eos_token_id: V - 1 });
+    const generated = free.sequences.map((row) => row.slice(5));
+    const ends = new Set<number>();
+    for (const id of generated.flatMap((row) => row.slice(2, 12))) {
+      const open = generated.filter((row) => !row.some((other) => other === id || ends.has(other)));
+      if (open.length >= 2 && ends.size < 30) ends.add(id);
+    }
+    const long = { ...options, max_new_tokens: 40, eos_token_id: [...ends] };
+    const together = await m.generate({ input_ids: rows }, long);
+    assert.ok(together.stats.compactions > 0, `${together.stats.steps} steps without a compaction`);
+    for (const [b, row] of rows.entries()) {
+      const solo = await m.generate({ input_ids: [row] }, long);
+      assert.equal(together.sequences[b].slice(5 - row.length, together.lengths[b]), solo.sequences[0].slice(0, solo.lengths[0]));
+      assert.is(together.sequences_scores?.[b], solo.sequences_scores?.[0]);
+    }
+  }
+});
+
 if (runtime !== "chrome") {
   test("an abort during a long generation rejects with its reason, and the model goes on", async () => {
     const m = await brown();

@@ -114,6 +114,20 @@ test("a row of any batch is the row alone, by greedy and by beam search", async 
   }
 });
 
+test("sources that outlive the others go on alone in a smaller beam search, and come out the same", async () => {
+  const m = await model();
+  const sources = sentences(Array.from({ length: 32 }, (_, b) => 1 + (b % 9)), 41);
+  const eos_token_id = [0, 3, 7, 11, 20, 25, 33, 41, 47, 52]; // most sentences end within ten tokens, some never
+  const options = { num_beams: 3, early_stopping: true, max_new_tokens: 36, num_return_sequences: 2, no_repeat_ngram_size: 4, eos_token_id };
+  const together = await m.generate({ input_ids: sources }, options);
+  assert.ok(together.stats.compactions > 0, `${together.stats.steps} steps without a compaction`);
+  for (const [b, source] of sources.entries()) {
+    const solo = await m.generate({ input_ids: [source] }, options);
+    solo.sequences.forEach((row, rank) => assert.equal(together.sequences[2 * b + rank].slice(0, solo.lengths[rank]), row.slice(0, solo.lengths[rank])));
+    assert.equal(together.sequences_scores?.slice(2 * b, 2 * b + 2), solo.sequences_scores);
+  }
+});
+
 test("two runs are bit-equal", async () => {
   const m = await model();
   const input_ids = sentences([3, 14, 8], 7);

@@ -5,6 +5,8 @@ import { checkKernel, f32, type Filled, u32 } from "./kernel.js";
 
 type Size = Readonly<Record<string, number>>;
 
+const PAD = 2;
+
 /** The lists of a case: each is empty unless its flag is set. Banned sequences go on from `sequence`, the first row. */
 function rules({ V, end, suppress, begin_suppress, banned }: Size, sequence: readonly number[]): Filled {
   const tail = (count: number): number[] => sequence.slice(sequence.length - count);
@@ -19,9 +21,9 @@ function rules({ V, end, suppress, begin_suppress, banned }: Size, sequence: rea
   return u32([lists.length], (i) => lists[i]);
 }
 
-/** B sentences of W beams; the beams of a sentence share its position, each sentence has its own. */
+/** B sentences of W beams; the beams of a sentence share its position, each sentence has its own, and its own pads. */
 function args(size: Size, random: () => number) {
-  const { B, W = 1, V, M, position, start = 1, limit = 99, gain = 8, offset = 0, status } = size;
+  const { B, W = 1, V, M, position, start = 1, limit = 99, gain = 8, offset = 0, lead = -1, status } = size;
   const R = B * W;
   const id = (): number => Math.floor(((random() + 1) / 2) * V);
   const place = (b: number): number => (position + 3 * b) % M;
@@ -32,40 +34,47 @@ function args(size: Size, random: () => number) {
   const indirection = u32([2, R, M], (i) => Math.floor((Math.floor(i / M) % R) / W) * W + beam());
   const from = (t: number): number => indirection.data[(place(0) % 2) * R * M + t];
   const past = Array.from({ length: place(0) }, (_, t) => history.data[t * R + from(t)]);
+  const leads = lead < 0 ? undefined : u32([B, 2], (i) => (i % 2 ? PAD : (lead + i / 2) % (lead + 2)));
   return {
-    rows, indirection, history,
+    rows, indirection, history, leads,
     sentences: u32([B, 4 + 3 * W], (i) => {
       const b = Math.floor(i / (4 + 3 * W));
       return [place(b) + 1, start, limit, 0][i % (4 + 3 * W)] ?? 0;
     }),
-    rules: rules(size, [...past, rows.data[0]]),
+    rules: rules(size, [...Array<number>(Math.max(0, lead)).fill(PAD), ...past, rows.data[0]]),
     logits: f32([R, V], () => gain * random() + offset),
     status: status === undefined ? undefined : u32([2], () => status),
   };
 }
 
-const all = { end: 1, suppress: 1, begin_suppress: 1, banned: 1, ngram: 2, min_length: 30, min_new: 30, penalty: 1.3 };
+const all = {
+  end: 1, suppress: 1, begin_suppress: 1, banned: 1, ngram: 2, min_new: 30, penalty: 1.3, presence: 0.375,
+};
 
 checkKernel(logitsProcess, {
   args,
-  values: ({ ngram = 0, min_length = 0, min_new = 0, bos = NO_ID, eos = NO_ID, begin = 0, penalty = 1, log = 0 }) => ({
-    no_repeat_ngram_size: ngram, min_length, min_new_tokens: min_new, forced_bos: bos, forced_eos: eos, begin,
-    repetition_penalty: penalty, LOG_SOFTMAX: log,
-  }),
-  tolerance: 5e-7, // measured 1.4e-7
+  values: (size) => {
+    const { ngram = 0, min_new = 0, bos = NO_ID, eos = NO_ID, begin = 0, penalty = 1, presence = 0, log = 0 } = size;
+    return {
+      no_repeat_ngram_size: ngram, min_new_tokens: min_new, forced_bos: bos, forced_eos: eos, begin,
+      repetition_penalty: penalty, presence_penalty: presence, LOG_SOFTMAX: log,
+    };
+  },
+  tolerance: 5e-7, // measured 1.6e-7
   cases: {
     "one row, no rule": { B: 1, V: 1, M: 1, position: 0 },
     "history through the indirection, even": { B: 2, W: 4, V: 40, M: 20, position: 8, penalty: 2 },
     "history through the indirection, odd": { B: 2, W: 4, V: 40, M: 20, position: 7, penalty: 2 },
     "repetition penalty, tokens seen twice": { B: 2, W: 2, V: 7, M: 20, position: 12, penalty: 1.5 },
+    "presence penalty, tokens seen twice": { B: 2, W: 2, V: 7, M: 20, position: 12, presence: 1.5 },
+    "a presence penalty below zero": { B: 2, W: 2, V: 40, M: 20, position: 8, presence: -0.75 },
+    "repetition and presence penalty": { B: 2, W: 2, V: 40, M: 20, position: 8, penalty: 1.5, presence: 0.5 },
     "unigrams": { B: 2, W: 2, V: 9, M: 8, position: 4, ngram: 1 },
     "bigrams": { B: 3, W: 2, V: 6, M: 20, position: 13, ngram: 2 },
     "trigrams": { B: 3, W: 3, V: 3, M: 32, position: 25, ngram: 3 },
     "n-grams longer than the row": { B: 1, W: 2, V: 3, M: 8, position: 1, ngram: 4 },
     "banned sequences": { B: 1, W: 2, V: 9, M: 20, position: 11, banned: 1 },
     "banned sequences longer than the row": { B: 1, W: 1, V: 9, M: 20, position: 0, banned: 1 },
-    "one short of the minimum length": { B: 1, V: 9, M: 20, position: 8, end: 1, min_length: 10 },
-    "at the minimum length": { B: 1, V: 9, M: 20, position: 9, end: 1, min_length: 10 },
     "one short of the minimum of new tokens": { B: 1, V: 9, M: 20, position: 8, start: 4, end: 1, min_new: 6 },
     "at the minimum of new tokens": { B: 1, V: 9, M: 20, position: 9, start: 4, end: 1, min_new: 6 },
     "a forced first token": { B: 1, W: 2, V: 9, M: 20, position: 0, bos: 4 },
@@ -77,9 +86,28 @@ checkKernel(logitsProcess, {
     "suppressed at the beginning": { B: 1, V: 9, M: 20, position: 2, start: 3, suppress: 1, begin_suppress: 1 },
     "suppressed one later": { B: 1, V: 9, M: 20, position: 3, start: 3, begin: 1, begin_suppress: 1 },
     "not suppressed before the beginning": { B: 1, V: 9, M: 20, position: 2, start: 3, begin: 1, begin_suppress: 1 },
+    "no pads": { B: 1, W: 2, V: 9, M: 20, position: 6, lead: 0, penalty: 1.5, ngram: 2 },
+    "pads, repetition penalty": { B: 3, W: 2, V: 40, M: 20, position: 5, lead: 3, penalty: 2 },
+    "pads, presence penalty": { B: 3, W: 2, V: 40, M: 20, position: 5, lead: 3, presence: 1.5 },
+    "pads, unigrams": { B: 3, W: 2, V: 40, M: 20, position: 4, lead: 1, ngram: 1 },
+    "pads, bigrams": { B: 4, W: 2, V: 4, M: 20, position: 6, lead: 3, ngram: 2 },
+    "pads, trigrams, a first token": { B: 4, W: 2, V: 3, M: 4, position: 0, lead: 4, ngram: 3 },
+    "pads, trigrams": { B: 4, W: 2, V: 3, M: 32, position: 8, lead: 4, ngram: 3 },
+    "pads in banned sequences": { B: 1, W: 2, V: 9, M: 20, position: 1, lead: 3, banned: 1 },
+    "banned sequences longer than the pads and the row": { B: 1, W: 1, V: 9, M: 20, position: 0, lead: 1, banned: 1 },
+    "pads, one short of the minimum": { B: 1, V: 9, M: 20, position: 8, start: 4, lead: 3, end: 1, min_new: 6 },
+    "pads, at the minimum": { B: 1, V: 9, M: 20, position: 9, start: 4, lead: 3, end: 1, min_new: 6 },
+    "pads, a forced last token": { B: 1, W: 2, V: 9, M: 20, position: 8, limit: 10, lead: 3, eos: 7 },
+    "pads, no forced last token before": { B: 1, W: 2, V: 9, M: 20, position: 5, limit: 10, lead: 3, eos: 7 },
+    "no forced first token after pads": { B: 1, W: 2, V: 9, M: 20, position: 0, lead: 2, bos: 4 },
+    "pads, suppressed at the beginning": { B: 2, V: 9, M: 20, position: 2, start: 3, lead: 2, begin_suppress: 1 },
     "log-softmax": { B: 2, W: 2, V: 33, M: 8, position: 2, log: 1 },
     "log-softmax far above zero": { B: 2, W: 2, V: 33, M: 8, position: 2, log: 1, offset: 1000 },
     "log-softmax far below zero": { B: 2, W: 2, V: 33, M: 8, position: 2, log: 1, offset: -1000 },
+    "repetition and presence penalty of log-softmax": {
+      B: 2, W: 2, V: 40, M: 20, position: 8, penalty: 1.5, presence: 0.5, log: 1,
+    },
+    "pads, every rule": { ...all, B: 4, W: 3, V: 12, M: 24, position: 14, lead: 2, log: 1 },
     "every rule": { ...all, B: 4, W: 3, V: 12, M: 24, position: 14, log: 1 },
     "every rule on logits": { ...all, B: 4, W: 3, V: 12, M: 24, position: 15 },
     "every rule at the beginning": { ...all, B: 1, W: 3, V: 12, M: 24, position: 0, bos: 4, log: 1 },
@@ -96,16 +124,29 @@ checkKernel(logitsProcess, {
       wgsl.replace("indirection[((position & 1u) * params.R + r) * params.M + t]", "r"),
     "a token that is not recorded": (wgsl) => wgsl.replace("  history[position * params.R + r] = rows[r].x;\n", ""),
     "a penalty that rewards negative scores": (wgsl) => wgsl.replace("score < 0.0)", "false)"),
+    "a presence penalty that waits for the other": (wgsl) =>
+      wgsl.replace(" || params.presence_penalty != 0.0", ""),
+    "a presence penalty that divides": (wgsl) =>
+      wgsl.replace("repeated - params.presence_penalty", "repeated / (1.0 + params.presence_penalty)"),
+    "pads that are not counted": (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return 0u;"),
+    "pads of the first sentence": (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return leads[0].x;"),
+    "pads of another id": (wgsl) => wgsl.replace("return leads[rows[r].z].y;", "return leads[rows[r].z].y + 1u;"),
+    "pads that are not penalised": (wgsl) => wgsl.replace("var t = max(lead(r), 1u) - 1u;", "var t = lead(r);"),
+    "a prompt without its pads": (wgsl) => wgsl.replace("start = lead(r) + sentences", "start = sentences"),
+    "a limit that counts pads": (wgsl) => wgsl.replace("position + 2u == sentences", "length + 1u == sentences"),
+    "a first token that pads do not shift": (wgsl) => wgsl.replace("length == 1u", "position == 0u"),
     "a penalty for each time a token was seen": (wgsl) => wgsl.replace("seen = seen ||", "seen = false &&"),
     "a last n-gram that is not looked at": (wgsl) => wgsl.replace("end < length; end++", "end + 1u < length; end++"),
     "n-grams compared by one token": (wgsl) => wgsl.replace("end, length, prefix)", "end, length, min(prefix, 1u))"),
     "banned sequences that end one token early": (wgsl) =>
-      wgsl.replace("position + 1u - count + j)", "position - count + j)"),
+      wgsl.replace("length - count + j)", "length - count + j - 1u)"),
     "a banned sequence that hides the next": (wgsl) => wgsl.replace("next += count + 1u;", "next += count;"),
-    "an end id one token too late": (wgsl) => wgsl.replace("length < params.min_length", "length <= params.min_length"),
+    "an end id one token too late": (wgsl) =>
+      wgsl.replace("length - start < params.min_new_tokens", "length - start <= params.min_new_tokens"),
     "a minimum that counts the prompt": (wgsl) =>
       wgsl.replace("length - start < params.min_new_tokens", "length < params.min_new_tokens"),
-    "a forced last token after the last": (wgsl) => wgsl.replace("length + 1u == sentences", "length == sentences"),
+    "a forced last token after the last": (wgsl) =>
+      wgsl.replace("position + 2u == sentences", "position + 1u == sentences"),
     "a beginning that ignores the forced token": (wgsl) => wgsl.replace("start + params.begin", "start"),
     "a missing maximum": (wgsl) => wgsl.replace("total += exp(logits[at + v] - top)", "total += exp(logits[at + v])"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
@@ -121,6 +162,8 @@ checkKernel(logitsProcess, {
       /history must be u32\[M,R\] with M=2, R=3, got history u32\[3,2\]/],
     "rules of a wrong format": [{ B: 1, V: 4, M: 2, position: 0 }, (given) => { given.rules = f32([4], () => 0); },
       /rules must be u32\[X\], got rules f32\[4\]/],
+    "pads without their id": [{ B: 1, V: 4, M: 2, position: 0 }, (given) => { given.leads = u32([1, 1], () => 0); },
+      /leads must be u32\[B,2\]\? with B=1, got leads u32\[1,1\]/],
     "sentences that are missing": [{ B: 1, V: 4, M: 2, position: 0 }, (given) => { given.sentences = undefined; },
       /sentences must be u32\[B,Y\], got nothing/],
   },

@@ -18,6 +18,7 @@ test("the defaults are those of Transformers", () =>
     early_stopping: 1, min_new_tokens: 0,
     repetition_penalty: 1, no_repeat_ngram_size: 0, banned: [], suppress: [], begin_suppress: [], forced_bos: undefined,
     forced_eos: undefined, pad: 95, renormalize: false, output_scores: false,
+    presence_penalty: 0, stop_strings: [], logits_processor: undefined,
   }));
 test("the checkpoint's options hold where the call has none", () => assert.is(settled({}, { num_beams: 4 }).W, 4));
 test("the call's options win over the checkpoint's", () => assert.is(settled({ num_beams: 2 }, { num_beams: 4 }).W, 2));
@@ -71,6 +72,7 @@ const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...
   min_length: ["a whole number of at least 0", -1, 0.5],
   min_new_tokens: ["a whole number of at least 0", -1, 0.5],
   repetition_penalty: ["a number above 0 and below 1e6", 0, 1e6, -1, NaN, Infinity, "2"],
+  presence_penalty: ["a finite number", "1", NaN, Infinity],
   no_repeat_ngram_size: ["a whole number of at least 0", -1, 1.5],
   bad_words_ids: [`a list of non-empty lists of ${IDS}`, 5, [5], [[]], [[V]], [[1.5]]],
   suppress_tokens: [`a list of ${IDS}`, 5, [V], [-1], ["5"]],
@@ -88,6 +90,8 @@ const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...
   min_p: ["a number of at least 0 and at most 1", -0.1, 1.1],
   seed: ["a whole number from 0 to 4294967295", -1, 0.5, 2 ** 32],
   output_scores: ["true or false", 1],
+  stop_strings: ["a text or a list of texts, none empty", 5, "", ["a", ""], [5]],
+  logits_processor: ["a function of ids and scores", 5, "softmax"],
 };
 const shownAs = (value: unknown): string => {
   if (typeof value === "bigint") return `${value}n`;

@@ -2,8 +2,10 @@ import { InputError } from "../runtime/errors.js";
 import { launches, type Plan } from "../runtime/plan.js";
 import type { TypedArray } from "../runtime/tensor.js";
 import type { Core } from "./core.js";
+import { packSpans } from "./inputs.js";
+import { ancestors, cut, type Hypothesis, latest, type Report, trace } from "./log.js";
 import type { Generation } from "./options.js";
-import { createSearch, type Search } from "./search.js";
+import { createSearch, type Search, type SentenceStart } from "./search.js";
 import type { Capacity } from "./session.js";
 import type { Past } from "./state.js";
 
@@ -19,14 +21,6 @@ export interface Job {
   readonly known?: { readonly past: Past; readonly lengths: readonly number[] };
 }
 
-/** One result of a sentence: the tokens after its prompt, and its score. */
-export interface Hypothesis {
-  readonly ids: readonly number[];
-  readonly score: number;
-  /** Log-probability of each token, after generation rules. */
-  readonly logProbs: readonly number[];
-}
-
 export interface Decoded {
   /** For each prompt its results, best first. */
   readonly hypotheses: readonly (readonly Hypothesis[])[];
@@ -34,6 +28,8 @@ export interface Decoded {
   readonly steps: number;
   readonly ms: number;
   readonly launches: Launches;
+  /** How often the sentences still open went on alone, in a smaller batch. */
+  readonly compactions: number;
 }
 
 /** Launches of one encoder layer, one decoder layer's step, all that a step has outside its layers, and a whole step. */
@@ -43,9 +39,6 @@ export interface Launches {
   readonly outside: number;
   readonly step: number;
 }
-
-/** What the host reads of each step: rows u32[R,4], scores f32[4,R], sentences u32[B*n,4+3*W], status u32[2]. */
-export type Report = readonly TypedArray[];
 
 export interface DecodeHooks {
   readonly signal?: AbortSignal;
@@ -66,122 +59,157 @@ function countLaunches(encode: Plan | undefined, step: Plan): Launches {
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 const total = (sentences: Sentences): number => sentences.reduce((sum, { length }) => sum + length, 0);
 
+/** A search in use, and how to return it. */
+interface Lease {
+  readonly search: Search;
+  readonly capacity: Capacity;
+  release(): void;
+}
+
+async function lease(core: Core, capacity: Capacity, g: Generation): Promise<Lease> {
+  const key = JSON.stringify([capacity, { ...g, returned: 0, pad: 0, start: 0, stop_strings: [], logits_processor: Boolean(g.logits_processor) }]);
+  const search = await core.pool.take(key, () => createSearch(core, capacity, g));
+  return { search, capacity, release: () => core.pool.give(key, search) };
+}
+
+/** Before the first step: all beams feed the last token of the prompt; what is before it lies in the prompt's first row. */
+function firstStep({ prompts, pads }: Job, { n, W }: Capacity, g: Generation): SentenceStart[] {
+  return prompts.flatMap((ids, b) => {
+    const past = ids.slice(0, -1).map(() => b * n * W);
+    const beams = Array.from({ length: W }, (_, w) => ({ id: ids[ids.length - 1], score: w === 0 ? 0 : -1e9, past }));
+    const tokens = beams.map(() => ids.slice(0, -1));
+    const limit = ids.length + g.newTokens;
+    return Array.from({ length: n }, () => ({ length: ids.length, prompt: ids.length, limit, tokens, beams, finished: [], pads: pads?.[b] ?? [] }));
+  });
+}
+
 /**
  * The whole decoding loop on the device (FasterTransformer's `Decoding`): greedy search, sampling, or beam search as
  * Transformers 5 does it. The host submits steps ahead and reads their small reports late; no step waits for it.
  * Throws InputError when the model's logits are not finite, and the signal's reason when it aborts.
  */
-export async function decode(core: Core, { prompts, sources, pads, known }: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
+export async function decode(core: Core, job: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
   hooks.signal?.throwIfAborted();
+  const { prompts, sources, known } = job;
   const longest = Math.max(...prompts.map(({ length }) => length));
   const capacity: Capacity = {
     B: prompts.length, n: g.samples, W: g.W, M: roundUp(longest + g.newTokens, 16), S: sources ? roundUp(total(sources), 64) : 1,
   };
-  const key = JSON.stringify([capacity, { ...g, returned: 0, pad: 0, start: 0, stop_strings: [], logits_processor: Boolean(g.logits_processor) }]);
-  const search = await core.pool.take(key, () => createSearch(core, capacity, g));
+  let current = await lease(core, capacity, g);
   try {
-    const encodePlan = await search.session.encode(sources);
+    const { session, step } = current.search;
+    const encodePlan = await session.encode(sources);
     const lengths = prompts.map((ids, b) => Math.min(known?.lengths[b] ?? 0, ids.length - 1)); // the first step feeds the last token
-    await known?.past.copyInto(search.session.cache, capacity, lengths);
+    await known?.past.copyInto(session.cache, capacity, lengths);
     const fresh = prompts.map((ids, b) => ids.slice(lengths[b], -1));
-    if (fresh.some(({ length }) => length > 0)) await search.session.prompt(fresh, lengths);
-    search.reset(prompts, pads);
-    const { reports, ms } = await runSteps(core, search, prompts, g, hooks);
-    const results = g.samples > 1 ? g.samples : g.returned;
+    if (fresh.some(({ length }) => length > 0)) await session.prompt(fresh, lengths);
+    current.search.start(firstStep(job, capacity, g));
+    const launches = countLaunches(encodePlan, step.plan);
+
+    const reports: Report[] = [];
+    let places = Array.from({ length: prompts.length * g.samples }, (_, b) => b);
+    let begun = 0;
+    let compactions = 0;
+    for (let going = true; going; ) {
+      going = await runSteps(core, current.search, job, places, g, reports, hooks, () => (begun ||= performance.now()));
+      if (!going) break;
+      const live = places.flatMap((place, b) => (place >= 0 && !latest(reports, b, g.W).done ? [b] : []));
+      const next = await compacted(core, current, job, places, live, g, reports);
+      current.release();
+      current = next;
+      compactions++;
+      places = places.map((_, b) => live.indexOf(b));
+    }
     const hypothesis = (b: number, i: number): Hypothesis => {
       const [sentence, rank] = g.samples > 1 ? [b * g.samples + i, 0] : [b, i];
       const kept = hooks.kept?.[sentence];
       return kept === undefined ? trace(reports, sentence, rank, g) : cut(reports, sentence, kept, g);
     };
+    const results = g.samples > 1 ? g.samples : g.returned;
     return {
       hypotheses: prompts.map((_, b) => Array.from({ length: results }, (_, i) => hypothesis(b, i))),
       steps: reports.length,
-      ms,
-      launches: countLaunches(encodePlan, search.step.plan),
+      ms: performance.now() - begun,
+      launches,
+      compactions,
     };
   } finally {
-    core.pool.give(key, search);
+    current.release();
   }
 }
 
+const SMALL = 16; // rows below which a smaller batch is hardly faster
+const WORTH = 16; // steps that may be left, for a compaction (which costs about one) to pay
+
+/** Whether to go on with the open sentences alone. Draws depend on a row's place, and a host's logits_processor on all rows. */
+function pays(open: number, sentences: number, left: number, g: Generation): boolean {
+  return open > 0 && 4 * open <= sentences && sentences * g.W > SMALL && left >= WORTH && !g.sampling && !g.logits_processor;
+}
+
+/** Submits steps ahead and appends their reports. Resolves with true when the search should be compacted, false at the end. */
 async function runSteps(
-  core: Core, search: Search, prompts: Sentences, g: Generation, { signal, onStep }: DecodeHooks,
-): Promise<{ reports: Report[]; ms: number }> {
-  const reports: Report[] = [];
-  let first = 0;
+  core: Core, search: Search, job: Job, places: readonly number[], g: Generation, reports: Report[], { signal, onStep }: DecodeHooks,
+  ran: () => void,
+): Promise<boolean> {
   const ahead: Promise<TypedArray[]>[] = [];
   const depth = g.logits_processor ? 1 : core.gpu.readAhead;
-  const submit = (): Promise<TypedArray[]> =>
-    g.logits_processor ? stepOnHost(core, search, prompts, g, reports) : search.step.run({ read: search.report });
+  const sentences = places.filter((place) => place >= 0).length;
+  let compact = false;
   try {
-    for (let submitted = 0; ; ) {
-      while (ahead.length < depth && submitted < g.newTokens) {
-        ahead.push(submit());
+    for (let submitted = reports.length; ; ) {
+      while (!compact && ahead.length < depth && submitted < g.newTokens) {
+        ahead.push(g.logits_processor ? stepOnHost(core, search, job, g, reports) : search.step.run({ read: search.report }));
         submitted++;
       }
-      const report = await ahead.shift();
-      if (!report) throw new Error("decoding: the last step must close every sentence");
+      const values = await ahead.shift();
+      if (!values) {
+        if (compact) return true; // all steps in flight have come home
+        throw new Error("decoding: the last step must close every sentence");
+      }
       signal?.throwIfAborted();
-      reports.push(report);
-      first ||= performance.now();
-      const [, , , [open, faults]] = report;
+      reports.push({ values, places });
+      ran();
+      const [, , , [open, faults]] = values;
       if (faults) throw new InputError(`decoding: logits must be finite, step ${reports.length} has others in ${faults} parts; the weights or a kernel overflow`);
-      if (onStep?.(reports) === false || open === 0) return { reports, ms: performance.now() - first };
+      if (onStep?.(reports) === false || open === 0) return false;
+      compact ||= pays(open, sentences, g.newTokens - reports.length - ahead.length, g);
     }
   } finally {
     for (const late of ahead) late.catch(() => {}); // over-run steps did nothing; a lost device is reported by what was awaited
   }
 }
 
+/** A smaller search that goes on with the sentences `live`, where the reports end. */
+async function compacted(
+  core: Core, { search: old, capacity }: Lease, { prompts, sources, pads }: Job, places: readonly number[], live: readonly number[],
+  g: Generation, reports: readonly Report[],
+): Promise<Lease> {
+  const next = await lease(core, { ...capacity, B: live.length }, g);
+  const spans = sources && packSpans(sources);
+  await next.search.session.adopt(old.session, live.map((b) => places[b]), spans && Uint32Array.from(live.flatMap((b) => [...spans.subarray(2 * b, 2 * b + 2)])));
+  next.search.start(live.map((b, at) => {
+    const { length, prompt, limit, rows, finished } = latest(reports, b, g.W);
+    const chosen = rows.map((_, w) => ancestors(reports, b, w, g.W));
+    // Which beam holds which token: the prompt's first; the prompt's last token and each chosen one, the parent of the next.
+    const past = chosen.map((links) => [...prompts[b].slice(0, -1).map(() => 0), ...links.map(({ parent }) => parent)]);
+    const beams = rows.map(({ id, score }, w) => ({ id, score, past: past[w].map((beam) => at * g.W + beam) }));
+    const tokens = chosen.map((links) => [...prompts[b], ...links.slice(0, -1).map(({ id }) => id)]);
+    return { length, prompt, limit, beams, tokens, finished, pads: pads?.[b] ?? [] };
+  }));
+  return next;
+}
+
 /** A step whose scores the caller's logits_processor changes: they come to the host and go back. */
-async function stepOnHost(core: Core, { step, scoring, report }: Search, prompts: Sentences, g: Generation, reports: readonly Report[]): Promise<TypedArray[]> {
+async function stepOnHost(core: Core, { step, scoring, report }: Search, { prompts }: Job, g: Generation, reports: readonly Report[]): Promise<TypedArray[]> {
   if (!scoring || !g.logits_processor) throw new Error("decoding: a search without scores for the host");
   const { logits, chooses } = scoring;
   const [R, V] = logits.shape;
   const [scores] = (await step.run({ steps: [0, chooses], read: [logits] })) as Float32Array<ArrayBuffer>[];
-  const rowsOf = R / prompts.length;
   const ids = Array.from({ length: R }, (_, r) => {
-    const chosen = [...ancestors(reports, Math.floor(r / g.W), r % g.W, g.W, reports.length - 1)].reverse();
-    return [...prompts[Math.floor(r / rowsOf)], ...chosen.map(({ id }) => id)];
+    const chosen = reports.length ? ancestors(reports, Math.floor(r / g.W), r % g.W, g.W) : [];
+    return [...prompts[Math.floor((r * prompts.length) / R)], ...chosen.map(({ id }) => id)];
   });
   await g.logits_processor(ids, Array.from({ length: R }, (_, r) => scores.subarray(r * V, (r + 1) * V)));
   core.gpu.write(logits, scores);
   return step.run({ steps: [chooses, step.plan.steps.length], read: report });
-}
-
-interface Link {
-  readonly id: number;
-  readonly logProb: number;
-}
-
-/** Tokens that beam w of sentence b has chosen up to a step, the last first. */
-export function* ancestors(reports: readonly Report[], b: number, w: number, W: number, step: number): Generator<Link> {
-  for (let beam = w; step >= 0; step--) {
-    const row = b * W + beam;
-    const [rows, scores] = reports[step];
-    yield { id: rows[4 * row], logProb: scores[scores.length / 2 + row] };
-    beam = rows[4 * row + 3];
-  }
-}
-
-/** The finished hypothesis of this rank: walked back through the parents that each step reported; scores add up in f64. */
-export function trace(reports: readonly Report[], b: number, rank: number, { W, length_penalty }: Generation): Hypothesis {
-  const [, scores, sentences] = reports[reports.length - 1];
-  const sentence = sentences.subarray(b * (4 + 3 * W), (b + 1) * (4 + 3 * W));
-  const [length, parent, last] = sentence.subarray(4 + 3 * rank);
-  const generated = length - sentence[1];
-  const end = { id: last, logProb: scores[(3 * scores.length) / 4 + b * W + rank] };
-  const links = [end, ...ancestors(reports, b, parent, W, generated - 2)].reverse();
-  const logProbs = links.map(({ logProb }) => logProb);
-  const score = logProbs.reduce((sum, logProb) => sum + logProb, 0) / generated ** length_penalty;
-  return { ids: links.map(({ id }) => id), score, logProbs };
-}
-
-/** The first tokens of a sentence of one beam, finished or not. */
-function cut(reports: readonly Report[], b: number, kept: number, g: Generation): Hypothesis {
-  const done = reports[reports.length - 1][2][b * (4 + 3 * g.W) + 3] === 1;
-  const running = (): Link[] => [...ancestors(reports, b, 0, g.W, reports.length - 1)].reverse();
-  const whole = done ? trace(reports, b, 0, g) : { ids: running().map(({ id }) => id), logProbs: running().map(({ logProb }) => logProb) };
-  const logProbs = whole.logProbs.slice(0, kept);
-  return { ids: whole.ids.slice(0, kept), logProbs, score: logProbs.reduce((sum, logProb) => sum + logProb, 0) / kept ** g.length_penalty };
 }

@@ -32,6 +32,8 @@ export interface GenerateStats {
   readonly steps: number;
   readonly launches: Launches;
   readonly ms: number;
+  /** How often the sentences still open went on alone, in a smaller batch. */
+  readonly compactions: number;
   /** The seed that was drawn from, with do_sample. */
   readonly seed?: number;
 }

@@ -6,10 +6,30 @@ import { record } from "../runtime/plan.js";
 import { type Tensor, tensor } from "../runtime/tensor.js";
 import type { Core } from "./core.js";
 import { decoderStep } from "./decoder.js";
+import type { SentenceReport } from "./log.js";
 import { type Generation, hasRules } from "./options.js";
 import { type Capacity, createSession, type Session } from "./session.js";
 
-type Sentences = readonly (readonly number[])[];
+/** One beam before a step: the token it feeds next, and which row holds each token before it. */
+export interface BeamStart {
+  readonly id: number;
+  readonly score: number;
+  readonly past: readonly number[];
+}
+
+/** A sentence before a step. */
+export interface SentenceStart {
+  /** Tokens so far, of the prompt, and at most. */
+  readonly length: number;
+  readonly prompt: number;
+  readonly limit: number;
+  /** Tokens before the one that is fed next, of each beam. */
+  readonly tokens: readonly (readonly number[])[];
+  readonly beams: readonly BeamStart[];
+  readonly finished: SentenceReport["finished"];
+  /** Padding that the caller put before the prompt. */
+  readonly pads: readonly number[];
+}
 
 /** A session with the whole decoding loop on the device: sentences of W beams, `samples` of them a prompt. */
 export interface Search {
@@ -19,8 +39,8 @@ export interface Search {
   readonly scoring: { readonly logits: Tensor; readonly chooses: number } | undefined;
   /** What the host reads after each step, in this order. */
   readonly report: readonly [rows: Tensor, scores: Tensor, sentences: Tensor, status: Tensor];
-  /** Writes the state before the first step, which feeds the last token of each prompt. `pads` stand before it for the rules. */
-  reset(prompts: Sentences, pads?: Sentences): void;
+  /** Writes the state before a step. */
+  start(sentences: readonly SentenceStart[]): void;
   dispose(): void;
 }
 
@@ -69,34 +89,28 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
     session, step,
     scoring: hostLogits && { logits: hostLogits, chooses },
     report: [rows, scores, sentences, status],
-    reset(prompts, pads) {
-      const root = (r: number): number => Math.floor(r / fan);
-      const fields = 4 + 3 * W;
-      gpu.write(rows, Uint32Array.from(Array.from({ length: R }, (_, r) => {
-        const ids = prompts[root(r)];
-        return [ids[ids.length - 1], ids.length - 1, Math.floor(r / W), 0];
-      }).flat()));
-      gpu.write(scores, Float32Array.from({ length: 4 * R }, (_, i) => (i < R && i % W !== 0 ? -1e9 : 0)));
-      const table = new Uint32Array((R / W) * fields);
-      for (let b = 0; b < R / W; b++) {
-        const { length } = prompts[root(b * W)];
-        table.set([length, length, length + g.newTokens, 0], b * fields);
-      }
-      gpu.write(sentences, table);
-      gpu.write(status, Uint32Array.of(R / W, 0));
+    start(starts) {
+      const beams = starts.flatMap(({ beams }) => beams);
+      const finished = (field: "score" | "logProb") => starts.flatMap((start) => Array.from({ length: W }, (_, i) => start.finished[i]?.[field] ?? 0));
+      gpu.write(rows, Uint32Array.from(starts.flatMap((start, b) => start.beams.flatMap(({ id }) => [id, start.length - 1, b, 0]))));
+      gpu.write(scores, Float32Array.from([...beams.map(({ score }) => score), ...finished("score"), ...beams.map(() => 0), ...finished("logProb")]));
+      gpu.write(sentences, Uint32Array.from(starts.flatMap((start) => [
+        start.length, start.prompt, start.limit, 0,
+        ...Array.from({ length: W }, (_, i) => start.finished[i]).flatMap((h) => (h ? [h.length, h.parent, h.id] : [0, 0, 0])),
+      ])));
+      gpu.write(status, Uint32Array.of(starts.length, 0));
       gpu.write(end_ids, Uint32Array.from(g.end));
-      if (ruled) {
-        gpu.write(rules, lists);
-        gpu.write(leads, Uint32Array.from({ length: 2 * B * n }, (_, i) => {
-          const before = pads?.[Math.floor(i / 2 / n)] ?? [];
-          return i % 2 ? (before[0] ?? 0) : before.length;
-        }));
+      if (starts.some(({ length }) => length > 1)) {
+        const table = new Uint32Array(2 * R * M);
+        starts.forEach((start, b) => start.beams.forEach(({ past }, w) => table.set(past, (((start.length - 1) % 2) * R + b * W + w) * M)));
+        gpu.write(indirection, table);
       }
-      if (prompts.some(({ length }) => length > 1)) {
-        // Every row's past is its prompt's, which lies in the first row of the fan.
-        gpu.write(indirection, Uint32Array.from({ length: 2 * R * M }, (_, i) => root(Math.floor(i / M) % R) * fan));
-        if (ruled) gpu.write(history, Uint32Array.from({ length: M * R }, (_, i) => prompts[root(i % R)][Math.floor(i / R)] ?? 0));
-      }
+      if (!ruled) return;
+      const slots = new Uint32Array(M * R);
+      starts.forEach(({ beams, tokens }) => beams.forEach(({ past }, w) => past.forEach((r, t) => (slots[t * R + r] = tokens[w][t]))));
+      gpu.write(history, slots);
+      gpu.write(rules, lists);
+      gpu.write(leads, Uint32Array.from(starts.flatMap(({ pads }) => [pads.length, pads[0] ?? 0])));
     },
     dispose() {
       step.dispose();

@@ -28,6 +28,8 @@ export interface Session {
   encode(sources: Sentences | undefined): Promise<Plan | undefined>;
   /** Runs the decoder over tokens that are given, after `past` tokens a prompt; their keys go to the first row of each prompt. */
   prompt(tokens: Sentences, past: readonly number[]): Promise<void>;
+  /** Takes over sentences of another session of the same sizes but for B: sentence i's caches and keys come from place `from[i]`. */
+  adopt(other: Session, from: readonly number[], spans: Uint32Array<ArrayBuffer> | undefined): Promise<void>;
   dispose(): void;
 }
 
@@ -92,6 +94,14 @@ export function createSession({ gpu, a, w }: Core, { B, n, W, M, S }: Capacity):
         gpu.write(state.promptRows, rows.subarray(4 * first, 4 * (first + N)));
         await prepared.run();
       }
+    },
+    async adopt(other, from, spans) {
+      const count = fan * M * 2 * K * E;
+      await gpu.copy([
+        ...cache.caches.flatMap((to, l) => from.map((place, b) => ({ from: other.cache.caches[l], fromAt: place * count, to, toAt: b * count, count }))),
+        ...(cross?.kv ?? []).flatMap((to, l) => (other.cross ? [{ from: other.cross.kv[l], fromAt: 0, to, toAt: 0, count: S * 2 * K * E }] : [])),
+      ]);
+      if (cross && spans) gpu.write(cross.spans, spans);
     },
     dispose() {
       for (const prepared of plans.values()) prepared.dispose();

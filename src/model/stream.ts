@@ -1,4 +1,4 @@
-import { ancestors, type Report, trace } from "./decoding.js";
+import { ancestors, latest, type Report, trace } from "./log.js";
 import type { Generation } from "./options.js";
 import type { TextCodec } from "./tokenizer.js";
 
@@ -12,16 +12,14 @@ export interface StreamEvent {
 }
 
 /** The tokens that every beam still running and every hypothesis still held of sentence b begin with; all, once it is done. */
-function settledTokens(reports: readonly Report[], b: number, g: Generation): number[] {
-  const fields = reports[reports.length - 1][2].subarray(b * (4 + 3 * g.W), (b + 1) * (4 + 3 * g.W));
-  if (fields[3] === 1) return [...trace(reports, b, 0, g).ids];
-  const step = reports.length - 1;
-  const running = Array.from({ length: g.W }, (_, w) => [...ancestors(reports, b, w, g.W, step)].reverse().map(({ id }) => id));
-  const finished = Array.from({ length: g.W }, (_, rank) => rank).filter((rank) => fields[4 + 3 * rank] !== 0);
-  return [...running, ...finished.map((rank) => trace(reports, b, rank, g).ids)].map((ids) => [...ids]).reduce(commonPrefix);
+function settledTokens(reports: readonly Report[], b: number, g: Generation): readonly number[] {
+  const { done, finished } = latest(reports, b, g.W);
+  if (done) return trace(reports, b, 0, g).ids;
+  const running = Array.from({ length: g.W }, (_, w) => ancestors(reports, b, w, g.W).map(({ id }) => id));
+  return [...running, ...finished.map((_, rank) => trace(reports, b, rank, g).ids)].reduce(commonPrefix);
 }
 
-function commonPrefix(a: number[], b: number[]): number[] {
+function commonPrefix(a: readonly number[], b: readonly number[]): readonly number[] {
   const end = a.findIndex((id, t) => b[t] !== id);
   return end < 0 ? a : a.slice(0, end);
 }
@@ -56,7 +54,7 @@ export function createStopper(rows: number, g: Generation, codec: TextCodec): { 
         if (length !== undefined) return;
         const ids = settledTokens(reports, row, g);
         const text = codec.decode(ids);
-        if (reports[reports.length - 1][2][row * (4 + 3 * g.W) + 3] === 1 || g.stop_strings.some((stop) => text.includes(stop))) kept[row] = ids.length;
+        if (latest(reports, row, g.W).done || g.stop_strings.some((stop) => text.includes(stop))) kept[row] = ids.length;
       });
       return kept.some((length) => length === undefined);
     },

@@ -1,0 +1,57 @@
+import { rmsnormResidual } from "../src/kernels/index.js";
+import { checkKernel, f32, u32 } from "./kernel.js";
+
+checkKernel(rmsnormResidual, {
+  args: ({ N, D, gain = 1, offset = 0, residual = 1, sum = residual, status }, random) => ({
+    x: f32([N, D], () => gain * random() + offset),
+    residual: residual ? f32([N, D], () => gain * random()) : undefined,
+    gamma: f32([D], random),
+    sum: sum ? f32([N, D], () => 0) : undefined,
+    status: status === undefined ? undefined : u32([2], () => status),
+  }),
+  values: ({ eps = 1e-5 }) => ({ eps }),
+  tolerance: 5e-7, // measured 1.4e-7
+  cases: {
+    "one element of four": { N: 1, D: 4 },
+    "no residual": { N: 3, D: 64, residual: 0 },
+    "a sum without a residual": { N: 3, D: 12, residual: 0, sum: 1 },
+    "a residual without a sum": { N: 3, D: 12, sum: 0 },
+    "one row in slices": { N: 1, D: 256 },
+    "slices that do not divide the row": { N: 3, D: 132 },
+    "the most rows that are sliced": { N: 64, D: 128 },
+    "one short of a workgroup": { N: 63, D: 12 },
+    "one over a workgroup": { N: 65, D: 12 },
+    "many rows, none sliced": { N: 65, D: 256 },
+    "a row of 2048": { N: 2, D: 2048 },
+    "rows past 65535": { N: 65537, D: 4 },
+    "far from zero": { N: 5, D: 768, offset: 1000 },
+    "squares far from one": { N: 5, D: 64, gain: 1e15 },
+    "squares below eps": { N: 5, D: 64, gain: 1e-3 },
+    "all zero": { N: 2, D: 8, gain: 0 },
+    "all equal": { N: 2, D: 8, gain: 0, offset: 3, residual: 0 },
+    "status 1 goes on": { N: 2, D: 8, status: 1 },
+    "status 0 writes nothing": { N: 2, D: 8, status: 0 },
+  },
+  mutants: {
+    "a guard that is one row late": (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),
+    "a sum of squares for their mean": (wgsl) => wgsl.replace(" / f32(params.D) + params.eps", " + params.eps"),
+    "an eps that is forgotten": (wgsl) => wgsl.replace(" + params.eps", ""),
+    "a lane of the squares that is forgotten": (wgsl) => wgsl.replace(" + squares.w)", ")"),
+    "a residual that the mean square alone sees": (wgsl) =>
+      wgsl.replace("let s = stream(row + d);\n    if", "let s = x[row + d];\n    if"),
+    "a residual that the mean square forgets": (wgsl) =>
+      wgsl.replace("let s = stream(row + d);\n    squares", "let s = x[row + d];\n    squares"),
+    "slices that skip the last elements": (wgsl) =>
+      wgsl.replace("d < width; d += SLICES", "d < width - 1u; d += SLICES"),
+    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+  },
+  refused: {
+    "gamma of another width": [{ N: 2, D: 8 }, (args) => { args.gamma = f32([4], () => 1); },
+      /gamma must be f32\[D\] with D=8, got gamma f32\[4\]/],
+    "a width that is no multiple of 4": [{ N: 2, D: 6 }, () => {}, /D must be a multiple of 4, got 6/],
+    "a residual of other rows": [{ N: 2, D: 8 }, (args) => { args.residual = f32([1, 8], () => 1); },
+      /residual must be f32\[N,D\]\? with N=2, D=8, got residual f32\[1,8\]/],
+    "an x that is missing": [{ N: 2, D: 8 }, (args) => { args.x = undefined; },
+      /x must be f32\[N,D\], got nothing/],
+  },
+});

@@ -1,0 +1,213 @@
+import { sample } from "../src/kernels/index.js";
+import { record } from "../src/runtime/plan.js";
+import { tensor } from "../src/runtime/tensor.js";
+import { assert, device, suite } from "./harness.js";
+import { checkKernel, f32, u32 } from "./kernel.js";
+
+checkKernel(sample, {
+  // `steps` values only, so that logits tie
+  args: (size, random) => {
+    const { R, V, position = 3, stride = 1, gain = 3, offset = 0, steps = 0, banned = 0, minus = -1, status } = size;
+    return {
+      rows: u32([R, 4], (i) => [5, position + stride * Math.floor(i / 4), 0, 6][i % 4]),
+      logits: f32([R, V], (i) => {
+        if (i % V === minus) return -Infinity;
+        const value = steps ? Math.floor(((random() + 1) / 2) * steps) : gain * random();
+        return i % V < banned ? -3e38 : value + offset;
+      }),
+      status: status === undefined ? undefined : u32([2], () => status),
+    };
+  },
+  values: ({ temperature = 1, top_k = 0, top_p = 1, min_p = 0, seed = 7 }) => (
+    { temperature, top_k, top_p, min_p, seed }),
+  tolerance: 1e-6, // measured 2.2e-7
+  cases: {
+    "one token": { R: 1, V: 1 },
+    "every token": { R: 64, V: 12 },
+    "one position for all rows": { R: 64, V: 12, stride: 0 },
+    "one row of many tokens": { R: 1, V: 5000, tolerance: 4e-6 }, // a sum of 5000 terms: measured 9e-7
+    "a temperature below one": { R: 64, V: 12, temperature: 0.3 },
+    "a temperature above one": { R: 64, V: 12, temperature: 4 },
+    "a temperature close to zero": { R: 64, V: 12, temperature: 1e-3 },
+    "top_k": { R: 64, V: 12, top_k: 3, temperature: 2 },
+    "top_k 1": { R: 64, V: 12, top_k: 1 },
+    "top_k, ties at the threshold": { R: 64, V: 12, top_k: 3, steps: 4 },
+    "as many as there are tokens": { R: 64, V: 12, top_k: 12 },
+    "more than there are tokens": { R: 64, V: 12, top_k: 50 },
+    "top_p": { R: 64, V: 12, top_p: 0.7 },
+    "top_p, ties": { R: 64, V: 12, top_p: 0.6, steps: 3 },
+    "top_p that keeps the best alone": { R: 64, V: 12, top_p: 1e-6 },
+    "top_p, a temperature above one": { R: 64, V: 12, top_p: 0.7, temperature: 2 },
+    "top_p of what top_k keeps": { R: 64, V: 12, top_k: 5, top_p: 0.5, temperature: 2 },
+    "min_p": { R: 64, V: 12, min_p: 0.2 },
+    "min_p, a temperature above one": { R: 64, V: 12, min_p: 0.2, temperature: 3 },
+    "min_p 1, ties": { R: 64, V: 12, min_p: 1, steps: 3 },
+    "all together": { R: 64, V: 40, temperature: 1.5, top_k: 20, top_p: 0.9, min_p: 0.1 },
+    "all together, one row": { R: 1, V: 997, temperature: 0.8, top_k: 100, top_p: 0.95, min_p: 0.01 },
+    "seed 0": { R: 64, V: 12, seed: 0 },
+    "the largest seed": { R: 64, V: 12, seed: 2 ** 32 - 1 },
+    "late positions": { R: 64, V: 12, position: 100000 },
+    "all equal": { R: 64, V: 12, gain: 0 },
+    "far above zero": { R: 64, V: 12, offset: 1000, top_k: 9, top_p: 0.9, min_p: 0.05 },
+    "far below zero": { R: 64, V: 12, offset: -1000, top_k: 9, top_p: 0.9, min_p: 0.05 },
+    "banned tokens": { R: 64, V: 12, banned: 8 },
+    "banned tokens, all together": { R: 64, V: 12, banned: 8, temperature: 1.5, top_k: 6, top_p: 0.9, min_p: 0.01 },
+    "all but one banned": { R: 64, V: 12, banned: 11, temperature: 2, top_k: 3, top_p: 0.9 },
+    "minus infinity": { R: 9, V: 12, minus: 4 },
+    "one short of a workgroup": { R: 7, V: 3 },
+    "one over a workgroup": { R: 9, V: 3 },
+    "status 1 goes on": { R: 2, V: 9, status: 1 },
+    "status 0 writes nothing": { R: 2, V: 9, status: 0 },
+    // two tokens of like logits: few of so many rows come close to a tie
+    "rows past 65535": { R: 65537, V: 2, gain: 1 },
+    "workgroups past 65535": { R: 8 * 65535 + 1, V: 1 },
+  },
+  mutants: {
+    "a draw without noise": (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", ""),
+    "noise that is not Gumbel's": (wgsl) => wgsl.replace("- log(exponential(", "+ log(exponential("),
+    "a seed that is not used": (wgsl) => wgsl.replace("vec4u(params.seed,", "vec4u(0u,"),
+    "one draw for all rows": (wgsl) => wgsl.replace("exponential(r, rows", "exponential(0u, rows"),
+    "one draw for all positions": (wgsl) => wgsl.replace("rows[r].y, v)", "0u, v)"),
+    "one draw for all tokens": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r].y, 0u)"),
+    "the position of another row": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r / 2u].y, v)"),
+    "a temperature that is not used": (wgsl) =>
+      wgsl.replace("score = logits[at + v] / params.temperature", "score = logits[at + v]"),
+    "a top_k of one more": (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)"),
+    "ties at a threshold that are dropped": (wgsl) => wgsl.replace("logits[at + v] < least", "logits[at + v] <= least"),
+    "a top_p of all tokens": (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
+    "thresholds that count the token itself": (wgsl) => wgsl.replace("logit > x && logit", "logit >= x && logit"),
+    "a top_p without temperature": (wgsl) =>
+      wgsl.replace("select(exp((logit - top) / params.temperature)", "select(exp(logit - top)"),
+    "a top_p that forgets top_k": (wgsl) =>
+      wgsl.replace("least = max(least, threshold(", "least = min(LOWEST, threshold("),
+    "a min_p without temperature": (wgsl) =>
+      wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
+    "a min_p of all": (wgsl) => wgsl.replace("log(params.min_p)", "log(params.min_p * total)"),
+    "a sum of the kept alone": (wgsl) =>
+      wgsl.replace("select(-1.0, total,", "select(-1.0, above(at, LOWEST, least, top, false),"),
+    "a fault that is not marked": (wgsl) => wgsl.replace("select(-1.0, total, finite)", "total"),
+    "a guard that is one row late": (wgsl) => wgsl.replace("r >= params.R", "r > params.R"),
+    "a grid without y": (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x"),
+    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+  },
+  refused: {
+    "rows of three fields": [{ R: 1, V: 4 }, (args) => { args.rows = u32([1, 3], () => 0); },
+      /rows must be u32\[R,4\] with R=1, got rows u32\[1,3\]/],
+    "logits of other rows": [{ R: 2, V: 4 }, (args) => { args.logits = f32([3, 4], () => 0); },
+      /logits must be f32\[R,V\] with R=2, V=4, got logits f32\[3,4\]/],
+    "values without maximum and sum": [{ R: 1, V: 4 }, (args) => { args.values = f32([1, 1, 1], () => 0); },
+      /values must be f32\[R,1,3\] with R=1, got values f32\[1,1,1\]/],
+    "logits that are missing": [{ R: 1, V: 4 }, (args) => { args.logits = undefined; },
+      /logits must be f32\[R,V\], got nothing/],
+  },
+});
+
+interface Draws {
+  readonly rows?: number;
+  readonly temperature?: number;
+  readonly top_k?: number;
+  readonly top_p?: number;
+  readonly min_p?: number;
+  readonly seed?: number;
+  readonly position?: (row: number) => number;
+}
+
+/** Runs the kernel on rows of the same logits; tells the token and the sum of each. */
+async function draw(logits: readonly number[], given: Draws = {}): Promise<readonly { token: number; sum: number }[]> {
+  const { rows: R = 20000, temperature = 1, top_k = 0, top_p = 1, min_p = 0, seed = 1, position = () => 3 } = given;
+  const gpu = await device();
+  const V = logits.length;
+  const rows = tensor("rows", "u32", [R, 4]);
+  const scores = tensor("logits", "f32", [R, V]);
+  const values = tensor("values", "f32", [R, 1, 3]);
+  const indices = tensor("indices", "u32", [R, 1, 1]);
+  const plan = record("sample", (run) =>
+    void run(sample, "sample", { rows, logits: scores, values, indices }, { temperature, top_k, top_p, min_p, seed }));
+  gpu.write(rows, Uint32Array.from({ length: 4 * R }, (_, i) => (i % 4 === 1 ? position(Math.floor(i / 4)) : 0)));
+  gpu.write(scores, Float32Array.from({ length: R * V }, (_, i) => logits[i % V]));
+  const prepared = await gpu.prepare(plan);
+  const [sums, tokens] = await prepared.run({ read: [values, indices] });
+  prepared.dispose();
+  gpu.memory.free([rows, scores, values, indices]);
+  return Array.from(tokens, (token, r) => ({ token, sum: sums[3 * r + 2] }));
+}
+
+const test = suite("sample");
+
+// The sum alone is told of a row that is not finite.
+test("marks every row that is not finite, and no other", async () => {
+  for (const bad of [NaN, Infinity, -Infinity]) {
+    for (const at of [0, 4, 8]) {
+      const logits = Array.from({ length: 9 }, (_, id) => (id === at ? bad : id / 4));
+      for (const { sum } of await draw(logits, { rows: 2, top_k: 4, top_p: 0.9 })) {
+        assert.is(sum, -1, `${bad} at ${at}`);
+      }
+    }
+  }
+  for (const { sum } of await draw([3.4e38, -3.4e38, 0], { rows: 2 })) assert.ok(sum >= 1 && sum <= 3);
+});
+
+// Probabilities, so that what each rule keeps can be told by hand; 0.15 comes three times.
+const P = [0.05, 0.15, 0.3, 0.15, 0.02, 0.15, 0.08, 0.1];
+const SUPPORTS: Readonly<Record<string, readonly [given: Draws, kept: readonly number[]]>> = {
+  "everything": [{}, [0, 1, 2, 3, 4, 5, 6, 7]],
+  "top_k 2, with all that tie": [{ top_k: 2 }, [1, 2, 3, 5]],
+  "top_k 5": [{ top_k: 5 }, [1, 2, 3, 5, 7]],
+  "top_p 0.29": [{ top_p: 0.29 }, [2]],
+  "top_p 0.31, with all that tie": [{ top_p: 0.31 }, [1, 2, 3, 5]],
+  "top_p 0.74": [{ top_p: 0.74 }, [1, 2, 3, 5]],
+  "top_p 0.76": [{ top_p: 0.76 }, [1, 2, 3, 5, 7]],
+  "top_p 0.76 of the best two": [{ top_k: 2, top_p: 0.76 }, [1, 2, 3, 5]],
+  "min_p 0.32": [{ min_p: 0.32 }, [1, 2, 3, 5, 7]],
+  "min_p 0.34": [{ min_p: 0.34 }, [1, 2, 3, 5]],
+  "min_p 0.32 of flattened probabilities": [{ min_p: 0.32, temperature: 2 }, [0, 1, 2, 3, 5, 6, 7]],
+  "top_p 0.31 of sharpened probabilities": [{ top_p: 0.31, temperature: 0.5 }, [2]],
+};
+for (const [name, [given, kept]] of Object.entries(SUPPORTS)) {
+  test(`draws every token that the rules keep and no other: ${name}`, async () => {
+    const drawn = await draw([...P.map(Math.log), -3e38], { ...given, rows: 2000 });
+    assert.equal([...new Set(drawn.map(({ token }) => token))].sort((a, b) => a - b), kept);
+  });
+}
+
+// Upper critical values of chi-square at 0.001 by degrees of freedom:
+// NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.4.
+const CRITICAL: Readonly<Record<number, number>> = { 3: 16.266, 11: 31.264 };
+
+const TWELVE = [0.3, -1.2, 1.9, 0, -0.4, 1.1, -2, 0.8, 2.3, -0.9, 0.5, 1.4];
+const all = TWELVE.map((_, id) => id);
+
+/** Chi-square of 20,000 draws against softmax(logits / temperature) of the kept ids, over its critical value. */
+async function fit(kept: readonly number[], temperature: number, given: Draws): Promise<number> {
+  const drawn = await draw(TWELVE, given);
+  const weights = kept.map((id) => Math.exp(TWELVE[id] / temperature));
+  const total = weights.reduce((a, b) => a + b, 0);
+  const counts = kept.map((id) => drawn.filter(({ token }) => token === id).length);
+  assert.is(counts.reduce((a, b) => a + b, 0), drawn.length, "tokens that must not be drawn");
+  const chi = counts.reduce((sum, count, i) => {
+    const expected = (drawn.length * weights[i]) / total;
+    return sum + (count - expected) ** 2 / expected;
+  }, 0);
+  return chi / CRITICAL[kept.length - 1];
+}
+
+// The best four have 0.86 of softmax(TWELVE / 0.7), the best three 0.78.
+const NUCLEUS = [2, 5, 8, 11];
+// At 0.001 chance fails a good sampler too: with row = position, seed 11 alone of the seeds 0 to 619 does.
+const FITS: Readonly<Record<string, readonly [kept: readonly number[], given: Draws]>> = {
+  "rows at one position": [all, {}],
+  "rows at as many positions": [all, { position: (row) => row }],
+  "another seed": [all, { seed: 2 }],
+  "temperature 0.7 and top_p 0.8": [NUCLEUS, { temperature: 0.7, top_p: 0.8 }],
+  "temperature 0.7 and top_p 0.8, as many positions":
+    [NUCLEUS, { temperature: 0.7, top_p: 0.8, position: (row) => row }],
+};
+for (const [name, [kept, given]] of Object.entries(FITS)) {
+  test(`20000 draws fit softmax: ${name}`, async () => {
+    const share = await fit(kept, given.temperature ?? 1, given);
+    assert.ok(share < 1, `chi-square must be below its critical value, got ${share.toFixed(2)} of it`);
+  });
+}
+test("20000 draws at temperature 1 do not fit temperature 1.1", async () => {
+  assert.ok((await fit(all, 1.1, {})) > 1);
+});
