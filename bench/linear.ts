@@ -21,8 +21,9 @@ export const build: Build<"x" | "weight" | "bias" | "residual", "y"> = {
     weight: noise(half ? "f16" : "f32", [O, I], random),
     bias: f32([O], random),
     residual: residual ? noise("f32", [N, O], random) : undefined,
+    y: f32([N, O], () => 0), // J*O of the weight alone does not give O
   }),
-  values: ({ activation = 0 }) => ({ ACTIVATION: activation }),
+  values: ({ activation = 0 }) => ({ J: 1, ACTIVATION: activation }),
   tolerance: 1e-4,
   small: { I: 64, O: 72 },
 };

@@ -25,8 +25,8 @@ export const bench = benchKernel(logitsProcess, {
     };
   },
   values: ({ W }) => ({
-    no_repeat_ngram_size: 3, min_length: 0, min_new_tokens: 0, forced_bos: NO_ID, forced_eos: NO_ID, begin: 0,
-    repetition_penalty: 1.2, LOG_SOFTMAX: Number(W > 1),
+    no_repeat_ngram_size: 3, min_new_tokens: 0, forced_bos: NO_ID, forced_eos: NO_ID, begin: 0,
+    repetition_penalty: 1.2, presence_penalty: 0, LOG_SOFTMAX: Number(W > 1),
   }),
   tolerance: 1e-4,
   small: { V: 499 },

@@ -3,7 +3,8 @@
 //   CAUSAL: only t <= position = rows[n].y
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
 //          q: f32[N,Q]   kv: f32[S,Z]   out: f32[N,H*E]
-//          head h of q starts at h*E of its row; of k at k_at + h*K/H*E, of v at v_at + h*K/H*E of theirs (grouped heads)
+//          head h of q starts at h*E of its row; of k at k_at + h*K/H*E, of v at v_at + h*K/H*E of theirs
+//          (grouped heads)
 // Launch   direct: one invocation a head of a row, query and sum in registers; all widths multiples of 4
 // Numerics online softmax; a row that sees no key gives zeros; masks by length, never by an added infinity
 // Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3

@@ -2,13 +2,15 @@
 //   q and k are normalised and rotated as in rope when qk_norm and rotary are given
 //   cache[r,position,:] = (k_r, v_r)
 //   out[r,h,:] = sum_{t <= position} softmax_t(scale * q[r,h,:] . k[t,h,:]) v[t,h,:]
-//   key and value of step t < position lie in cache row indirection[position % 2, r, t]: beams change rows, values never move
+//   key and value of step t < position lie in cache row indirection[position % 2, r, t]: beams change rows, values
+//   never move
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   qkv: f32[R,H*E+2*K*E] (queries, keys, values)
 //          indirection: u32[2,R,M]   rotary: f32[M,E] (cosines, then sines)   qk_norm: f32[2,E] (gamma of q, of k)
 //          cache: f32[R,M,2*K*E] (key, value)   out: f32[R,H*E]
 // Launch   direct: one invocation a head of a row, query and sum in registers; E a multiple of 4, of 8 with rotary
 // Numerics online softmax
-// Source   FasterTransformer v5, decoder_masked_multihead_attention_template.hpp (cache indirection); Shazeer 2019 (K < H)
+// Source   FasterTransformer v5, decoder_masked_multihead_attention_template.hpp (cache indirection);
+//          Shazeer 2019 (K < H)
 struct Params { R: u32, M: u32, H: u32, K: u32, E: u32, scale: f32, eps: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;

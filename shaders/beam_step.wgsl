@@ -5,15 +5,20 @@
 //   by score / generated^length_penalty
 //   done: `limit` reached; or early_stopping = 1 and W finished; or no running beam can beat the worst of W finished
 //   greedy search is W = 1, early_stopping = 1
+//   diverse beams: `groups` sentences a prompt, a launch for each `group` in turn; a candidate's log-probability loses
+//   diversity_penalty for every beam of the prompt's earlier groups that chose its id at this step
 // Shapes   values: f32[R,G,C+2]   indices: u32[R,G,C] (from topk)   end_ids: u32[X]   R = B*W
 //          rows: u32[R,4] (token id, position, sentence, parent beam)
 //          scores: f32[4,R] (running, finished, log-probability of each row's token, of each finished one's last token)
-//          sentences: u32[B,4+3*W] (length, prompt length, limit, done; then per finished: length, parent beam, last id)
+//          sentences: u32[B,4+3*W] (length, prompt length, limit, done; then per finished: length, parent beam,
+//          last id)
 //          indirection: u32[2,R,M]   status: u32[2] (sentences not done, rows with logits that are not finite)
-// Launch   direct: one invocation a sentence
+// Launch   direct: one invocation a sentence of the group
 // Numerics LOG_PROBS = 1: values are log-probabilities already; early_stopping: 0 false, 1 true, 2 "never"
-// Source   Transformers 5 generation/utils.py, _beam_search; FasterTransformer v5 (cache indirection)
-struct Params { B: u32, W: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_stopping: u32, length_penalty: f32 }
+// Source   Transformers 5 generation/utils.py, _beam_search; FasterTransformer v5 (cache indirection); Vijayakumar et al.
+//          2016, arXiv:1610.02424, eq. 5 with Hamming diversity
+struct Params { B: u32, W: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_stopping: u32, length_penalty: f32,
+  groups: u32, group: u32, diversity_penalty: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> values: array<f32>;
 @group(0) @binding(2) var<storage, read> indices: array<u32>;
@@ -57,9 +62,19 @@ fn finish(b: u32, score: f32, log_prob: f32, hypothesis: vec3u) {
   for (var field = 0u; field < 3u; field++) { sentences[base + 3u * at + field] = hypothesis[field]; }
 }
 
+// Beams of the prompt's earlier groups that have just chosen this id.
+fn chosen_before(b: u32, id: u32) -> f32 {
+  var count = 0.0;
+  for (var other = b - params.group; other < b; other++) {
+    if (sentences[other * (4u + 3u * BEAMS) + 3u] == 1u) { continue; }
+    for (var w = 0u; w < params.W; w++) { if (rows[other * BEAMS + w].x == id) { count += 1.0; } }
+  }
+  return count;
+}
+
 @compute @workgroup_size(1)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u) {
-  let b = group.y * grid.x + group.x;
+  let b = (group.y * grid.x + group.x) * params.groups + params.group;
   if (b >= params.B) { return; }
   let sentence = b * (4u + 3u * BEAMS);
   if (sentences[sentence + 3u] == 1u) { return; }
@@ -87,28 +102,40 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var next_id: array<u32, BEAMS>;
   var next_parent: array<u32, BEAMS>;
   var taken = 0u;
+  let diverse = params.diversity_penalty != 0.0;
+  var last_score = 3.4e38;
+  var last_choice = 0u;
   for (var rank = 0u; rank < params.C && (taken < BEAMS || rank < BEAMS); rank++) {
     var score = NONE;
     var log_prob = 0.0;
     var choice = 0xffffffffu;                    // w * V + id
     var list = 0u;
     for (var l = 0u; l < params.W * params.G; l++) {
-      if (heads[l] == params.C) { continue; }
-      let at = b * LISTS + l;
-      let id = indices[at * params.C + heads[l]];
-      if (id == 0xffffffffu) { continue; }
-      let w = l / params.G;
-      let own = values[at * (params.C + 2u) + heads[l]] - top[w] - log_sum[w];
-      let candidate = scores[b * BEAMS + w] + own;
-      if (candidate > score || (candidate == score && w * params.V + id < choice)) {
-        score = candidate;
-        log_prob = own;
-        choice = w * params.V + id;
-        list = l;
+      // Lists are sorted: only their heads compete, unless penalties change the order.
+      let first = select(heads[l], 0u, diverse);
+      let end = select(min(first + 1u, params.C), params.C, diverse);
+      for (var c = first; c < end; c++) {
+        let at = b * params.W * params.G + l;
+        let id = indices[at * params.C + c];
+        if (id == 0xffffffffu) { break; }
+        let w = l / params.G;
+        var own = values[at * (params.C + 2u) + c] - top[w] - log_sum[w];
+        if (diverse) { own -= params.diversity_penalty * chosen_before(b, id); }
+        let candidate = scores[b * BEAMS + w] + own;
+        let flat = w * params.V + id;
+        let fresh = !diverse || candidate < last_score || (candidate == last_score && flat > last_choice);
+        if (fresh && (candidate > score || (candidate == score && flat < choice))) {
+          score = candidate;
+          log_prob = own;
+          choice = flat;
+          list = l;
+        }
       }
     }
     if (choice == 0xffffffffu) { break; }
     heads[list]++;
+    last_score = score;
+    last_choice = choice;
     let parent = list / params.G;
     let id = choice - parent * params.V;
     if (length + 1u >= limit || is_end(id)) {

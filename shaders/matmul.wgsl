@@ -1,7 +1,8 @@
 // matmul: linear layer for many rows (a prompt, a batch), N > 8; the weights as the checkpoint stores them.
 //   z[n,o] = sum_i x[n,i] * weight[o,i] + bias[o];   y[n,o] = activation(z[n,o]) + residual[n,o]
 //   GATED: y[n,o] = activation(z[n,2*o]) * z[n,2*o+1] + residual[n,o]
-// Shapes   x: f32[N,I]   weight: f32|f16[J*O,I]   bias: f32[J*O]   residual, y: f32[N,O]   I a multiple of 4; J = 1, GATED 2
+// Shapes   x: f32[N,I]   weight: f32|f16[J*O,I]   bias: f32[J*O]   residual, y: f32[N,O]
+//          I a multiple of 4; J = 1, GATED 2
 // Launch   direct: one invocation computes ROWS rows x 8 outputs; 8 invocations a workgroup (one vector of a
 //          CPU adapter), ceil(N/ROWS) * ceil(J*O/64) workgroups
 // Numerics dot products of four, summed in the order of i, the same in matvec and matmul: a row's bits do not

@@ -2,8 +2,8 @@
 //   sum[n,:] = x[n,:] + residual[n,:]                                  (both optional: without residual, sum is x)
 //   out[n,:] = sum * rsqrt(mean(sum^2) + eps) * gamma
 // Shapes   x, residual, sum, out: f32[N,D]   gamma: f32[D]
-// Launch   direct: SLICES invocations a row, each of which computes the row's mean square and writes its share of the row;
-//          D a multiple of 4
+// Launch   direct: SLICES invocations a row, each of which computes the row's mean square and writes its share of the
+//          row; D a multiple of 4
 // Numerics f32
 // Source   Zhang and Sennrich 2019, arXiv:1910.07467, eq. 4; LlamaRMSNorm of Transformers
 struct Params { N: u32, D: u32, eps: f32 }

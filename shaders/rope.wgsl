@@ -1,9 +1,12 @@
 // rope: prepare the heads of packed new rows for attention, in place, and append their keys and values to the cache.
-//   q and k heads: x * rsqrt(mean(x^2) + eps) * gamma when qk_norm is given, then rotated by the row's position when rotary is:
-//   (a, b) -> (a cos - b sin, b cos + a sin) for the pairs a = x[i], b = x[i+E/2]      (INTERLEAVED: a = x[2i], b = x[2i+1])
+//   q and k heads: x * rsqrt(mean(x^2) + eps) * gamma when qk_norm is given, then rotated by the row's position when
+//   rotary is:
+//   (a, b) -> (a cos - b sin, b cos + a sin) for the pairs a = x[i], b = x[i+E/2]
+//   INTERLEAVED: for the pairs a = x[2i], b = x[2i+1]
 //   cache[sentence*W, position, :] = (k, v)
-// Shapes   rows: u32[N,4] (token id, position, sentence, parent)   rotary: f32[M,E] (cosines, then sines, of a position)
-//          qk_norm: f32[2,E] (gamma of q, of k)   qkv: f32[N,H*E+2*K*E]   cache: f32[R,M,2*K*E] (key, value)
+// Shapes   rows: u32[N,4] (token id, position, sentence, parent)
+//          rotary: f32[M,E] (cosines, then sines, of a position)   qk_norm: f32[2,E] (gamma of q, of k)
+//          qkv: f32[N,H*E+2*K*E]   cache: f32[R,M,2*K*E] (key, value)
 // Launch   direct: one invocation a head of a row, value heads too
 // Numerics f32; cosines and sines come from f64
 // Source   Su et al. 2021, arXiv:2104.09864, eq. 34; Transformers modeling_llama (halves), modeling_qwen3 (norms)

@@ -2,12 +2,14 @@
 //   kept: logit >= the k-th largest; probability of all larger ones < top_p; probability >= min_p * the largest
 //   token = argmax over the kept of logit / temperature + g,   g = -log(exponential(seed, row, position, id))
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   logits: f32[R,V]
-//          values: f32[R,1,3] (logit / temperature of the token, max, sum exp over all ids), indices: u32[R,1,1]: as topk gives
+//          values: f32[R,1,3] ((logit - top) / temperature of the token, 0, sum exp of that over all ids)
+//          indices: u32[R,1,1]: both as topk gives
 // Launch   direct: one invocation a row
 // Numerics thresholds by bisection on the ordered bits of f32, exact: equal logits are kept or dropped together;
 //          sum = -1 if a logit is not finite. The draw depends on (seed, row, position, id) alone, not on the runtime
-// Source   Gumbel 1954 (argmax of perturbed logits); pcg4d of Jarzynski and Olano 2020, JCGT 9(3); Holtzman et al. 2019 (top-p);
-//          Transformers 5 generation/logits_process.py (TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper)
+// Source   Gumbel 1954 (argmax of perturbed logits); pcg4d of Jarzynski and Olano 2020, JCGT 9(3);
+//          Holtzman et al. 2019 (top-p); Transformers 5 generation/logits_process.py (TopKLogitsWarper,
+//          TopPLogitsWarper, MinPLogitsWarper)
 struct Params { R: u32, V: u32, top_k: u32, seed: u32, temperature: f32, top_p: f32, min_p: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
@@ -86,15 +88,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var best = LOWEST;
   var token = 0u;
   for (var v = 0u; v < params.V; v++) {
-    if (logits[at + v] < least) { continue; }
-    let score = logits[at + v] / params.temperature - log(exponential(r, rows[r].y, v));
+    let gap = logits[at + v] - top;
+    if (logits[at + v] < least || gap < -100.0 * params.temperature) { continue; }   // e^-100 is never drawn
+    let score = gap / params.temperature - log(exponential(r, rows[r].y, v));
     if (score > best) {
       best = score;
       token = v;
     }
   }
-  values[3u * r] = logits[at + token] / params.temperature;
-  values[3u * r + 1u] = top / params.temperature;
+  values[3u * r] = (logits[at + token] - top) / params.temperature;
+  values[3u * r + 1u] = 0.0;
   values[3u * r + 2u] = select(-1.0, total, finite);
   indices[r] = token;
 }

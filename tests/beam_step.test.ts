@@ -30,7 +30,7 @@ checkKernel(beamStep, {
   // the last is done
   args: (size, random) => {
     const { B, W, G, C, M, X = 1, V, length, spread = 1, start = 1, limit = 99 } = size;
-    const { finished = 0, worst = 9, first = 0, closed = 0, steps = 0 } = size;
+    const { finished = 0, worst = 9, first = 0, closed = 0, steps = 0, chosen = 0 } = size;
     const R = B * W;
     const beam = (): number => Math.floor(((random() + 1) / 2) * W);
     const { values, indices } = lists(size, random);
@@ -42,7 +42,7 @@ checkKernel(beamStep, {
       values: f32([R, G, C + 2], (i) => values[i]),
       indices: u32([R, G, C], (i) => indices[i]),
       end_ids: u32([X], (i) => (5 * i + 1) % V),
-      rows: u32([R, 4], (i) => i),
+      rows: u32([R, 4], (i) => (chosen ? i % (chosen + 1) : i)), // `chosen` ids repeat
       // running; finished; log-probabilities of the rows' tokens and of the finished ones' last, each another
       scores: f32([4, R], (i) => {
         const [part, there] = [Math.floor(i / R), Number(i % W < finished)];
@@ -58,8 +58,9 @@ checkKernel(beamStep, {
       status: u32([2], (i) => [open, 0][i]),
     };
   },
-  values: ({ W, V, stop = patient, penalty = 1, steps = 0 }) => ({
-    W, V, early_stopping: stop, length_penalty: penalty, LOG_PROBS: Number(steps > 0),
+  values: ({ W, V, stop = patient, penalty = 1, steps = 0, groups = 1, group = 0, diversity = 0 }) => ({
+    W, V, early_stopping: stop, length_penalty: penalty, groups, group, diversity_penalty: diversity,
+    LOG_PROBS: Number(steps > 0),
   }),
   tolerance: 5e-7, // measured 1.1e-7
   cases: {
@@ -76,6 +77,16 @@ checkKernel(beamStep, {
     },
     "32 beams, three end ids, done sentences": {
       B: 7, W: 32, G: 2, C: 128, X: 3, V: 96, M: 8, length: 3, spread: 3, closed: 3,
+    },
+    "the first of three groups": { B: 6, W: 2, G: 2, C: 8, V: 20, M: 8, length: 3, groups: 3, group: 0, diversity: 0.7 },
+    "the last of three groups, few ids": {
+      B: 9, W: 2, G: 1, C: 8, V: 9, M: 8, length: 3, groups: 3, group: 2, diversity: 0.7, chosen: 4, closed: 4,
+    },
+    "the last of three groups, one id chosen by all": {
+      B: 90, W: 2, G: 1, C: 8, V: 9, M: 8, length: 3, groups: 3, group: 2, diversity: 0.4, chosen: 1,
+    },
+    "the last of four groups of one beam": {
+      B: 8, W: 1, G: 1, C: 5, V: 12, M: 8, length: 2, groups: 4, group: 3, diversity: 2, chosen: 3,
     },
     "32 beams, ties": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 3, steps: 2 },
     "32 beams, ties with finished ones, faulty parts": {
@@ -115,7 +126,11 @@ checkKernel(beamStep, {
     "parts shorter than C, an empty part": { B: 2, W: 2, G: 4, C: 4, V: 9, M: 5, length: 3 },
   },
   mutants: {
-    "ties to the larger id": (wgsl) => wgsl.replace("w * params.V + id < choice", "w * params.V + id > choice"),
+    "ties to the larger id": (wgsl) => wgsl.replace("flat < choice", "flat > choice"),
+    "a penalty for every group": (wgsl) => wgsl.replace("other < b; other++", "other <= b; other++"),
+    "a penalty that counts once": (wgsl) => wgsl.replace("count += 1.0", "count = 1.0"),
+    "a penalty from groups that are done": (wgsl) => wgsl.replace("{ continue; }\n    for (var w", "{}\n    for (var w"),
+    "penalties on heads alone": (wgsl) => wgsl.replace("params.C, diverse);", "first + 1u, diverse);"),
     "a missing log-sum": (wgsl) => wgsl.replace(" - log_sum[w];", ";"),
     "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(values[part] - peak)", ""),
     "end ids that go on": (wgsl) => wgsl.replace("length + 1u >= limit || is_end(id)", "length + 1u >= limit"),

@@ -128,6 +128,48 @@ test("sources that outlive the others go on alone in a smaller beam search, and 
   }
 });
 
+test("diverse beams are those of a plain search on the host", async () => {
+  const m = await model();
+  const [groups, per, most, penalty] = [3, 2, 7, 0.8];
+  for (const source of sentences([4, 1, 9], 43)) {
+    const want = await diverse(m, source, groups, per, most, penalty);
+    const options = { num_beams: groups * per, num_beam_groups: groups, diversity_penalty: penalty, num_return_sequences: 4, max_new_tokens: most };
+    const { sequences, sequences_scores, lengths } = await m.generate({ input_ids: [source] }, options);
+    want.slice(0, 4).forEach(({ ids, score }, rank) => {
+      assert.equal(sequences[rank].slice(0, lengths[rank]), ids);
+      assert.ok(Math.abs((sequences_scores?.[rank] ?? NaN) - score) < 1e-5);
+    });
+  }
+});
+
+/** Diverse beam search in numbers: groups in turn, each a beam search that loses `penalty` for ids chosen by those before it. */
+async function diverse(m: Model, source: number[], groups: number, per: number, most: number, penalty: number) {
+  const state = Array.from({ length: groups }, () => ({
+    running: [{ ids: [V - 1], sum: 0 }], finished: [] as { ids: number[]; score: number }[], done: false,
+  }));
+  for (let length = 1; length <= most; length++) {
+    const chosen: number[] = [];
+    for (const group of state) {
+      if (group.done) continue;
+      const { logits } = await m.forward({ input_ids: group.running.map(() => source), decoder_input_ids: group.running.map(({ ids }) => ids) });
+      const candidates = group.running.flatMap(({ ids, sum }, row) => {
+        const last = [...logits.data.slice((row * length + length - 1) * V, (row * length + length) * V)];
+        const normaliser = Math.log(last.reduce((total, logit) => total + Math.exp(logit), 0));
+        return last.map((logit, id) => ({ ids: [...ids, id], sum: sum + logit - normaliser - penalty * chosen.filter((other) => other === id).length }));
+      }).sort((a, b) => b.sum - a.sum).slice(0, 2 * per);
+      const stops = ({ ids }: { ids: number[] }): boolean => ids[length] === 0 || length === most;
+      const ended = candidates.filter((candidate, rank) => stops(candidate) && rank < per);
+      group.finished = [...group.finished, ...ended.map(({ ids, sum }) => ({ ids, score: sum / length }))]
+        .sort((a, b) => b.score - a.score).slice(0, per);
+      group.running = candidates.filter((candidate) => !stops(candidate)).slice(0, per);
+      const full = group.finished.length === per;
+      group.done = length === most || (full && group.running[0].sum / length <= group.finished[per - 1].score);
+      if (!group.done) chosen.push(...group.running.map(({ ids }) => ids[length]));
+    }
+  }
+  return state.flatMap(({ finished }) => finished).sort((a, b) => b.score - a.score);
+}
+
 test("two runs are bit-equal", async () => {
   const m = await model();
   const input_ids = sentences([3, 14, 8], 7);

@@ -23,7 +23,7 @@ function rules({ V, end, suppress, begin_suppress, banned }: Size, sequence: rea
 
 /** B sentences of W beams; the beams of a sentence share its position, each sentence has its own, and its own pads. */
 function args(size: Size, random: () => number) {
-  const { B, W = 1, V, M, position, start = 1, limit = 99, gain = 8, offset = 0, lead = -1, status } = size;
+  const { B, W = 1, V, M, position, start = 1, limit = 99, gain = 8, offset = 0, lead, status } = size;
   const R = B * W;
   const id = (): number => Math.floor(((random() + 1) / 2) * V);
   const place = (b: number): number => (position + 3 * b) % M;
@@ -34,14 +34,14 @@ function args(size: Size, random: () => number) {
   const indirection = u32([2, R, M], (i) => Math.floor((Math.floor(i / M) % R) / W) * W + beam());
   const from = (t: number): number => indirection.data[(place(0) % 2) * R * M + t];
   const past = Array.from({ length: place(0) }, (_, t) => history.data[t * R + from(t)]);
-  const leads = lead < 0 ? undefined : u32([B, 2], (i) => (i % 2 ? PAD : (lead + i / 2) % (lead + 2)));
+  const leads = lead === undefined ? undefined : u32([B, 2], (i) => (i % 2 ? PAD : (lead + i / 2) % (lead + 2)));
   return {
     rows, indirection, history, leads,
     sentences: u32([B, 4 + 3 * W], (i) => {
       const b = Math.floor(i / (4 + 3 * W));
       return [place(b) + 1, start, limit, 0][i % (4 + 3 * W)] ?? 0;
     }),
-    rules: rules(size, [...Array<number>(Math.max(0, lead)).fill(PAD), ...past, rows.data[0]]),
+    rules: rules(size, [...Array<number>(lead ?? 0).fill(PAD), ...past, rows.data[0]]),
     logits: f32([R, V], () => gain * random() + offset),
     status: status === undefined ? undefined : u32([2], () => status),
   };

@@ -45,6 +45,8 @@ checkKernel(matvec, {
     "a row read twice": (wgsl) => wgsl.replace("let x1 = (n + min(1u,", "let x1 = (n + min(0u,"),
     "the residual of the first output": (wgsl) => wgsl.replace("residual[at]", "residual[at - o]"),
     "halves in the wrong order": (wgsl) => wgsl.replace("(h.x), unpack2x16float(h.y)", "(h.y), unpack2x16float(h.x)"),
+    "a gate that is not activated": (wgsl) => wgsl.replace("v.x * z.y", "z.x * z.y"),
+    "a second pair that is the first": (wgsl) => wgsl.replace("v.z * z.w", "v.x * z.y"),
     "an unsigned erf": (wgsl) => wgsl.replace("1 + sign(v) *", "1 + 1 *"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
   },

@@ -14,7 +14,7 @@ const settled = (call: Json = {}, checkpoint: Json = {}) => settle(call, { ...CH
 
 test("the defaults are those of Transformers", () =>
   assert.equal(settled(), {
-    W: 1, returned: 1, samples: 1, sampling: undefined, newTokens: 19, start: 96, end: [0], length_penalty: 1,
+    beams: 1, W: 1, groups: 1, diversity_penalty: 0, returned: 1, samples: 1, sampling: undefined, newTokens: 19, start: 96, end: [0], length_penalty: 1,
     early_stopping: 1, min_new_tokens: 0,
     repetition_penalty: 1, no_repeat_ngram_size: 0, banned: [], suppress: [], begin_suppress: [], forced_bos: undefined,
     forced_eos: undefined, pad: 95, renormalize: false, output_scores: false,
@@ -64,6 +64,8 @@ const refusesOptions = (name: string, call: Json, message: RegExp, checkpoint = 
 const IDS = "token ids? from 0 to 96";
 const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...wrong: unknown[]]>> = {
   num_beams: ["a whole number from 1 to 32", 0, 33, 1.5, "4", true, NaN, Infinity, 4n],
+  num_beam_groups: ["a whole number from 1 to 32", 0, 33],
+  diversity_penalty: ["a number of at least 0 and below 1e6", -1, NaN],
   num_return_sequences: ["a whole number from 1 to 32", 0, 33, 0.5],
   length_penalty: ["a finite number", "1", NaN, Infinity, [1]],
   early_stopping: ['true, false or "never"', "always", 1],
@@ -126,7 +128,11 @@ test("min_length counts the prompt", () => assert.is(settle({ min_length: 9 }, C
 refusesOptions("a value out of range in generation_config.json, naming the file", {},
   /^generation_config\.json: num_beams must be .* got 99$/, { num_beams: 99 });
 refusesOptions("an unsupported value in generation_config.json, naming the file", {},
-  /^generation_config\.json: num_beam_groups is not supported/, { num_beam_groups: 2 });
+  /^generation_config\.json: typical_p is not supported/, { typical_p: 0.5 });
+refusesOptions("groups that do not divide the beams", { num_beams: 4, num_beam_groups: 3, diversity_penalty: 1 },
+  /num_beam_groups must divide num_beams=4, got 3/);
+refusesOptions("groups without a penalty", { num_beams: 4, num_beam_groups: 2 }, /go together, got 2 and 0/);
+refusesOptions("a penalty without groups", { num_beams: 4, diversity_penalty: 1 }, /go together, got 1 and 1/);
 refusesOptions("an unsupported option in generation_config.json, naming the file", {},
   /^generation_config\.json: guidance_scale is not supported/, { guidance_scale: 3 });
 refusesOptions("more results than beams, with the cure", { num_beams: 2, num_return_sequences: 3 },

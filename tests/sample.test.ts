@@ -71,7 +71,7 @@ checkKernel(sample, {
     "one draw for all tokens": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r].y, 0u)"),
     "the position of another row": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r / 2u].y, v)"),
     "a temperature that is not used": (wgsl) =>
-      wgsl.replace("score = logits[at + v] / params.temperature", "score = logits[at + v]"),
+      wgsl.replace("score = gap / params.temperature", "score = gap"),
     "a top_k of one more": (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)"),
     "ties at a threshold that are dropped": (wgsl) => wgsl.replace("logits[at + v] < least", "logits[at + v] <= least"),
     "a top_p of all tokens": (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),

@@ -13,7 +13,9 @@ interface Candidate {
 }
 
 /** All candidates of a sentence that `topk` left, best first. */
-function candidates(b: number, { W, G, C, V, LOG_PROBS = 0 }: Dims, values: Values, indices: Values, running: Values): Candidate[] {
+function candidates(
+  b: number, { W, G, C, V, diversity_penalty, LOG_PROBS = 0 }: Dims, values: Values, indices: Values, running: Values, before: readonly number[],
+): Candidate[] {
   const found: Candidate[] = [];
   for (let w = 0; w < W; w++) {
     const parts = Array.from({ length: G }, (_, g) => (b * W + w) * G + g);
@@ -21,7 +23,8 @@ function candidates(b: number, { W, G, C, V, LOG_PROBS = 0 }: Dims, values: Valu
     const total = parts.reduce((sum, part) => sum + values[part * (C + 2) + C + 1] * Math.exp(values[part * (C + 2) + C] - top), 0);
     for (const part of parts) {
       for (let c = 0; c < C && indices[part * C + c] !== NO_ID; c++) {
-        const logProb = LOG_PROBS ? values[part * (C + 2) + c] : values[part * (C + 2) + c] - top - Math.log(total);
+        const raw = LOG_PROBS ? values[part * (C + 2) + c] : values[part * (C + 2) + c] - top - Math.log(total);
+        const logProb = raw - diversity_penalty * before.filter((id) => id === indices[part * C + c]).length;
         found.push({ w, id: indices[part * C + c], score: running[b * W + w] + logProb, logProb });
       }
     }
@@ -34,9 +37,9 @@ export const beamStep = defineKernel({
   name: "beam_step",
   reads: { values: "f32[R,G,C+2]", indices: "u32[R,G,C]", end_ids: "u32[X]" },
   writes: { rows: "u32[R,4]", scores: "f32[4,R]", sentences: "u32[B,4+3*W]", indirection: "u32[2,R,M]", status: "u32[2]" },
-  params: ["W", "V", "early_stopping", "length_penalty"],
+  params: ["W", "V", "early_stopping", "length_penalty", "groups", "group", "diversity_penalty"],
   constants: ["LOG_PROBS"],
-  forms: { direct: { wgsl, groups: ({ B }) => B, constants: ({ W, G }) => ({ BEAMS: W, LISTS: W * G }) } },
+  forms: { direct: { wgsl, groups: ({ B, groups }) => Math.ceil(B / groups), constants: ({ W, G }) => ({ BEAMS: W, LISTS: W * G }) } },
   check({ R, B, W, C, X, V }) {
     if (R !== B * W) return `R must be B*W, got R=${R}, B=${B} and W=${W}`;
     if (W > 1 && C < Math.max(2, 1 + X) * W) return `C must be at least ${Math.max(2, 1 + X) * W} for W=${W} and ${X} end ids, got ${C}`;
@@ -45,9 +48,9 @@ export const beamStep = defineKernel({
   bytes: ({ R, G, C, M }) => 4 * (R * G * (2 * C + 2) + 2 * R * M),
   flops: ({ R, G, C }) => R * G * C * C,
   reference(d, { values, indices, end_ids, rows, scores, sentences, indirection, status }) {
-    const { B, W, R, M, X, early_stopping, length_penalty } = d;
+    const { B, W, R, M, X, early_stopping, length_penalty, groups, group } = d;
     const ends = new Set(Array.from({ length: X }, (_, i) => end_ids[i]));
-    for (let b = 0; b < B; b++) {
+    for (let b = group; b < B; b += groups) {
       const at = b * (4 + 3 * W);
       const [length, start, limit, done] = [0, 1, 2, 3].map((i) => sentences[at + i]);
       if (done) continue;
@@ -59,7 +62,9 @@ export const beamStep = defineKernel({
         length: sentences[at + 4 + 3 * i], w: sentences[at + 5 + 3 * i], id: sentences[at + 6 + 3 * i],
       })).filter((hypothesis) => hypothesis.length > 0);
       const running: Candidate[] = [];
-      candidates(b, d, values, indices, scores).forEach((candidate, rank) => {
+      const earlier = Array.from({ length: group }, (_, i) => b - group + i).filter((other) => sentences[other * (4 + 3 * W) + 3] === 0);
+      const before = earlier.flatMap((other) => Array.from({ length: W }, (_, w) => rows[4 * (other * W + w)]));
+      candidates(b, d, values, indices, scores, before).forEach((candidate, rank) => {
         if (next < limit && !ends.has(candidate.id)) running.push(candidate);
         else if (rank < W) finished.push({ ...candidate, length: next, score: penalised(candidate.score, next - start) });
       });

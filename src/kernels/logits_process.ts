@@ -71,7 +71,7 @@ export const logitsProcess = defineKernel({
       const ids = [...pads, ...Array.from({ length: position + 1 }, (_, t) => history[t * R + past(t)])];
       const scores = Array.from({ length: V }, (_, v) => logits[r * V + v]);
       if (LOG_SOFTMAX) {
-        const top = Math.max(...scores);
+        const top = scores.reduce((most, score) => Math.max(most, score), -Infinity);
         const logTotal = Math.log(scores.reduce((sum, score) => sum + Math.exp(score - top), 0));
         scores.forEach((score, v) => (scores[v] = score - top - logTotal));
       }

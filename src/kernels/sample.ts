@@ -47,14 +47,15 @@ export const sample = defineKernel({
   flops: ({ R, V }) => 10 * R * V,
   reference({ R, V, temperature, top_k, top_p, min_p, seed }, { rows, logits, values, indices }) {
     for (let r = 0; r < R; r++) {
-      const scores = Array.from({ length: V }, (_, id) => logits[r * V + id] / temperature);
+      const row = Array.from({ length: V }, (_, id) => logits[r * V + id]);
+      const top = row.reduce((most, logit) => Math.max(most, logit), -Infinity);
+      const scores = row.map((logit) => (logit - top) / temperature);
       const drawn = (id: number): number => scores[id] - Math.log(exponential(seed, r, rows[4 * r + 1], id));
-      const token = keptIds(scores, top_k, top_p, min_p).reduce((best, id) => (drawn(id) > drawn(best) || (drawn(id) === drawn(best) && id < best) ? id : best));
-      const top = Math.max(...scores);
-      const finite = scores.every((_, id) => Math.abs(logits[r * V + id]) <= LARGEST);
+      const better = (best: number, id: number): number => (drawn(id) > drawn(best) || (drawn(id) === drawn(best) && id < best) ? id : best);
+      const token = keptIds(scores, top_k, top_p, min_p).reduce(better);
       values[3 * r] = scores[token];
-      values[3 * r + 1] = top;
-      values[3 * r + 2] = finite ? scores.reduce((sum, score) => sum + Math.exp(score - top), 0) : -1;
+      values[3 * r + 1] = 0;
+      values[3 * r + 2] = row.every((logit) => Math.abs(logit) <= LARGEST) ? scores.reduce((sum, score) => sum + Math.exp(score), 0) : -1;
       indices[r] = token;
     }
   },

@@ -93,7 +93,7 @@ export async function decode(core: Core, job: Job, g: Generation, hooks: DecodeH
   const { prompts, sources, known } = job;
   const longest = Math.max(...prompts.map(({ length }) => length));
   const capacity: Capacity = {
-    B: prompts.length, n: g.samples, W: g.W, M: roundUp(longest + g.newTokens, 16), S: sources ? roundUp(total(sources), 64) : 1,
+    B: prompts.length, n: g.samples * g.groups, W: g.W, M: roundUp(longest + g.newTokens, 16), S: sources ? roundUp(total(sources), 64) : 1,
   };
   let current = await lease(core, capacity, g);
   try {
@@ -107,7 +107,7 @@ export async function decode(core: Core, job: Job, g: Generation, hooks: DecodeH
     const launches = countLaunches(encodePlan, step.plan);
 
     const reports: Report[] = [];
-    let places = Array.from({ length: prompts.length * g.samples }, (_, b) => b);
+    let places = Array.from({ length: prompts.length * capacity.n }, (_, b) => b);
     let begun = 0;
     let compactions = 0;
     for (let going = true; going; ) {
@@ -120,14 +120,8 @@ export async function decode(core: Core, job: Job, g: Generation, hooks: DecodeH
       compactions++;
       places = places.map((_, b) => live.indexOf(b));
     }
-    const hypothesis = (b: number, i: number): Hypothesis => {
-      const [sentence, rank] = g.samples > 1 ? [b * g.samples + i, 0] : [b, i];
-      const kept = hooks.kept?.[sentence];
-      return kept === undefined ? trace(reports, sentence, rank, g) : cut(reports, sentence, kept, g);
-    };
-    const results = g.samples > 1 ? g.samples : g.returned;
     return {
-      hypotheses: prompts.map((_, b) => Array.from({ length: results }, (_, i) => hypothesis(b, i))),
+      hypotheses: prompts.map((_, b) => resultsOf(reports, b, g, hooks.kept)),
       steps: reports.length,
       ms: performance.now() - begun,
       launches,
@@ -138,12 +132,26 @@ export async function decode(core: Core, job: Job, g: Generation, hooks: DecodeH
   }
 }
 
+/** Results of prompt b: of each of its samples; or the best of its beams, of all groups together. */
+function resultsOf(reports: readonly Report[], b: number, g: Generation, kept: DecodeHooks["kept"]): Hypothesis[] {
+  const n = g.samples * g.groups;
+  const sentences = Array.from({ length: n }, (_, i) => b * n + i);
+  if (g.beams === 1) {
+    return sentences.map((sentence) => {
+      const most = kept?.[sentence];
+      return most === undefined ? trace(reports, sentence, 0, g) : cut(reports, sentence, most, g);
+    });
+  }
+  const all = sentences.flatMap((sentence) => latest(reports, sentence, g.W).finished.map((_, rank) => trace(reports, sentence, rank, g)));
+  return (g.groups > 1 ? all.sort((x, y) => y.score - x.score) : all).slice(0, g.returned);
+}
+
 const SMALL = 16; // rows below which a smaller batch is hardly faster
 const WORTH = 16; // steps that may be left, for a compaction (which costs about one) to pay
 
 /** Whether to go on with the open sentences alone. Draws depend on a row's place, and a host's logits_processor on all rows. */
 function pays(open: number, sentences: number, left: number, g: Generation): boolean {
-  return open > 0 && 4 * open <= sentences && sentences * g.W > SMALL && left >= WORTH && !g.sampling && !g.logits_processor;
+  return open > 0 && 4 * open <= sentences && sentences * g.W > SMALL && left >= WORTH && g.groups === 1 && !g.sampling && !g.logits_processor;
 }
 
 /** Submits steps ahead and appends their reports. Resolves with true when the search should be compacted, false at the end. */

@@ -1,4 +1,4 @@
-import { InputError } from "../runtime/errors.js";
+import { InputError, OptionError } from "../runtime/errors.js";
 import type { Json } from "./checkpoint.js";
 import type { Core } from "./core.js";
 import { decode, type DecodeHooks, type Job, type Launches } from "./decoding.js";
@@ -84,6 +84,7 @@ function planContinuation(
 export async function runTask(
   core: Core, { job, g, width }: Task, codec: TextCodec | undefined, signal?: AbortSignal, emit?: (events: StreamEvent[]) => void,
 ): Promise<GenerateResult> {
+  if (emit && g.groups > 1) throw new OptionError(`stream: num_beam_groups must be 1, got ${g.groups}; groups share no beginning`);
   const rows = job.prompts.length * g.samples;
   const stopper = g.stop_strings.length && codec ? createStopper(rows, g, codec) : undefined;
   const streamer = emit && createStreamer(rows, g, codec);
@@ -99,7 +100,7 @@ export async function runTask(
   return {
     // Prompts end in one column, as Transformers has them.
     sequences: results.map(({ prompt, ids }) => [...pads(width - prompt.length), ...prompt, ...ids, ...pads(length - width - ids.length)]),
-    ...(g.W > 1 && { sequences_scores: results.map(({ score }) => score) }),
+    ...(g.beams > 1 && { sequences_scores: results.map(({ score }) => score) }),
     ...(g.output_scores && { token_scores: results.map(({ logProbs }) => [...logProbs]) }),
     lengths: results.map(({ ids }) => width + ids.length),
     stats: { ...stats, ...(g.sampling && { seed: g.sampling.seed }) },

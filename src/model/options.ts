@@ -6,6 +6,10 @@ import type { Json } from "./checkpoint.js";
 export interface GenerateOptions {
   /** Beams a sentence, 1 to 32; 1 is greedy search. Default 1. */
   readonly num_beams?: number;
+  /** Beams in groups that avoid one another's tokens (diverse beam search, Vijayakumar et al. 2016); divides num_beams. Default 1. */
+  readonly num_beam_groups?: number;
+  /** Taken off a token's log-probability for every beam of an earlier group that chose it at the same step. Default 0. */
+  readonly diversity_penalty?: number;
   /** Hypotheses returned a sentence, best first, at most num_beams. Default 1. */
   readonly num_return_sequences?: number;
   /** Beam scores are log-probability / generated length ^ length_penalty. Default 1. */
@@ -68,7 +72,12 @@ export interface Sampling {
 
 /** Every option settled. */
 export interface Generation {
+  /** num_beams: beams of a prompt. */
+  readonly beams: number;
+  /** Beams of a sentence: of a group. */
   readonly W: number;
+  readonly groups: number;
+  readonly diversity_penalty: number;
   readonly returned: number;
   /** Sentences drawn a prompt; 1 without sampling. */
   readonly samples: number;
@@ -117,6 +126,8 @@ const fraction = (least: string, holds: (value: number) => boolean): Rule => [
 
 const RULES: Readonly<Record<keyof GenerateOptions, Rule>> = {
   num_beams: whole(1, MAX_BEAMS),
+  num_beam_groups: whole(1, MAX_BEAMS),
+  diversity_penalty: [(value) => typeof value === "number" && value >= 0 && value < 1e6, () => "a number of at least 0 and below 1e6"],
   num_return_sequences: whole(1, MAX_BEAMS),
   length_penalty: number,
   early_stopping: [(value) => typeof value === "boolean" || value === "never", () => 'true, false or "never"'],
@@ -155,7 +166,7 @@ const RULES: Readonly<Record<keyof GenerateOptions, Rule>> = {
 // Fields of generation_config.json that change nothing here, and values of others that mean "off".
 const INERT = /^(_from_model_config|transformers_version|use_cache|bos_token_id|return_dict_in_generate)$/;
 const OFF: Readonly<Record<string, unknown>> = {
-  num_beam_groups: 1, diversity_penalty: 0, typical_p: 1, epsilon_cutoff: 0, eta_cutoff: 0,
+  typical_p: 1, epsilon_cutoff: 0, eta_cutoff: 0,
   encoder_repetition_penalty: 1, encoder_no_repeat_ngram_size: 0, remove_invalid_values: false, output_attentions: false,
   output_hidden_states: false, output_logits: false,
 };
@@ -182,13 +193,16 @@ export function settle(call: Json, checkpoint: Json, V: number, P: number, promp
     ...checked("generation_config.json", checkpoint, V, (key, value) => INERT.test(key) || OFF[key] === value),
     ...checked("generate", call, V, () => false),
   };
-  const W = o.num_beams ?? 1;
+  const beams = o.num_beams ?? 1;
+  const groups = o.num_beam_groups ?? 1;
   const returned = o.num_return_sequences ?? 1;
-  if (o.do_sample && W > 1) throw new OptionError(`generate: num_beams must be 1 with do_sample, got ${W}; beams are searched, not drawn`);
-  if (returned > W && !o.do_sample) throw new OptionError(`generate: num_return_sequences must be at most num_beams=${W}, got ${returned}; raise num_beams or set do_sample`);
+  if (o.do_sample && beams > 1) throw new OptionError(`generate: num_beams must be 1 with do_sample, got ${beams}; beams are searched, not drawn`);
+  if (returned > beams && !o.do_sample) throw new OptionError(`generate: num_return_sequences must be at most num_beams=${beams}, got ${returned}; raise num_beams or set do_sample`);
+  if (beams % groups) throw new OptionError(`generate: num_beam_groups must divide num_beams=${beams}, got ${groups}`);
+  if ((groups > 1) !== (o.diversity_penalty ?? 0) > 0) throw new OptionError(`generate: num_beam_groups above 1 and diversity_penalty above 0 go together, got ${groups} and ${o.diversity_penalty ?? 0}`);
   const stray = o.do_sample ? undefined : SAMPLING.find((key) => (call as GenerateOptions)[key] !== undefined && (call as GenerateOptions)[key] !== null);
   if (stray) throw new OptionError(`generate: ${stray} acts only with do_sample: true, which is not set`);
-  if (o.stop_strings !== undefined && W > 1) throw new OptionError(`generate: num_beams must be 1 with stop_strings, got ${W}; use eos_token_id to end beams`);
+  if (o.stop_strings !== undefined && beams > 1) throw new OptionError(`generate: num_beams must be 1 with stop_strings, got ${beams}; use eos_token_id to end beams`);
   const limit = o.max_new_tokens !== undefined ? prompt + o.max_new_tokens : (o.max_length ?? 20);
   const named = o.max_new_tokens !== undefined ? "max_new_tokens" : "max_length";
   if (limit <= prompt) throw new OptionError(`generate: max_length must be above the ${prompt} given tokens, got ${limit}; raise it or give max_new_tokens`);
@@ -198,13 +212,14 @@ export function settle(call: Json, checkpoint: Json, V: number, P: number, promp
   if (start === undefined && !decoderOnly) throw new OptionError("generate: decoder_start_token_id must be given, by the checkpoint or by the call");
   const least = Math.max(2, 1 + end.length);
   if (V < least) throw new OptionError(`generate: a beam search with ${end.length} end ids needs a vocabulary of at least ${least}, got ${V}`);
-  if (W > 1 && (1 + end.length) * W > 64) throw new OptionError(`generate: num_beams must be at most ${Math.floor(64 / (1 + end.length))} with ${end.length} end ids, got ${W}`);
+  const candidates = (1 + end.length) * (beams / groups) + beams - beams / groups;
+  if (beams > 1 && candidates > 64) throw new OptionError(`generate: num_beams must be at most ${Math.floor((64 * beams) / candidates)} with ${end.length} end ids, got ${beams}`);
   return {
-    W, returned, newTokens: limit - prompt, start: start ?? 0, end,
+    beams, W: beams / groups, groups, diversity_penalty: o.diversity_penalty ?? 0, returned, newTokens: limit - prompt, start: start ?? 0, end,
     samples: o.do_sample ? returned : 1,
     sampling: o.do_sample ? settleSampling(o) : undefined,
     length_penalty: o.length_penalty ?? 1,
-    early_stopping: W === 1 ? EARLY_STOPPING.true : EARLY_STOPPING[String(o.early_stopping ?? false) as keyof typeof EARLY_STOPPING],
+    early_stopping: beams === 1 ? EARLY_STOPPING.true : EARLY_STOPPING[String(o.early_stopping ?? false) as keyof typeof EARLY_STOPPING],
     min_new_tokens: Math.max(o.min_new_tokens ?? 0, (o.min_length ?? 0) - prompt), // min_length counts the prompt
     repetition_penalty: o.repetition_penalty ?? 1,
     presence_penalty: o.presence_penalty ?? 0,

@@ -65,23 +65,26 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
   const { scores, sentences, status, end_ids, rules, history, leads } = state;
   const ruled = hasRules(g);
   const hostLogits = g.logits_processor && tensor("logits", "f32", [R, a.V]);
-  const C = W === 1 ? 1 : Math.max(2, 1 + g.end.length) * W;
+  // Each beam offers what all its group may take, and as many again as penalties may put behind them.
+  const C = g.beams === 1 ? 1 : Math.max(2, 1 + g.end.length) * W + g.beams - W;
   const plan = record("step", (run) => {
     const logits = decoderStep(run, a, w, rows, session.cache, indirection, session.cross, hostLogits);
     if (ruled) {
       run(logitsProcess, "logits_process", { rows, indirection, sentences, rules, leads, history, logits }, {
         no_repeat_ngram_size: g.no_repeat_ngram_size, min_new_tokens: g.min_new_tokens,
         repetition_penalty: g.repetition_penalty, presence_penalty: g.presence_penalty, forced_bos: g.forced_bos ?? NO_ID, forced_eos: g.forced_eos ?? NO_ID,
-        begin: g.forced_bos === undefined ? 0 : 1, LOG_SOFTMAX: Number(W > 1),
+        begin: g.forced_bos === undefined ? 0 : 1, LOG_SOFTMAX: Number(g.beams > 1),
       });
     }
     const { values, indices } = g.sampling
       ? run(sample, "sample", { rows, logits }, g.sampling)
       : run(topk, "topk", { logits }, { G: partsOf(R, W, a.V, C), C });
-    const LOG_PROBS = Number(ruled && W > 1 && !g.renormalize);
-    const { early_stopping, length_penalty } = g;
-    run(beamStep, "beam_step", { values, indices, end_ids, rows, scores, sentences, indirection, status },
-      { W, V: a.V, early_stopping, length_penalty, LOG_PROBS });
+    const LOG_PROBS = Number(ruled && g.beams > 1 && !g.renormalize);
+    const { early_stopping, length_penalty, groups, diversity_penalty } = g;
+    for (let group = 0; group < groups; group++) {
+      run(beamStep, "beam_step", { values, indices, end_ids, rows, scores, sentences, indirection, status },
+        { W, V: a.V, early_stopping, length_penalty, groups, group, diversity_penalty, LOG_PROBS });
+    }
   }, { status });
   const step = await gpu.prepare(plan);
   const chooses = plan.steps.findIndex(({ label }) => label === "topk" || label === "sample");

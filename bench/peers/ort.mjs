@@ -1,0 +1,162 @@
+// onnxruntime-node's WebGPU provider stepping the decoder of g2p-en, its cache on the GPU, against generate().
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import ort from "onnxruntime-node";
+import { marianCross, marianDecoder } from "./graphs.mjs";
+import { models, readCases } from "./harness.mjs";
+import { alternate, verifyGolden } from "./turns.mjs";
+
+const CASES = [{ name: "one-word-beam-4", rounds: 21 }, { name: "beam-4-64", rounds: 7 }];
+const MAX_LENGTH = 48;
+const TOLERANCE = 1e-3;
+const NOWHERE = -1e9; // added to the scores of padding
+
+const folder = `${models}g2p-en`;
+const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
+const HEADS = config.decoder_attention_heads;
+const CACHE = Array.from({ length: config.decoder_layers }, (_, l) =>
+  ["key", "value"].map((part) => `present.${l}.decoder.${part}`)).flat();
+const built = fileURLToPath(new URL("build/", import.meta.url));
+
+/** Opens the file in a process of its own, whose log says which provider has the nodes: [exit code, log]. */
+function openAlone(file, env = {}) {
+  const script = `require("onnxruntime-node").InferenceSession.create(${JSON.stringify(file)},
+    { executionProviders: ["webgpu"], logSeverityLevel: 0 }).then(() => process.exit(0), () => process.exit(1))`;
+  const options = { cwd: fileURLToPath(new URL(".", import.meta.url)), env: { ...process.env, ...env }, encoding: "utf8" };
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["-e", script], options);
+  return [status, stdout + stderr];
+}
+
+/** Throws unless every node runs on WebGPU, and on an adapter of Vulkan: the one that wgformer is given too. */
+function provePlacement(file) {
+  const [status, log] = openAlone(file);
+  const [placed, count] = log.match(/All nodes placed on \[WebGpuExecutionProvider\]. Number of nodes: (\d+)/) ?? [];
+  if (status !== 0 || !placed) throw new Error(`onnxruntime-node: not every node is on WebGPU\n${log.slice(-2000)}`);
+  const [without] = openAlone(file, { VK_DRIVER_FILES: "none", VK_ICD_FILENAMES: "none" });
+  const proof = without === 0 ? "opens without a Vulkan driver too" : "does not open without the Vulkan driver";
+  console.log(`onnxruntime-node ${ort.env.versions.node}: all ${count} nodes on its WebGPU provider, which ${proof}`);
+}
+
+async function openRival({ provider, fused }) {
+  const open = async (file, kept) => {
+    const plain = { executionProviders: [provider], logSeverityLevel: 3 };
+    if (provider === "cpu") return ort.InferenceSession.create(file, plain);
+    return ort.InferenceSession.create(file, { ...plain, preferredOutputLocation: kept });
+  };
+  return {
+    cross: await open(marianCross(folder), "gpu-buffer"),
+    decoder: await open(marianDecoder(folder, { fused }), Object.fromEntries(CACHE.map((name) => [name, "gpu-buffer"]))),
+  };
+}
+
+const asPast = (outputs) => Object.fromEntries(Object.entries(outputs).map(([name, t]) =>
+  [name.replace("present", "past_key_values"), t]));
+
+const release = (tensors) => Object.values(tensors).forEach((t) => t.location === "gpu-buffer" && t.dispose());
+
+/** What the rival is given: the encoder's states for every beam, and the tokens that each row is fed. */
+async function sources(model, { inputs, expected }, steps) {
+  const { last_hidden_state: { dims: [B, N, D], data } } = await model.encode(inputs);
+  const R = expected.sequences.length;
+  const W = R / B;
+  const states = new Float32Array(R * N * D);
+  const bias = new Float32Array(R * N);
+  for (let r = 0; r < R; r++) {
+    const b = Math.floor(r / W);
+    states.set(data.subarray(b * N * D, (b + 1) * N * D), r * N * D);
+    bias.set(inputs.attention_mask[b].map((seen) => (seen ? 0 : NOWHERE)), r * N);
+  }
+  const pad = model.checkpoint.generationConfig.pad_token_id;
+  const tokens = Array.from({ length: steps }, (_, t) => expected.sequences.map((row) => row[t] ?? pad));
+  return { R, N, D, W, states, bias, tokens };
+}
+
+async function prepareSource({ cross }, { R, N, D, states }) {
+  return asPast(await cross.run({ encoder_hidden_states: new ort.Tensor("float32", states, [R, N, D]) }));
+}
+
+/** Feeds all tokens as transformers.js does: the cache stays where it is, logits come to JavaScript every step. */
+async function steps({ decoder }, given, source) {
+  const { R, N, D, bias, tokens } = given;
+  const empty = () => new ort.Tensor("float32", new Float32Array(0), [R, HEADS, 0, D / HEADS]);
+  let past = asPast(Object.fromEntries(CACHE.map((name) => [name, empty()])));
+  const all = [];
+  for (const [t, ids] of tokens.entries()) {
+    const { logits, ...present } = await decoder.run({
+      input_ids: new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [R, 1]),
+      position_ids: new ort.Tensor("int64", BigInt64Array.of(BigInt(t)), [1]),
+      encoder_attention_bias: new ort.Tensor("float32", bias, [R, 1, 1, N]),
+      ...source, ...past,
+    });
+    release(past);
+    past = asPast(present);
+    all.push(logits.data);
+  }
+  const { location } = Object.values(past)[0];
+  release(past);
+  return { all, location };
+}
+
+/** Largest difference of any logit from wgformer's own step by step decoder. */
+async function compare(model, { inputs }, { W, tokens }, theirs) {
+  const stepper = await model.decoder(trim(inputs), { max_length: MAX_LENGTH, num_beams: W });
+  let worst = 0;
+  for (const [t, ids] of tokens.entries()) {
+    const { data } = await stepper.step(ids);
+    data.forEach((value, at) => (worst = Math.max(worst, Math.abs(value - theirs[t][at]) || 0)));
+    if (theirs[t].length !== data.length || theirs[t].some(Number.isNaN)) throw new Error("logits: wrong in number or NaN");
+  }
+  stepper.dispose();
+  if (worst > TOLERANCE) throw new Error(`not timed, logits differ by ${worst}, allowed are ${TOLERANCE}`);
+  return worst;
+}
+
+const trim = ({ input_ids, attention_mask }) =>
+  ({ input_ids: input_ids.map((row, r) => row.filter((_, t) => attention_mask[r][t] === 1)) });
+
+// Attention in standard operators as exporters write it; in onnxruntime's own operator, the best it can do; and on its CPU
+// provider, which has no part in the claims: what a machine without a GPU would better run.
+const RIVALS = [
+  { name: "onnxruntime-node, WebGPU", provider: "webgpu", fused: false },
+  { name: "the same, fused attention", provider: "webgpu", fused: true },
+  { name: "the same, CPU provider", provider: "cpu", fused: true },
+];
+
+export async function measureOrt(report) {
+  const { load } = await import("./build/wgformer.mjs");
+  mkdirSync(built, { recursive: true });
+  for (const { fused } of RIVALS.filter((one) => one.provider === "webgpu")) {
+    const file = `${built}g2p-en${fused ? ".fused" : ""}.onnx`;
+    writeFileSync(file, marianDecoder(folder, { fused }));
+    provePlacement(file);
+  }
+  const model = await load(folder);
+  console.log(`wgformer: ${model.gpu.info.description}\n`);
+  for (const { name, rounds } of CASES) {
+    const golden = readCases("g2p-en").find((one) => one.name === name);
+    await verifyGolden(model, golden);
+    const options = { num_beams: golden.options.num_beams, max_length: MAX_LENGTH };
+    const { stats: { steps: count } } = await model.generate(golden.inputs, options);
+    const given = await sources(model, golden, count);
+    for (const rival of RIVALS) {
+      const sessions = await openRival(rival);
+      const source = await prepareSource(sessions, given);
+      const { all, location } = await steps(sessions, given, source);
+      const worst = await compare(model, golden, given, all);
+      const loops = []; // without the encoder, which the rival's times leave out
+      const { ours, theirs } = await alternate(rounds, async () => {
+        const { stats: { ms } } = await model.generate(golden.inputs, options);
+        loops.push(ms / (count - 1));
+      }, () => steps(sessions, given, source));
+      release(source);
+      await Promise.all(Object.values(sessions).map((session) => session.release()));
+      report({
+        rival: rival.name, setting: `g2p-en, a step at B=${given.R / given.W} W=${given.W}`,
+        theirs: theirs.map((ms) => ms / count), ours: ours.map((ms) => ms / count), loop: loops.slice(-rounds),
+        outputs: `logits within ${worst.toExponential(1)}`, note: `cache: ${location}`,
+      });
+    }
+  }
+  model.dispose();
+}

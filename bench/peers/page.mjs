@@ -1,0 +1,63 @@
+// Runs in Chrome: transformers.js and wgformer continue the same prompts, in turn; run.mjs reads what it returns.
+import { AutoModelForCausalLM, env, Tensor } from "/node_modules/@huggingface/transformers/dist/transformers.min.js";
+import { load } from "/build/wgformer.mjs";
+import { alternate, verifyGolden } from "/turns.mjs";
+
+env.allowLocalModels = true;
+env.allowRemoteModels = false;
+env.localModelPath = "/build/";
+env.useBrowserCache = false;
+env.backends.onnx.wasm.wasmPaths = "/node_modules/onnxruntime-web/dist/";
+
+const flat = (rows) => BigInt64Array.from(rows.flat(), BigInt);
+
+/** Both models, after wgformer's has given what its reference case says. */
+export async function open(golden) {
+  const adapter = await navigator.gpu.requestAdapter();
+  const ours = await load(new URL("/models/gpt2-brown/", location.href));
+  await verifyGolden(ours, golden);
+  const theirs = await AutoModelForCausalLM.from_pretrained("gpt2-brown", { dtype: "fp32", device: "webgpu" });
+  const { vendor, architecture, device, description } = adapter.info;
+  globalThis.peers = { ours, theirs };
+  return { adapter: [vendor, architecture, device, description].filter(Boolean).join(" "), used: ours.gpu.info.description };
+}
+
+const generateTheirs = async (prompts, options) => {
+  const dims = [prompts.length, prompts[0].length];
+  const inputs = {
+    input_ids: new Tensor("int64", flat(prompts), dims),
+    attention_mask: new Tensor("int64", flat(prompts.map((row) => row.map(() => 1))), dims),
+  };
+  const sequences = await globalThis.peers.theirs.generate({ ...inputs, do_sample: false, ...options });
+  return sequences.tolist().map((row) => row.map(Number));
+};
+
+const generateOurs = async (prompts, options) =>
+  (await globalThis.peers.ours.generate({ input_ids: prompts }, options)).sequences;
+
+/** What a call returns, and how many dispatches it gave the GPU: a rival that ran elsewhere would show here. */
+async function counted(run) {
+  const { prototype } = GPUComputePassEncoder;
+  const { dispatchWorkgroups, dispatchWorkgroupsIndirect } = prototype;
+  let count = 0;
+  const counting = (dispatch) => function (...args) {
+    count++;
+    return dispatch.apply(this, args);
+  };
+  prototype.dispatchWorkgroups = counting(dispatchWorkgroups);
+  prototype.dispatchWorkgroupsIndirect = counting(dispatchWorkgroupsIndirect);
+  const result = await run();
+  Object.assign(prototype, { dispatchWorkgroups, dispatchWorkgroupsIndirect });
+  return { result, count };
+}
+
+/** Both continuations with their dispatches, and milliseconds of `rounds` calls of each. */
+export async function measure(prompts, options, rounds) {
+  const runs = { ours: () => generateOurs(prompts, options), theirs: () => generateTheirs(prompts, options) };
+  const [ours, theirs] = [await counted(runs.ours), await counted(runs.theirs)];
+  return {
+    sequences: { ours: ours.result, theirs: theirs.result },
+    dispatches: { ours: ours.count, theirs: theirs.count },
+    ...(rounds > 0 && (await alternate(rounds, runs.ours, runs.theirs))),
+  };
+}

@@ -1,0 +1,85 @@
+// Measures rivals against wgformer on one adapter in one run: node bench/peers/run.mjs [ort] [chrome] [--json FILE].
+import { spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+// A published figure, on other hardware: for scale only.
+const PYTORCH = { "g2p-en, a step at B=1 W=4": 3.2, "g2p-en, a step at B=64 W=4": 19.3 };
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });
+const parts = positionals.length ? positionals : ["ort", "chrome"];
+
+function fail(text) {
+  console.error(`peers: ${text}`);
+  process.exit(1);
+}
+
+function execute(command, args, options) {
+  console.log(`$ ${[command, ...args].join(" ")}`);
+  return spawnSync(command, args, { stdio: "inherit", ...options }).status === 0;
+}
+
+function installPackages() {
+  if (existsSync(`${here}node_modules/onnxruntime-node`)) return;
+  // Its install script would fetch CUDA libraries, which nothing here uses.
+  const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
+  if (!execute("npm", ["ci"], { cwd: here, env })) fail("npm ci failed");
+}
+
+function findBrowser() {
+  const find = () => BROWSERS.find((path) => existsSync(path));
+  if (find()) return find();
+  const install = ["install", "-y", "--no-install-recommends", "chromium"];
+  if (process.getuid?.() !== 0) fail(`Chrome is missing; install it, on Debian with: sudo apt-get ${install.join(" ")}`);
+  if (!execute("apt-get", ["update"]) || !execute("apt-get", install)) fail("chromium could not be installed");
+  return find() ?? fail("chromium is still missing");
+}
+
+const strange = parts.find((part) => !["ort", "chrome"].includes(part));
+if (strange) fail(`must be ort, chrome or nothing, got ${strange}`);
+process.env.XDG_RUNTIME_DIR ??= tmpdir(); // Mesa's drivers want one
+installPackages();
+const { bundle, quartiles } = await import("./harness.mjs");
+await bundle();
+
+const load = () => `load ${loadavg().map((average) => average.toFixed(1)).join(" ")} on ${cpus().length} cores`;
+const rows = [];
+const COLUMNS = ["theirs ms", "ours ms", "ratio", "ours, loop alone ms", "ratio"];
+const say = (rival, setting, cells, outputs) =>
+  console.log(`${rival.padEnd(34)}${setting.padEnd(33)}${cells.map((text) => text.padStart(22)).join("")}  ${outputs}`);
+const show = ({ median, p25, p75 }) => `${median.toFixed(1)} (${p25.toFixed(1)}..${p75.toFixed(1)})`;
+
+function report({ theirs, ours, loop, ...rest }) {
+  const row = { ...rest, samples: ours.length, theirs_ms: quartiles(theirs), ours_ms: quartiles(ours) };
+  row.ratio = row.theirs_ms.median / row.ours_ms.median;
+  if (loop) row.loop_ms = quartiles(loop);
+  if (loop) row.loop_ratio = row.theirs_ms.median / row.loop_ms.median;
+  rows.push(row);
+  console.log(`${rest.rival}, ${rest.setting}: ${row.ratio.toFixed(2)}x, ${load()}`);
+}
+
+if (parts.includes("ort")) await (await import("./ort.mjs")).measureOrt(report);
+if (parts.includes("chrome")) await (await import("./chrome.mjs")).measureChrome(report, findBrowser());
+
+for (const [setting, median] of Object.entries(PYTORCH)) {
+  const { ours_ms, loop_ms } = rows.find((row) => row.setting === setting) ?? {};
+  if (!ours_ms) continue;
+  rows.push({
+    rival: "PyTorch, CPU (NOT measured here)", setting, theirs_ms: { median, p25: median, p75: median }, ours_ms, loop_ms,
+    ratio: median / ours_ms.median, loop_ratio: median / loop_ms.median, outputs: "-", note: "published, 2 CPU cores",
+  });
+}
+console.log("\nmedians (quartiles); ratio: theirs over ours\n");
+say("rival", "setting", COLUMNS, "outputs");
+for (const { rival, setting, theirs_ms, ours_ms, ratio, loop_ms, loop_ratio, outputs, note } of rows) {
+  const loop = loop_ms ? [show(loop_ms), `${loop_ratio.toFixed(2)}x`] : ["-", "-"];
+  say(rival, setting, [show(theirs_ms), show(ours_ms), `${ratio.toFixed(2)}x`, ...loop], `${outputs}; ${note}`);
+}
+if (values.json) {
+  writeFileSync(values.json, `${JSON.stringify({ date: new Date().toISOString(), rows }, null, 1)}\n`);
+}
+process.exit(0); // devices keep the process alive
