@@ -39,7 +39,11 @@ async function taskOf(model: string): Promise<"text2text" | "text-generation"> {
 
 async function run(model: string, texts: readonly string[], options: Record<string, unknown>): Promise<void> {
   const { dtype, ...choices } = options;
-  const lines = texts.length ? texts : readFileSync(0, "utf8").split("\n").filter((line) => line.trim());
+  const lines = texts.length
+    ? texts
+    : readFileSync(0, "utf8")
+        .split("\n")
+        .filter((line) => line.trim());
   const task = await pipeline(await taskOf(model), model, { dtype: dtype as never });
   try {
     const beams = choices.num_beams ?? task.model.checkpoint.generationConfig.num_beams ?? 1;
@@ -47,7 +51,8 @@ async function run(model: string, texts: readonly string[], options: Record<stri
     const results = await task(lines, { ...shown, ...choices });
     results.forEach((hypotheses, index) => {
       console.log(lines[index]);
-      for (const { score, generated_text } of hypotheses) console.log(`  ${score?.toFixed(4).padStart(8) ?? ""}  ${generated_text}`);
+      for (const { score, generated_text } of hypotheses)
+        console.log(`  ${score?.toFixed(4).padStart(8) ?? ""}  ${generated_text}`);
     });
     const stats = task.stats();
     console.log(`\n${task.model.gpu.info.description}`);
@@ -86,14 +91,20 @@ const ANSWERS: Readonly<Record<string, { keys: readonly string[]; answer: Answer
         return { encoder_last_hidden_state: tensorJson((await model.encode(request as never)).last_hidden_state) };
       }
       const { logits, encoder_last_hidden_state } = await model.forward(request as never);
-      return { logits: tensorJson(logits), ...(encoder_last_hidden_state && { encoder_last_hidden_state: tensorJson(encoder_last_hidden_state) }) };
+      return {
+        logits: tensorJson(logits),
+        ...(encoder_last_hidden_state && { encoder_last_hidden_state: tensorJson(encoder_last_hidden_state) }),
+      };
     },
   },
 };
 
 async function answer(verb: string, source: string, options: Record<string, unknown>): Promise<void> {
   const { dtype, ...unknown } = options;
-  if (Object.keys(unknown).length) throw new OptionError(`${verb}: --${Object.keys(unknown)[0]} is not supported; options of a request go into its field options`);
+  if (Object.keys(unknown).length)
+    throw new OptionError(
+      `${verb}: --${Object.keys(unknown)[0]} is not supported; options of a request go into its field options`,
+    );
   let input: unknown;
   try {
     input = JSON.parse(readFileSync(0, "utf8"));
@@ -103,7 +114,8 @@ async function answer(verb: string, source: string, options: Record<string, unkn
   const { keys, answer: respond } = ANSWERS[verb];
   const requests = (Array.isArray(input) ? input : [input]) as Request[];
   for (const request of requests) {
-    if (typeof request !== "object" || request === null) throw new OptionError(`${verb}: a request must be an object, got ${JSON.stringify(request)}`);
+    if (typeof request !== "object" || request === null)
+      throw new OptionError(`${verb}: a request must be an object, got ${JSON.stringify(request)}`);
     const stray = Object.keys(request).find((key) => !keys.includes(key));
     if (stray) throw new OptionError(`${verb}: a request must have the fields ${keys.join(", ")}, got ${stray}`);
   }
@@ -118,9 +130,13 @@ async function answer(verb: string, source: string, options: Record<string, unkn
 }
 
 async function main(words: readonly string[]): Promise<void> {
-  const { positional: [verb, model, ...texts], options } = parseArguments(words);
+  const {
+    positional: [verb, model, ...texts],
+    options,
+  } = parseArguments(words);
   if (!verb || verb === "help" || options.help) return console.log(USAGE);
-  if (verb !== "run" && !ANSWERS[verb]) throw new OptionError(`the verb must be run, generate or forward, got ${verb}; see wgformer --help`);
+  if (verb !== "run" && !ANSWERS[verb])
+    throw new OptionError(`the verb must be run, generate or forward, got ${verb}; see wgformer --help`);
   if (!model) throw new OptionError(`${verb}: a model folder must be given; see wgformer --help`);
   if (verb === "run") return run(model, texts, options);
   if (texts.length) throw new OptionError(`${verb}: takes its request on standard input, got the argument ${texts[0]}`);

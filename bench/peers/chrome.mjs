@@ -58,12 +58,13 @@ export async function measureChrome(report, executablePath) {
     const prompts = golden.expected.sequences.map((row) => row.slice(width, width + PROMPT)); // of one length
     const options = { max_new_tokens: NEW_TOKENS };
     for (const { B, rounds } of CASES) {
-      const { sequences, dispatches, ours, theirs } =
+      const { sequences, dispatches, timed } =
         await call("measure", prompts.slice(0, B), { ...options, num_beams: 1 }, rounds);
       if (!same(sequences.ours, sequences.theirs)) throw new Error(`not timed, B=${B}: ${JSON.stringify(sequences)}`);
       report({
         rival: "transformers.js, WebGPU in Chrome", setting: `gpt2-brown greedy, a step at B=${B}`,
-        theirs: theirs.map((ms) => ms / NEW_TOKENS), ours: ours.map((ms) => ms / NEW_TOKENS), outputs: "same tokens",
+        theirs: timed.map(({ theirs }) => theirs / NEW_TOKENS), ours: timed.map(({ ours }) => ours / NEW_TOKENS), rounds,
+        outputs: "same tokens",
         note: `dispatches a step: ${[dispatches.theirs, dispatches.ours].map((n) => Math.round(n / NEW_TOKENS)).join(" and ")}`,
       });
     }

@@ -1,13 +1,14 @@
 // onnxruntime-node's WebGPU provider stepping the decoder of g2p-en, its cache on the GPU, against generate().
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import ort from "onnxruntime-node";
 import { marianCross, marianDecoder } from "./graphs.mjs";
 import { models, readCases } from "./harness.mjs";
 import { alternate, verifyGolden } from "./turns.mjs";
 
-const CASES = [{ name: "one-word-beam-4", rounds: 21 }, { name: "beam-4-64", rounds: 7 }];
+const CASES = [{ name: "one-word-beam-4", rounds: 31 }, { name: "beam-4-64", rounds: 9 }];
 const MAX_LENGTH = 48;
 const TOLERANCE = 1e-3;
 const NOWHERE = -1e9; // added to the scores of padding
@@ -36,6 +37,16 @@ function provePlacement(file) {
   const [without] = openAlone(file, { VK_DRIVER_FILES: "none", VK_ICD_FILENAMES: "none" });
   const proof = without === 0 ? "opens without a Vulkan driver too" : "does not open without the Vulkan driver";
   console.log(`onnxruntime-node ${ort.env.versions.node}: all ${count} nodes on its WebGPU provider, which ${proof}`);
+}
+
+/** Starts to count, and returns a function that says how many cores all other processes took since. */
+function watchOthers() {
+  const busy = () => cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0);
+  const [all, own, start] = [busy(), process.cpuUsage(), performance.now()];
+  return () => {
+    const { user, system } = process.cpuUsage(own);
+    return Math.max(0, (busy() - all - (user + system) / 1e3) / (performance.now() - start));
+  };
 }
 
 async function openRival({ provider, fused }) {
@@ -144,16 +155,16 @@ export async function measureOrt(report) {
       const source = await prepareSource(sessions, given);
       const { all, location } = await steps(sessions, given, source);
       const worst = await compare(model, golden, given, all);
-      const loops = []; // without the encoder, which the rival's times leave out
-      const { ours, theirs } = await alternate(rounds, async () => {
-        const { stats: { ms } } = await model.generate(golden.inputs, options);
-        loops.push(ms / (count - 1));
-      }, () => steps(sessions, given, source));
+      const timed = await alternate(
+        rounds, () => model.generate(golden.inputs, options), () => steps(sessions, given, source), watchOthers,
+      );
       release(source);
       await Promise.all(Object.values(sessions).map((session) => session.release()));
       report({
         rival: rival.name, setting: `g2p-en, a step at B=${given.R / given.W} W=${given.W}`,
-        theirs: theirs.map((ms) => ms / count), ours: ours.map((ms) => ms / count), loop: loops.slice(-rounds),
+        theirs: timed.map(({ theirs }) => theirs / count), ours: timed.map(({ ours }) => ours / count),
+        loop: timed.map(({ returned: { stats: { ms } } }) => ms / (count - 1)), // without the encoder, as theirs
+        others: timed.map(({ others }) => others), rounds,
         outputs: `logits within ${worst.toExponential(1)}`, note: `cache: ${location}`,
       });
     }

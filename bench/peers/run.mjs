@@ -53,11 +53,13 @@ const say = (rival, setting, cells, outputs) =>
   console.log(`${rival.padEnd(34)}${setting.padEnd(33)}${cells.map((text) => text.padStart(22)).join("")}  ${outputs}`);
 const show = ({ median, p25, p75 }) => `${median.toFixed(1)} (${p25.toFixed(1)}..${p75.toFixed(1)})`;
 
-function report({ theirs, ours, loop, ...rest }) {
-  const row = { ...rest, samples: ours.length, theirs_ms: quartiles(theirs), ours_ms: quartiles(ours) };
+function report({ theirs, ours, loop, others, rounds, ...rest }) {
+  const row = { ...rest, theirs_ms: quartiles(theirs), ours_ms: quartiles(ours) };
   row.ratio = row.theirs_ms.median / row.ours_ms.median;
   if (loop) row.loop_ms = quartiles(loop);
   if (loop) row.loop_ratio = row.theirs_ms.median / row.loop_ms.median;
+  const taken = others && `, others took ${quartiles(others).median.toFixed(1)} cores`;
+  row.note = `${rest.note}; ${ours.length} of ${rounds} rounds${taken ?? ""}`;
   rows.push(row);
   console.log(`${rest.rival}, ${rest.setting}: ${row.ratio.toFixed(2)}x, ${load()}`);
 }

@@ -1,19 +1,29 @@
 // What is measured the same way in Node and in Chrome.
 const WARM = 2; // rounds: shaders compile in the first
+const QUIET = 0.2; // cores that other processes may take in a round
+const ENOUGH = 3; // quiet rounds, to leave the others out
 
-/** Milliseconds of both in turn, so that what else the machine does falls on both. */
-export async function alternate(rounds, ours, theirs) {
-  const timed = async (run, list) => {
-    const start = performance.now();
-    await run();
-    list.push(performance.now() - start);
-  };
-  const ms = { ours: [], theirs: [] };
-  for (let round = 0; round < WARM + rounds; round++) {
-    const turns = [() => timed(ours, ms.ours), () => timed(theirs, ms.theirs)];
-    for (const turn of round % 2 ? turns.reverse() : turns) await turn();
+/**
+ * Runs both in turn, so that what else the machine does falls on both, and returns a list of rounds: milliseconds of both,
+ * what ours returned, and the cores that other processes took where `watch` can tell. Where enough rounds were quiet, only those.
+ */
+export async function alternate(rounds, ours, theirs, watch = () => () => undefined) {
+  const kept = [];
+  for (let round = -WARM; round < rounds; round++) {
+    const result = {};
+    const turns = { ours, theirs };
+    const others = watch();
+    for (const name of round % 2 ? ["ours", "theirs"] : ["theirs", "ours"]) {
+      const start = performance.now();
+      const returned = await turns[name]();
+      result[name] = performance.now() - start;
+      if (name === "ours") result.returned = returned;
+    }
+    result.others = others();
+    if (round >= 0) kept.push(result);
   }
-  return { ours: ms.ours.slice(WARM), theirs: ms.theirs.slice(WARM) };
+  const quiet = kept.filter((one) => one.others < QUIET);
+  return quiet.length >= ENOUGH ? quiet : kept;
 }
 
 /** Throws unless the model gives what its reference case says: nothing is timed before. */

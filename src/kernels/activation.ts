@@ -6,11 +6,16 @@ export type Activation = keyof typeof ACTIVATION;
 /** The activation in f64, by its value of ACTIVATION. */
 export function activate(activation: number, x: number): number {
   switch (activation) {
-    case ACTIVATION.relu: return Math.max(0, x);
-    case ACTIVATION.gelu: return 0.5 * x * (1 + erf(x / Math.SQRT2));
-    case ACTIVATION.gelu_tanh: return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
-    case ACTIVATION.silu: return x / (1 + Math.exp(-x));
-    default: return x;
+    case ACTIVATION.relu:
+      return Math.max(0, x);
+    case ACTIVATION.gelu:
+      return 0.5 * x * (1 + erf(x / Math.SQRT2));
+    case ACTIVATION.gelu_tanh:
+      return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+    case ACTIVATION.silu:
+      return x / (1 + Math.exp(-x));
+    default:
+      return x;
   }
 }
 

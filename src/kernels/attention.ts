@@ -3,8 +3,16 @@ import { defineKernel, type Values } from "../runtime/kernel.js";
 
 /** Softmax-weighted sum of value rows; `key` and `value` give the flat start of a head's key and value at position t. */
 export function attend(
-  q: Values, qAt: number, kv: Values, key: (t: number) => number, value: (t: number) => number,
-  visible: number, E: number, scale: number, out: Values, outAt: number,
+  q: Values,
+  qAt: number,
+  kv: Values,
+  key: (t: number) => number,
+  value: (t: number) => number,
+  visible: number,
+  E: number,
+  scale: number,
+  out: Values,
+  outAt: number,
 ): void {
   const scores = Array.from({ length: visible }, (_, t) => {
     let dot = 0;
@@ -28,9 +36,11 @@ export const attention = defineKernel({
   constants: ["CAUSAL"],
   forms: { direct: { wgsl, groups: ({ N, H }) => Math.ceil((N * H) / 8), constants: ({ E }) => ({ WIDTH: E / 4 }) } },
   check({ Q, Z, H, K, E, k_at, v_at }) {
-    if (E % 4 || Q % 4 || Z % 4 || k_at % 4 || v_at % 4) return `E, Q, Z, k_at and v_at must be multiples of 4, got ${[E, Q, Z, k_at, v_at]}`;
+    if (E % 4 || Q % 4 || Z % 4 || k_at % 4 || v_at % 4)
+      return `E, Q, Z, k_at and v_at must be multiples of 4, got ${[E, Q, Z, k_at, v_at]}`;
     if (H % K) return `K must divide H, got K=${K} and H=${H}`;
-    if (Q < H * E || Z < Math.max(k_at, v_at) + K * E) return `rows of q and kv must hold their heads, got Q=${Q} and Z=${Z}`;
+    if (Q < H * E || Z < Math.max(k_at, v_at) + K * E)
+      return `rows of q and kv must hold their heads, got Q=${Q} and Z=${Z}`;
     return undefined;
   },
   bytes: ({ N, S, H, K, E }) => 4 * (2 * N * H * E + 2 * S * K * E) + 16 * N,
@@ -43,7 +53,18 @@ export const attention = defineKernel({
       for (let h = 0; h < H; h++) {
         const head = Math.floor((h * K) / H) * E;
         const at = (t: number, column: number): number => (first + t) * Z + column + head;
-        attend(q, n * Q + h * E, kv, (t) => at(t, k_at), (t) => at(t, v_at), visible, E, scale, out, (n * H + h) * E);
+        attend(
+          q,
+          n * Q + h * E,
+          kv,
+          (t) => at(t, k_at),
+          (t) => at(t, v_at),
+          visible,
+          E,
+          scale,
+          out,
+          (n * H + h) * E,
+        );
       }
     }
   },

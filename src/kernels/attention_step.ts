@@ -6,7 +6,14 @@ import { prepareHead } from "./rope.js";
 /** Self attention of one new token a row, through the cache. Maths, shapes and source: the header of the WGSL file. */
 export const attentionStep = defineKernel({
   name: "attention_step",
-  reads: { rows: "u32[R,4]", qkv: "f32[R,H*E+2*K*E]", indirection: "u32[2,R,M]", rotary: "f32[M,E]?", qk_norm: "f32[2,E]?", status: "u32[2]?" },
+  reads: {
+    rows: "u32[R,4]",
+    qkv: "f32[R,H*E+2*K*E]",
+    indirection: "u32[2,R,M]",
+    rotary: "f32[M,E]?",
+    qk_norm: "f32[2,E]?",
+    status: "u32[2]?",
+  },
   writes: { cache: "f32[R,M,2*K*E]", out: "f32[R,H*E]" },
   params: ["H", "K", "E", "scale", "eps"],
   constants: ["INTERLEAVED"],

@@ -14,7 +14,8 @@ export const linearBytes = ({ N, I, O, J, WEIGHT_FORMAT, HAS_BIAS, HAS_RESIDUAL 
 
 export const linearFlops = ({ N, I, O, J }: Dims): number => 2 * N * I * O * J;
 
-export const linearCheck = ({ I }: Dims): string | undefined => (I % 4 ? `I must be a multiple of 4, got ${I}` : undefined);
+export const linearCheck = ({ I }: Dims): string | undefined =>
+  I % 4 ? `I must be a multiple of 4, got ${I}` : undefined;
 
 interface LinearArrays {
   x: Values;
@@ -24,7 +25,10 @@ interface LinearArrays {
   y: Values;
 }
 
-export function linearReference({ N, I, O, J, ACTIVATION = 0 }: Dims, { x, weight, bias, residual, y }: LinearArrays): void {
+export function linearReference(
+  { N, I, O, J, ACTIVATION = 0 }: Dims,
+  { x, weight, bias, residual, y }: LinearArrays,
+): void {
   const row = (n: number, o: number): number => {
     let sum = bias ? bias[o] : 0;
     for (let i = 0; i < I; i++) sum += x[n * I + i] * weight[o * I + i];

@@ -15,7 +15,16 @@ export interface RuleLists {
 /** The layout of the argument `rules`. */
 export function packRules({ end, suppress, begin_suppress, banned }: RuleLists): Uint32Array<ArrayBuffer> {
   const sequences = banned.flatMap((ids) => [ids.length, ...ids]);
-  return Uint32Array.of(end.length, suppress.length, begin_suppress.length, banned.length, ...end, ...suppress, ...begin_suppress, ...sequences);
+  return Uint32Array.of(
+    end.length,
+    suppress.length,
+    begin_suppress.length,
+    banned.length,
+    ...end,
+    ...suppress,
+    ...begin_suppress,
+    ...sequences,
+  );
 }
 
 function unpackRules(rules: Values): RuleLists {
@@ -26,9 +35,18 @@ function unpackRules(rules: Values): RuleLists {
 }
 
 /** The rules on one row of scores, in f64. `ids` is the row so far. */
-function applyRules(scores: number[], ids: readonly number[], start: number, limit: number, lists: RuleLists, d: Dims): number[] {
+function applyRules(
+  scores: number[],
+  ids: readonly number[],
+  start: number,
+  limit: number,
+  lists: RuleLists,
+  d: Dims,
+): number[] {
   const n = d.no_repeat_ngram_size;
-  const ban = (banned: Iterable<number>): void => { for (const id of banned) scores[id] = BANNED; };
+  const ban = (banned: Iterable<number>): void => {
+    for (const id of banned) scores[id] = BANNED;
+  };
   const force = (id: number): void => scores.forEach((_, v) => (scores[v] = v === id ? 0 : BANNED));
   for (const id of new Set(ids)) {
     const repeated = scores[id] < 0 ? scores[id] * d.repetition_penalty : scores[id] / d.repetition_penalty;
@@ -36,11 +54,13 @@ function applyRules(scores: number[], ids: readonly number[], start: number, lim
   }
   if (n > 0) {
     const tail = ids.slice(ids.length - (n - 1)).join();
-    for (let i = 0; i + n <= ids.length; i++) if (n === 1 || ids.slice(i, i + n - 1).join() === tail) ban([ids[i + n - 1]]);
+    for (let i = 0; i + n <= ids.length; i++)
+      if (n === 1 || ids.slice(i, i + n - 1).join() === tail) ban([ids[i + n - 1]]);
   }
   for (const sequence of lists.banned) {
     const before = sequence.slice(0, -1);
-    if (!before.length || (sequence.length <= ids.length && ids.slice(-before.length).join() === before.join())) ban(sequence.slice(-1));
+    if (!before.length || (sequence.length <= ids.length && ids.slice(-before.length).join() === before.join()))
+      ban(sequence.slice(-1));
   }
   if (ids.length - start < d.min_new_tokens) ban(lists.end);
   if (d.forced_bos !== NO_ID && ids.length === 1) force(d.forced_bos);
@@ -53,9 +73,24 @@ function applyRules(scores: number[], ids: readonly number[], start: number, lim
 /** Generation rules on logits or log-probabilities. Rules, shapes and source: the header of the WGSL file. */
 export const logitsProcess = defineKernel({
   name: "logits_process",
-  reads: { rows: "u32[R,4]", indirection: "u32[2,R,M]", sentences: "u32[B,Y]", rules: "u32[X]", leads: "u32[B,2]?", status: "u32[2]?" },
+  reads: {
+    rows: "u32[R,4]",
+    indirection: "u32[2,R,M]",
+    sentences: "u32[B,Y]",
+    rules: "u32[X]",
+    leads: "u32[B,2]?",
+    status: "u32[2]?",
+  },
   writes: { history: "u32[M,R]", logits: "f32[R,V]" },
-  params: ["no_repeat_ngram_size", "min_new_tokens", "forced_bos", "forced_eos", "begin", "repetition_penalty", "presence_penalty"],
+  params: [
+    "no_repeat_ngram_size",
+    "min_new_tokens",
+    "forced_bos",
+    "forced_eos",
+    "begin",
+    "repetition_penalty",
+    "presence_penalty",
+  ],
   constants: ["LOG_SOFTMAX"],
   forms: { direct: { wgsl, groups: ({ R }) => Math.ceil(R / 64) } },
   bytes: ({ R, V, LOG_SOFTMAX = 0 }) => 4 * R * (LOG_SOFTMAX ? 2 * V : 1),

@@ -10,7 +10,11 @@ export const matmul = defineKernel({
   name: "matmul",
   ...linearPatterns,
   forms: {
-    direct: { wgsl, groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil((d.J * d.O) / 64), constants: (d) => ({ ROWS: rows(d), GATED: d.J - 1 }) },
+    direct: {
+      wgsl,
+      groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil((d.J * d.O) / 64),
+      constants: (d) => ({ ROWS: rows(d), GATED: d.J - 1 }),
+    },
   },
   check: linearCheck,
   bytes: linearBytes,

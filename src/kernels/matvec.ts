@@ -12,7 +12,11 @@ export const matvec = defineKernel({
   name: "matvec",
   ...linearPatterns,
   forms: {
-    direct: { wgsl, groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil((d.J * d.O) / 32), constants: (d) => ({ ROWS: rows(d), GATED: d.J - 1 }) },
+    direct: {
+      wgsl,
+      groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil((d.J * d.O) / 32),
+      constants: (d) => ({ ROWS: rows(d), GATED: d.J - 1 }),
+    },
   },
   check: linearCheck,
   bytes: linearBytes,

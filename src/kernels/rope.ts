@@ -3,7 +3,11 @@ import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 
 /** A head of q or k, normalised and rotated as `rope` and `attention_step` do. */
 export function prepareHead(
-  { E, eps, INTERLEAVED = 0 }: Dims, head: ArrayLike<number>, position: number, gamma: ((e: number) => number) | undefined, rotary?: Values,
+  { E, eps, INTERLEAVED = 0 }: Dims,
+  head: ArrayLike<number>,
+  position: number,
+  gamma: ((e: number) => number) | undefined,
+  rotary?: Values,
 ): Float64Array {
   const x = Float64Array.from(head);
   if (gamma) {

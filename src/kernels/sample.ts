@@ -27,10 +27,12 @@ export function exponential(seed: number, row: number, position: number, id: num
 /** Ids that top-k, top-p and min-p keep, in this order; equal scores are kept or dropped together. */
 export function keptIds(scores: readonly number[], top_k: number, top_p: number, min_p: number): number[] {
   const sorted = scores.map((score, id) => ({ score, id })).sort((a, b) => b.score - a.score);
-  const ranked = top_k > 0 ? sorted.filter(({ score }) => score >= sorted[Math.min(top_k, sorted.length) - 1].score) : sorted;
+  const ranked =
+    top_k > 0 ? sorted.filter(({ score }) => score >= sorted[Math.min(top_k, sorted.length) - 1].score) : sorted;
   const weights = ranked.map(({ score }) => Math.exp(score - sorted[0].score));
   const total = weights.reduce((a, b) => a + b, 0);
-  const above = (score: number): number => ranked.reduce((sum, other, i) => sum + (other.score > score ? weights[i] : 0), 0);
+  const above = (score: number): number =>
+    ranked.reduce((sum, other, i) => sum + (other.score > score ? weights[i] : 0), 0);
   const nucleus = top_p < 1 ? ranked.filter(({ score }) => above(score) < top_p * total) : ranked;
   return nucleus.filter(({ score }) => Math.exp(score - sorted[0].score) >= min_p).map(({ id }) => id);
 }
@@ -51,11 +53,14 @@ export const sample = defineKernel({
       const top = row.reduce((most, logit) => Math.max(most, logit), -Infinity);
       const scores = row.map((logit) => (logit - top) / temperature);
       const drawn = (id: number): number => scores[id] - Math.log(exponential(seed, r, rows[4 * r + 1], id));
-      const better = (best: number, id: number): number => (drawn(id) > drawn(best) || (drawn(id) === drawn(best) && id < best) ? id : best);
+      const better = (best: number, id: number): number =>
+        drawn(id) > drawn(best) || (drawn(id) === drawn(best) && id < best) ? id : best;
       const token = keptIds(scores, top_k, top_p, min_p).reduce(better);
       values[3 * r] = scores[token];
       values[3 * r + 1] = 0;
-      values[3 * r + 2] = row.every((logit) => Math.abs(logit) <= LARGEST) ? scores.reduce((sum, score) => sum + Math.exp(score), 0) : -1;
+      values[3 * r + 2] = row.every((logit) => Math.abs(logit) <= LARGEST)
+        ? scores.reduce((sum, score) => sum + Math.exp(score), 0)
+        : -1;
       indices[r] = token;
     }
   },

@@ -27,7 +27,11 @@ export interface Checkpoint {
   /** Another file of the folder as JSON; undefined when it is absent. */
   json(name: string): Promise<Json | undefined>;
   /** Visits the bytes of tensors in file order, a few large reads for many small tensors. */
-  read(entries: Iterable<Entry>, visit: (entry: Entry, bytes: Uint8Array<ArrayBuffer>) => void, hooks?: LoadHooks): Promise<void>;
+  read(
+    entries: Iterable<Entry>,
+    visit: (entry: Entry, bytes: Uint8Array<ArrayBuffer>) => void,
+    hooks?: LoadHooks,
+  ): Promise<void>;
 }
 
 const CHUNK = 64 * 2 ** 20;
@@ -39,16 +43,23 @@ const CHUNK = 64 * 2 ** 20;
 export async function openCheckpoint(input: SourceLike, { signal }: LoadHooks = {}): Promise<Checkpoint> {
   const source = openSource(input);
   const config = await readJson(source, "config.json", signal);
-  if (!config) throw new CheckpointError(`${source.label}: must be a checkpoint folder with config.json, model.safetensors and tokenizer.json; found no config.json`);
+  if (!config)
+    throw new CheckpointError(
+      `${source.label}: must be a checkpoint folder with config.json, model.safetensors and tokenizer.json; found no config.json`,
+    );
   const files = new Map<string, SourceFile>();
   const entries = new Map<string, Entry>();
   for (const name of await weightFiles(source, signal)) {
     const file = await source.open(name, signal);
-    if (!file) throw new CheckpointError(`${source.label}: must hold ${name}, found none; fetch every shard of the checkpoint`);
+    if (!file)
+      throw new CheckpointError(`${source.label}: must hold ${name}, found none; fetch every shard of the checkpoint`);
     files.set(name, file);
     for (const entry of await readHeader(name, file, signal)) {
       const twin = entries.get(entry.name);
-      if (twin) throw new CheckpointError(`${source.label}: ${entry.name} must lie in one shard, lies in ${twin.file} and ${name}`);
+      if (twin)
+        throw new CheckpointError(
+          `${source.label}: ${entry.name} must lie in one shard, lies in ${twin.file} and ${name}`,
+        );
       entries.set(entry.name, entry);
     }
   }
@@ -69,18 +80,25 @@ export async function openCheckpoint(input: SourceLike, { signal }: LoadHooks = 
 }
 
 async function readFile(
-  label: string, name: string, file: SourceFile, sorted: readonly Entry[],
-  visit: (entry: Entry, bytes: Uint8Array<ArrayBuffer>) => void, { signal, progress }: LoadHooks,
+  label: string,
+  name: string,
+  file: SourceFile,
+  sorted: readonly Entry[],
+  visit: (entry: Entry, bytes: Uint8Array<ArrayBuffer>) => void,
+  { signal, progress }: LoadHooks,
 ): Promise<void> {
   progress?.({ status: "initiate", name: label, file: name, loaded: 0, total: file.size });
-  for (let first = 0; first < sorted.length; ) {
+  for (let first = 0; first < sorted.length;) {
     let last = first + 1;
     while (last < sorted.length && sorted[last].end - sorted[first].start <= CHUNK) last++;
     const { start } = sorted[first];
     const end = sorted[last - 1].end;
     signal?.throwIfAborted();
     const bytes = await file.read(start, end, signal);
-    if (bytes.length !== end - start) throw new CheckpointError(`${name}: bytes ${start} to ${end} must be readable, got ${bytes.length} of them; fetch the file again`);
+    if (bytes.length !== end - start)
+      throw new CheckpointError(
+        `${name}: bytes ${start} to ${end} must be readable, got ${bytes.length} of them; fetch the file again`,
+      );
     signal?.throwIfAborted();
     for (const entry of sorted.slice(first, last)) visit(entry, bytes.subarray(entry.start - start, entry.end - start));
     progress?.({ status: "progress", name: label, file: name, loaded: end, total: file.size });
@@ -99,7 +117,8 @@ async function readJson(source: Source, name: string, signal?: AbortSignal): Pro
   } catch (cause) {
     throw new CheckpointError(`${source.label}/${name}: must be JSON, ${(cause as Error).message}`, { cause });
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new CheckpointError(`${source.label}/${name}: must be a JSON object`);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new CheckpointError(`${source.label}/${name}: must be a JSON object`);
   return value as Json;
 }
 
@@ -107,8 +126,14 @@ async function weightFiles(source: Source, signal?: AbortSignal): Promise<string
   const index = await readJson(source, "model.safetensors.index.json", signal);
   if (!index) return ["model.safetensors"];
   const map = index.weight_map;
-  if (typeof map !== "object" || map === null || !Object.values(map).every((name) => typeof name === "string" && /^[\w.-]+$/.test(name))) {
-    throw new CheckpointError(`${source.label}/model.safetensors.index.json: weight_map must give a file name for each tensor`);
+  if (
+    typeof map !== "object" ||
+    map === null ||
+    !Object.values(map).every((name) => typeof name === "string" && /^[\w.-]+$/.test(name))
+  ) {
+    throw new CheckpointError(
+      `${source.label}/model.safetensors.index.json: weight_map must give a file name for each tensor`,
+    );
   }
   return [...new Set(Object.values(map) as string[])].sort();
 }

@@ -9,7 +9,8 @@ export function readConfig(config: Json) {
   return {
     count(key: string): number {
       const value = config[key];
-      if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > 2 ** 31) throw refuse(key, "a whole number above 0");
+      if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > 2 ** 31)
+        throw refuse(key, "a whole number above 0");
       return value as number;
     },
     divisor(key: string, of: string): number {
@@ -37,5 +38,11 @@ export function readConfig(config: Json) {
 
 // Names of Transformers, activations.py.
 const ACTIVATIONS: Readonly<Record<string, Activation>> = {
-  relu: "relu", gelu: "gelu", gelu_new: "gelu_tanh", gelu_pytorch_tanh: "gelu_tanh", gelu_fast: "gelu_tanh", silu: "silu", swish: "silu",
+  relu: "relu",
+  gelu: "gelu",
+  gelu_new: "gelu_tanh",
+  gelu_pytorch_tanh: "gelu_tanh",
+  gelu_fast: "gelu_tanh",
+  silu: "silu",
+  swish: "silu",
 };

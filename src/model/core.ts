@@ -21,7 +21,13 @@ export interface HostTensor {
 }
 
 /** Packed rows back at their places in [B, width, ...]: zeros where the caller had padding. */
-export function unpack(packed: Float32Array, ids: readonly { readonly length: number }[], offsets: readonly number[], width: number, columns: number): HostTensor {
+export function unpack(
+  packed: Float32Array,
+  ids: readonly { readonly length: number }[],
+  offsets: readonly number[],
+  width: number,
+  columns: number,
+): HostTensor {
   const data = new Float32Array(ids.length * width * columns);
   let first = 0;
   ids.forEach(({ length }, b) => {

@@ -8,7 +8,9 @@ import type { Weights } from "./weights.js";
 /** Keys and values of the source for every decoder layer, once a source whatever its beams: f32[N,2*K*E] each, into `kv` when given. */
 export function sourceKeys(run: Run, a: Architecture, w: Weights, encoded: Tensor, kv?: readonly Tensor[]): Tensor[] {
   const { linear } = layers(run, a, w);
-  return Array.from({ length: a.decoder.layers }, (_, l) => linear(`decoder.layers.${l}.cross_attn.kv`, encoded, { y: kv?.[l] }));
+  return Array.from({ length: a.decoder.layers }, (_, l) =>
+    linear(`decoder.layers.${l}.cross_attn.kv`, encoded, { y: kv?.[l] }),
+  );
 }
 
 /** The encoder's side of a decoder: its keys and values a layer, and which rows of them belong to which sentence. */
@@ -25,7 +27,14 @@ export interface DecoderCache {
 
 /** One new token a row: rows u32[R,4] to logits f32[R,V]. Launches: 1 + 11 a layer + 1 with cross attention, else 1 + 7 a layer + 2. */
 export function decoderStep(
-  run: Run, a: Architecture, w: Weights, rows: Tensor, { caches, rotary }: DecoderCache, indirection: Tensor, cross?: CrossKeys, logits?: Tensor,
+  run: Run,
+  a: Architecture,
+  w: Weights,
+  rows: Tensor,
+  { caches, rotary }: DecoderCache,
+  indirection: Tensor,
+  cross?: CrossKeys,
+  logits?: Tensor,
 ): Tensor {
   const { H, K, E } = a.decoder;
   const attendPast = (l: number, name: string, qkv: Tensor): Tensor => {
@@ -40,7 +49,14 @@ export function decoderStep(
  * cache u32[B,2] = (first slot, tokens), to the last hidden states f32[N,D]. Sentence b writes to cache row b*W.
  */
 export function decoderPrompt(
-  run: Run, a: Architecture, w: Weights, rows: Tensor, { caches, rotary }: DecoderCache, spans: Tensor, W: number, cross?: CrossKeys,
+  run: Run,
+  a: Architecture,
+  w: Weights,
+  rows: Tensor,
+  { caches, rotary }: DecoderCache,
+  spans: Tensor,
+  W: number,
+  cross?: CrossKeys,
 ): Tensor {
   const { attend } = layers(run, a, w);
   const { H, K, E } = a.decoder;
@@ -61,7 +77,14 @@ export function lmHead(run: Run, a: Architecture, w: Weights, hidden: Tensor, lo
 type SelfAttention = (layer: number, name: string, qkv: Tensor) => Tensor;
 
 /** The decoder of a transformer (Vaswani et al. 2017, section 3.1; without cross attention, Radford et al. 2019, section 2.3). */
-function decoder(run: Run, a: Architecture, w: Weights, rows: Tensor, selfAttend: SelfAttention, cross?: CrossKeys): Tensor {
+function decoder(
+  run: Run,
+  a: Architecture,
+  w: Weights,
+  rows: Tensor,
+  selfAttend: SelfAttention,
+  cross?: CrossKeys,
+): Tensor {
   const { embed, linear, norm, attend, block, feedForward } = layers(run, a, w);
   const { K, E } = a.decoder;
   let h = embed("decoder", rows);

@@ -1,11 +1,11 @@
 import { InputError } from "../runtime/errors.js";
 import { launches, type Plan } from "../runtime/plan.js";
 import type { TypedArray } from "../runtime/tensor.js";
+import { compacted, pays } from "./compaction.js";
 import type { Core } from "./core.js";
-import { packSpans } from "./inputs.js";
 import { ancestors, cut, type Hypothesis, latest, type Report, trace } from "./log.js";
 import type { Generation } from "./options.js";
-import { createSearch, type Search, type SentenceStart } from "./search.js";
+import { lease, type Search, type SentenceStart } from "./search.js";
 import type { Capacity } from "./session.js";
 import type { Past } from "./state.js";
 
@@ -51,26 +51,15 @@ export interface DecodeHooks {
 function countLaunches(encode: Plan | undefined, step: Plan): Launches {
   const [all, inLayers] = [launches(step), launches(step, "decoder.layers")];
   return {
-    encoder_layer: encode ? launches(encode, "encoder.layers.0") : 0, decoder_layer: launches(step, "decoder.layers.0"),
-    outside: all - inLayers, step: all,
+    encoder_layer: encode ? launches(encode, "encoder.layers.0") : 0,
+    decoder_layer: launches(step, "decoder.layers.0"),
+    outside: all - inLayers,
+    step: all,
   };
 }
 
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 const total = (sentences: Sentences): number => sentences.reduce((sum, { length }) => sum + length, 0);
-
-/** A search in use, and how to return it. */
-interface Lease {
-  readonly search: Search;
-  readonly capacity: Capacity;
-  release(): void;
-}
-
-async function lease(core: Core, capacity: Capacity, g: Generation): Promise<Lease> {
-  const key = JSON.stringify([capacity, { ...g, returned: 0, pad: 0, start: 0, stop_strings: [], logits_processor: Boolean(g.logits_processor) }]);
-  const search = await core.pool.take(key, () => createSearch(core, capacity, g));
-  return { search, capacity, release: () => core.pool.give(key, search) };
-}
 
 /** Before the first step: all beams feed the last token of the prompt; what is before it lies in the prompt's first row. */
 function firstStep({ prompts, pads }: Job, { n, W }: Capacity, g: Generation): SentenceStart[] {
@@ -79,7 +68,15 @@ function firstStep({ prompts, pads }: Job, { n, W }: Capacity, g: Generation): S
     const beams = Array.from({ length: W }, (_, w) => ({ id: ids[ids.length - 1], score: w === 0 ? 0 : -1e9, past }));
     const tokens = beams.map(() => ids.slice(0, -1));
     const limit = ids.length + g.newTokens;
-    return Array.from({ length: n }, () => ({ length: ids.length, prompt: ids.length, limit, tokens, beams, finished: [], pads: pads?.[b] ?? [] }));
+    return Array.from({ length: n }, () => ({
+      length: ids.length,
+      prompt: ids.length,
+      limit,
+      tokens,
+      beams,
+      finished: [],
+      pads: pads?.[b] ?? [],
+    }));
   });
 }
 
@@ -93,7 +90,11 @@ export async function decode(core: Core, job: Job, g: Generation, hooks: DecodeH
   const { prompts, sources, known } = job;
   const longest = Math.max(...prompts.map(({ length }) => length));
   const capacity: Capacity = {
-    B: prompts.length, n: g.samples * g.groups, W: g.W, M: roundUp(longest + g.newTokens, 16), S: sources ? roundUp(total(sources), 64) : 1,
+    B: prompts.length,
+    n: g.samples * g.groups,
+    W: g.W,
+    M: roundUp(longest + g.newTokens, 16),
+    S: sources ? roundUp(total(sources), 64) : 1,
   };
   let current = await lease(core, capacity, g);
   try {
@@ -110,7 +111,7 @@ export async function decode(core: Core, job: Job, g: Generation, hooks: DecodeH
     let places = Array.from({ length: prompts.length * capacity.n }, (_, b) => b);
     let begun = 0;
     let compactions = 0;
-    for (let going = true; going; ) {
+    for (let going = true; going;) {
       going = await runSteps(core, current.search, job, places, g, reports, hooks, () => (begun ||= performance.now()));
       if (!going) break;
       const live = places.flatMap((place, b) => (place >= 0 && !latest(reports, b, g.W).done ? [b] : []));
@@ -142,21 +143,21 @@ function resultsOf(reports: readonly Report[], b: number, g: Generation, kept: D
       return most === undefined ? trace(reports, sentence, 0, g) : cut(reports, sentence, most, g);
     });
   }
-  const all = sentences.flatMap((sentence) => latest(reports, sentence, g.W).finished.map((_, rank) => trace(reports, sentence, rank, g)));
+  const all = sentences.flatMap((sentence) =>
+    latest(reports, sentence, g.W).finished.map((_, rank) => trace(reports, sentence, rank, g)),
+  );
   return (g.groups > 1 ? all.sort((x, y) => y.score - x.score) : all).slice(0, g.returned);
-}
-
-const SMALL = 16; // rows below which a smaller batch is hardly faster
-const WORTH = 16; // steps that may be left, for a compaction (which costs about one) to pay
-
-/** Whether to go on with the open sentences alone. Draws depend on a row's place, and a host's logits_processor on all rows. */
-function pays(open: number, sentences: number, left: number, g: Generation): boolean {
-  return open > 0 && 4 * open <= sentences && sentences * g.W > SMALL && left >= WORTH && g.groups === 1 && !g.sampling && !g.logits_processor;
 }
 
 /** Submits steps ahead and appends their reports. Resolves with true when the search should be compacted, false at the end. */
 async function runSteps(
-  core: Core, search: Search, job: Job, places: readonly number[], g: Generation, reports: Report[], { signal, onStep }: DecodeHooks,
+  core: Core,
+  search: Search,
+  job: Job,
+  places: readonly number[],
+  g: Generation,
+  reports: Report[],
+  { signal, onStep }: DecodeHooks,
   ran: () => void,
 ): Promise<boolean> {
   const ahead: Promise<TypedArray[]>[] = [];
@@ -164,9 +165,11 @@ async function runSteps(
   const sentences = places.filter((place) => place >= 0).length;
   let compact = false;
   try {
-    for (let submitted = reports.length; ; ) {
+    for (let submitted = reports.length; ;) {
       while (!compact && ahead.length < depth && submitted < g.newTokens) {
-        ahead.push(g.logits_processor ? stepOnHost(core, search, job, g, reports) : search.step.run({ read: search.report }));
+        ahead.push(
+          g.logits_processor ? stepOnHost(core, search, job, g, reports) : search.step.run({ read: search.report }),
+        );
         submitted++;
       }
       const values = await ahead.shift();
@@ -178,7 +181,10 @@ async function runSteps(
       reports.push({ values, places });
       ran();
       const [, , , [open, faults]] = values;
-      if (faults) throw new InputError(`decoding: logits must be finite, step ${reports.length} has others in ${faults} parts; the weights or a kernel overflow`);
+      if (faults)
+        throw new InputError(
+          `decoding: logits must be finite, step ${reports.length} has others in ${faults} parts; the weights or a kernel overflow`,
+        );
       if (onStep?.(reports) === false || open === 0) return false;
       compact ||= pays(open, sentences, g.newTokens - reports.length - ahead.length, g);
     }
@@ -187,28 +193,14 @@ async function runSteps(
   }
 }
 
-/** A smaller search that goes on with the sentences `live`, where the reports end. */
-async function compacted(
-  core: Core, { search: old, capacity }: Lease, { prompts, sources, pads }: Job, places: readonly number[], live: readonly number[],
-  g: Generation, reports: readonly Report[],
-): Promise<Lease> {
-  const next = await lease(core, { ...capacity, B: live.length }, g);
-  const spans = sources && packSpans(sources);
-  await next.search.session.adopt(old.session, live.map((b) => places[b]), spans && Uint32Array.from(live.flatMap((b) => [...spans.subarray(2 * b, 2 * b + 2)])));
-  next.search.start(live.map((b, at) => {
-    const { length, prompt, limit, rows, finished } = latest(reports, b, g.W);
-    const chosen = rows.map((_, w) => ancestors(reports, b, w, g.W));
-    // Which beam holds which token: the prompt's first; the prompt's last token and each chosen one, the parent of the next.
-    const past = chosen.map((links) => [...prompts[b].slice(0, -1).map(() => 0), ...links.map(({ parent }) => parent)]);
-    const beams = rows.map(({ id, score }, w) => ({ id, score, past: past[w].map((beam) => at * g.W + beam) }));
-    const tokens = chosen.map((links) => [...prompts[b], ...links.slice(0, -1).map(({ id }) => id)]);
-    return { length, prompt, limit, beams, tokens, finished, pads: pads?.[b] ?? [] };
-  }));
-  return next;
-}
-
 /** A step whose scores the caller's logits_processor changes: they come to the host and go back. */
-async function stepOnHost(core: Core, { step, scoring, report }: Search, { prompts }: Job, g: Generation, reports: readonly Report[]): Promise<TypedArray[]> {
+async function stepOnHost(
+  core: Core,
+  { step, scoring, report }: Search,
+  { prompts }: Job,
+  g: Generation,
+  reports: readonly Report[],
+): Promise<TypedArray[]> {
   if (!scoring || !g.logits_processor) throw new Error("decoding: a search without scores for the host");
   const { logits, chooses } = scoring;
   const [R, V] = logits.shape;
@@ -217,7 +209,10 @@ async function stepOnHost(core: Core, { step, scoring, report }: Search, { promp
     const chosen = reports.length ? ancestors(reports, Math.floor(r / g.W), r % g.W, g.W) : [];
     return [...prompts[Math.floor((r * prompts.length) / R)], ...chosen.map(({ id }) => id)];
   });
-  await g.logits_processor(ids, Array.from({ length: R }, (_, r) => scores.subarray(r * V, (r + 1) * V)));
+  await g.logits_processor(
+    ids,
+    Array.from({ length: R }, (_, r) => scores.subarray(r * V, (r + 1) * V)),
+  );
   core.gpu.write(logits, scores);
   return step.run({ steps: [chooses, step.plan.steps.length], read: report });
 }

@@ -17,7 +17,14 @@ export function encoder(run: Run, a: Architecture, w: Weights, rows: Tensor, spa
     const at = `encoder.layers.${l}`;
     h = block(`${at}.self_attn_norm`, h, (x, residual) => {
       const qkv = linear(`${at}.self_attn.qkv`, x);
-      const context = attend(`${at}.self_attn`, stack, qkv, { kv: qkv, spans, k_at: H * E, v_at: (H + K) * E }, rows, false);
+      const context = attend(
+        `${at}.self_attn`,
+        stack,
+        qkv,
+        { kv: qkv, spans, k_at: H * E, v_at: (H + K) * E },
+        rows,
+        false,
+      );
       return linear(`${at}.self_attn.out`, context, { residual });
     });
     h = block(`${at}.final_norm`, h, (x, residual) => feedForward(at, x, residual), l === L - 1 ? out : undefined);

@@ -17,12 +17,22 @@ export interface Forward {
 const total = ({ ids }: Sequences): number => ids.reduce((sum, { length }) => sum + length, 0);
 
 /** Encoder over `sources` and decoder over `targets`, whichever are given, in one plan over packed rows. */
-export async function forward(core: Core, sources: Sequences | undefined, targets: Sequences | undefined): Promise<Forward> {
+export async function forward(
+  core: Core,
+  sources: Sequences | undefined,
+  targets: Sequences | undefined,
+): Promise<Forward> {
   const { gpu, a, w } = core;
   if (sources && targets && sources.ids.length !== targets.ids.length) {
-    throw new InputError(`decoder_input_ids: must have the ${sources.ids.length} rows of input_ids, got ${targets.ids.length}`);
+    throw new InputError(
+      `decoder_input_ids: must have the ${sources.ids.length} rows of input_ids, got ${targets.ids.length}`,
+    );
   }
-  const { D, V, decoder: { layers, K, E } } = a;
+  const {
+    D,
+    V,
+    decoder: { layers, K, E },
+  } = a;
   const states: Tensor[] = [];
   const state = (name: string, shape: number[], data: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>): Tensor => {
     const made = tensor(name, data instanceof Uint32Array ? "u32" : "f32", shape);
@@ -39,13 +49,16 @@ export async function forward(core: Core, sources: Sequences | undefined, target
   const M = targets ? Math.max(...targets.ids.map(({ length }) => length)) : 0;
   try {
     const source = sources && packed("source", sources, packSpans(sources.ids));
-    const target = targets && packed("target", targets, Uint32Array.from(targets.ids.flatMap(({ length }, b) => [b * M, length])));
+    const target =
+      targets && packed("target", targets, Uint32Array.from(targets.ids.flatMap(({ length }, b) => [b * M, length])));
     const rotary = a.rotary && target && state("rotary", [M, E], rotaryTable(a.rotary, M, E));
     const plan = record("forward", (run) => {
       const encoded = source && encoder(run, a, w, source.rows, source.spans, hidden);
       if (!target || !targets) return;
       const B = targets.ids.length;
-      const caches = Array.from({ length: layers }, (_, l) => tensor(`decoder.layers.${l}.cache`, "f32", [B, M, 2 * K * E], "activation"));
+      const caches = Array.from({ length: layers }, (_, l) =>
+        tensor(`decoder.layers.${l}.cache`, "f32", [B, M, 2 * K * E], "activation"),
+      );
       const cross = encoded && source && { kv: sourceKeys(run, a, w, encoded), spans: source.spans };
       const decoded = decoderPrompt(run, a, w, target.rows, { caches, rotary }, target.spans, 1, cross);
       lmHead(run, a, w, decoded, logits);

@@ -47,34 +47,57 @@ export interface Task {
 }
 
 /** Checks inputs and options. Throws InputError and OptionError. */
-export function planTask({ a }: Core, defaults: Json, inputs: GenerateInputs | undefined, options: GenerateOptions): Task {
+export function planTask(
+  { a }: Core,
+  defaults: Json,
+  inputs: GenerateInputs | undefined,
+  options: GenerateOptions,
+): Task {
   const read = (name: string, ids: unknown, mask?: unknown): Sequences => readSequences(name, ids, mask, a.V, a.P);
   if (inputs?.state) return planContinuation(a.P, a.V, defaults, inputs.state, inputs, options, read);
   const rows = read("input_ids", inputs?.input_ids, inputs?.attention_mask);
   const begun = inputs?.decoder_input_ids;
   if (!a.encoder) {
-    if (begun !== undefined) throw new InputError(`generate: decoder_input_ids must be absent, ${a.family} has no encoder; begin input_ids with them`);
+    if (begun !== undefined)
+      throw new InputError(
+        `generate: decoder_input_ids must be absent, ${a.family} has no encoder; begin input_ids with them`,
+      );
     const g = settle(options as Json, defaults, a.V, a.P, rows.width, true);
     return { job: { prompts: rows.ids, pads: rows.pads }, g, width: rows.width };
   }
   const prefix = begun === undefined ? undefined : read("decoder_input_ids", begun);
   if (prefix && prefix.ids.length !== rows.ids.length) {
-    throw new InputError(`decoder_input_ids: must have the ${rows.ids.length} rows of input_ids, got ${prefix.ids.length}`);
+    throw new InputError(
+      `decoder_input_ids: must have the ${rows.ids.length} rows of input_ids, got ${prefix.ids.length}`,
+    );
   }
   const width = prefix?.width ?? 1;
   const g = settle(options as Json, defaults, a.V, a.P, width);
-  return { job: { prompts: prefix?.ids ?? rows.ids.map(() => [g.start]), sources: rows.ids, pads: prefix?.pads }, g, width };
+  return {
+    job: { prompts: prefix?.ids ?? rows.ids.map(() => [g.start]), sources: rows.ids, pads: prefix?.pads },
+    g,
+    width,
+  };
 }
 
 function planContinuation(
-  P: number, V: number, defaults: Json, state: State, inputs: GenerateInputs, options: GenerateOptions,
+  P: number,
+  V: number,
+  defaults: Json,
+  state: State,
+  inputs: GenerateInputs,
+  options: GenerateOptions,
   read: (name: string, ids: unknown, mask?: unknown) => Sequences,
 ): Task {
   const more = inputs.input_ids === undefined ? undefined : read("input_ids", inputs.input_ids, inputs.attention_mask);
-  if (more && more.ids.length !== state.ids.length) throw new InputError(`input_ids: must have the ${state.ids.length} rows of the state, got ${more.ids.length}`);
+  if (more && more.ids.length !== state.ids.length)
+    throw new InputError(`input_ids: must have the ${state.ids.length} rows of the state, got ${more.ids.length}`);
   const prompts = state.ids.map((ids, b) => [...ids, ...(more?.ids[b] ?? [])]);
   const empty = prompts.findIndex(({ length }) => length === 0);
-  if (empty >= 0) throw new InputError(`generate: row ${empty} of the state must hold at least one token; append some or give input_ids`);
+  if (empty >= 0)
+    throw new InputError(
+      `generate: row ${empty} of the state must hold at least one token; append some or give input_ids`,
+    );
   const width = Math.max(...prompts.map(({ length }) => length));
   const known = { past: state.past, lengths: state.ids.map(({ length }) => length) };
   return { job: { prompts, known }, g: settle(options as Json, defaults, V, P, width, true), width };
@@ -82,9 +105,14 @@ function planContinuation(
 
 /** Runs a task; `emit` gets the events of each step, and returns false to end early. */
 export async function runTask(
-  core: Core, { job, g, width }: Task, codec: TextCodec | undefined, signal?: AbortSignal, emit?: (events: StreamEvent[]) => void,
+  core: Core,
+  { job, g, width }: Task,
+  codec: TextCodec | undefined,
+  signal?: AbortSignal,
+  emit?: (events: StreamEvent[]) => void,
 ): Promise<GenerateResult> {
-  if (emit && g.groups > 1) throw new OptionError(`stream: num_beam_groups must be 1, got ${g.groups}; groups share no beginning`);
+  if (emit && g.groups > 1)
+    throw new OptionError(`stream: num_beam_groups must be 1, got ${g.groups}; groups share no beginning`);
   const rows = job.prompts.length * g.samples;
   const stopper = g.stop_strings.length && codec ? createStopper(rows, g, codec) : undefined;
   const streamer = emit && createStreamer(rows, g, codec);
@@ -94,12 +122,19 @@ export async function runTask(
     return going;
   };
   const { hypotheses, ...stats } = await decode(core, job, g, { signal, onStep, kept: stopper?.kept });
-  const results = hypotheses.flatMap((list, b) => list.map((hypothesis) => ({ ...hypothesis, prompt: job.prompts[b] })));
+  const results = hypotheses.flatMap((list, b) =>
+    list.map((hypothesis) => ({ ...hypothesis, prompt: job.prompts[b] })),
+  );
   const length = width + Math.max(...results.map(({ ids }) => ids.length));
   const pads = (count: number): number[] => Array<number>(count).fill(g.pad);
   return {
     // Prompts end in one column, as Transformers has them.
-    sequences: results.map(({ prompt, ids }) => [...pads(width - prompt.length), ...prompt, ...ids, ...pads(length - width - ids.length)]),
+    sequences: results.map(({ prompt, ids }) => [
+      ...pads(width - prompt.length),
+      ...prompt,
+      ...ids,
+      ...pads(length - width - ids.length),
+    ]),
     ...(g.beams > 1 && { sequences_scores: results.map(({ score }) => score) }),
     ...(g.output_scores && { token_scores: results.map(({ logProbs }) => [...logProbs]) }),
     lengths: results.map(({ ids }) => width + ids.length),

@@ -27,14 +27,22 @@ export function readSequences(name: string, rows: unknown, masks: unknown, V: nu
   if (!isRows(rows)) throw new InputError(`${name}: must be a list of lists of token ids, got ${show(rows)}`);
   if (rows.length === 0) throw new InputError(`${name}: must hold at least one row, got an empty batch`);
   if (masks !== undefined && (!isRows(masks) || masks.length !== rows.length)) {
-    throw new InputError(`attention_mask: must have the ${rows.length} rows of ${name}, got ${isRows(masks) ? masks.length : show(masks)}`);
+    throw new InputError(
+      `attention_mask: must have the ${rows.length} rows of ${name}, got ${isRows(masks) ? masks.length : show(masks)}`,
+    );
   }
   const stripped = rows.map((row, r) => stripRow(name, r, row, masks?.[r]));
   stripped.forEach(({ ids, offset }, r) => {
     if (ids.length === 0) throw new InputError(`${name}: row ${r} must hold at least one token, got none`);
-    if (ids.length > P) throw new InputError(`${name}: row ${r} must have at most ${P} tokens (max_position_embeddings), got ${ids.length}; split or shorten it`);
+    if (ids.length > P)
+      throw new InputError(
+        `${name}: row ${r} must have at most ${P} tokens (max_position_embeddings), got ${ids.length}; split or shorten it`,
+      );
     const bad = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= V);
-    if (bad >= 0) throw new InputError(`${name}: ids must be whole numbers from 0 to ${V - 1}, got ${show(rows[r][offset + bad])} in row ${r}`);
+    if (bad >= 0)
+      throw new InputError(
+        `${name}: ids must be whole numbers from 0 to ${V - 1}, got ${show(rows[r][offset + bad])} in row ${r}`,
+      );
   });
   return {
     ids: stripped.map(({ ids }) => ids),
@@ -45,24 +53,42 @@ export function readSequences(name: string, rows: unknown, masks: unknown, V: nu
 }
 
 function isRows(value: unknown): value is TokenRows {
-  return Array.isArray(value) && value.every((row) => Array.isArray(row) || (ArrayBuffer.isView(row) && !(row instanceof DataView)));
+  return (
+    Array.isArray(value) &&
+    value.every((row) => Array.isArray(row) || (ArrayBuffer.isView(row) && !(row instanceof DataView)))
+  );
 }
 
-function stripRow(name: string, r: number, row: ArrayLike<number | bigint>, mask: ArrayLike<number | bigint> | undefined): { ids: number[]; offset: number } {
-  const ids = Array.from(row, (value) => (typeof value === "number" || typeof value === "bigint" ? Number(value) : NaN));
+function stripRow(
+  name: string,
+  r: number,
+  row: ArrayLike<number | bigint>,
+  mask: ArrayLike<number | bigint> | undefined,
+): { ids: number[]; offset: number } {
+  const ids = Array.from(row, (value) =>
+    typeof value === "number" || typeof value === "bigint" ? Number(value) : NaN,
+  );
   if (!mask) return { ids, offset: 0 };
-  if (mask.length !== ids.length) throw new InputError(`attention_mask: row ${r} must have the ${ids.length} entries of ${name}, got ${mask.length}`);
+  if (mask.length !== ids.length)
+    throw new InputError(`attention_mask: row ${r} must have the ${ids.length} entries of ${name}, got ${mask.length}`);
   const bits = Array.from(mask, Number);
-  if (bits.some((bit) => bit !== 0 && bit !== 1)) throw new InputError(`attention_mask: must hold 0 and 1, got ${bits.find((bit) => bit !== 0 && bit !== 1)} in row ${r}`);
+  if (bits.some((bit) => bit !== 0 && bit !== 1))
+    throw new InputError(
+      `attention_mask: must hold 0 and 1, got ${bits.find((bit) => bit !== 0 && bit !== 1)} in row ${r}`,
+    );
   const offset = Math.max(0, bits.indexOf(1));
   const end = bits.lastIndexOf(1) + 1;
   const hole = bits.indexOf(0, offset);
-  if (hole >= 0 && hole < end) throw new InputError(`attention_mask: a row's padding must lie at one end or both, row ${r} has a hole at ${hole}`);
+  if (hole >= 0 && hole < end)
+    throw new InputError(`attention_mask: a row's padding must lie at one end or both, row ${r} has a hole at ${hole}`);
   return { ids: ids.slice(offset, end), offset };
 }
 
 /** The argument `rows` of the kernels: (token id, position, sentence, parent) for every token of a packed batch, after `past` tokens. */
-export function packRows(sequences: readonly (readonly number[])[], past: readonly number[] = []): Uint32Array<ArrayBuffer> {
+export function packRows(
+  sequences: readonly (readonly number[])[],
+  past: readonly number[] = [],
+): Uint32Array<ArrayBuffer> {
   return Uint32Array.from(sequences.flatMap((ids, b) => ids.flatMap((id, t) => [id, (past[b] ?? 0) + t, b, 0])));
 }
 

@@ -42,7 +42,11 @@ export function layers(run: Run, a: Architecture, w: Weights): Layers {
     return run(embed, `${stack}.embed`, { rows, tokens, positions }, { shift: 0, scale: a.embeddingScale }).out;
   };
 
-  const linear = (name: string, x: Tensor, { activation = "none", gated = false, residual, y }: LinearOptions = {}): Tensor => {
+  const linear = (
+    name: string,
+    x: Tensor,
+    { activation = "none", gated = false, residual, y }: LinearOptions = {},
+  ): Tensor => {
     const [weight, bias] = [w.get(`${name}.weight`), w.find(`${name}.bias`)];
     const J = gated ? 2 : 1;
     const out = y ?? tensor(name, "f32", [x.shape[0], weight.shape[0] / J], "activation");
@@ -57,7 +61,9 @@ export function layers(run: Run, a: Architecture, w: Weights): Layers {
   };
 
   return {
-    embed: embedRows, linear, norm,
+    embed: embedRows,
+    linear,
+    norm,
     attend(name, { H, K, E }, q, { kv, spans, k_at, v_at }, rows, causal) {
       const values = { H, K, E, k_at, v_at, scale: E ** -0.5, CAUSAL: Number(causal) };
       return run(attention, name, { rows, spans, q, kv }, values).out;

@@ -17,24 +17,49 @@ export interface SentenceReport {
   readonly prompt: number;
   readonly limit: number;
   readonly done: boolean;
-  readonly rows: readonly { readonly id: number; readonly parent: number; readonly score: number; readonly logProb: number }[];
+  readonly rows: readonly {
+    readonly id: number;
+    readonly parent: number;
+    readonly score: number;
+    readonly logProb: number;
+  }[];
   /** Best first. */
-  readonly finished: readonly { readonly length: number; readonly parent: number; readonly id: number; readonly score: number; readonly logProb: number }[];
+  readonly finished: readonly {
+    readonly length: number;
+    readonly parent: number;
+    readonly id: number;
+    readonly score: number;
+    readonly logProb: number;
+  }[];
 }
 
 /** Sentence b of W beams in a report that has it. */
-export function sentenceOf({ values: [rows, scores, sentences], places }: Report, b: number, W: number): SentenceReport {
+export function sentenceOf(
+  { values: [rows, scores, sentences], places }: Report,
+  b: number,
+  W: number,
+): SentenceReport {
   const at = places[b];
   const R = rows.length / 4;
   const plane = (index: number, w: number): number => scores[index * R + at * W + w];
   const [length, prompt, limit, done, ...finished] = sentences.subarray(at * (4 + 3 * W), (at + 1) * (4 + 3 * W));
   return {
-    length, prompt, limit, done: done === 1,
+    length,
+    prompt,
+    limit,
+    done: done === 1,
     rows: Array.from({ length: W }, (_, w) => ({
-      id: rows[4 * (at * W + w)], parent: rows[4 * (at * W + w) + 3], score: plane(RUNNING, w), logProb: plane(TOKEN, w),
+      id: rows[4 * (at * W + w)],
+      parent: rows[4 * (at * W + w) + 3],
+      score: plane(RUNNING, w),
+      logProb: plane(TOKEN, w),
     })),
     finished: Array.from({ length: W }, (_, i) => ({
-      length: finished[3 * i], parent: finished[3 * i + 1], id: finished[3 * i + 2], score: plane(FINISHED, i), logProb: plane(LAST, i),
+      length: finished[3 * i],
+      parent: finished[3 * i + 1],
+      id: finished[3 * i + 2],
+      score: plane(FINISHED, i),
+      logProb: plane(LAST, i),
     })).filter((hypothesis) => hypothesis.length > 0),
   };
 }
@@ -56,10 +81,19 @@ interface Link {
 }
 
 /** Tokens that beam w of sentence b has chosen up to a step (the latest when absent), the first first. */
-export function ancestors(reports: readonly Report[], b: number, w: number, W: number, step = lastStep(reports, b)): Link[] {
+export function ancestors(
+  reports: readonly Report[],
+  b: number,
+  w: number,
+  W: number,
+  step = lastStep(reports, b),
+): Link[] {
   const links: Link[] = [];
   for (let [at, beam] = [step, w]; at >= 0; at--) {
-    const { values: [rows, scores], places } = reports[at];
+    const {
+      values: [rows, scores],
+      places,
+    } = reports[at];
     const r = places[b] * W + beam;
     const parent = rows[4 * r + 3];
     links.push({ id: rows[4 * r], logProb: scores[(TOKEN * rows.length) / 4 + r], parent });
@@ -95,5 +129,8 @@ export function cut(reports: readonly Report[], b: number, kept: number, g: Gene
   const { done } = latest(reports, b, g.W);
   if (!done) return hypothesisOf(ancestors(reports, b, 0, g.W).slice(0, kept), g);
   const { ids, logProbs } = trace(reports, b, 0, g);
-  return hypothesisOf(ids.slice(0, kept).map((id, t) => ({ id, logProb: logProbs[t] })), g);
+  return hypothesisOf(
+    ids.slice(0, kept).map((id, t) => ({ id, logProb: logProbs[t] })),
+    g,
+  );
 }

@@ -39,9 +39,15 @@ export interface Model extends AsyncDisposable {
   /** Level two, the Decoder: one step a call, the caller owns the loop. */
   decoder(inputs: ModelInputs, options: { readonly max_length: number; readonly num_beams?: number }): Promise<Stepper>;
   /** Level three, Decoding: the whole loop in one call. */
-  generate(inputs: GenerateInputs, options?: GenerateOptions & { readonly signal?: AbortSignal }): Promise<GenerateResult>;
+  generate(
+    inputs: GenerateInputs,
+    options?: GenerateOptions & { readonly signal?: AbortSignal },
+  ): Promise<GenerateResult>;
   /** The same, told as it goes: tokens that no later step can change (with beams: what all that are alive begin with). */
-  stream(inputs: GenerateInputs, options?: GenerateOptions & { readonly signal?: AbortSignal }): AsyncGenerator<StreamEvent, GenerateResult>;
+  stream(
+    inputs: GenerateInputs,
+    options?: GenerateOptions & { readonly signal?: AbortSignal },
+  ): AsyncGenerator<StreamEvent, GenerateResult>;
   /** Log-probability of each token of `targets`, after the prompts `input_ids` (with an encoder: of the targets of its sources). */
   score(inputs: ModelInputs, targets: TokenRows): Promise<number[][]>;
   /** Decoder-only: reads sequences once, to be continued by `generate({ state })` any number of times. */
@@ -65,13 +71,16 @@ const IDLE_SESSIONS = 4;
  */
 export async function load(source: SourceLike, options: LoadOptions = {}): Promise<Model> {
   const { dtype = "auto", progress, signal } = options;
-  if (!["auto", "f32", "f16"].includes(dtype)) throw new OptionError(`load: dtype must be auto, f32 or f16, got ${show(dtype)}`);
+  if (!["auto", "f32", "f16"].includes(dtype))
+    throw new OptionError(`load: dtype must be auto, f32 or f16, got ${show(dtype)}`);
   signal?.throwIfAborted();
   const checkpoint = await openCheckpoint(source, { signal });
   const family = familyOf(checkpoint.label, checkpoint.config);
   const a = family.architecture(checkpoint.config);
   const gpu = options.gpu ?? (await openGpu({ device: options.device }));
-  const release = (): void => { if (!options.gpu) gpu.dispose(); };
+  const release = (): void => {
+    if (!options.gpu) gpu.dispose();
+  };
   try {
     const rows = family.rows(a, checkpoint.config);
     const w = await loadWeights(gpu, checkpoint, rows, family.ignored(checkpoint.config), dtype, { signal, progress });
@@ -103,12 +112,16 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
     }
   };
   const sequences = (name: string, ids: unknown, mask?: unknown): Sequences => readSequences(name, ids, mask, a.V, a.P);
-  const given = (inputs: ModelInputs | undefined): Sequences => sequences("input_ids", inputs?.input_ids, inputs?.attention_mask);
+  const given = (inputs: ModelInputs | undefined): Sequences =>
+    sequences("input_ids", inputs?.input_ids, inputs?.attention_mask);
   let opening: Promise<TextCodec> | undefined;
   const codec = (): Promise<TextCodec> => (opening ??= openTokenizer(checkpoint));
   const hasTokenizer = async (): Promise<boolean> => (await checkpoint.json("tokenizer.json")) !== undefined;
   const needsEncoder = (call: string): void => {
-    if (!a.encoder) throw new InputError(`${call}: must be called on a model with an encoder, ${a.family} has none; use forward() or generate()`);
+    if (!a.encoder)
+      throw new InputError(
+        `${call}: must be called on a model with an encoder, ${a.family} has none; use forward() or generate()`,
+      );
   };
 
   const model: Model = {
@@ -116,30 +129,38 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
     architecture: a,
     weights: w,
     gpu,
-    encode: (inputs) => during(async () => {
-      needsEncoder("encode");
-      const { encoded } = await forward(core, given(inputs), undefined);
-      return { last_hidden_state: encoded as HostTensor };
-    }),
-    forward: (inputs) => during(async () => {
-      const rows = given(inputs);
-      checkPositions(inputs.position_ids, rows);
-      if (!a.encoder) {
-        if (inputs.decoder_input_ids !== undefined) throw new InputError(`forward: decoder_input_ids must be absent, ${a.family} has no encoder; give input_ids`);
-        return { logits: (await forward(core, undefined, rows)).logits as HostTensor };
-      }
-      if (inputs.decoder_input_ids === undefined) throw new InputError("forward: decoder_input_ids must be given for an encoder-decoder");
-      const { encoded, logits } = await forward(core, rows, sequences("decoder_input_ids", inputs.decoder_input_ids));
-      return { logits: logits as HostTensor, encoder_last_hidden_state: encoded };
-    }),
-    decoder: (inputs, options) => during(async () => {
-      needsEncoder("decoder");
-      return createStepper(core, given(inputs).ids, options, during);
-    }),
-    generate: (inputs, { signal, ...options } = {}) => during(async () => {
-      const task = planTask(core, checkpoint.generationConfig, inputs, options);
-      return runTask(core, task, task.g.stop_strings.length ? await codec() : undefined, signal);
-    }),
+    encode: (inputs) =>
+      during(async () => {
+        needsEncoder("encode");
+        const { encoded } = await forward(core, given(inputs), undefined);
+        return { last_hidden_state: encoded as HostTensor };
+      }),
+    forward: (inputs) =>
+      during(async () => {
+        const rows = given(inputs);
+        checkPositions(inputs.position_ids, rows);
+        if (!a.encoder) {
+          if (inputs.decoder_input_ids !== undefined)
+            throw new InputError(
+              `forward: decoder_input_ids must be absent, ${a.family} has no encoder; give input_ids`,
+            );
+          return { logits: (await forward(core, undefined, rows)).logits as HostTensor };
+        }
+        if (inputs.decoder_input_ids === undefined)
+          throw new InputError("forward: decoder_input_ids must be given for an encoder-decoder");
+        const { encoded, logits } = await forward(core, rows, sequences("decoder_input_ids", inputs.decoder_input_ids));
+        return { logits: logits as HostTensor, encoder_last_hidden_state: encoded };
+      }),
+    decoder: (inputs, options) =>
+      during(async () => {
+        needsEncoder("decoder");
+        return createStepper(core, given(inputs).ids, options, during);
+      }),
+    generate: (inputs, { signal, ...options } = {}) =>
+      during(async () => {
+        const task = planTask(core, checkpoint.generationConfig, inputs, options);
+        return runTask(core, task, task.g.stop_strings.length ? await codec() : undefined, signal);
+      }),
     async *stream(inputs, { signal, ...options } = {}) {
       const left = new AbortController(); // a caller who leaves the loop ends the decoding
       const task = planTask(core, checkpoint.generationConfig, inputs, options);
@@ -148,10 +169,12 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
       let wake = (): void => {};
       let ended = false;
       const aborted = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
-      const running = during(() => runTask(core, task, text, aborted, (more) => {
-        events.push(...more);
-        wake();
-      })).finally(() => {
+      const running = during(() =>
+        runTask(core, task, text, aborted, (more) => {
+          events.push(...more);
+          wake();
+        }),
+      ).finally(() => {
         ended = true;
         wake();
       });
@@ -166,17 +189,22 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
         left.abort();
       }
     },
-    score: (inputs, targets) => during(() => score(core, checkpoint.generationConfig, given(inputs), sequences("targets", targets))),
-    state: (inputs, { max_length = Math.min(a.P, 2048) } = {}) => during(async () => {
-      if (a.encoder) throw new InputError(`state: must be called on a decoder-only model, ${a.family} has an encoder; use decoder()`);
-      const { ids } = given(inputs);
-      const state = await createState(core, ids.length, max_length, during);
-      await state.append(ids).catch((error) => {
-        state.dispose();
-        throw error;
-      });
-      return state;
-    }),
+    score: (inputs, targets) =>
+      during(() => score(core, checkpoint.generationConfig, given(inputs), sequences("targets", targets))),
+    state: (inputs, { max_length = Math.min(a.P, 2048) } = {}) =>
+      during(async () => {
+        if (a.encoder)
+          throw new InputError(
+            `state: must be called on a decoder-only model, ${a.family} has an encoder; use decoder()`,
+          );
+        const { ids } = given(inputs);
+        const state = await createState(core, ids.length, max_length, during);
+        await state.append(ids).catch((error) => {
+          state.dispose();
+          throw error;
+        });
+        return state;
+      }),
     memory: () => gpu.use(),
     dispose() {
       if (disposed) return;
@@ -194,6 +222,9 @@ function checkPositions(positions: TokenRows | undefined, { ids, offsets }: Sequ
   if (positions === undefined) return;
   ids.forEach((row, b) => {
     const bad = row.findIndex((_, t) => Number(positions[b]?.[offsets[b] + t]) !== t);
-    if (bad >= 0) throw new InputError(`position_ids: must count a row's own tokens from 0, row ${b} has ${positions[b]?.[offsets[b] + bad]} for token ${bad}; leave them out`);
+    if (bad >= 0)
+      throw new InputError(
+        `position_ids: must count a row's own tokens from 0, row ${b} has ${positions[b]?.[offsets[b] + bad]} for token ${bad}; leave them out`,
+      );
   });
 }

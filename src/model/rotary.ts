@@ -19,7 +19,11 @@ export function plainFrequencies(E: number, theta: number): number[] {
  * Source: Transformers, modeling_rope_utils.py, _compute_llama3_parameters.
  */
 export function llama3Frequencies(
-  plain: readonly number[], factor: number, low: number, high: number, original: number,
+  plain: readonly number[],
+  factor: number,
+  low: number,
+  high: number,
+  original: number,
 ): number[] {
   return plain.map((frequency) => {
     const turns = (original * frequency) / (2 * Math.PI); // full turns within the original context

@@ -43,12 +43,21 @@ export function createSession({ gpu, a, w }: Core, { B, n, W, M, S }: Capacity):
   const perLayer = (name: string, shape: number[]): Tensor[] =>
     Array.from({ length: layers }, (_, l) => tensor(`decoder.layers.${l}.${name}`, "f32", shape));
   const table = a.rotary && rotaryTable(a.rotary, M, E);
-  const cache: DecoderCache = { caches: perLayer("cache", [R, M, 2 * K * E]), rotary: table && tensor("rotary", "f32", [M, E]) };
-  const cross = a.encoder && { kv: perLayer("source_keys", [S, 2 * K * E]), spans: tensor("cross_spans", "u32", [B * n, 2]) };
+  const cache: DecoderCache = {
+    caches: perLayer("cache", [R, M, 2 * K * E]),
+    rotary: table && tensor("rotary", "f32", [M, E]),
+  };
+  const cross = a.encoder && {
+    kv: perLayer("source_keys", [S, 2 * K * E]),
+    spans: tensor("cross_spans", "u32", [B * n, 2]),
+  };
   const state = {
-    rows: tensor("rows", "u32", [R, 4]), indirection: tensor("indirection", "u32", [2, R, M]),
-    sourceRows: tensor("source_rows", "u32", [S, 4]), sourceSpans: tensor("source_spans", "u32", [B, 2]),
-    promptRows: tensor("prompt_rows", "u32", [CHUNK, 4]), promptSpans: tensor("prompt_spans", "u32", [B, 2]),
+    rows: tensor("rows", "u32", [R, 4]),
+    indirection: tensor("indirection", "u32", [2, R, M]),
+    sourceRows: tensor("source_rows", "u32", [S, 4]),
+    sourceSpans: tensor("source_spans", "u32", [B, 2]),
+    promptRows: tensor("prompt_rows", "u32", [CHUNK, 4]),
+    promptSpans: tensor("prompt_spans", "u32", [B, 2]),
   };
   if (table && cache.rotary) gpu.write(cache.rotary, table);
   const plans = new Map<string, Prepared>();
@@ -64,16 +73,27 @@ export function createSession({ gpu, a, w }: Core, { B, n, W, M, S }: Capacity):
     plans.set(key, prepared);
     return prepared;
   };
-  const encodePlan = (N: number, kv: readonly Tensor[]): Plan => record("encode", (run) => {
-    const encoded = encoder(run, a, w, prefix(state.sourceRows, [N, 4]), state.sourceSpans);
-    sourceKeys(run, a, w, encoded, kv.map((t) => prefix(t, [N, 2 * K * E])));
-  });
-  const promptPlan = (N: number): Plan => record("prompt", (run) => {
-    const source = cross && { kv: cross.kv, spans: state.sourceSpans };
-    decoderPrompt(run, a, w, prefix(state.promptRows, [N, 4]), cache, state.promptSpans, fan, source);
-  });
+  const encodePlan = (N: number, kv: readonly Tensor[]): Plan =>
+    record("encode", (run) => {
+      const encoded = encoder(run, a, w, prefix(state.sourceRows, [N, 4]), state.sourceSpans);
+      sourceKeys(
+        run,
+        a,
+        w,
+        encoded,
+        kv.map((t) => prefix(t, [N, 2 * K * E])),
+      );
+    });
+  const promptPlan = (N: number): Plan =>
+    record("prompt", (run) => {
+      const source = cross && { kv: cross.kv, spans: state.sourceSpans };
+      decoderPrompt(run, a, w, prefix(state.promptRows, [N, 4]), cache, state.promptSpans, fan, source);
+    });
   return {
-    rows: state.rows, indirection: state.indirection, cache, cross,
+    rows: state.rows,
+    indirection: state.indirection,
+    cache,
+    cross,
     async encode(sources) {
       if (!sources || !cross) return undefined;
       const N = sources.reduce((sum, { length }) => sum + length, 0);
@@ -81,13 +101,19 @@ export function createSession({ gpu, a, w }: Core, { B, n, W, M, S }: Capacity):
       const spans = packSpans(sources);
       gpu.write(state.sourceRows, packRows(sources));
       gpu.write(state.sourceSpans, spans);
-      gpu.write(cross.spans, Uint32Array.from({ length: 2 * B * n }, (_, i) => spans[2 * Math.floor(i / 2 / n) + (i % 2)]));
+      gpu.write(
+        cross.spans,
+        Uint32Array.from({ length: 2 * B * n }, (_, i) => spans[2 * Math.floor(i / 2 / n) + (i % 2)]),
+      );
       await prepared.run();
       return prepared.plan;
     },
     async prompt(tokens, past) {
       const rows = packRows(tokens, past);
-      gpu.write(state.promptSpans, Uint32Array.from(tokens.flatMap(({ length }, b) => [b * fan * M, past[b] + length])));
+      gpu.write(
+        state.promptSpans,
+        Uint32Array.from(tokens.flatMap(({ length }, b) => [b * fan * M, past[b] + length])),
+      );
       for (let first = 0; first < rows.length / 4; first += CHUNK) {
         const N = Math.min(CHUNK, rows.length / 4 - first);
         const prepared = await prepare(`prompt ${N}`, () => promptPlan(N));
@@ -98,15 +124,24 @@ export function createSession({ gpu, a, w }: Core, { B, n, W, M, S }: Capacity):
     async adopt(other, from, spans) {
       const count = fan * M * 2 * K * E;
       await gpu.copy([
-        ...cache.caches.flatMap((to, l) => from.map((place, b) => ({ from: other.cache.caches[l], fromAt: place * count, to, toAt: b * count, count }))),
-        ...(cross?.kv ?? []).flatMap((to, l) => (other.cross ? [{ from: other.cross.kv[l], fromAt: 0, to, toAt: 0, count: S * 2 * K * E }] : [])),
+        ...cache.caches.flatMap((to, l) =>
+          from.map((place, b) => ({ from: other.cache.caches[l], fromAt: place * count, to, toAt: b * count, count })),
+        ),
+        ...(cross?.kv ?? []).flatMap((to, l) =>
+          other.cross ? [{ from: other.cross.kv[l], fromAt: 0, to, toAt: 0, count: S * 2 * K * E }] : [],
+        ),
       ]);
       if (cross && spans) gpu.write(cross.spans, spans);
     },
     dispose() {
       for (const prepared of plans.values()) prepared.dispose();
       const rotary = cache.rotary ? [cache.rotary] : [];
-      gpu.memory.free([...Object.values(state), ...cache.caches, ...rotary, ...(cross ? [cross.spans, ...cross.kv] : [])]);
+      gpu.memory.free([
+        ...Object.values(state),
+        ...cache.caches,
+        ...rotary,
+        ...(cross ? [cross.spans, ...cross.kv] : []),
+      ]);
     },
   };
 }

@@ -16,7 +16,8 @@ export interface Source {
 type Content = Response | Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | undefined | null;
 
 /** A folder path (Node, Deno), a base URL, the files of a folder, a function from name to content, or a Source of one's own. */
-export type SourceLike = string | URL | readonly File[] | ((name: string, signal?: AbortSignal) => Promise<Content>) | Source;
+export type SourceLike =
+  string | URL | readonly File[] | ((name: string, signal?: AbortSignal) => Promise<Content>) | Source;
 
 /** Makes a Source of what the caller has. Throws CheckpointError when it is none of the kinds above. */
 export function openSource(input: SourceLike): Source {
@@ -28,7 +29,9 @@ export function openSource(input: SourceLike): Source {
   }
   if (Array.isArray(input) && input.every((file) => file instanceof File)) return filesSource(input);
   if (typeof (input as Source | undefined)?.open === "function") return input as Source;
-  throw new CheckpointError(`load: the source must be a folder path, a URL, a list of Files or a function, got ${Object.prototype.toString.call(input)}`);
+  throw new CheckpointError(
+    `load: the source must be a folder path, a URL, a list of Files or a function, got ${Object.prototype.toString.call(input)}`,
+  );
 }
 
 function blobFile(blob: Blob): SourceFile {
@@ -43,7 +46,10 @@ function folderSource(folder: string): Source {
     label: folder,
     async open(name) {
       const { open, stat } = await import("node:fs/promises").catch((cause) => {
-        throw new CheckpointError(`load: a folder path needs Node or Deno, got ${folder} in a browser; give a URL (starting with http) or a list of Files`, { cause });
+        throw new CheckpointError(
+          `load: a folder path needs Node or Deno, got ${folder} in a browser; give a URL (starting with http) or a list of Files`,
+          { cause },
+        );
       });
       const path = `${folder.replace(/\/+$/, "")}/${name}`;
       const found = await stat(path).catch(() => undefined);
@@ -57,7 +63,10 @@ function folderSource(folder: string): Source {
             let at = 0;
             while (at < bytes.length) {
               const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
-              if (bytesRead === 0) throw new CheckpointError(`${path}: must have ${end} bytes, ended at ${start + at}; fetch the file again`);
+              if (bytesRead === 0)
+                throw new CheckpointError(
+                  `${path}: must have ${end} bytes, ended at ${start + at}; fetch the file again`,
+                );
               at += bytesRead;
             }
             return bytes;
@@ -80,7 +89,10 @@ function urlSource(base: URL): Source {
       const url = new URL(name, folder).href;
       const request = async (start: number, end: number, signal?: AbortSignal): Promise<Response> => {
         const response = await fetch(url, { headers: { Range: `bytes=${start}-${end - 1}` }, signal });
-        if (!response.ok && response.status !== 404) throw new CheckpointError(`${url}: must answer with the file, answered ${response.status} ${response.statusText}`);
+        if (!response.ok && response.status !== 404)
+          throw new CheckpointError(
+            `${url}: must answer with the file, answered ${response.status} ${response.statusText}`,
+          );
         return response;
       };
       const first = await request(0, FIRST_REQUEST, signal);
@@ -88,7 +100,10 @@ function urlSource(base: URL): Source {
       const head = new Uint8Array(await first.arrayBuffer());
       if (first.status !== 206) return blobFile(new Blob([head])); // no ranges here: the whole file has come
       const size = Number(first.headers.get("content-range")?.split("/")[1]);
-      if (!Number.isInteger(size)) throw new CheckpointError(`${url}: a partial answer must state the file's size in content-range, got ${first.headers.get("content-range")}`);
+      if (!Number.isInteger(size))
+        throw new CheckpointError(
+          `${url}: a partial answer must state the file's size in content-range, got ${first.headers.get("content-range")}`,
+        );
       return {
         size,
         async read(start, end, readSignal) {
@@ -119,7 +134,10 @@ function functionSource(content: (name: string, signal?: AbortSignal) => Promise
       if (found instanceof Blob) return blobFile(found);
       if (found instanceof ArrayBuffer || found instanceof Uint8Array) return blobFile(new Blob([found]));
       if (found.status === 404) return undefined;
-      if (!found.ok) throw new CheckpointError(`${name}: must be answered with the file, answered ${found.status} ${found.statusText}`);
+      if (!found.ok)
+        throw new CheckpointError(
+          `${name}: must be answered with the file, answered ${found.status} ${found.statusText}`,
+        );
       return blobFile(await found.blob());
     },
   };

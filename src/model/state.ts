@@ -29,7 +29,13 @@ interface Origin {
   readonly past: Past;
 }
 
-export async function createState(core: Core, rows: number, max_length: number, during: During, origin?: Origin): Promise<State> {
+export async function createState(
+  core: Core,
+  rows: number,
+  max_length: number,
+  during: During,
+  origin?: Origin,
+): Promise<State> {
   const { gpu, a } = core;
   if (!Number.isInteger(max_length) || max_length < 1 || max_length > a.P) {
     throw new OptionError(`state: max_length must be a whole number from 1 to ${a.P}, got ${show(max_length)}`);
@@ -38,14 +44,26 @@ export async function createState(core: Core, rows: number, max_length: number, 
   const session = createSession(core, capacity);
   const { caches } = session.cache;
   let ids = origin?.ids ?? Array.from({ length: rows }, (): readonly number[] => []);
-  await origin?.past.copyInto(session.cache, capacity, ids.map(({ length }) => length));
+  await origin?.past.copyInto(
+    session.cache,
+    capacity,
+    ids.map(({ length }) => length),
+  );
   const past: Past = {
     copyInto(target, { n, W, M }, lengths) {
-      return gpu.copy(caches.flatMap((from, l) => {
-        const width = from.shape[2];
-        const to = target.caches[l];
-        return lengths.map((length, b) => ({ from, fromAt: b * max_length * width, to, toAt: b * n * W * M * width, count: length * width }));
-      }));
+      return gpu.copy(
+        caches.flatMap((from, l) => {
+          const width = from.shape[2];
+          const to = target.caches[l];
+          return lengths.map((length, b) => ({
+            from,
+            fromAt: b * max_length * width,
+            to,
+            toAt: b * n * W * M * width,
+            count: length * width,
+          }));
+        }),
+      );
     },
   };
   return {
@@ -53,18 +71,29 @@ export async function createState(core: Core, rows: number, max_length: number, 
       return ids;
     },
     past,
-    append: (more) => during(async () => {
-      if (more.length !== rows) throw new InputError(`state: append takes a list for each of its ${rows} rows, got ${more.length}`);
-      const grown = ids.map((row, b) => [...row, ...more[b]]);
-      const long = grown.findIndex(({ length }) => length > max_length);
-      if (long >= 0) throw new InputError(`state: a row holds at most max_length=${max_length} tokens, row ${long} would have ${grown[long].length}; open it with a larger max_length`);
-      const bad = more.flat().find((id) => !Number.isInteger(id) || id < 0 || id >= a.V);
-      if (bad !== undefined) throw new InputError(`state: ids must be whole numbers from 0 to ${a.V - 1}, got ${show(bad)}`);
-      if (more.some(({ length }) => length > 0)) await session.prompt(more, ids.map(({ length }) => length));
-      ids = grown;
-    }),
+    append: (more) =>
+      during(async () => {
+        if (more.length !== rows)
+          throw new InputError(`state: append takes a list for each of its ${rows} rows, got ${more.length}`);
+        const grown = ids.map((row, b) => [...row, ...more[b]]);
+        const long = grown.findIndex(({ length }) => length > max_length);
+        if (long >= 0)
+          throw new InputError(
+            `state: a row holds at most max_length=${max_length} tokens, row ${long} would have ${grown[long].length}; open it with a larger max_length`,
+          );
+        const bad = more.flat().find((id) => !Number.isInteger(id) || id < 0 || id >= a.V);
+        if (bad !== undefined)
+          throw new InputError(`state: ids must be whole numbers from 0 to ${a.V - 1}, got ${show(bad)}`);
+        if (more.some(({ length }) => length > 0))
+          await session.prompt(
+            more,
+            ids.map(({ length }) => length),
+          );
+        ids = grown;
+      }),
     truncate(length) {
-      if (!Number.isInteger(length) || length < 0) throw new OptionError(`state: truncate takes a whole number of tokens, got ${show(length)}`);
+      if (!Number.isInteger(length) || length < 0)
+        throw new OptionError(`state: truncate takes a whole number of tokens, got ${show(length)}`);
       ids = ids.map((row) => row.slice(0, length));
     },
     fork: () => during(() => createState(core, rows, max_length, during, { ids, past })),

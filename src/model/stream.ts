@@ -45,7 +45,11 @@ export function createStreamer(rows: number, g: Generation, codec: TextCodec | u
 }
 
 /** Ends rows whose text holds a stop string: after each step, which rows are cut and how many generated tokens they keep. */
-export function createStopper(rows: number, g: Generation, codec: TextCodec): { kept: (number | undefined)[]; onStep(reports: readonly Report[]): boolean } {
+export function createStopper(
+  rows: number,
+  g: Generation,
+  codec: TextCodec,
+): { kept: (number | undefined)[]; onStep(reports: readonly Report[]): boolean } {
   const kept = Array<number | undefined>(rows).fill(undefined);
   return {
     kept,
@@ -54,7 +58,8 @@ export function createStopper(rows: number, g: Generation, codec: TextCodec): { 
         if (length !== undefined) return;
         const ids = settledTokens(reports, row, g);
         const text = codec.decode(ids);
-        if (latest(reports, row, g.W).done || g.stop_strings.some((stop) => text.includes(stop))) kept[row] = ids.length;
+        if (latest(reports, row, g.W).done || g.stop_strings.some((stop) => text.includes(stop)))
+          kept[row] = ids.length;
       });
       return kept.some((length) => length === undefined);
     },

@@ -42,11 +42,18 @@ const FLOATS = new Set(["F32", "F16", "BF16"]);
  * Throws one CheckpointError that lists every missing, extra, misshapen and mistyped tensor, before anything is uploaded.
  */
 export async function loadWeights(
-  gpu: Gpu, checkpoint: Checkpoint, rows: readonly WeightRow[], ignored: readonly RegExp[], format: WeightFormat, hooks: LoadHooks,
+  gpu: Gpu,
+  checkpoint: Checkpoint,
+  rows: readonly WeightRow[],
+  ignored: readonly RegExp[],
+  format: WeightFormat,
+  hooks: LoadHooks,
 ): Promise<Weights> {
   const faults = findFaults(checkpoint, rows, ignored);
   if (faults.length) {
-    throw new CheckpointError(`${checkpoint.label}: the weights must fit ${checkpoint.config.model_type}, ${faults.length} do not:\n  ${faults.join("\n  ")}`);
+    throw new CheckpointError(
+      `${checkpoint.label}: the weights must fit ${checkpoint.config.model_type}, ${faults.length} do not:\n  ${faults.join("\n  ")}`,
+    );
   }
   const byName = new Map<string, Tensor>();
   const byContent = new Map<string, Tensor>(); // rows made of the same tensors (tied weights) share memory
@@ -64,16 +71,20 @@ export async function loadWeights(
       found.forEach((entry, part) => parts.set(entry, [...(parts.get(entry) ?? []), { target: known, row, part }]));
     }
     const pending = new Map<Tensor, { data: Uint8Array<ArrayBuffer>; left: number }>();
-    await checkpoint.read(parts.keys(), (entry, bytes) => {
-      for (const { target, row, part } of parts.get(entry) ?? []) {
-        const whole = pending.get(target) ?? { data: new Uint8Array(byteLength(target)), left: row.theirs.length };
-        place(whole.data, convert(entry, bytes, target.dtype), row, part, target.dtype === "f16" ? 2 : 4);
-        pending.set(target, whole);
-        if (--whole.left > 0) continue;
-        gpu.write(target, whole.data);
-        pending.delete(target);
-      }
-    }, hooks);
+    await checkpoint.read(
+      parts.keys(),
+      (entry, bytes) => {
+        for (const { target, row, part } of parts.get(entry) ?? []) {
+          const whole = pending.get(target) ?? { data: new Uint8Array(byteLength(target)), left: row.theirs.length };
+          place(whole.data, convert(entry, bytes, target.dtype), row, part, target.dtype === "f16" ? 2 : 4);
+          pending.set(target, whole);
+          if (--whole.left > 0) continue;
+          gpu.write(target, whole.data);
+          pending.delete(target);
+        }
+      },
+      hooks,
+    );
   } catch (error) {
     gpu.memory.free(byContent.values());
     throw error;
@@ -99,7 +110,8 @@ function findFaults({ entries }: Checkpoint, rows: readonly WeightRow[], ignored
       used.add(name);
       const entry = entries.get(name);
       if (!entry) faults.push(`missing: ${name} [${shape}]`);
-      else if (entry.shape.join() !== shape.join()) faults.push(`misshapen: ${name} must be [${shape}], got [${entry.shape}]`);
+      else if (entry.shape.join() !== shape.join())
+        faults.push(`misshapen: ${name} must be [${shape}], got [${entry.shape}]`);
       else if (!FLOATS.has(entry.dtype)) faults.push(`mistyped: ${name} must be F32, F16 or BF16, got ${entry.dtype}`);
     }
   }
@@ -115,19 +127,27 @@ function partSizes({ theirs, shape, parts }: WeightRow): readonly number[] {
 }
 
 /** Lays one part, its values `bytes` wide, at its place in the whole. */
-function place(whole: Uint8Array<ArrayBuffer>, values: Uint8Array<ArrayBuffer>, row: WeightRow, part: number, bytes: number): void {
+function place(
+  whole: Uint8Array<ArrayBuffer>,
+  values: Uint8Array<ArrayBuffer>,
+  row: WeightRow,
+  part: number,
+  bytes: number,
+): void {
   const sizes = partSizes(row);
   const stride = (elements(row) / row.shape[0]) * bytes;
   const first = sizes.slice(0, part).reduce((sum, size) => sum + size, 0);
   const rows = row.transpose ? transposed(values, stride / bytes, sizes[part], bytes) : values;
   if (!row.interleave) return whole.set(rows, first * stride);
-  for (let r = 0; r < sizes[part]; r++) whole.set(rows.subarray(r * stride, (r + 1) * stride), (r * sizes.length + part) * stride);
+  for (let r = 0; r < sizes[part]; r++)
+    whole.set(rows.subarray(r * stride, (r + 1) * stride), (r * sizes.length + part) * stride);
 }
 
 /** [I,O] as [O,I]. */
 function transposed(values: Uint8Array<ArrayBuffer>, I: number, O: number, bytes: number): Uint8Array<ArrayBuffer> {
   const { buffer } = new Uint8Array(values); // a copy, aligned
-  const [from, to] = bytes === 2 ? [new Uint16Array(buffer), new Uint16Array(I * O)] : [new Uint32Array(buffer), new Uint32Array(I * O)];
+  const [from, to] =
+    bytes === 2 ? [new Uint16Array(buffer), new Uint16Array(I * O)] : [new Uint32Array(buffer), new Uint32Array(I * O)];
   for (let i = 0; i < I; i++) for (let o = 0; o < O; o++) to[o * I + i] = from[i * O + o];
   return new Uint8Array(to.buffer);
 }
@@ -141,6 +161,9 @@ function storage(row: WeightRow, found: readonly Entry[], format: WeightFormat):
 function convert({ dtype }: Entry, bytes: Uint8Array<ArrayBuffer>, to: DType): Uint8Array<ArrayBuffer> {
   if ((dtype === "F32" && to === "f32") || (dtype === "F16" && to === "f16")) return bytes;
   const { buffer } = new Uint8Array(bytes); // a copy, aligned
-  const values = dtype === "F32" ? new Float32Array(buffer) : Float32Array.from(new Uint16Array(buffer), dtype === "F16" ? fromF16 : fromBF16);
+  const values =
+    dtype === "F32"
+      ? new Float32Array(buffer)
+      : Float32Array.from(new Uint16Array(buffer), dtype === "F16" ? fromF16 : fromBF16);
   return new Uint8Array(to === "f32" ? values.buffer : Uint16Array.from(values, toF16).buffer);
 }

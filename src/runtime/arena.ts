@@ -14,7 +14,10 @@ export interface Arenas {
 }
 
 function activations({ tensors }: Step, patterns: Patterns): Tensor[] {
-  return Object.keys(patterns).map((key) => tensors[key]).filter((t): t is Tensor => t?.role === "activation").map(owner);
+  return Object.keys(patterns)
+    .map((key) => tensors[key])
+    .filter((t): t is Tensor => t?.role === "activation")
+    .map(owner);
 }
 
 interface Block extends Place {
@@ -32,7 +35,10 @@ export function assignArenas(plan: Plan, alignment = 256): Arenas {
   plan.steps.forEach((step, index) => {
     const [read, written] = [activations(step, step.kernel.reads), activations(step, step.kernel.writes)];
     for (const t of [...read, ...written]) lastUse.set(t, index);
-    for (const [side, other] of [[read, written], [written, read]]) {
+    for (const [side, other] of [
+      [read, written],
+      [written, read],
+    ]) {
       for (const t of side) apart.set(t, new Set([...(apart.get(t) ?? []), ...other]));
     }
   });
@@ -47,7 +53,10 @@ export function assignArenas(plan: Plan, alignment = 256): Arenas {
       let arena = 0;
       while (busy.has(arena)) arena++;
       const bytes = Math.ceil(byteLength(t) / alignment) * alignment;
-      const offset = firstGap(blocks.filter((block) => block.arena === arena), bytes);
+      const offset = firstGap(
+        blocks.filter((block) => block.arena === arena),
+        bytes,
+      );
       const block = { arena, offset, end: offset + bytes, lastStep: lastUse.get(t) ?? index };
       blocks.push(block);
       places.set(t, block);

@@ -34,7 +34,9 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
   const instance = await findWebGPU();
   const adapter = await instance.requestAdapter({ powerPreference: options.powerPreference });
   if (!adapter) {
-    throw new DeviceError("gpu: a WebGPU adapter must be present, found none; install a GPU driver or the software adapter lavapipe (Mesa 23 or newer)");
+    throw new DeviceError(
+      "gpu: a WebGPU adapter must be present, found none; install a GPU driver or the software adapter lavapipe (Mesa 23 or newer)",
+    );
   }
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({
@@ -47,9 +49,13 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
 async function findWebGPU(): Promise<GPU> {
   const present = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
   if (present) return present;
-  const { process } = globalThis as { process?: { versions?: { node?: string }; env: Record<string, string | undefined> } };
+  const { process } = globalThis as {
+    process?: { versions?: { node?: string }; env: Record<string, string | undefined> };
+  };
   if (!process?.versions?.node) {
-    throw new DeviceError("gpu: WebGPU must be available, this browser has none (navigator.gpu); use Chrome 113, Edge 113, Safari 26, Firefox 141 or newer");
+    throw new DeviceError(
+      "gpu: WebGPU must be available, this browser has none (navigator.gpu); use Chrome 113, Edge 113, Safari 26, Firefox 141 or newer",
+    );
   }
   process.env.XDG_RUNTIME_DIR ??= "/tmp"; // Mesa's drivers want one, and a bare container has none
   try {
@@ -57,7 +63,9 @@ async function findWebGPU(): Promise<GPU> {
     const { create } = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU };
     return create(["disable-dawn-features=timestamp_quantization"]); // else profile() counts in steps of 65.5 us
   } catch (cause) {
-    throw new DeviceError("gpu: in Node the optional package `webgpu` must be installed; run `npm install webgpu`", { cause });
+    throw new DeviceError("gpu: in Node the optional package `webgpu` must be installed; run `npm install webgpu`", {
+      cause,
+    });
   }
 }
 

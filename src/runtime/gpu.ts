@@ -3,6 +3,7 @@ import { type AdapterInfo, type DeviceOptions, openDevice } from "./device.js";
 import { DeviceError } from "./errors.js";
 import type { Form, Kernel } from "./kernel.js";
 import { createMemory, type Memory, type MemoryUse, type Source, USAGE } from "./memory.js";
+import { createPatience } from "./patience.js";
 import { createPipelines, shaderOf } from "./pipelines.js";
 import type { Plan } from "./plan.js";
 import { byteLength, owner, type Tensor, type TypedArray } from "./tensor.js";
@@ -64,10 +65,13 @@ export interface Gpu {
 /** Opens a device (or takes the caller's) and runs plans on it. Throws DeviceError when there is none. */
 export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   const { device, info, instance } = await openDevice(options);
-  const memory = createMemory(device, options.guard ?? false);
+  const memory = createMemory(device, options.guard ?? false, createPatience(info.software));
   const pipelines = createPipelines(device);
   // Bound where an optional argument is absent. Two, because one launch must not read and write a buffer.
-  const absent = { read: device.createBuffer({ size: 256, usage: USAGE.storage }), write: device.createBuffer({ size: 256, usage: USAGE.storage }) };
+  const absent = {
+    read: device.createBuffer({ size: 256, usage: USAGE.storage }),
+    write: device.createBuffer({ size: 256, usage: USAGE.storage }),
+  };
   const chosen = options.form ?? (info.software ? "direct" : "shared");
   const formOf = (kernel: Kernel): Form => kernel.forms[chosen] ?? kernel.forms.direct;
   let fault: DeviceError | undefined;
@@ -76,14 +80,19 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     fault ??= new DeviceError(`gpu: ${(event as GPUUncapturedErrorEvent).error.message}`);
   });
   void device.lost.then(({ reason, message }) => {
-    fault ??= new DeviceError(`gpu: the device was ${disposed ? "disposed" : `lost (${reason}: ${message})`}; open it anew and load the model again`);
+    fault ??= new DeviceError(
+      `gpu: the device was ${disposed ? "disposed" : `lost (${reason}: ${message})`}; open it anew and load the model again`,
+    );
   });
   const healthy = (): void => {
     if (disposed) throw new DeviceError("gpu: must not be used after dispose(); open it anew");
     if (fault) throw fault;
   };
 
-  const submit = async (encode: (encoder: GPUCommandEncoder) => void, read: readonly Source[]): Promise<TypedArray[]> => {
+  const submit = async (
+    encode: (encoder: GPUCommandEncoder) => void,
+    read: readonly Source[],
+  ): Promise<TypedArray[]> => {
     healthy();
     const encoder = device.createCommandEncoder();
     encode(encoder);
@@ -105,16 +114,24 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     const { sizes, places } = assignArenas(plan);
     sizes.forEach((size, index) => memory.checkSize(`${plan.name} arena ${index}`, size));
     let done = 0;
-    const compiled = await Promise.all(plan.steps.map(async ({ kernel, dims }) => {
-      const pipeline = await pipelines.get(kernel, formOf(kernel), dims);
-      progress?.(++done, plan.steps.length);
-      return pipeline;
-    }));
+    const compiled = await Promise.all(
+      plan.steps.map(async ({ kernel, dims }) => {
+        const pipeline = await pipelines.get(kernel, formOf(kernel), dims);
+        progress?.(++done, plan.steps.length);
+        return pipeline;
+      }),
+    );
     healthy();
     const arenas = sizes.map((size, index) =>
-      memory.create(`${plan.name} arena ${index}`, size, USAGE.storage | USAGE.copySource, "activation"));
+      memory.create(`${plan.name} arena ${index}`, size, USAGE.storage | USAGE.copySource, "activation"),
+    );
     const stride = device.limits.minUniformBufferOffsetAlignment;
-    const uniforms = memory.create(`${plan.name} uniforms`, stride * plan.steps.length, USAGE.uniform | USAGE.copyTarget, "uniforms");
+    const uniforms = memory.create(
+      `${plan.name} uniforms`,
+      stride * plan.steps.length,
+      USAGE.uniform | USAGE.copyTarget,
+      "uniforms",
+    );
     const bytes = new Uint8Array(stride * plan.steps.length);
     const locate = (t: Tensor): Source => {
       const place = places.get(owner(t));
@@ -123,7 +140,9 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     const commands = plan.steps.map(({ kernel, tensors, dims }, index) => {
       const shader = shaderOf(kernel, formOf(kernel));
       bytes.set(new Uint8Array(packParams(kernel.name, shader.params, dims)), index * stride);
-      const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: uniforms, offset: index * stride, size: stride } }];
+      const entries: GPUBindGroupEntry[] = [
+        { binding: 0, resource: { buffer: uniforms, offset: index * stride, size: stride } },
+      ];
       shader.bindings.forEach(({ name, access }, position) => {
         const t = tensors[name];
         const { buffer, offset } = t ? locate(t) : { buffer: absent[access], offset: 0 };
@@ -164,7 +183,11 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   };
 
   return {
-    device, info, memory, prepare, submit,
+    device,
+    info,
+    memory,
+    prepare,
+    submit,
     readAhead: readAhead(),
     write: (t, data) => {
       healthy();
@@ -172,7 +195,10 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     },
     async read(...tensors) {
       healthy();
-      return submit(() => {}, tensors.map((t) => ({ tensor: t, buffer: memory.buffer(t), offset: 0 })));
+      return submit(
+        () => {},
+        tensors.map((t) => ({ tensor: t, buffer: memory.buffer(t), offset: 0 })),
+      );
     },
     async copy(copies) {
       await submit((encoder) => {

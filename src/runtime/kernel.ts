@@ -18,7 +18,9 @@ export type Arguments<P extends Patterns> = { [A in Exclude<keyof P, OptionalKey
   [A in OptionalKeys<P>]?: Tensor | undefined;
 };
 export type Written<P extends Patterns> = { [A in keyof P]: P[A] extends `${string}?` ? Tensor | undefined : Tensor };
-type Arrays<P extends Patterns> = { [A in Exclude<keyof P, OptionalKeys<P>>]: Values } & { [A in OptionalKeys<P>]?: Values };
+type Arrays<P extends Patterns> = { [A in Exclude<keyof P, OptionalKeys<P>>]: Values } & {
+  [A in OptionalKeys<P>]?: Values;
+};
 
 /** One way to run a kernel: *direct* uses registers only, *shared* cooperates through workgroup memory. */
 export interface Form {
@@ -91,7 +93,9 @@ const isLetter = (dim: string): boolean => /^[A-Z]$/.test(dim);
 function mismatch(kernel: Kernel, argument: string, text: string, dims: Dims, given: Tensor): ShapeError {
   const letters = [...new Set(text.match(/\b[A-Z]\b/g) ?? [])].filter((letter) => letter in dims);
   const known = letters.map((letter) => `${letter}=${dims[letter]}`).join(", ");
-  return new ShapeError(`${kernel.name}: ${argument} must be ${text}${known && ` with ${known}`}, got ${describe(given)}`);
+  return new ShapeError(
+    `${kernel.name}: ${argument} must be ${text}${known && ` with ${known}`}, got ${describe(given)}`,
+  );
 }
 
 /**
@@ -111,7 +115,8 @@ export function solve(kernel: Kernel, given: Readonly<Record<string, Tensor | un
     const value = given[argument];
     if (pattern.optional) dims[`HAS_${argument.toUpperCase()}`] = value ? 1 : 0;
     if (!value) {
-      if (!pattern.optional && argument in kernel.reads) throw new ShapeError(`${kernel.name}: ${argument} must be ${text}, got nothing`);
+      if (!pattern.optional && argument in kernel.reads)
+        throw new ShapeError(`${kernel.name}: ${argument} must be ${text}, got nothing`);
       continue;
     }
     const format = pattern.dtypes.indexOf(value.dtype);
@@ -134,7 +139,10 @@ export function solve(kernel: Kernel, given: Readonly<Record<string, Tensor | un
 export function outputShape(kernel: Kernel, argument: string, dims: Dims): number[] {
   return parsePattern(kernel.writes[argument]).dims.map((dim) => {
     const size = evaluate(dim, dims);
-    if (size === undefined) throw new ShapeError(`${kernel.name}: the arguments do not give ${dim} of ${argument} ${kernel.writes[argument]}`);
+    if (size === undefined)
+      throw new ShapeError(
+        `${kernel.name}: the arguments do not give ${dim} of ${argument} ${kernel.writes[argument]}`,
+      );
     return size;
   });
 }

@@ -1,8 +1,25 @@
 import { DeviceError } from "./errors.js";
-import { byteLength, describe, elements, owner, type Role, type Tensor, type TypedArray, typedArray } from "./tensor.js";
+import type { Patience } from "./patience.js";
+import {
+  byteLength,
+  describe,
+  elements,
+  owner,
+  type Role,
+  type Tensor,
+  type TypedArray,
+  typedArray,
+} from "./tensor.js";
 
 // The values of GPUBufferUsage and GPUMapMode, which Node has no globals for.
-export const USAGE = { mapRead: 0x1, copySource: 0x4, copyTarget: 0x8, uniform: 0x40, storage: 0x80, queryResolve: 0x200 } as const;
+export const USAGE = {
+  mapRead: 0x1,
+  copySource: 0x4,
+  copyTarget: 0x8,
+  uniform: 0x40,
+  storage: 0x80,
+  queryResolve: 0x200,
+} as const;
 const MAP_READ = 1;
 
 export type MemoryUse = Readonly<Record<Role | "uniforms" | "staging" | "total", number>>;
@@ -41,14 +58,17 @@ export interface Staged {
 export const GUARD_WORDS = 64;
 export const GUARD_WORD = 0xa5a5a5a5;
 
-export function createMemory(device: GPUDevice, guard: boolean): Memory {
+export function createMemory(device: GPUDevice, guard: boolean, patience: Patience): Memory {
   const buffers = new Map<Tensor, GPUBuffer>();
   const kinds = new Map<GPUBuffer, keyof MemoryUse>();
   const idle: GPUBuffer[] = [];
 
   const checkSize = (label: string, bytes: number): void => {
     const limit = device.limits.maxBufferSize;
-    if (bytes > limit) throw new DeviceError(`gpu: ${label} needs a buffer of ${bytes} bytes, the device allows ${limit}; use fewer rows or beams`);
+    if (bytes > limit)
+      throw new DeviceError(
+        `gpu: ${label} needs a buffer of ${bytes} bytes, the device allows ${limit}; use fewer rows or beams`,
+      );
   };
   const make = (label: string, bytes: number, usage: number, kind: keyof MemoryUse): GPUBuffer => {
     checkSize(label, bytes);
@@ -63,14 +83,17 @@ export function createMemory(device: GPUDevice, guard: boolean): Memory {
   const check = (t: Tensor): void => {
     const limit = device.limits.maxStorageBufferBindingSize;
     if (byteLength(t) > limit) {
-      throw new DeviceError(`gpu: ${describe(t)} must fit one binding of ${limit} bytes, needs ${byteLength(t)}; use fewer rows, beams or a shorter max_length`);
+      throw new DeviceError(
+        `gpu: ${describe(t)} must fit one binding of ${limit} bytes, needs ${byteLength(t)}; use fewer rows, beams or a shorter max_length`,
+      );
     }
   };
   const buffer = (t: Tensor): GPUBuffer => {
     const root = owner(t);
     const known = buffers.get(root);
     if (known) return known;
-    if (root.role === "activation") throw new Error(`${describe(root)} is an activation: it has memory only while its plan runs`);
+    if (root.role === "activation")
+      throw new Error(`${describe(root)} is an activation: it has memory only while its plan runs`);
     check(root);
     const bytes = byteLength(root) + (guard ? 4 * GUARD_WORDS : 0);
     const made = make(root.name, bytes, USAGE.storage | USAGE.copySource | USAGE.copyTarget, root.role);
@@ -81,7 +104,12 @@ export function createMemory(device: GPUDevice, guard: boolean): Memory {
   const staging = (bytes: number): GPUBuffer => {
     const found = idle.findIndex((candidate) => candidate.size >= bytes && candidate.size <= 4 * bytes + 4096);
     if (found >= 0) return idle.splice(found, 1)[0];
-    return make("staging", 2 ** Math.ceil(Math.log2(Math.max(256, bytes))), USAGE.mapRead | USAGE.copyTarget, "staging");
+    return make(
+      "staging",
+      2 ** Math.ceil(Math.log2(Math.max(256, bytes))),
+      USAGE.mapRead | USAGE.copyTarget,
+      "staging",
+    );
   };
 
   return {
@@ -91,7 +119,8 @@ export function createMemory(device: GPUDevice, guard: boolean): Memory {
     release,
     create: (label, bytes, usage, kind) => make(label, bytes, usage, kind),
     write(t, data) {
-      if (data.byteLength > byteLength(t)) throw new RangeError(`gpu: ${data.byteLength} bytes do not fit ${describe(t)}`);
+      if (data.byteLength > byteLength(t))
+        throw new RangeError(`gpu: ${data.byteLength} bytes do not fit ${describe(t)}`);
       if (data.byteLength === 0) return; // Deno panics
       const whole = data.byteLength % 4 === 0;
       if (whole) return device.queue.writeBuffer(buffer(t), 0, data.buffer, data.byteOffset, data.byteLength);
@@ -109,7 +138,7 @@ export function createMemory(device: GPUDevice, guard: boolean): Memory {
       });
       return {
         async collect() {
-          await target.mapAsync(MAP_READ, 0, Math.max(4, at));
+          await patience.wait(() => target.mapAsync(MAP_READ, 0, Math.max(4, at)));
           const copy = target.getMappedRange(0, Math.max(4, at)).slice(0);
           target.unmap();
           idle.push(target);

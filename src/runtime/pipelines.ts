@@ -14,7 +14,10 @@ export interface Pipelines {
 /** What the host says about a shader, beside what its text says. */
 export function shaderOf(kernel: Kernel, form: Form): ShaderText {
   const shader = readShader(kernel.name, form.wgsl);
-  const declared = [...Object.keys(kernel.reads).map((name) => `read ${name}`), ...Object.keys(kernel.writes).map((name) => `write ${name}`)];
+  const declared = [
+    ...Object.keys(kernel.reads).map((name) => `read ${name}`),
+    ...Object.keys(kernel.writes).map((name) => `write ${name}`),
+  ];
   const found = shader.bindings.map(({ access, name }) => `${access} ${name}`);
   if (declared.join() !== found.join()) {
     throw new Error(`${kernel.name}.wgsl: bindings must be [${declared.join(", ")}], got [${found.join(", ")}]`);
@@ -26,7 +29,8 @@ export function shaderOf(kernel: Kernel, form: Form): ShaderText {
 export function constantsOf(kernel: Kernel, form: Form, dims: Dims): Record<string, number> {
   const { constants } = shaderOf(kernel, form);
   const chosen: Record<string, number> = { ...form.constants?.(dims) };
-  for (const name of Object.keys(constants)) if (chosen[name] === undefined && dims[name] !== undefined) chosen[name] = dims[name];
+  for (const name of Object.keys(constants))
+    if (chosen[name] === undefined && dims[name] !== undefined) chosen[name] = dims[name];
   return chosen;
 }
 
@@ -40,7 +44,11 @@ export function createPipelines(device: GPUDevice): Pipelines {
     if (known) return known;
     const entries: GPUBindGroupLayoutEntry[] = [{ binding: 0, visibility: COMPUTE, buffer: { type: "uniform" } }];
     shader.bindings.forEach(({ access }, index) => {
-      entries.push({ binding: index + 1, visibility: COMPUTE, buffer: { type: access === "read" ? "read-only-storage" : "storage" } });
+      entries.push({
+        binding: index + 1,
+        visibility: COMPUTE,
+        buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+      });
     });
     const made = device.createBindGroupLayout({ label: key, entries });
     layouts.set(key, made);
@@ -79,5 +87,8 @@ async function compileError(name: string, module: GPUShaderModule, code: string,
   if (!first) return new DeviceError(`${name}.wgsl: ${cause instanceof Error ? cause.message : cause}`, { cause });
   const line = code.split("\n")[first.lineNum - 1] ?? "";
   const pointer = `${" ".repeat(Math.max(0, first.linePos - 1))}^`;
-  return new DeviceError(`${name}.wgsl:${first.lineNum}:${first.linePos}: ${first.message.trim()}\n  ${line}\n  ${pointer}`, { cause });
+  return new DeviceError(
+    `${name}.wgsl:${first.lineNum}:${first.linePos}: ${first.message.trim()}\n  ${line}\n  ${pointer}`,
+    { cause },
+  );
 }

@@ -1,5 +1,14 @@
 import { ShapeError } from "./errors.js";
-import { type Arguments, type Dims, type Written, type Kernel, type Patterns, outputShape, parsePattern, solve } from "./kernel.js";
+import {
+  type Arguments,
+  type Dims,
+  type Written,
+  type Kernel,
+  type Patterns,
+  outputShape,
+  parsePattern,
+  solve,
+} from "./kernel.js";
 import { type Tensor, tensor } from "./tensor.js";
 
 /** One launch: a kernel, its arguments by name (optional ones may be absent), its sizes and scalars. */
@@ -41,7 +50,10 @@ export function record(name: string, build: (run: Run) => void, shared: Readonly
     const dims = solve(kernel, given, values);
     const written: Record<string, Tensor | undefined> = {};
     for (const key of Object.keys(kernel.writes)) {
-      const { dtypes: [dtype], optional } = parsePattern(kernel.writes[key]);
+      const {
+        dtypes: [dtype],
+        optional,
+      } = parsePattern(kernel.writes[key]);
       const make = (): Tensor => tensor(`${label}.${key}`, dtype, outputShape(kernel, key, dims), "activation");
       written[key] = given[key] ?? (optional ? undefined : make());
     }

@@ -17,7 +17,8 @@ export interface Timing {
  */
 export async function profile(gpu: Gpu, prepared: Prepared): Promise<Timing[]> {
   const { device } = gpu;
-  if (!device.features.has("timestamp-query")) throw new DeviceError("profile: the device must have the feature timestamp-query, it has not");
+  if (!device.features.has("timestamp-query"))
+    throw new DeviceError("profile: the device must have the feature timestamp-query, it has not");
   const { steps } = prepared.plan;
   const times: bigint[] = [];
   const chunk = 2048; // a query set holds at most 4096 timestamps
@@ -26,16 +27,19 @@ export async function profile(gpu: Gpu, prepared: Prepared): Promise<Timing[]> {
     const querySet = device.createQuerySet({ type: "timestamp", count: 2 * count });
     const resolved = device.createBuffer({ size: 16 * count, usage: USAGE.queryResolve | USAGE.copySource });
     const tensor = { name: "timestamps", dtype: "u32", shape: [4 * count], role: "state" } as const;
-    const [words] = await gpu.submit((encoder) => {
-      for (let index = 0; index < count; index++) {
-        const pass = encoder.beginComputePass({
-          timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * index, endOfPassWriteIndex: 2 * index + 1 },
-        });
-        prepared.encode(pass, first + index);
-        pass.end();
-      }
-      encoder.resolveQuerySet(querySet, 0, 2 * count, resolved, 0);
-    }, [{ tensor, buffer: resolved, offset: 0 }]);
+    const [words] = await gpu.submit(
+      (encoder) => {
+        for (let index = 0; index < count; index++) {
+          const pass = encoder.beginComputePass({
+            timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * index, endOfPassWriteIndex: 2 * index + 1 },
+          });
+          prepared.encode(pass, first + index);
+          pass.end();
+        }
+        encoder.resolveQuerySet(querySet, 0, 2 * count, resolved, 0);
+      },
+      [{ tensor, buffer: resolved, offset: 0 }],
+    );
     times.push(...new BigUint64Array(words.buffer));
     querySet.destroy();
     resolved.destroy();

@@ -26,20 +26,32 @@ export async function verify(gpu: Gpu, plan: Plan, tolerance = 1e-4): Promise<Di
   const known = new Set<Tensor>();
   try {
     for (const [index, step] of plan.steps.entries()) {
-      const inputs = Object.values(step.tensors).filter((t): t is Tensor => t !== undefined && t.role !== "activation" && !known.has(t));
+      const inputs = Object.values(step.tensors).filter(
+        (t): t is Tensor => t !== undefined && t.role !== "activation" && !known.has(t),
+      );
       const values = await gpu.read(...inputs);
       inputs.forEach((t, at) => {
         oracle.write(t, values[at]);
         if (t.role === "weight") known.add(t);
       });
       oracle.step(step);
-      const outputs = Object.keys(step.kernel.writes).map((key) => step.tensors[key]).filter((t): t is Tensor => t !== undefined);
+      const outputs = Object.keys(step.kernel.writes)
+        .map((key) => step.tensors[key])
+        .filter((t): t is Tensor => t !== undefined);
       const computed = await prepared.run({ steps: [index, index + 1], read: outputs });
       for (const [at, t] of outputs.entries()) {
         const worst = worstElement(computed[at], oracle.read(t), t.dtype === "f16");
         if (worst.error > tolerance) {
           const { index: element, got, want } = worst;
-          return { step: index, kernel: step.kernel.name, label: step.label, tensor: t.name, index: element, got, want };
+          return {
+            step: index,
+            kernel: step.kernel.name,
+            label: step.label,
+            tensor: t.name,
+            index: element,
+            got,
+            want,
+          };
         }
         oracle.write(t, computed[at]); // the next launch's reference sees what the GPU saw
       }
@@ -50,7 +62,11 @@ export async function verify(gpu: Gpu, plan: Plan, tolerance = 1e-4): Promise<Di
   }
 }
 
-function worstElement(got: ArrayLike<number>, want: ArrayLike<number>, half: boolean): { error: number; index: number; got: number; want: number } {
+function worstElement(
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  half: boolean,
+): { error: number; index: number; got: number; want: number } {
   let worst = { error: -1, index: 0, got: 0, want: 0 };
   for (let index = 0; index < got.length; index++) {
     const value = half ? fromF16(got[index]) : got[index];

@@ -16,11 +16,13 @@ export function readShader(name: string, wgsl: string): ShaderText {
   const struct = wgsl.match(/struct Params \{([^}]*)\}/)?.[1];
   if (struct === undefined) throw new Error(`${name}.wgsl: must declare \`struct Params\``);
   const params = [...struct.replace(/\/\/.*/g, "").matchAll(/(\w+)\s*:\s*(\w+)/g)].map(([, field, type]) => {
-    if (type !== "u32" && type !== "i32" && type !== "f32") throw new Error(`${name}.wgsl: Params.${field} must be a scalar, got ${type}`);
+    if (type !== "u32" && type !== "i32" && type !== "f32")
+      throw new Error(`${name}.wgsl: Params.${field} must be a scalar, got ${type}`);
     return { name: field, type } as const;
   });
   const bindings = [...wgsl.matchAll(BINDING)].map(([, index, mode, field], position) => {
-    if (Number(index) !== position + 1) throw new Error(`${name}.wgsl: binding of ${field} must be ${position + 1}, got ${index}`);
+    if (Number(index) !== position + 1)
+      throw new Error(`${name}.wgsl: binding of ${field} must be ${position + 1}, got ${index}`);
     return { name: field, access: mode === "read" ? "read" : "write" } as const;
   });
   const constants = Object.fromEntries([...wgsl.matchAll(CONSTANT)].map(([, key, value]) => [key, Number(value)]));
@@ -30,13 +32,19 @@ export function readShader(name: string, wgsl: string): ShaderText {
 /** The text with the values of some of its constants replaced. Throws on a name that the file does not declare. */
 export function specialise(name: string, wgsl: string, values: Readonly<Record<string, number>>): string {
   const unknown = new Set(Object.keys(values));
-  const text = wgsl.replace(CONSTANT, (line, key: string) => (unknown.delete(key) ? `const ${key}: u32 = ${values[key]};` : line));
+  const text = wgsl.replace(CONSTANT, (line, key: string) =>
+    unknown.delete(key) ? `const ${key}: u32 = ${values[key]};` : line,
+  );
   if (unknown.size) throw new Error(`${name}.wgsl: has no constant ${[...unknown].join(", ")}`);
   return text;
 }
 
 /** `struct Params` as bytes, every field looked up by name in `values`. */
-export function packParams(name: string, params: ShaderText["params"], values: Readonly<Record<string, number>>): ArrayBuffer {
+export function packParams(
+  name: string,
+  params: ShaderText["params"],
+  values: Readonly<Record<string, number>>,
+): ArrayBuffer {
   const view = new DataView(new ArrayBuffer(Math.max(16, Math.ceil(params.length / 4) * 16)));
   params.forEach((field, index) => {
     const value = values[field.name];

@@ -13,10 +13,19 @@ export interface Family {
 }
 
 /** Rows of a linear layer f32[O,I] whose parts (such as q, k, v) are laid one after the other. */
-export function linearRows(ours: string, theirs: readonly string[], O: number, I: number, { bias = true, ...how }: LinearHow = {}): WeightRow[] {
+export function linearRows(
+  ours: string,
+  theirs: readonly string[],
+  O: number,
+  I: number,
+  { bias = true, ...how }: LinearHow = {},
+): WeightRow[] {
   const weight = { ours: `${ours}.weight`, theirs: theirs.map((name) => `${name}.weight`), shape: [O, I], ...how };
   if (!bias) return [weight];
-  return [weight, { ours: `${ours}.bias`, theirs: theirs.map((name) => `${name}.bias`), shape: [O], ...how, transpose: false }];
+  return [
+    weight,
+    { ours: `${ours}.bias`, theirs: theirs.map((name) => `${name}.bias`), shape: [O], ...how, transpose: false },
+  ];
 }
 
 type LinearHow = Pick<WeightRow, "transpose" | "interleave" | "parts"> & { readonly bias?: boolean };

@@ -11,20 +11,32 @@ export const gpt2: Family = {
   architecture(config): Architecture {
     const read = readConfig(config);
     if (read.flag("scale_attn_by_inverse_layer_idx", false) || !read.flag("scale_attn_weights", true)) {
-      throw new CheckpointError("config.json: scale_attn_by_inverse_layer_idx must be false and scale_attn_weights true; others are not supported");
+      throw new CheckpointError(
+        "config.json: scale_attn_by_inverse_layer_idx must be false and scale_attn_weights true; others are not supported",
+      );
     }
     const [D, H] = [read.count("n_embd"), read.divisor("n_head", "n_embd")];
     const F = config.n_inner ? read.count("n_inner") : 4 * D;
     return {
-      family: "gpt2", D, V: read.count("vocab_size"), P: read.count("n_positions"),
+      family: "gpt2",
+      D,
+      V: read.count("vocab_size"),
+      P: read.count("n_positions"),
       decoder: { layers: read.count("n_layer"), F, H, K: H, E: D / H },
-      norm: "layernorm", placement: "pre", eps: read.number("layer_norm_epsilon", 1e-5),
-      activation: read.activation("activation_function"), gated: false, embeddingScale: 1,
+      norm: "layernorm",
+      placement: "pre",
+      eps: read.number("layer_norm_epsilon", 1e-5),
+      activation: read.activation("activation_function"),
+      gated: false,
+      embeddingScale: 1,
     };
   },
 
   rows(a, config) {
-    const { D, decoder: { F, layers } } = a;
+    const {
+      D,
+      decoder: { F, layers },
+    } = a;
     const tied = readConfig(config).flag("tie_word_embeddings", true);
     const blocks = Array.from({ length: layers }, (_, l) => {
       const [at, from] = [`decoder.layers.${l}`, `transformer.h.${l}`];

@@ -12,7 +12,9 @@ export function familyOf(label: string, config: Json): Family {
   const found = FAMILIES.find(({ model_type }) => model_type === config.model_type);
   if (!found) {
     const known = FAMILIES.map(({ model_type }) => model_type).join(", ");
-    throw new CheckpointError(`${label}/config.json: model_type must be one of ${known}, got ${JSON.stringify(config.model_type)}`);
+    throw new CheckpointError(
+      `${label}/config.json: model_type must be one of ${known}, got ${JSON.stringify(config.model_type)}`,
+    );
   }
   return found;
 }

@@ -14,38 +14,68 @@ function llamaLike(model_type: string, architecture: string, options: { qkvBias:
 
     architecture(config): Architecture {
       const read = readConfig(config);
-      if (config.use_sliding_window === true) throw new CheckpointError("config.json: use_sliding_window must be false, sliding windows are not supported");
+      if (config.use_sliding_window === true)
+        throw new CheckpointError("config.json: use_sliding_window must be false, sliding windows are not supported");
       const [D, H] = [read.count("hidden_size"), read.count("num_attention_heads")];
       const E = config.head_dim ? read.count("head_dim") : D / read.divisor("num_attention_heads", "hidden_size");
       const K = config.num_key_value_heads ? read.divisor("num_key_value_heads", "num_attention_heads") : H;
       return {
-        family: model_type, D, V: read.count("vocab_size"), P: read.count("max_position_embeddings"),
+        family: model_type,
+        D,
+        V: read.count("vocab_size"),
+        P: read.count("max_position_embeddings"),
         decoder: { layers: read.count("num_hidden_layers"), F: read.count("intermediate_size"), H, K, E },
-        norm: "rmsnorm", placement: "pre", eps: read.number("rms_norm_eps", 1e-6),
-        activation: read.activation("hidden_act"), gated: true, embeddingScale: 1, rotary: rotaryOf(config, E),
+        norm: "rmsnorm",
+        placement: "pre",
+        eps: read.number("rms_norm_eps", 1e-6),
+        activation: read.activation("hidden_act"),
+        gated: true,
+        embeddingScale: 1,
+        rotary: rotaryOf(config, E),
       };
     },
 
     rows(a, config) {
-      const { D, V, decoder: { F, layers, H, K, E } } = a;
+      const {
+        D,
+        V,
+        decoder: { F, layers, H, K, E },
+      } = a;
       const read = readConfig(config);
       const qkvBias = options.qkvBias || read.flag("attention_bias", false);
       const outBias = read.flag("attention_bias", false);
       const bias = read.flag("mlp_bias", false);
-      const norm = (ours: string, theirs: string): WeightRow => ({ ours: `${ours}.weight`, theirs: [`${theirs}.weight`], shape: [D] });
+      const norm = (ours: string, theirs: string): WeightRow => ({
+        ours: `${ours}.weight`,
+        theirs: [`${theirs}.weight`],
+        shape: [D],
+      });
       const blocks = Array.from({ length: layers }, (_, l) => {
         const [at, from] = [`decoder.layers.${l}`, `model.layers.${l}`];
         const heads = ["q_proj", "k_proj", "v_proj"].map((part) => `${from}.self_attn.${part}`);
         const qkNorm = {
-          ours: `${at}.self_attn.qk_norm`, theirs: ["q_norm", "k_norm"].map((part) => `${from}.self_attn.${part}.weight`), shape: [2, E], stored: [E], f32: true,
+          ours: `${at}.self_attn.qk_norm`,
+          theirs: ["q_norm", "k_norm"].map((part) => `${from}.self_attn.${part}.weight`),
+          shape: [2, E],
+          stored: [E],
+          f32: true,
         };
         return [
           norm(`${at}.self_attn_norm`, `${from}.input_layernorm`),
-          ...linearRows(`${at}.self_attn.qkv`, heads, (H + 2 * K) * E, D, { bias: qkvBias, parts: [H * E, K * E, K * E] }),
+          ...linearRows(`${at}.self_attn.qkv`, heads, (H + 2 * K) * E, D, {
+            bias: qkvBias,
+            parts: [H * E, K * E, K * E],
+          }),
           ...(options.qkNorm ? [qkNorm] : []),
           ...linearRows(`${at}.self_attn.out`, [`${from}.self_attn.o_proj`], D, H * E, { bias: outBias }),
           norm(`${at}.final_norm`, `${from}.post_attention_layernorm`),
-          ...linearRows(`${at}.fc1`, ["gate_proj", "up_proj"].map((part) => `${from}.mlp.${part}`), 2 * F, D, { bias, interleave: true }),
+          ...linearRows(
+            `${at}.fc1`,
+            ["gate_proj", "up_proj"].map((part) => `${from}.mlp.${part}`),
+            2 * F,
+            D,
+            { bias, interleave: true },
+          ),
           ...linearRows(`${at}.fc2`, [`${from}.mlp.down_proj`], D, F, { bias }),
         ];
       });
@@ -58,7 +88,10 @@ function llamaLike(model_type: string, architecture: string, options: { qkvBias:
       ];
     },
 
-    ignored: (config) => [/\.rotary_emb\.inv_freq$/, ...(readConfig(config).flag("tie_word_embeddings", false) ? [/^lm_head\.weight$/] : [])],
+    ignored: (config) => [
+      /\.rotary_emb\.inv_freq$/,
+      ...(readConfig(config).flag("tie_word_embeddings", false) ? [/^lm_head\.weight$/] : []),
+    ],
   };
 }
 
@@ -70,8 +103,13 @@ function rotaryOf(config: Json, E: number): Rotary {
   const type = scaling.rope_type ?? scaling.type ?? "default";
   if (type === "default") return { frequencies: plain };
   if (type === "linear") return { frequencies: plain.map((frequency) => frequency / read.number("factor", 1)) };
-  if (type !== "llama3") throw new CheckpointError(`config.json: rope_type must be default, linear or llama3, got ${JSON.stringify(type)}`);
-  const [factor, low, high] = [read.number("factor", 1), read.number("low_freq_factor", 1), read.number("high_freq_factor", 4)];
+  if (type !== "llama3")
+    throw new CheckpointError(`config.json: rope_type must be default, linear or llama3, got ${JSON.stringify(type)}`);
+  const [factor, low, high] = [
+    read.number("factor", 1),
+    read.number("low_freq_factor", 1),
+    read.number("high_freq_factor", 4),
+  ];
   return { frequencies: llama3Frequencies(plain, factor, low, high, read.count("original_max_position_embeddings")) };
 }
 

@@ -16,9 +16,17 @@ export const marian: Family = {
       return { layers: read.count(`${side}_layers`), F: read.count(`${side}_ffn_dim`), H, K: H, E: D / H };
     };
     return {
-      family: "marian", D, V: read.count("vocab_size"), P: read.count("max_position_embeddings"),
-      encoder: stack("encoder"), decoder: stack("decoder"),
-      norm: "layernorm", placement: "post", eps: 1e-5, activation: read.activation("activation_function"), gated: false,
+      family: "marian",
+      D,
+      V: read.count("vocab_size"),
+      P: read.count("max_position_embeddings"),
+      encoder: stack("encoder"),
+      decoder: stack("decoder"),
+      norm: "layernorm",
+      placement: "post",
+      eps: 1e-5,
+      activation: read.activation("activation_function"),
+      gated: false,
       embeddingScale: read.flag("scale_embedding", false) ? Math.sqrt(D) : 1,
     };
   },
@@ -33,7 +41,10 @@ export const marian: Family = {
       { ours: `${side}.embed_positions.weight`, theirs: [], shape: [a.P, a.D], compute: () => sinusoids(a.P, a.D) },
     ];
     return [
-      ...table("encoder"), ...stackRows("encoder", a), ...table("decoder"), ...stackRows("decoder", a),
+      ...table("encoder"),
+      ...stackRows("encoder", a),
+      ...table("decoder"),
+      ...stackRows("decoder", a),
       { ours: "lm_head.weight", theirs: [head], shape: [a.V, a.D] },
       { ours: "lm_head.bias", theirs: ["final_logits_bias"], shape: [a.V], stored: [1, a.V] },
     ];
@@ -50,14 +61,27 @@ function stackRows(side: "encoder" | "decoder", a: Architecture): WeightRow[] {
   const { layers, F } = a[side] as Stack;
   return Array.from({ length: layers }, (_, l) => {
     const [at, from] = [`${side}.layers.${l}`, `model.${side}.layers.${l}`];
-    const cross = side === "encoder" ? [] : [
-      ...linearRows(`${at}.cross_attn.q`, [`${from}.encoder_attn.q_proj`], D, D),
-      ...linearRows(`${at}.cross_attn.kv`, ["k_proj", "v_proj"].map((part) => `${from}.encoder_attn.${part}`), 2 * D, D),
-      ...linearRows(`${at}.cross_attn.out`, [`${from}.encoder_attn.out_proj`], D, D),
-      ...normRows(`${at}.cross_attn_norm`, `${from}.encoder_attn_layer_norm`, D),
-    ];
+    const cross =
+      side === "encoder"
+        ? []
+        : [
+            ...linearRows(`${at}.cross_attn.q`, [`${from}.encoder_attn.q_proj`], D, D),
+            ...linearRows(
+              `${at}.cross_attn.kv`,
+              ["k_proj", "v_proj"].map((part) => `${from}.encoder_attn.${part}`),
+              2 * D,
+              D,
+            ),
+            ...linearRows(`${at}.cross_attn.out`, [`${from}.encoder_attn.out_proj`], D, D),
+            ...normRows(`${at}.cross_attn_norm`, `${from}.encoder_attn_layer_norm`, D),
+          ];
     return [
-      ...linearRows(`${at}.self_attn.qkv`, ["q_proj", "k_proj", "v_proj"].map((part) => `${from}.self_attn.${part}`), 3 * D, D),
+      ...linearRows(
+        `${at}.self_attn.qkv`,
+        ["q_proj", "k_proj", "v_proj"].map((part) => `${from}.self_attn.${part}`),
+        3 * D,
+        D,
+      ),
       ...linearRows(`${at}.self_attn.out`, [`${from}.self_attn.out_proj`], D, D),
       ...normRows(`${at}.self_attn_norm`, `${from}.self_attn_layer_norm`, D),
       ...cross,

@@ -45,7 +45,10 @@ export interface TextTask extends AsyncDisposable {
   (text: string, options?: TextOptions): Promise<GeneratedText[]>;
   (texts: readonly string[], options?: TextOptions): Promise<GeneratedText[][]>;
   /** One batch, told as it goes. */
-  stream(texts: string | readonly string[], options?: Omit<TextOptions, "batch_size" | "progress">): AsyncGenerator<TextEvent>;
+  stream(
+    texts: string | readonly string[],
+    options?: Omit<TextOptions, "batch_size" | "progress">,
+  ): AsyncGenerator<TextEvent>;
   readonly model: Model;
   /** Figures of the last call that ended. */
   stats(): TextStats | undefined;
@@ -66,7 +69,9 @@ async function open(task: string, encodes: boolean, source: SourceLike, options:
   const model = await load(source, options);
   try {
     if (Boolean(model.architecture.encoder) !== encodes) {
-      throw new InputError(`${task}: the model must ${encodes ? "have an encoder" : "be decoder-only"}, got ${model.architecture.family}; use the other of text2text and text-generation`);
+      throw new InputError(
+        `${task}: the model must ${encodes ? "have an encoder" : "be decoder-only"}, got ${model.architecture.family}; use the other of text2text and text-generation`,
+      );
     }
     return createTask(task, model, await openTokenizer(model.checkpoint));
   } catch (error) {
@@ -78,7 +83,11 @@ async function open(task: string, encodes: boolean, source: SourceLike, options:
 function createTask(task: string, model: Model, codec: TextCodec): TextTask {
   let stats: TextStats | undefined;
 
-  const batch = async (prompts: readonly number[][], full: boolean, choices: GenerateOptions & { signal?: AbortSignal }): Promise<GeneratedText[][]> => {
+  const batch = async (
+    prompts: readonly number[][],
+    full: boolean,
+    choices: GenerateOptions & { signal?: AbortSignal },
+  ): Promise<GeneratedText[][]> => {
     const { sequences, sequences_scores, lengths, stats: done } = await model.generate({ input_ids: prompts }, choices);
     const each = sequences.length / prompts.length;
     const width = model.architecture.encoder ? 1 : Math.max(...prompts.map(({ length }) => length));
@@ -90,21 +99,27 @@ function createTask(task: string, model: Model, codec: TextCodec): TextTask {
       ms: (stats?.ms ?? 0) + ms,
       launches,
     };
-    return prompts.map((prompt, b) => Array.from({ length: each }, (_, rank) => {
-      const row = b * each + rank;
-      const begin = model.architecture.encoder ? 0 : width - prompt.length; // a shorter prompt stands behind padding
-      const token_ids = sequences[row].slice(begin, lengths[row]);
-      const score = sequences_scores?.[row];
-      const shown = full ? token_ids : token_ids.slice(width - begin);
-      return { generated_text: codec.decode(shown), token_ids, ...(score !== undefined && { score }) };
-    }));
+    return prompts.map((prompt, b) =>
+      Array.from({ length: each }, (_, rank) => {
+        const row = b * each + rank;
+        const begin = model.architecture.encoder ? 0 : width - prompt.length; // a shorter prompt stands behind padding
+        const token_ids = sequences[row].slice(begin, lengths[row]);
+        const score = sequences_scores?.[row];
+        const shown = full ? token_ids : token_ids.slice(width - begin);
+        return { generated_text: codec.decode(shown), token_ids, ...(score !== undefined && { score }) };
+      }),
+    );
   };
 
   async function call(text: string, options?: TextOptions): Promise<GeneratedText[]>;
   async function call(texts: readonly string[], options?: TextOptions): Promise<GeneratedText[][]>;
-  async function call(input: string | readonly string[], options: TextOptions = {}): Promise<GeneratedText[] | GeneratedText[][]> {
+  async function call(
+    input: string | readonly string[],
+    options: TextOptions = {},
+  ): Promise<GeneratedText[] | GeneratedText[][]> {
     const { batch_size = 64, allow_unknown = false, return_full_text = true, progress, ...choices } = options;
-    if (!Number.isInteger(batch_size) || batch_size < 1) throw new OptionError(`${task}: batch_size must be a whole number of at least 1, got ${batch_size}`);
+    if (!Number.isInteger(batch_size) || batch_size < 1)
+      throw new OptionError(`${task}: batch_size must be a whole number of at least 1, got ${batch_size}`);
     const texts = typeof input === "string" ? [input] : input;
     const prompts = texts.map((text) => codec.encode(text, allow_unknown));
     const order = prompts.map((_, index) => index).sort((x, y) => prompts[y].length - prompts[x].length);
@@ -112,19 +127,33 @@ function createTask(task: string, model: Model, codec: TextCodec): TextTask {
     stats = undefined;
     for (let first = 0; first < Math.max(1, order.length); first += batch_size) {
       const chosen = order.slice(first, first + batch_size);
-      const generated = await batch(chosen.map((index) => prompts[index]), return_full_text, choices);
+      const generated = await batch(
+        chosen.map((index) => prompts[index]),
+        return_full_text,
+        choices,
+      );
       chosen.forEach((index, at) => (results[index] = generated[at]));
       progress?.({ status: "progress", loaded: Math.min(order.length, first + batch_size), total: order.length });
     }
     return typeof input === "string" ? results[0] : results;
   }
 
-  async function* stream(input: string | readonly string[], options: Omit<TextOptions, "batch_size" | "progress"> = {}): AsyncGenerator<TextEvent> {
+  async function* stream(
+    input: string | readonly string[],
+    options: Omit<TextOptions, "batch_size" | "progress"> = {},
+  ): AsyncGenerator<TextEvent> {
     const { allow_unknown = false, return_full_text: _, ...choices } = options;
     const input_ids = [input].flat().map((text) => codec.encode(text, allow_unknown));
-    for await (const { row, token_ids, text = "" } of model.stream({ input_ids }, choices)) yield { row, token_ids, text };
+    for await (const { row, token_ids, text = "" } of model.stream({ input_ids }, choices))
+      yield { row, token_ids, text };
   }
 
   const dispose = (): void => model.dispose();
-  return Object.assign(call, { model, stream, stats: () => stats, dispose, [Symbol.asyncDispose]: async () => dispose() });
+  return Object.assign(call, {
+    model,
+    stream,
+    stats: () => stats,
+    dispose,
+    [Symbol.asyncDispose]: async () => dispose(),
+  });
 }
