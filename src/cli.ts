@@ -47,8 +47,8 @@ async function run(model: string, texts: readonly string[], options: Record<stri
   const task = await pipeline(await taskOf(model), model, { dtype: dtype as never });
   try {
     const beams = choices.num_beams ?? task.model.checkpoint.generationConfig.num_beams ?? 1;
-    const shown = choices.do_sample === true ? {} : { num_return_sequences: beams as number };
-    const results = await task(lines, { ...shown, ...choices });
+    const shown = choices.do_sample === true ? undefined : { num_return_sequences: beams as number };
+    const results = await task(lines, { ...choices, ...(choices.num_return_sequences === undefined && shown) });
     results.forEach((hypotheses, index) => {
       console.log(lines[index]);
       for (const { score, generated_text } of hypotheses)

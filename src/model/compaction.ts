@@ -32,25 +32,30 @@ export async function compacted(
   reports: readonly Report[],
 ): Promise<Lease> {
   const next = await lease(core, { ...capacity, B: live.length }, g);
-  const spans = sources && packSpans(sources);
-  await next.search.session.adopt(
-    old.session,
-    live.map((b) => places[b]),
-    spans && Uint32Array.from(live.flatMap((b) => [...spans.subarray(2 * b, 2 * b + 2)])),
-  );
-  next.search.start(
-    live.map((b, at) => {
-      const { length, prompt, limit, rows, finished } = latest(reports, b, g.W);
-      const chosen = rows.map((_, w) => ancestors(reports, b, w, g.W));
-      // Which beam holds which token: the prompt's first; the prompt's last token and each chosen one, the parent of the next.
-      const past = chosen.map((links) => [
-        ...prompts[b].slice(0, -1).map(() => 0),
-        ...links.map(({ parent }) => parent),
-      ]);
-      const beams = rows.map(({ id, score }, w) => ({ id, score, past: past[w].map((beam) => at * g.W + beam) }));
-      const tokens = chosen.map((links) => [...prompts[b], ...links.slice(0, -1).map(({ id }) => id)]);
-      return { length, prompt, limit, beams, tokens, finished, pads: pads?.[b] ?? [] };
-    }),
-  );
+  try {
+    const spans = sources && packSpans(sources);
+    await next.search.session.adopt(
+      old.session,
+      live.map((b) => places[b]),
+      spans && Uint32Array.from(live.flatMap((b) => [...spans.subarray(2 * b, 2 * b + 2)])),
+    );
+    next.search.start(
+      live.map((b, at) => {
+        const { length, prompt, limit, rows, finished } = latest(reports, b, g.W);
+        const chosen = rows.map((_, w) => ancestors(reports, b, w, g.W));
+        // Which beam holds which token: the prompt's first; the prompt's last token and each chosen one, the parent of the next.
+        const past = chosen.map((links) => [
+          ...prompts[b].slice(0, -1).map(() => 0),
+          ...links.map(({ parent }) => parent),
+        ]);
+        const beams = rows.map(({ id, score }, w) => ({ id, score, past: past[w].map((beam) => at * g.W + beam) }));
+        const tokens = chosen.map((links) => [...prompts[b], ...links.slice(0, -1).map(({ id }) => id)]);
+        return { length, prompt, limit, beams, tokens, finished, pads: pads?.[b] ?? [] };
+      }),
+    );
+  } catch (error) {
+    next.release();
+    throw error;
+  }
   return next;
 }

@@ -104,7 +104,7 @@ export async function decode(core: Core, job: Job, g: Generation, hooks: DecodeH
     await known?.past.copyInto(session.cache, capacity, lengths);
     const fresh = prompts.map((ids, b) => ids.slice(lengths[b], -1));
     if (fresh.some(({ length }) => length > 0)) await session.prompt(fresh, lengths);
-    current.search.start(firstStep(job, capacity, g));
+    current.search.start(firstStep(job, capacity, g), g.sampling?.seed);
     const launches = countLaunches(encodePlan, step.plan);
 
     const reports: Report[] = [];

@@ -39,8 +39,8 @@ export interface Search {
   readonly scoring: { readonly logits: Tensor; readonly chooses: number } | undefined;
   /** What the host reads after each step, in this order. */
   readonly report: readonly [rows: Tensor, scores: Tensor, sentences: Tensor, status: Tensor];
-  /** Writes the state before a step. */
-  start(sentences: readonly SentenceStart[]): void;
+  /** Writes the state before a step, and the seed to draw from. */
+  start(sentences: readonly SentenceStart[], seed?: number): void;
   dispose(): void;
 }
 
@@ -115,7 +115,8 @@ export async function createSearch(core: Core, capacity: Capacity, g: Generation
     step,
     scoring: hostLogits && { logits: hostLogits, chooses },
     report: [rows, scores, sentences, status],
-    start(starts) {
+    start(starts, seed) {
+      if (seed !== undefined) step.set(chooses, { seed });
       const beams = starts.flatMap(({ beams }) => beams);
       const finished = (field: "score" | "logProb") =>
         starts.flatMap((start) => Array.from({ length: W }, (_, i) => start.finished[i]?.[field] ?? 0));
@@ -180,10 +181,10 @@ export interface Lease {
 }
 
 export async function lease(core: Core, capacity: Capacity, g: Generation): Promise<Lease> {
-  const key = JSON.stringify([
-    capacity,
-    { ...g, returned: 0, pad: 0, start: 0, stop_strings: [], logits_processor: Boolean(g.logits_processor) },
-  ]);
+  // What a plan does not depend on: these differ from call to call.
+  const { returned, pad, start, stop_strings, newTokens, logits_processor, sampling, ...recorded } = g;
+  const draws = sampling && { ...sampling, seed: 0 };
+  const key = JSON.stringify([capacity, recorded, draws, Boolean(logits_processor)]);
   const search = await core.pool.take(key, () => createSearch(core, capacity, g));
   return { search, capacity, release: () => core.pool.give(key, search) };
 }

@@ -37,6 +37,8 @@ export interface Prepared {
   readonly plan: Plan;
   /** One encoder, one compute pass, one submit. Resolves with the tensors asked for, once the device has computed them. */
   run(options?: RunOptions): Promise<TypedArray[]>;
+  /** Changes scalars of one launch, for the runs to come. */
+  set(step: number, values: Readonly<Record<string, number>>): void;
   /** The commands of one launch in a pass of the caller's (timing). */
   encode(pass: GPUComputePassEncoder, step: number): void;
   /** Where a tensor of this plan lies; activations too. */
@@ -161,9 +163,15 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
       pass.setBindGroup(0, group);
       pass.dispatchWorkgroups(x, y);
     };
+    const set = (step: number, values: Readonly<Record<string, number>>): void => {
+      const { kernel, dims } = plan.steps[step];
+      const { params } = shaderOf(kernel, formOf(kernel));
+      device.queue.writeBuffer(uniforms, step * stride, packParams(kernel.name, params, { ...dims, ...values }));
+    };
     let released = false;
     return {
       plan,
+      set,
       encode,
       locate,
       async run({ read = [], steps = [0, commands.length] } = {}) {
