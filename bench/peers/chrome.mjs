@@ -10,14 +10,15 @@ const FLAGS = ["--headless=new", "--no-sandbox", "--enable-unsafe-webgpu", "--us
 const NEW_TOKENS = 16;
 const PROMPT = 8; // tokens
 const CASES = [{ B: 1, rounds: 5 }, { B: 8, rounds: 3 }];
-const TYPES = { ".html": "text/html", ".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm",
-  ".json": "application/json" };
+const TYPES = { ".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm" };
 
 /** The model as transformers.js wants it. */
 function exportModel() {
   const folder = `${here}build/gpt2-brown/`;
   mkdirSync(`${folder}onnx`, { recursive: true });
-  for (const name of ["config.json", "generation_config.json"]) copyFileSync(`${models}gpt2-brown/${name}`, folder + name);
+  for (const name of ["config.json", "generation_config.json"]) {
+    copyFileSync(`${models}gpt2-brown/${name}`, folder + name);
+  }
   writeFileSync(`${folder}onnx/model.onnx`, gpt2Decoder(`${models}gpt2-brown`));
 }
 
@@ -25,8 +26,9 @@ function exportModel() {
 function serve() {
   const server = createServer(({ url, headers: { range } }, response) => {
     const path = decodeURIComponent(new URL(url, "http://localhost").pathname);
-    response.setHeader("Cross-Origin-Opener-Policy", "same-origin").setHeader("Cross-Origin-Embedder-Policy", "require-corp");
-    response.setHeader("Content-Type", TYPES[extname(path)] ?? "application/octet-stream");
+    response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
+    response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
+    response.setHeader("Content-Type", TYPES[extname(path)] ?? "text/html");
     if (path === "/index.html") return response.end("<!doctype html>");
     const file = path.startsWith("/models/") ? models + path.slice(8) : here + path.slice(1);
     if (path.includes("..") || !existsSync(file)) return response.writeHead(404).end();
@@ -61,17 +63,19 @@ export async function measureChrome(report, executablePath) {
       const { sequences, dispatches, timed } =
         await call("measure", prompts.slice(0, B), { ...options, num_beams: 1 }, rounds);
       if (!same(sequences.ours, sequences.theirs)) throw new Error(`not timed, B=${B}: ${JSON.stringify(sequences)}`);
+      const [theirDispatches, ourDispatches] =
+        [dispatches.theirs, dispatches.ours].map((count) => Math.round(count / NEW_TOKENS));
       report({
         rival: "transformers.js, WebGPU in Chrome", setting: `gpt2-brown greedy, a step at B=${B}`,
-        theirs: timed.map(({ theirs }) => theirs / NEW_TOKENS), ours: timed.map(({ ours }) => ours / NEW_TOKENS), rounds,
-        outputs: "same tokens",
-        note: `dispatches a step: ${[dispatches.theirs, dispatches.ours].map((n) => Math.round(n / NEW_TOKENS)).join(" and ")}`,
+        theirs: timed.map(({ theirs }) => theirs / NEW_TOKENS), ours: timed.map(({ ours }) => ours / NEW_TOKENS),
+        rounds, outputs: "same tokens", note: `${theirDispatches} and ${ourDispatches} dispatches a step`,
       });
     }
     const one = prompts.slice(0, 1);
     const greedy = await call("measure", one, { ...options, num_beams: 1 }, 0);
     const beams = await call("measure", one, { ...options, num_beams: 4 }, 0);
-    const verdict = (who) => (same(greedy.sequences[who], beams.sequences[who]) ? "the greedy tokens" : "other tokens than greedy");
+    const verdict = (who) =>
+      same(greedy.sequences[who], beams.sequences[who]) ? "the greedy tokens" : "other tokens than greedy";
     console.log(`num_beams: 4 gives ${verdict("theirs")} in transformers.js, ${verdict("ours")} in wgformer`);
   } finally {
     await browser.close();

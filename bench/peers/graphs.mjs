@@ -1,4 +1,4 @@
-// The graphs that Optimum's exporter makes of these models, written down: decoders with their past as inputs and outputs.
+// Decoders with their past as inputs and outputs, in the operators that exporters of these models use.
 import { readFileSync } from "node:fs";
 import { createGraph, FLOAT, INT64 } from "./onnx.mjs";
 
@@ -69,7 +69,7 @@ function sinusoids(P, D) {
 
 const marianShape = ({ d_model: D, decoder_attention_heads: H }) => ({ D, H, eps: 1e-5 });
 
-/** Marian's keys and values of the source, as the first step of an export computes them and the others are given them. */
+/** Marian's keys and values of the source: computed once, then given to every step. */
 export function marianCross(folder) {
   const checkpoint = open(folder);
   const g = createGraph(17);

@@ -2,10 +2,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { fileURLToPath } from "node:url";
 import ort from "onnxruntime-node";
 import { marianCross, marianDecoder } from "./graphs.mjs";
-import { models, readCases } from "./harness.mjs";
+import { here, models, readCases } from "./harness.mjs";
 import { alternate, verifyGolden } from "./turns.mjs";
 
 const CASES = [{ name: "one-word-beam-4", rounds: 31 }, { name: "beam-4-64", rounds: 9 }];
@@ -18,18 +17,18 @@ const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
 const HEADS = config.decoder_attention_heads;
 const CACHE = Array.from({ length: config.decoder_layers }, (_, l) =>
   ["key", "value"].map((part) => `present.${l}.decoder.${part}`)).flat();
-const built = fileURLToPath(new URL("build/", import.meta.url));
+const built = `${here}build/`;
 
 /** Opens the file in a process of its own, whose log says which provider has the nodes: [exit code, log]. */
 function openAlone(file, env = {}) {
   const script = `require("onnxruntime-node").InferenceSession.create(${JSON.stringify(file)},
     { executionProviders: ["webgpu"], logSeverityLevel: 0 }).then(() => process.exit(0), () => process.exit(1))`;
-  const options = { cwd: fileURLToPath(new URL(".", import.meta.url)), env: { ...process.env, ...env }, encoding: "utf8" };
+  const options = { cwd: here, env: { ...process.env, ...env }, encoding: "utf8" };
   const { status, stdout, stderr } = spawnSync(process.execPath, ["-e", script], options);
   return [status, stdout + stderr];
 }
 
-/** Throws unless every node runs on WebGPU, and on an adapter of Vulkan: the one that wgformer is given too. */
+/** Throws unless every node runs on WebGPU; says whether its adapter is the Vulkan driver's, as ours is. */
 function provePlacement(file) {
   const [status, log] = openAlone(file);
   const [placed, count] = log.match(/All nodes placed on \[WebGpuExecutionProvider\]. Number of nodes: (\d+)/) ?? [];
@@ -57,7 +56,9 @@ async function openRival({ provider, fused }) {
   };
   return {
     cross: await open(marianCross(folder), "gpu-buffer"),
-    decoder: await open(marianDecoder(folder, { fused }), Object.fromEntries(CACHE.map((name) => [name, "gpu-buffer"]))),
+    decoder: await open(
+      marianDecoder(folder, { fused }), Object.fromEntries(CACHE.map((name) => [name, "gpu-buffer"])),
+    ),
   };
 }
 
@@ -116,7 +117,9 @@ async function compare(model, { inputs }, { W, tokens }, theirs) {
   for (const [t, ids] of tokens.entries()) {
     const { data } = await stepper.step(ids);
     data.forEach((value, at) => (worst = Math.max(worst, Math.abs(value - theirs[t][at]) || 0)));
-    if (theirs[t].length !== data.length || theirs[t].some(Number.isNaN)) throw new Error("logits: wrong in number or NaN");
+    if (theirs[t].length !== data.length || theirs[t].some(Number.isNaN)) {
+      throw new Error("not timed, logits are NaN or wrong in number");
+    }
   }
   stepper.dispose();
   if (worst > TOLERANCE) throw new Error(`not timed, logits differ by ${worst}, allowed are ${TOLERANCE}`);
@@ -126,12 +129,12 @@ async function compare(model, { inputs }, { W, tokens }, theirs) {
 const trim = ({ input_ids, attention_mask }) =>
   ({ input_ids: input_ids.map((row, r) => row.filter((_, t) => attention_mask[r][t] === 1)) });
 
-// Attention in standard operators as exporters write it; in onnxruntime's own operator, the best it can do; and on its CPU
-// provider, which has no part in the claims: what a machine without a GPU would better run.
+// Attention in standard operators as exporters write it; in onnxruntime's own operator, the best it can do; and its CPU
+// provider, which has no part in the claims: what one would run on a machine without a GPU.
 const RIVALS = [
   { name: "onnxruntime-node, WebGPU", provider: "webgpu", fused: false },
-  { name: "the same, fused attention", provider: "webgpu", fused: true },
-  { name: "the same, CPU provider", provider: "cpu", fused: true },
+  { name: "onnxruntime-node, fused attention", provider: "webgpu", fused: true },
+  { name: "onnxruntime-node, CPU provider", provider: "cpu", fused: true },
 ];
 
 export async function measureOrt(report) {

@@ -19,7 +19,8 @@ export async function open(golden) {
   const theirs = await AutoModelForCausalLM.from_pretrained("gpt2-brown", { dtype: "fp32", device: "webgpu" });
   const { vendor, architecture, device, description } = adapter.info;
   globalThis.peers = { ours, theirs };
-  return { adapter: [vendor, architecture, device, description].filter(Boolean).join(" "), used: ours.gpu.info.description };
+  const name = [vendor, architecture, device, description].filter(Boolean).join(" ");
+  return { adapter: name, used: ours.gpu.info.description };
 }
 
 const generateTheirs = async (prompts, options) => {

@@ -34,7 +34,7 @@ function findBrowser() {
   const find = () => BROWSERS.find((path) => existsSync(path));
   if (find()) return find();
   const install = ["install", "-y", "--no-install-recommends", "chromium"];
-  if (process.getuid?.() !== 0) fail(`Chrome is missing; install it, on Debian with: sudo apt-get ${install.join(" ")}`);
+  if (process.getuid?.() !== 0) fail(`Chrome is missing; on Debian: sudo apt-get ${install.join(" ")}`);
   if (!execute("apt-get", ["update"]) || !execute("apt-get", install)) fail("chromium could not be installed");
   return find() ?? fail("chromium is still missing");
 }
@@ -51,7 +51,8 @@ const rows = [];
 const COLUMNS = ["theirs ms", "ours ms", "ratio", "ours, loop alone ms", "ratio"];
 const say = (rival, setting, cells, outputs) =>
   console.log(`${rival.padEnd(34)}${setting.padEnd(33)}${cells.map((text) => text.padStart(22)).join("")}  ${outputs}`);
-const show = ({ median, p25, p75 }) => `${median.toFixed(1)} (${p25.toFixed(1)}..${p75.toFixed(1)})`;
+const show = ({ median, p25, p75 }) =>
+  `${median.toFixed(1)}${p25 === undefined ? "" : ` (${p25.toFixed(1)}..${p75.toFixed(1)})`}`;
 
 function report({ theirs, ours, loop, others, rounds, ...rest }) {
   const row = { ...rest, theirs_ms: quartiles(theirs), ours_ms: quartiles(ours) };
@@ -71,7 +72,7 @@ for (const [setting, median] of Object.entries(PYTORCH)) {
   const { ours_ms, loop_ms } = rows.find((row) => row.setting === setting) ?? {};
   if (!ours_ms) continue;
   rows.push({
-    rival: "PyTorch, CPU (NOT measured here)", setting, theirs_ms: { median, p25: median, p75: median }, ours_ms, loop_ms,
+    rival: "PyTorch, CPU (NOT measured here)", setting, theirs_ms: { median }, ours_ms, loop_ms,
     ratio: median / ours_ms.median, loop_ratio: median / loop_ms.median, outputs: "-", note: "published, 2 CPU cores",
   });
 }

@@ -4,8 +4,9 @@ const QUIET = 0.2; // cores that other processes may take in a round
 const ENOUGH = 3; // quiet rounds, to leave the others out
 
 /**
- * Runs both in turn, so that what else the machine does falls on both, and returns a list of rounds: milliseconds of both,
- * what ours returned, and the cores that other processes took where `watch` can tell. Where enough rounds were quiet, only those.
+ * Runs both in turn, so that what else the machine does falls on both, and returns a list of rounds: milliseconds of
+ * both, what ours returned, and the cores that other processes took where `watch` can tell. Noisy rounds are left out
+ * where enough others are.
  */
 export async function alternate(rounds, ours, theirs, watch = () => () => undefined) {
   const kept = [];
@@ -28,8 +29,7 @@ export async function alternate(rounds, ours, theirs, watch = () => () => undefi
 
 /** Throws unless the model gives what its reference case says: nothing is timed before. */
 export async function verifyGolden(model, { name, inputs, options, expected }) {
-  const { do_sample, ...rest } = options;
-  const { sequences } = await model.generate(inputs, rest);
+  const { sequences } = await model.generate(inputs, options);
   if (JSON.stringify(sequences) === JSON.stringify(expected.sequences)) return;
   throw new Error(`not timed, ${name} of golden.json differs`);
 }

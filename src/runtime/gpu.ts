@@ -3,7 +3,6 @@ import { type AdapterInfo, type DeviceOptions, openDevice } from "./device.js";
 import { DeviceError } from "./errors.js";
 import type { Form, Kernel } from "./kernel.js";
 import { createMemory, type Memory, type MemoryUse, type Source, USAGE } from "./memory.js";
-import { createPatience } from "./patience.js";
 import { createPipelines, shaderOf } from "./pipelines.js";
 import type { Plan } from "./plan.js";
 import { byteLength, owner, type Tensor, type TypedArray } from "./tensor.js";
@@ -67,7 +66,7 @@ export interface Gpu {
 /** Opens a device (or takes the caller's) and runs plans on it. Throws DeviceError when there is none. */
 export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   const { device, info, instance } = await openDevice(options);
-  const memory = createMemory(device, options.guard ?? false, createPatience(info.software));
+  const memory = createMemory(device, options.guard ?? false);
   const pipelines = createPipelines(device);
   // Bound where an optional argument is absent. Two, because one launch must not read and write a buffer.
   const absent = {

@@ -1,5 +1,4 @@
 import { DeviceError } from "./errors.js";
-import type { Patience } from "./patience.js";
 import {
   byteLength,
   describe,
@@ -58,7 +57,7 @@ export interface Staged {
 export const GUARD_WORDS = 64;
 export const GUARD_WORD = 0xa5a5a5a5;
 
-export function createMemory(device: GPUDevice, guard: boolean, patience: Patience): Memory {
+export function createMemory(device: GPUDevice, guard: boolean): Memory {
   const buffers = new Map<Tensor, GPUBuffer>();
   const kinds = new Map<GPUBuffer, keyof MemoryUse>();
   const idle: GPUBuffer[] = [];
@@ -138,7 +137,7 @@ export function createMemory(device: GPUDevice, guard: boolean, patience: Patien
       });
       return {
         async collect() {
-          await patience.wait(() => target.mapAsync(MAP_READ, 0, Math.max(4, at)));
+          await target.mapAsync(MAP_READ, 0, Math.max(4, at));
           const copy = target.getMappedRange(0, Math.max(4, at)).slice(0);
           target.unmap();
           idle.push(target);
