@@ -15,8 +15,8 @@
 //          indirection: u32[2,R,M]   status: u32[2] (sentences not done, rows with logits that are not finite)
 // Launch   direct: one invocation a sentence of the group
 // Numerics LOG_PROBS = 1: values are log-probabilities already; early_stopping: 0 false, 1 true, 2 "never"
-// Source   Transformers 5 generation/utils.py, _beam_search; FasterTransformer v5 (cache indirection); Vijayakumar et al.
-//          2016, arXiv:1610.02424, eq. 5 with Hamming diversity
+// Source   Transformers 5 generation/utils.py, _beam_search; FasterTransformer v5 (cache indirection);
+//          Vijayakumar et al. 2016, arXiv:1610.02424, eq. 5 with Hamming diversity
 struct Params { B: u32, W: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_stopping: u32, length_penalty: f32,
   groups: u32, group: u32, diversity_penalty: f32 }
 @group(0) @binding(0) var<uniform> params: Params;

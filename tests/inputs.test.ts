@@ -7,16 +7,18 @@ const test = suite("inputs");
 const read = (rows: unknown, masks?: unknown) => readSequences("input_ids", rows, masks, 10, 4);
 
 test("plain rows of different lengths are taken as they are", () =>
-  assert.equal(read([[1, 2, 3], [4]]), { ids: [[1, 2, 3], [4]], offsets: [0, 0], width: 3 }));
+  assert.equal(read([[1, 2, 3], [4]]), { ids: [[1, 2, 3], [4]], offsets: [0, 0], pads: [[], []], width: 3 }));
 test("padding on the right is stripped", () =>
   assert.equal(read([[1, 2, 9], [4, 9, 9]], [[1, 1, 0], [1, 0, 0]]),
-    { ids: [[1, 2], [4]], offsets: [0, 0], width: 3 }));
+    { ids: [[1, 2], [4]], offsets: [0, 0], pads: [[], []], width: 3 }));
 test("padding on the left is stripped and its width kept", () =>
   assert.equal(read([[9, 1, 2], [9, 9, 4]], [[0, 1, 1], [0, 0, 1]]),
-    { ids: [[1, 2], [4]], offsets: [1, 2], width: 3 }));
+    { ids: [[1, 2], [4]], offsets: [1, 2], pads: [[9], [9, 9]], width: 3 }));
 test("padding at both ends is stripped", () =>
-  assert.equal(read([[9, 1, 9]], [[0, 1, 0]]), { ids: [[1]], offsets: [1], width: 3 }));
+  assert.equal(read([[9, 1, 9]], [[0, 1, 0]]), { ids: [[1]], offsets: [1], pads: [[9]], width: 3 }));
 test("padding may hold any id", () => assert.equal(read([[1, -100]], [[1, 0]]).ids, [[1]]));
+test("padding that is no token is none for the rules", () => assert.equal(read([[-100, 1]], [[0, 1]]).pads, [[]]));
+test("padding of several tokens is none for the rules", () => assert.equal(read([[3, 4, 1]], [[0, 0, 1]]).pads, [[]]));
 test("padding does not count as length", () =>
   assert.equal(read([[1, 2, 9, 9, 9, 9]], [[1, 1, 0, 0, 0, 0]]).ids, [[1, 2]]));
 test("a row of the largest length and id is taken", () => assert.equal(read([[9, 9, 9, 9]]).ids, [[9, 9, 9, 9]]));

@@ -13,7 +13,7 @@ export interface ModelInputs {
 export interface Sequences {
   readonly ids: readonly (readonly number[])[];
   readonly offsets: readonly number[];
-  /** The ids that the caller has under the padding before each sequence. */
+  /** The ids that the caller has under the padding before each sequence, where they are one token of the vocabulary. */
   readonly pads: readonly (readonly number[])[];
   /** Length of the caller's rows. */
   readonly width: number;
@@ -47,9 +47,15 @@ export function readSequences(name: string, rows: unknown, masks: unknown, V: nu
   return {
     ids: stripped.map(({ ids }) => ids),
     offsets: stripped.map(({ offset }) => offset),
-    pads: stripped.map(({ offset }, r) => Array.from({ length: offset }, (_, t) => Number(rows[r][t]))),
+    pads: stripped.map(({ offset }, r) => padsBefore(rows[r], offset, V)),
     width: Math.max(...rows.map((row) => row.length)),
   };
+}
+
+function padsBefore(row: ArrayLike<number | bigint>, count: number, V: number): number[] {
+  const pads = Array.from({ length: count }, (_, t) => Number(row[t]));
+  const isToken = pads.every((id) => id === pads[0]) && Number.isInteger(pads[0]) && pads[0] >= 0 && pads[0] < V;
+  return isToken ? pads : [];
 }
 
 function isRows(value: unknown): value is TokenRows {
