@@ -2,7 +2,7 @@ import { cpu } from "../src/runtime/cpu.js";
 import { ShapeError } from "../src/runtime/errors.js";
 import type { Gpu } from "../src/runtime/gpu.js";
 import { fromF16, toF16 } from "../src/runtime/half.js";
-import { type Kernel, type Patterns, parsePattern } from "../src/runtime/kernel.js";
+import { type Kernel, type Patterns } from "../src/runtime/kernel.js";
 import { GUARD_WORD, GUARD_WORDS } from "../src/runtime/memory.js";
 import { record, type Run } from "../src/runtime/plan.js";
 import { byteLength, type DType, type Tensor, tensor, type TypedArray } from "../src/runtime/tensor.js";
@@ -136,9 +136,4 @@ function compare(t: Tensor, got: TypedArray, want: Float64Array, tolerance: numb
     if (!(Math.abs(value - want[i]) <= allowed)) return `${t.name}[${i}] must be ${want[i]}, got ${value}`;
   }
   return undefined;
-}
-
-/** The formats a pattern of this kernel allows. */
-export function formats(pattern: string): readonly DType[] {
-  return parsePattern(pattern).dtypes;
 }

@@ -6,7 +6,7 @@ export type Json = Readonly<Record<string, unknown>>;
 
 /** What loading tells its caller, in the manner of transformers.js: `loaded` and `total` are bytes of `file`. */
 export interface ProgressEvent {
-  readonly status: "initiate" | "progress" | "done" | "compile" | "ready";
+  readonly status: "initiate" | "progress" | "done" | "ready";
   readonly name: string;
   readonly file?: string;
   readonly loaded?: number;

@@ -103,7 +103,7 @@ function planContinuation(
   return { job: { prompts, known }, g: settle(options as Json, defaults, V, P, width, true), width };
 }
 
-/** Runs a task; `emit` gets the events of each step, and returns false to end early. */
+/** Runs a task; `emit` gets the events of each step. `codec` serves the text of events and stop strings. */
 export async function runTask(
   core: Core,
   { job, g, width }: Task,

@@ -50,16 +50,8 @@ export async function createStepper(
           throw new InputError(
             `decoder: at most max_length=${M} tokens fit, all are fed; open one with a larger max_length`,
           );
-        for (const [name, list, size] of [
-          ["ids", ids, a.V],
-          ["parents", parents ?? [], W],
-        ] as const) {
-          if (list.length !== R && list !== undefined && !(name === "parents" && !parents))
-            throw new InputError(`decoder: ${name} must have ${R} entries, got ${list.length}`);
-          const bad = list.find((value) => !Number.isInteger(value) || value < 0 || value >= size);
-          if (bad !== undefined)
-            throw new InputError(`decoder: ${name} must be whole numbers from 0 to ${size - 1}, got ${bad}`);
-        }
+        checkRows("ids", ids, R, a.V);
+        if (parents) checkRows("parents", parents, R, W);
         if (length > 0) {
           const origin = (r: number): number => (parents ? Math.floor(r / W) * W + parents[r] : r);
           table = table.map((_, r) => [...table[origin(r)], origin(r)]);
@@ -78,4 +70,11 @@ export async function createStepper(
       gpu.memory.free([logits]);
     },
   };
+}
+
+function checkRows(name: string, list: readonly number[], R: number, size: number): void {
+  if (list.length !== R) throw new InputError(`decoder: ${name} must have ${R} entries, got ${list.length}`);
+  const bad = list.find((value) => !Number.isInteger(value) || value < 0 || value >= size);
+  if (bad !== undefined)
+    throw new InputError(`decoder: ${name} must be whole numbers from 0 to ${size - 1}, got ${bad}`);
 }

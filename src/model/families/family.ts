@@ -5,7 +5,6 @@ import type { WeightRow } from "../weights.js";
 /** How a model type of Transformers maps to ours: one short file a family. */
 export interface Family {
   readonly model_type: string;
-  readonly architectures: readonly string[];
   architecture(config: Json): Architecture;
   rows(a: Architecture, config: Json): WeightRow[];
   /** Tensors that may lie in a checkpoint without use (copies of tied weights, tables we compute). */

@@ -6,7 +6,6 @@ import { type Family, linearRows, normRows } from "./family.js";
 /** GPT-2 (Radford et al. 2019): pre-norm decoder, learned positions, tied embeddings; its linear weights are stored [in, out]. */
 export const gpt2: Family = {
   model_type: "gpt2",
-  architectures: ["GPT2LMHeadModel"],
 
   architecture(config): Architecture {
     const read = readConfig(config);

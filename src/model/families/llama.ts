@@ -7,10 +7,9 @@ import type { WeightRow } from "../weights.js";
 import { type Family, linearRows } from "./family.js";
 
 /** Llama (Touvron et al. 2023) and its kin: pre-norm decoder, RMSNorm, rotary positions, gated SiLU, grouped heads. */
-function llamaLike(model_type: string, architecture: string, options: { qkvBias: boolean; qkNorm: boolean }): Family {
+function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: boolean }): Family {
   return {
     model_type,
-    architectures: [architecture],
 
     architecture(config): Architecture {
       const read = readConfig(config);
@@ -113,8 +112,8 @@ function rotaryOf(config: Json, E: number): Rotary {
   return { frequencies: llama3Frequencies(plain, factor, low, high, read.count("original_max_position_embeddings")) };
 }
 
-export const llama = llamaLike("llama", "LlamaForCausalLM", { qkvBias: false, qkNorm: false });
+export const llama = llamaLike("llama", { qkvBias: false, qkNorm: false });
 /** Qwen2 (Yang et al. 2024): biases on q, k and v. */
-export const qwen2 = llamaLike("qwen2", "Qwen2ForCausalLM", { qkvBias: true, qkNorm: false });
+export const qwen2 = llamaLike("qwen2", { qkvBias: true, qkNorm: false });
 /** Qwen3 (Yang et al. 2025): norms on the heads of q and k. */
-export const qwen3 = llamaLike("qwen3", "Qwen3ForCausalLM", { qkvBias: false, qkNorm: true });
+export const qwen3 = llamaLike("qwen3", { qkvBias: false, qkNorm: true });

@@ -6,7 +6,6 @@ import { type Family, linearRows, normRows } from "./family.js";
 /** Marian (Junczys-Dowmunt et al. 2018), as `MarianMTModel` of Transformers: post-norm, sinusoidal positions, tied embeddings. */
 export const marian: Family = {
   model_type: "marian",
-  architectures: ["MarianMTModel"],
 
   architecture(config): Architecture {
     const read = readConfig(config);
