@@ -1,7 +1,7 @@
 import { cpu } from "../src/runtime/cpu.js";
 import { type Gpu, gpu as openGpu } from "../src/runtime/gpu.js";
 import { fromF16 } from "../src/runtime/half.js";
-import type { Dims, Kernel, Patterns } from "../src/runtime/kernel.js";
+import type { Dims, FormName, Kernel, Patterns } from "../src/runtime/kernel.js";
 import { record, type Run, type Step } from "../src/runtime/plan.js";
 import { profile } from "../src/runtime/profile.js";
 import { elements, prefix, type Tensor, tensor } from "../src/runtime/tensor.js";
@@ -49,8 +49,7 @@ interface KernelRow extends Row {
   readonly gflop_s?: number;
   /** Time of the least traffic or arithmetic at the roof, over the time measured. */
   readonly roof_percent: number;
-  /** Workgroups. */
-  readonly groups: number;
+  readonly form: FormName;
   readonly samples: number;
 }
 
@@ -65,7 +64,6 @@ export interface Roofs {
 
 export interface Context {
   readonly gpu: Gpu;
-  readonly form: Form;
   readonly roofs: Roofs;
   /** Keeps a row and prints its line. */
   report(row: Row, line: string): void;
@@ -75,12 +73,12 @@ export interface Bench {
   readonly run: (context: Context) => Promise<void>;
 }
 
-type Form = "direct" | "shared";
 
 export interface Results {
   readonly runtime: string;
   readonly adapter: string;
-  readonly form: Form;
+  /** Forced for all kernels, or chosen for each. */
+  readonly form: FormName | "by adapter";
   readonly clock: "timestamps" | "wall clock";
   readonly roofs: Roofs;
   readonly rows: readonly Row[];
@@ -122,7 +120,7 @@ export function benchKernel<R extends Patterns, W extends Patterns, P extends st
 }
 
 async function measureShape(
-  { gpu, form, roofs }: Context, kernel: Kernel, shape: string, size: Size, build: Build<string, string>,
+  { gpu, roofs }: Context, kernel: Kernel, shape: string, size: Size, build: Build<string, string>,
 ): Promise<KernelRow | undefined> {
   const launched = launch(kernel, build.args(size, randoms(7)), build.values(size));
   const { dims } = launched.step;
@@ -145,10 +143,10 @@ async function measureShape(
   return {
     bench: kernel.name, shape, us,
     sizes: Object.entries(dims).filter(([key]) => key.length === 1).map(([key, value]) => `${key}=${value}`).join(" "),
-    format: launched.inputs.some(([t]) => t.dtype === "f16") ? "f16" : "f32",
+    format: launched.inputs.find(([{ dtype }]) => dtype !== "f32" && dtype !== "u32")?.[0].dtype ?? "f32",
     ...(moving >= computing ? { gb_s: bytes / us.median / 1e3 } : { gflop_s: flops / us.median / 1e3 }),
     roof_percent: (100 * Math.max(moving, computing)) / us.median,
-    groups: (kernel.forms[form] ?? kernel.forms.direct).groups(dims),
+    form: gpu.choose(kernel, dims).name,
     samples: times.length,
   };
 }
@@ -295,21 +293,21 @@ async function measureRoofs(gpu: Gpu): Promise<Roofs> {
 }
 
 const COLUMNS = "kernel              shape                             sizes                                         " +
-  "weights  median us          p10..p90              rate    roof  groups";
+  "weights  median us          p10..p90              rate    roof  form";
 
-function line({ bench, shape, us, sizes, format, gb_s, gflop_s = 0, roof_percent, groups }: KernelRow): string {
+function line({ bench, shape, us, sizes, format, gb_s, gflop_s = 0, roof_percent, form }: KernelRow): string {
   const rate = gb_s === undefined ? `${gflop_s.toFixed(2)} GFLOP/s` : `${gb_s.toFixed(2)} GB/s`;
   return [
     bench.padEnd(20), shape.padEnd(34), sizes.padEnd(46), format.padEnd(7), us.median.toFixed(1).padStart(11),
     `${us.p10.toFixed(1)}..${us.p90.toFixed(1)}`.padStart(21), rate.padStart(18),
-    `${roof_percent.toFixed(0)} %`.padStart(8), String(groups).padStart(8),
+    `${roof_percent.toFixed(0)} %`.padStart(8), `  ${form}`,
   ].join("");
 }
 
 /** Runs benches on one device, prints a line for each shape as it is measured, and returns them all. */
-export async function runBenches(benches: readonly Bench[], options: { readonly form?: Form }): Promise<Results> {
+export async function runBenches(benches: readonly Bench[], options: { readonly form?: FormName }): Promise<Results> {
   const gpu = await openGpu(options);
-  const form = options.form ?? (gpu.info.software ? "direct" : "shared");
+  const form = options.form ?? "by adapter";
   const rows: Row[] = [];
   try {
     const clock = timestamps(gpu) ? "timestamps" : "wall clock";
@@ -323,7 +321,7 @@ export async function runBenches(benches: readonly Bench[], options: { readonly 
       rows.push(row);
       console.log(text);
     };
-    for (const bench of benches) await bench.run({ gpu, form, roofs, report });
+    for (const bench of benches) await bench.run({ gpu, roofs, report });
     return { runtime, adapter: gpu.info.description, form, clock, roofs, rows };
   } finally {
     gpu.dispose();

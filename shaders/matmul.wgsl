@@ -19,7 +19,7 @@ struct Params { N: u32, I: u32, O: u32 }
 
 const WEIGHT_FORMAT: u32 = 0; // 0 f32, 1 f16
 const ROWS: u32 = 12;         // rows of a tile, 1 to 12
-const ACTIVATION: u32 = 0;    // 0 none, 1 relu, 2 gelu (erf), 3 gelu (tanh), 4 silu
+const ACTIVATION: u32 = 0;    // 0 none, 1 relu, 2 gelu (erf), 3 gelu (tanh), 4 silu, 5 tanh
 const GATED: u32 = 0;
 const HAS_BIAS: u32 = 0;
 const HAS_RESIDUAL: u32 = 0;
@@ -50,6 +50,7 @@ fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where 
     return 0.5 * v * (1 + tanh(clamp(0.79788456 * (v + 0.044715 * v * v * v), vec4f(-10), vec4f(10))));
   }
   if (ACTIVATION == 4) { return v / (1 + exp(clamp(-v, vec4f(-80), vec4f(80)))); }
+  if (ACTIVATION == 5) { return tanh(clamp(v, vec4f(-10), vec4f(10))); }
   return v;
 }
 

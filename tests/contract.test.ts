@@ -5,7 +5,7 @@ import { assert, readFile, runtime, suite } from "./harness.js";
 
 const test = suite("contract");
 const all = Object.values(kernels) as unknown as readonly Kernel[];
-const formsOf = ({ forms }: Kernel): Form[] => [forms.direct, ...(forms.shared ? [forms.shared] : [])];
+const formsOf = ({ forms }: Kernel): Form[] => Object.values(forms);
 const read = async (path: string): Promise<string> => new TextDecoder().decode(await readFile(path));
 const same = (got: Iterable<string>, want: Iterable<string>, what: string): void =>
   assert.equal([...new Set(got)].sort(), [...new Set(want)].sort(), what);
@@ -60,9 +60,9 @@ async function list(folder: string): Promise<string[]> {
 
 if (runtime !== "chrome") {
   test("every shader has its four files", async () => {
-    const stems = (await list("shaders")).map((name) => name.replace(/\.wgsl$/, ""));
-    same(stems, all.map(({ name }) => name), "shaders and the kernels that src/kernels/index.ts exports");
-    for (const stem of stems) {
+    const files = all.flatMap(({ name, forms }) => Object.keys(forms).map((form) => (form === "direct" ? name : `${name}.${form}`)));
+    same((await list("shaders")).map((name) => name.replace(/\.wgsl$/, "")), files, "shaders and the kernels that src/kernels/index.ts exports");
+    for (const stem of all.map(({ name }) => name)) {
       await readFile(`src/kernels/${stem}.ts`);
       await readFile(`tests/${stem}.test.ts`);
       await readFile(`bench/${stem}.bench.ts`);

@@ -27,6 +27,16 @@ export function suite(name: string): Test {
     });
 }
 
+let shared: Promise<Gpu> | undefined;
+
+/** One device for all tests, with guard words after every tensor. */
+export function device(): Promise<Gpu> {
+  return (shared ??= openGpu({ guard: true }));
+}
+
+/** Whether this runtime's devices have the feature `subgroups`: Deno's shader compiler does not know it. */
+export const subgroups: boolean = (await device()).device.features.has("subgroups");
+
 /** Runs every suite declared so far; the last line tells the counts. A run without tests fails. */
 export async function runAll(): Promise<boolean> {
   for (const group of suites) group.run();
@@ -35,13 +45,6 @@ export async function runAll(): Promise<boolean> {
   if (counts.passed + counts.failed === 0) throw new Error("no test was run");
   console.log(`\n${counts.passed} passed, ${counts.failed} failed`);
   return counts.failed === 0;
-}
-
-let shared: Promise<Gpu> | undefined;
-
-/** One device for all tests, with guard words after every tensor. */
-export function device(): Promise<Gpu> {
-  return (shared ??= openGpu({ guard: true }));
 }
 
 /** A file of the repository. */

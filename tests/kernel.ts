@@ -4,9 +4,10 @@ import type { Gpu } from "../src/runtime/gpu.js";
 import { fromF16, toF16 } from "../src/runtime/half.js";
 import { type Kernel, type Patterns } from "../src/runtime/kernel.js";
 import { GUARD_WORD, GUARD_WORDS } from "../src/runtime/memory.js";
+import { type QuantFormat, quantise } from "../src/runtime/quant.js";
 import { record, type Run } from "../src/runtime/plan.js";
 import { byteLength, type DType, type Tensor, tensor, type TypedArray } from "../src/runtime/tensor.js";
-import { assert, device, randoms, refuses, suite } from "./harness.js";
+import { assert, device, randoms, refuses, subgroups, suite } from "./harness.js";
 
 /** An argument with its values. */
 export interface Filled {
@@ -17,6 +18,8 @@ export interface Filled {
 
 type Size = Readonly<Record<string, number>>;
 
+type Mutants = Readonly<Record<string, (wgsl: string) => string>>;
+
 /** The case table of a kernel: everything that differs from case to case is a size or a flag in `cases`. */
 export interface Table<R extends string, W extends string> {
   /** Arguments of a case, also those written when they are updated in place. */
@@ -26,8 +29,11 @@ export interface Table<R extends string, W extends string> {
   /** Most of |got - want| / (1 + |want|) for f32; integers must be equal. A case may state its own. */
   readonly tolerance: number;
   readonly cases: Readonly<Record<string, Size>>;
-  /** Broken shaders, each of which some case must catch. */
-  readonly mutants: Readonly<Record<string, (wgsl: string) => string>>;
+  /** Broken shaders of the direct form, each of which some case must catch. */
+  readonly mutants: Mutants;
+  /** The same for the other forms. */
+  readonly shared?: Mutants;
+  readonly subgroup?: Mutants;
   /** Sizes of arguments changed so that recording must throw ShapeError with this message. */
   readonly refused: Readonly<Record<string, readonly [size: Size, change: (args: Record<string, Filled | undefined>) => void, message: RegExp]>>;
 }
@@ -42,31 +48,43 @@ export function f16(shape: readonly number[], value: (index: number) => number):
   return { dtype: "f16", shape, data: Uint16Array.from({ length: count(shape) }, (_, i) => toF16(value(i))) };
 }
 
+/** Weights in groups of 32, quantised. */
+export function quantised(dtype: QuantFormat, shape: readonly number[], value: (index: number) => number): Filled {
+  const { words, scales } = quantise(dtype, f32(shape, value).data as Float32Array);
+  const data = new Uint32Array(words.length + scales.length);
+  data.set(words);
+  data.set(new Uint32Array(scales.buffer), words.length);
+  return { dtype, shape, data };
+}
+
 export function u32(shape: readonly number[], value: (index: number) => number): Filled {
   return { dtype: "u32", shape, data: Uint32Array.from({ length: count(shape) }, (_, i) => value(i)) };
 }
 
-/** Declares the tests of a kernel: every case against the reference, guard words, refusals, and that the mutants are caught. */
+/** Declares the tests of a kernel, for each of its forms: every case against the reference, guard words, refusals, mutants caught. */
 export function checkKernel<R extends Patterns, W extends Patterns, P extends string, C extends string>(
   kernel: Kernel<R, W, P, C>, table: Table<keyof R & string, keyof W & string>,
 ): void {
   const plain = kernel as unknown as Kernel;
   const test = suite(kernel.name);
-  for (const [name, size] of Object.entries(table.cases)) {
-    test(name, async () => {
-      const fault = await runCase(await device(), plain, table, size);
-      assert.is(fault, undefined);
-    });
-  }
-  for (const [name, mutate] of Object.entries(table.mutants)) {
-    test(`catches ${name}`, async () => {
-      const { direct } = plain.forms;
-      const wgsl = mutate(direct.wgsl);
-      assert.is.not(wgsl, direct.wgsl, "the mutation must change the shader");
-      const broken = { ...plain, forms: { direct: { ...direct, wgsl } } };
-      for (const size of Object.values(table.cases)) if (await runCase(await device(), broken, table, size)) return;
-      assert.unreachable("no case caught it");
-    });
+  for (const form of ["direct", "shared", "subgroup"] as const) {
+    const chosen = plain.forms[form];
+    if (!chosen || (form === "subgroup" && !subgroups)) continue;
+    const alone = { ...plain, forms: { direct: chosen } };
+    const cases = Object.entries(table.cases).filter(([, size]) => chosen.fits?.(dimsOf(plain, table, size)) !== false);
+    for (const [name, size] of cases) {
+      test(`${form}: ${name}`, async () => assert.is(await runCase(await device(), alone, table, size), undefined));
+    }
+    const mutants = form === "direct" ? table.mutants : table[form] ?? {};
+    for (const [name, mutate] of Object.entries(mutants)) {
+      test(`${form}: catches ${name}`, async () => {
+        const wgsl = mutate(chosen.wgsl);
+        assert.is.not(wgsl, chosen.wgsl, "the mutation must change the shader");
+        const broken = { ...plain, forms: { direct: { ...chosen, wgsl } } };
+        for (const [, size] of cases) if (await runCase(await device(), broken, table, size)) return;
+        assert.unreachable("no case caught it");
+      });
+    }
   }
   for (const [name, [size, change, message]] of Object.entries(table.refused)) {
     test(`refuses ${name}`, () =>
@@ -76,6 +94,10 @@ export function checkKernel<R extends Patterns, W extends Patterns, P extends st
         recordOne(plain, args, table.values(size));
       }, ShapeError, message));
   }
+}
+
+function dimsOf(kernel: Kernel, table: Table<string, string>, size: Size): Size {
+  return recordOne(kernel, table.args(size, randoms(7)), table.values(size)).plan.steps[0].dims;
 }
 
 function recordOne(kernel: Kernel, args: Record<string, Filled | undefined>, values: Size) {

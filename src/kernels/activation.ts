@@ -1,5 +1,5 @@
 /** Values of the constant ACTIVATION of `matmul` and `matvec`. */
-export const ACTIVATION = { none: 0, relu: 1, gelu: 2, gelu_tanh: 3, silu: 4 } as const;
+export const ACTIVATION = { none: 0, relu: 1, gelu: 2, gelu_tanh: 3, silu: 4, tanh: 5 } as const;
 
 export type Activation = keyof typeof ACTIVATION;
 
@@ -14,6 +14,8 @@ export function activate(activation: number, x: number): number {
       return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
     case ACTIVATION.silu:
       return x / (1 + Math.exp(-x));
+    case ACTIVATION.tanh:
+      return Math.tanh(x);
     default:
       return x;
   }

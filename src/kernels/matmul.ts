@@ -12,7 +12,7 @@ export const matmul = defineKernel({
   forms: {
     direct: {
       wgsl,
-      groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil((d.J * d.O) / 64),
+      groups: ({ N, J, O, ROWS }) => Math.ceil(N / ROWS) * Math.ceil((J * O) / 64),
       constants: (d) => ({ ROWS: rows(d), GATED: d.J - 1 }),
     },
   },

@@ -14,7 +14,7 @@ export const matvec = defineKernel({
   forms: {
     direct: {
       wgsl,
-      groups: (d) => Math.ceil(d.N / rows(d)) * Math.ceil((d.J * d.O) / 32),
+      groups: ({ N, J, O, ROWS }) => Math.ceil(N / ROWS) * Math.ceil((J * O) / 32),
       constants: (d) => ({ ROWS: rows(d), GATED: d.J - 1 }),
     },
   },

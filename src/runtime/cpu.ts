@@ -1,6 +1,7 @@
 import { fromF16 } from "./half.js";
 import type { Values } from "./kernel.js";
 import type { Plan, Step } from "./plan.js";
+import { dequantise } from "./quant.js";
 import { elements, owner, type Tensor, type TypedArray } from "./tensor.js";
 
 /** Runs plans through the kernels' references, in f64: the oracle, and a way to run a model with no GPU at all. */
@@ -30,7 +31,8 @@ export function cpu(): Cpu {
     run: (plan) => plan.steps.forEach(step),
     write(t, data) {
       const target = array(t);
-      if (t.dtype === "f16") data.forEach((bits, index) => (target[index] = fromF16(bits)));
+      if (t.dtype === "i8" || t.dtype === "i4") target.set(dequantise(t.dtype, data as Uint32Array, elements(t)));
+      else if (t.dtype === "f16") data.forEach((bits, index) => (target[index] = fromF16(bits)));
       else target.set(data);
     },
   };

@@ -22,11 +22,12 @@ export interface OpenDevice {
   readonly instance?: GPU;
 }
 
+const FEATURES = ["timestamp-query", "subgroups"] as const;
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i;
 
 /**
  * Finds WebGPU in the browser, in Deno, or in Node through the `webgpu` package, and opens a device with the adapter's own
- * limits on buffer sizes, and timestamps where it has them.
+ * limits on buffer sizes, and timestamps and subgroups where it has them.
  * Throws DeviceError when there is no WebGPU or no adapter.
  */
 export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
@@ -40,7 +41,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
   }
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({
-    requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
+    requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
   return { device, info: describeAdapter(adapter.info), instance };

@@ -1,7 +1,8 @@
 import { assignArenas } from "./arena.js";
 import { type AdapterInfo, type DeviceOptions, openDevice } from "./device.js";
 import { DeviceError } from "./errors.js";
-import type { Form, Kernel } from "./kernel.js";
+import { type Choice, chooseForm, formOrder } from "./forms.js";
+import type { Dims, FormName, Kernel } from "./kernel.js";
 import { createMemory, type Memory, type MemoryUse, type Source, USAGE } from "./memory.js";
 import { createPipelines, shaderOf } from "./pipelines.js";
 import type { Plan } from "./plan.js";
@@ -11,8 +12,8 @@ import { packParams } from "./wgsl.js";
 export interface GpuOptions extends DeviceOptions {
   /** Put guard words after every weight and state (tests). */
   readonly guard?: boolean;
-  /** Kernel forms to use; the adapter's class decides when absent. */
-  readonly form?: "direct" | "shared";
+  /** Kernel forms to prefer; the adapter's class decides when absent. */
+  readonly form?: FormName;
 }
 
 export interface RunOptions {
@@ -51,6 +52,8 @@ export interface Gpu {
   readonly memory: Memory;
   /** Runs to keep in flight, by how long this runtime takes to hand a buffer back. */
   readonly readAhead: number;
+  /** The form in which a launch runs here. */
+  choose(kernel: Kernel, dims: Dims): Choice;
   /** Settles a plan for this device. `progress` counts compiled pipelines. Throws DeviceError with the shader's line. */
   prepare(plan: Plan, progress?: (done: number, total: number) => void): Promise<Prepared>;
   write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>): void;
@@ -73,8 +76,8 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     read: device.createBuffer({ size: 256, usage: USAGE.storage }),
     write: device.createBuffer({ size: 256, usage: USAGE.storage }),
   };
-  const chosen = options.form ?? (info.software ? "direct" : "shared");
-  const formOf = (kernel: Kernel): Form => kernel.forms[chosen] ?? kernel.forms.direct;
+  const order = formOrder(info.software, device.features.has("subgroups"), options.form);
+  const choose = (kernel: Kernel, dims: Dims): Choice => chooseForm(kernel, dims, order);
   let fault: DeviceError | undefined;
   let disposed = false;
   device.addEventListener("uncapturederror", (event) => {
@@ -115,9 +118,10 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     const { sizes, places } = assignArenas(plan);
     sizes.forEach((size, index) => memory.checkSize(`${plan.name} arena ${index}`, size));
     let done = 0;
+    const choices = plan.steps.map(({ kernel, dims }) => choose(kernel, dims));
     const compiled = await Promise.all(
-      plan.steps.map(async ({ kernel, dims }) => {
-        const pipeline = await pipelines.get(kernel, formOf(kernel), dims);
+      plan.steps.map(async ({ kernel }, index) => {
+        const pipeline = await pipelines.get(kernel, choices[index]);
         progress?.(++done, plan.steps.length);
         return pipeline;
       }),
@@ -139,7 +143,8 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
       return { tensor: t, buffer: place ? arenas[place.arena] : memory.buffer(t), offset: place?.offset ?? 0 };
     };
     const commands = plan.steps.map(({ kernel, tensors, dims }, index) => {
-      const shader = shaderOf(kernel, formOf(kernel));
+      const choice = choices[index];
+      const shader = shaderOf(kernel, choice.form);
       bytes.set(new Uint8Array(packParams(kernel.name, shader.params, dims)), index * stride);
       const entries: GPUBindGroupEntry[] = [
         { binding: 0, resource: { buffer: uniforms, offset: index * stride, size: stride } },
@@ -150,7 +155,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
         const size = t?.role === "activation" ? Math.ceil(byteLength(t) / 16) * 16 : buffer.size - offset;
         entries.push({ binding: position + 1, resource: { buffer, offset, size } });
       });
-      const groups = formOf(kernel).groups(dims);
+      const groups = choice.form.groups(choice.dims);
       const rows = Math.ceil(groups / 65535); // the limit of workgroups in one dimension
       const group = device.createBindGroup({ label: kernel.name, layout: pipelines.layout(shader), entries });
       return { pipeline: compiled[index], group, x: Math.ceil(groups / rows), y: rows };
@@ -164,7 +169,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     };
     const set = (step: number, values: Readonly<Record<string, number>>): void => {
       const { kernel, dims } = plan.steps[step];
-      const { params } = shaderOf(kernel, formOf(kernel));
+      const { params } = shaderOf(kernel, choices[step].form);
       device.queue.writeBuffer(uniforms, step * stride, packParams(kernel.name, params, { ...dims, ...values }));
     };
     let released = false;
@@ -195,6 +200,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     memory,
     prepare,
     submit,
+    choose,
     readAhead: readAhead(),
     write: (t, data) => {
       healthy();

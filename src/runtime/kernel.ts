@@ -22,13 +22,20 @@ type Arrays<P extends Patterns> = { [A in Exclude<keyof P, OptionalKeys<P>>]: Va
   [A in OptionalKeys<P>]?: Values;
 };
 
-/** One way to run a kernel: *direct* uses registers only, *shared* cooperates through workgroup memory. */
+/** *direct* uses registers only, *shared* cooperates through workgroup memory, *subgroup* needs the feature `subgroups`. */
+export type FormName = "direct" | "shared" | "subgroup";
+
+/** One way to run a kernel. */
 export interface Form {
   readonly wgsl: string;
-  /** Workgroups to launch; the runtime folds them into x and y. */
+  /** Workgroups to launch, by sizes and constants; the runtime folds them into x and y. */
   groups(d: Dims): number;
   /** Values of constants that depend on the sizes. */
   constants?(d: Dims): Readonly<Record<string, number>>;
+  /** Whether this form can take these sizes; always when absent. */
+  fits?(d: Dims): boolean;
+  /** Other values of those constants, for `tune` to measure. */
+  variants?(d: Dims): readonly Dims[];
 }
 
 export interface Kernel<
@@ -45,7 +52,7 @@ export interface Kernel<
   readonly params: readonly P[];
   /** Constants of the shader that the caller may choose. */
   readonly constants: readonly C[];
-  readonly forms: { readonly direct: Form; readonly shared?: Form };
+  readonly forms: { readonly direct: Form; readonly shared?: Form; readonly subgroup?: Form };
   /** What is wrong with sizes that fit the patterns, if anything. */
   check?(d: Dims): string | undefined;
   /** Least possible memory traffic, and arithmetic, of one launch. */

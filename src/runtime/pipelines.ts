@@ -1,12 +1,13 @@
 import { DeviceError } from "./errors.js";
-import type { Dims, Form, Kernel } from "./kernel.js";
+import type { Choice } from "./forms.js";
+import type { Form, Kernel } from "./kernel.js";
 import { readShader, type ShaderText, specialise } from "./wgsl.js";
 
 const COMPUTE = 4; // GPUShaderStage.COMPUTE
 
 export interface Pipelines {
-  /** The pipeline of a kernel for these sizes; compiled once per specialised text. */
-  get(kernel: Kernel, form: Form, dims: Dims): Promise<GPUComputePipeline>;
+  /** The pipeline of a launch; compiled once per specialised text. */
+  get(kernel: Kernel, choice: Choice): Promise<GPUComputePipeline>;
   /** The bind group layout that every variant of this shader shares. */
   layout(shader: ShaderText): GPUBindGroupLayout;
 }
@@ -26,12 +27,9 @@ export function shaderOf(kernel: Kernel, form: Form): ShaderText {
 }
 
 /** Constants of the shader and the values that the sizes give them. */
-export function constantsOf(kernel: Kernel, form: Form, dims: Dims): Record<string, number> {
-  const { constants } = shaderOf(kernel, form);
-  const chosen: Record<string, number> = { ...form.constants?.(dims) };
-  for (const name of Object.keys(constants))
-    if (chosen[name] === undefined && dims[name] !== undefined) chosen[name] = dims[name];
-  return chosen;
+export function constantsOf(kernel: Kernel, { form, dims }: Choice): Record<string, number> {
+  const names = Object.keys(shaderOf(kernel, form).constants);
+  return Object.fromEntries(names.filter((name) => dims[name] !== undefined).map((name) => [name, dims[name]]));
 }
 
 export function createPipelines(device: GPUDevice): Pipelines {
@@ -72,10 +70,10 @@ export function createPipelines(device: GPUDevice): Pipelines {
 
   return {
     layout,
-    get(kernel, form, dims) {
-      const code = specialise(kernel.name, form.wgsl, constantsOf(kernel, form, dims));
+    get(kernel, choice) {
+      const code = specialise(kernel.name, choice.form.wgsl, constantsOf(kernel, choice));
       let pipeline = pipelines.get(code);
-      if (!pipeline) pipelines.set(code, (pipeline = compile(kernel, shaderOf(kernel, form), code)));
+      if (!pipeline) pipelines.set(code, (pipeline = compile(kernel, shaderOf(kernel, choice.form), code)));
       return pipeline;
     },
   };

@@ -1,5 +1,7 @@
-/** Storage formats. Arithmetic is always f32; f16 is two values a 32-bit word, weights only. */
-export type DType = "f32" | "u32" | "f16";
+import { quantWords } from "./quant.js";
+
+/** Storage formats. Arithmetic is always f32; f16, i8 and i4 are for weights: values packed into 32-bit words, see quant.ts. */
+export type DType = "f32" | "u32" | "f16" | "i8" | "i4";
 
 /** Weights and state live as long as their owner; an activation lives from the step that writes it to the last that reads it. */
 export type Role = "weight" | "state" | "activation";
@@ -37,6 +39,7 @@ export function elements({ shape }: Pick<Tensor, "shape">): number {
 
 /** Bytes of storage, a multiple of 4. */
 export function byteLength(t: Pick<Tensor, "shape" | "dtype">): number {
+  if (t.dtype === "i8" || t.dtype === "i4") return 4 * quantWords(t.dtype, elements(t));
   return t.dtype === "f16" ? Math.ceil(elements(t) / 2) * 4 : elements(t) * 4;
 }
 
@@ -46,8 +49,9 @@ export function describe(t: Tensor): string {
 
 export type TypedArray = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
-/** The bytes of a tensor as its format's typed array (f16: raw halves in a Uint16Array). */
+/** The bytes of a tensor as its format's typed array (f16: raw halves in a Uint16Array; i8, i4: all words). */
 export function typedArray(dtype: DType, buffer: ArrayBuffer, length: number): TypedArray {
   if (dtype === "f32") return new Float32Array(buffer, 0, length);
-  return dtype === "u32" ? new Uint32Array(buffer, 0, length) : new Uint16Array(buffer, 0, length);
+  if (dtype === "f16") return new Uint16Array(buffer, 0, length);
+  return dtype === "u32" ? new Uint32Array(buffer, 0, length) : new Uint32Array(buffer);
 }

@@ -1,0 +1,50 @@
+/** Weights per scale, along the input axis. */
+export const GROUP = 32;
+
+/** Whole-number weight formats: bits of a value. */
+export const BITS = { i8: 8, i4: 4 } as const;
+
+export type QuantFormat = keyof typeof BITS;
+
+/** 32-bit words of `count` values: first the values, smallest index in the lowest bits, then one f32 scale a group. */
+export function quantWords(format: QuantFormat, count: number): number {
+  return (count * BITS[format]) / 32 + count / GROUP;
+}
+
+/**
+ * Values in groups of 32 to words: value = scale * whole number, i8 in -127..127 with scale = max|value| / 127, i4 in -8..7 with
+ * scale = -(value of largest magnitude) / 8, so that all 16 steps are used (llama.cpp's Q8_0 and Q4_0). Returns the words of the
+ * values and the scales.
+ */
+export function quantise(
+  format: QuantFormat,
+  values: Float32Array,
+): { words: Uint32Array<ArrayBuffer>; scales: Float32Array<ArrayBuffer> } {
+  const bits = BITS[format];
+  const words = new Uint32Array((values.length * bits) / 32);
+  const scales = new Float32Array(values.length / GROUP);
+  for (let group = 0; group < scales.length; group++) {
+    const first = group * GROUP;
+    let largest = 0;
+    for (let i = first; i < first + GROUP; i++) if (Math.abs(values[i]) > Math.abs(largest)) largest = values[i];
+    const scale = (scales[group] = bits === 8 ? Math.abs(largest) / 127 : largest / -8);
+    const inverse = scale ? 1 / scale : 0;
+    for (let i = first; i < first + GROUP; i++) {
+      const whole = Math.round(Math.max(-(2 ** (bits - 1)), Math.min(2 ** (bits - 1) - 1, values[i] * inverse)));
+      const at = i * bits;
+      words[at >>> 5] |= (whole & (2 ** bits - 1)) << (at & 31);
+    }
+  }
+  return { words, scales };
+}
+
+/** The values that words and scales stand for. */
+export function dequantise(format: QuantFormat, data: Uint32Array, count: number): Float64Array {
+  const bits = BITS[format];
+  const scales = new Float32Array(data.buffer, data.byteOffset + (count * bits) / 8, count / GROUP);
+  return Float64Array.from({ length: count }, (_, i) => {
+    const at = i * bits;
+    const whole = (data[at >>> 5] << (32 - bits - (at & 31))) >> (32 - bits); // sign-extended
+    return whole * scales[Math.floor(i / GROUP)];
+  });
+}
