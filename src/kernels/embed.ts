@@ -1,23 +1,52 @@
 import wgsl from "../../shaders/embed.wgsl";
-import { defineKernel } from "../runtime/kernel.js";
+import { type Dims, defineKernel } from "../runtime/kernel.js";
 
-/** Token and position rows into the residual stream. Maths, shapes and source: the header of the WGSL file. */
+// Without norm all elements are independent; with norm few rows leave cores idle, so that statistics are worth repeating.
+const perRow = ({ N, D, HAS_GAMMA }: Dims): number => (HAS_GAMMA ? (N <= 64 && D >= 128 ? 8 : 1) : D / 4);
+
+/** Token, position and segment rows into the residual stream. Maths, shapes and source: the header of the WGSL file. */
 export const embed = defineKernel({
   name: "embed",
-  reads: { rows: "u32[N,4]", tokens: "f32|f16[V,D]", positions: "f32[P,D]?", status: "u32[2]?" },
+  reads: {
+    rows: "u32[N,4]",
+    tokens: "f32|f16[V,D]",
+    positions: "f32[P,D]?",
+    segments: "f32[U,D]?",
+    gamma: "f32[D]?",
+    beta: "f32[D]?",
+    status: "u32[2]?",
+  },
   writes: { out: "f32[N,D]" },
-  params: ["shift", "scale"],
+  params: ["first", "shift", "scale", "eps"],
   constants: [],
-  forms: { direct: { wgsl, groups: ({ N, D }) => Math.ceil((N * D) / 4 / 64) } },
-  check: ({ D }) => (D % 4 ? `D must be a multiple of 4, got ${D}` : undefined),
-  bytes: ({ N, D, TOKENS_FORMAT, HAS_POSITIONS }) => N * D * (4 + (TOKENS_FORMAT ? 2 : 4) + 4 * HAS_POSITIONS) + 16 * N,
-  flops: ({ N, D }) => 2 * N * D,
-  reference({ N, D, shift, scale }, { rows, tokens, positions, out }) {
+  forms: {
+    direct: {
+      wgsl,
+      groups: ({ N, SLICES }) => Math.ceil((N * SLICES) / 64),
+      constants: (d) => ({ SLICES: perRow(d) }),
+    },
+  },
+  check({ D, HAS_GAMMA, HAS_BETA }) {
+    if (D % 4) return `D must be a multiple of 4, got ${D}`;
+    return HAS_BETA && !HAS_GAMMA ? "gamma must be given where beta is" : undefined;
+  },
+  bytes: ({ N, D, TOKENS_FORMAT, HAS_POSITIONS, HAS_SEGMENTS }) =>
+    N * D * (4 + (TOKENS_FORMAT ? 2 : 4) + 4 * (HAS_POSITIONS + HAS_SEGMENTS)) + 16 * N,
+  flops: ({ N, D, HAS_GAMMA }) => (HAS_GAMMA ? 10 : 2) * N * D,
+  reference({ N, D, V, first, shift, scale, eps }, { rows, tokens, positions, segments, gamma, beta, out }) {
     for (let n = 0; n < N; n++) {
-      for (let d = 0; d < D; d++) {
+      const id = rows[4 * n] - first;
+      if (id < 0 || id >= V) continue;
+      const e = Float64Array.from({ length: D }, (_, d) => {
         const place = positions ? positions[(rows[4 * n + 1] + shift) * D + d] : 0;
-        out[n * D + d] = tokens[rows[4 * n] * D + d] * scale + place;
-      }
+        return tokens[id * D + d] * scale + place + (segments ? segments[rows[4 * n + 3] * D + d] : 0);
+      });
+      const mean = e.reduce((total, value) => total + value, 0) / D;
+      const variance = e.reduce((total, value) => total + (value - mean) ** 2, 0) / D;
+      e.forEach((value, d) => {
+        const normed = gamma ? ((value - mean) / Math.sqrt(variance + eps)) * gamma[d] : value;
+        out[n * D + d] = normed + (beta ? beta[d] : 0);
+      });
     }
   },
 });

@@ -39,7 +39,7 @@ export interface Layers {
 export function layers(run: Run, a: Architecture, w: Weights): Layers {
   const embedRows = (stack: string, rows: Tensor): Tensor => {
     const [tokens, positions] = [w.get(`${stack}.embed_tokens.weight`), w.find(`${stack}.embed_positions.weight`)];
-    return run(embed, `${stack}.embed`, { rows, tokens, positions }, { shift: 0, scale: a.embeddingScale }).out;
+    return run(embed, `${stack}.embed`, { rows, tokens, positions }, { first: 0, shift: 0, scale: a.embeddingScale, eps: a.eps }).out;
   };
 
   const linear = (
