@@ -85,16 +85,19 @@ const ANSWERS: Readonly<Record<string, { keys: readonly string[]; answer: Answer
     },
   },
   forward: {
-    keys: ["input_ids", "attention_mask", "position_ids", "decoder_input_ids"],
-    async answer(model, request) {
-      if (model.architecture.encoder && request.decoder_input_ids === undefined) {
-        return { encoder_last_hidden_state: tensorJson((await model.encode(request as never)).last_hidden_state) };
+    keys: [
+      ...["input_ids", "attention_mask", "position_ids", "token_type_ids", "decoder_input_ids"],
+      ...["output_hidden_states", "output_attentions"],
+    ],
+    async answer(model, { output_hidden_states, output_attentions, ...inputs }) {
+      if (model.architecture.encoder && model.architecture.decoder && inputs.decoder_input_ids === undefined) {
+        return { encoder_last_hidden_state: tensorJson((await model.encode(inputs as never)).last_hidden_state) };
       }
-      const { logits, encoder_last_hidden_state } = await model.forward(request as never);
-      return {
-        logits: tensorJson(logits),
-        ...(encoder_last_hidden_state && { encoder_last_hidden_state: tensorJson(encoder_last_hidden_state) }),
-      };
+      const options = Object.entries({ output_hidden_states, output_attentions }).filter(([, value]) => value !== undefined);
+      const output = await model.forward(inputs as never, Object.fromEntries(options));
+      const json = (value: HostTensor | readonly HostTensor[]): unknown =>
+        "dims" in value ? tensorJson(value) : value.map(tensorJson);
+      return Object.fromEntries(Object.entries(output).map(([name, value]) => [name, json(value)]));
     },
   },
 };

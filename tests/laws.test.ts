@@ -1,4 +1,5 @@
 import { load, type Model } from "../src/index.js";
+import type { DecoderArchitecture } from "../src/model/architecture.js";
 import { decoderPrompt, lmHead, sourceKeys } from "../src/model/decoder.js";
 import { encoder } from "../src/model/encoder.js";
 import { packRows, packSpans } from "../src/model/inputs.js";
@@ -56,7 +57,7 @@ test("the decoder over a whole target gives what its steps give", async () => {
   const stepper = await m.decoder({ input_ids: sources }, { max_length: 8 });
   for (let t = 0; t < 8; t++) {
     const step = await stepper.step(targets.map((row) => row[t]));
-    const want = Float32Array.from({ length: 3 * V }, (_, i) => logits.data[(Math.floor(i / V) * 8 + t) * V + (i % V)]);
+    const want = Float32Array.from({ length: 3 * V }, (_, i) => logits!.data[(Math.floor(i / V) * 8 + t) * V + (i % V)]);
     const error = worstError(step, { dims: [3, V], data: want });
     assert.ok(error < 1e-5, `step ${t} is ${error} off`);
   }
@@ -75,7 +76,7 @@ test("steps whose beams change parents give what their whole sequences give", as
     beams = parents.map((parent, w) => [...beams[parent], ids[w]]);
     const step = await stepper.step(ids, parents);
     const { logits } = await m.forward({ input_ids: [source[0], source[0], source[0]], decoder_input_ids: beams });
-    const last = Float32Array.from({ length: 3 * V }, (_, i) => logits.data[(Math.floor(i / V) * (t + 1) + t) * V + (i % V)]);
+    const last = Float32Array.from({ length: 3 * V }, (_, i) => logits!.data[(Math.floor(i / V) * (t + 1) + t) * V + (i % V)]);
     assert.ok(worstError(step, { dims: [3, V], data: last }) < 1e-5);
   }
   stepper.dispose();
@@ -153,7 +154,7 @@ async function diverse(m: Model, source: number[], groups: number, per: number, 
       if (group.done) continue;
       const { logits } = await m.forward({ input_ids: group.running.map(() => source), decoder_input_ids: group.running.map(({ ids }) => ids) });
       const candidates = group.running.flatMap(({ ids, sum }, row) => {
-        const last = [...logits.data.slice((row * length + length - 1) * V, (row * length + length) * V)];
+        const last = [...logits!.data.slice((row * length + length - 1) * V, (row * length + length) * V)];
         const normaliser = Math.log(last.reduce((total, logit) => total + Math.exp(logit), 0));
         return last.map((logit, id) => ({ ids: [...ids, id], sum: sum + logit - normaliser - penalty * chosen.filter((other) => other === id).length }));
       }).sort((a, b) => b.sum - a.sum).slice(0, 2 * per);
@@ -201,7 +202,7 @@ async function exhaustive(m: Model, source: number[], V: number, most: number) {
     const { logits } = await m.forward({ input_ids: open.map(() => source), decoder_input_ids: open.map(({ ids }) => ids) });
     const next: typeof open = [];
     open.forEach(({ ids, sum }, row) => {
-      const last = [...logits.data.slice((row * length + length - 1) * V, (row * length + length) * V)];
+      const last = [...logits!.data.slice((row * length + length - 1) * V, (row * length + length) * V)];
       const normaliser = Math.log(last.reduce((total, logit) => total + Math.exp(logit), 0));
       last.forEach((logit, id) => {
         const candidate = { ids: [...ids, id], sum: sum + logit - normaliser };
@@ -227,7 +228,8 @@ test("every launch of encoder and decoder agrees with its reference on the GPU's
     gpu.write(rows, packRows(ids));
     gpu.write(spans, packSpans(ids)); // M is every target's length, so that cache rows lie as packed rows do
   }
-  const { architecture: a, weights: w } = m;
+  const { architecture, weights: w } = m;
+  const a = architecture as DecoderArchitecture;
   const caches = Array.from({ length: a.decoder.layers }, (_, l) => tensor(`cache ${l}`, "f32", [B, M, 2 * D]));
   const plan = record("forward", (run) => {
     const encoded = encoder(run, a, w, source.rows, source.spans);

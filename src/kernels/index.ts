@@ -1,5 +1,6 @@
 export { attention } from "./attention.js";
 export { attentionStep } from "./attention_step.js";
+export { attentionWeights } from "./attention_weights.js";
 export { beamStep } from "./beam_step.js";
 export { embed } from "./embed.js";
 export { layernormResidual } from "./layernorm_residual.js";

@@ -16,6 +16,15 @@ export interface Rotary {
   readonly frequencies: readonly number[];
 }
 
+/** What stands on the last states of an encoder without a decoder. */
+export interface Head {
+  /** Activation of a dense layer over a sentence's first state. */
+  readonly pooler?: Activation;
+  /** A linear layer to labels, over every token or over a sentence's pooled state. */
+  readonly classifier?: "tokens" | "sentence";
+  readonly labels: readonly string[];
+}
+
 /** All that `encoder.ts` and `decoder.ts` ask of a model family. */
 export interface Architecture {
   readonly family: string;
@@ -27,7 +36,9 @@ export interface Architecture {
   readonly P: number;
   /** Absent in decoder-only models. */
   readonly encoder?: Stack;
-  readonly decoder: Stack;
+  /** Absent in encoder-only models. */
+  readonly decoder?: Stack;
+  readonly head?: Head;
   readonly norm: "layernorm" | "rmsnorm";
   /** Norms before each block and after the last, or after each block. */
   readonly placement: "pre" | "post";
@@ -38,5 +49,14 @@ export interface Architecture {
   readonly gated: boolean;
   /** Factor on token embeddings. */
   readonly embeddingScale: number;
+  /** Row of the position table that position 0 has. Default 0. */
+  readonly positionShift?: number;
+  /** Rows of the segment table (token types); absent without one. */
+  readonly segments?: number;
   readonly rotary?: Rotary;
+}
+
+/** A model that generates. */
+export interface DecoderArchitecture extends Architecture {
+  readonly decoder: Stack;
 }

@@ -79,6 +79,20 @@ export async function openCheckpoint(input: SourceLike, { signal }: LoadHooks = 
   };
 }
 
+/** The checkpoint with other names for its tensors. Throws CheckpointError when two of them get one name. */
+export function renamed(checkpoint: Checkpoint, rename: (name: string) => string): Checkpoint {
+  const entries = new Map<string, Entry>();
+  for (const [name, entry] of checkpoint.entries) {
+    const twin = entries.get(rename(name));
+    if (twin)
+      throw new CheckpointError(
+        `${checkpoint.label}: ${rename(name)} must lie there once, lies there as ${twin.name} and ${name}`,
+      );
+    entries.set(rename(name), entry);
+  }
+  return { ...checkpoint, entries };
+}
+
 async function readFile(
   label: string,
   name: string,

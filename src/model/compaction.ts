@@ -1,4 +1,4 @@
-import type { Core } from "./core.js";
+import type { DecoderCore } from "./core.js";
 import type { Job } from "./decoding.js";
 import { packSpans } from "./inputs.js";
 import { ancestors, latest, type Report } from "./log.js";
@@ -23,7 +23,7 @@ export function pays(open: number, sentences: number, left: number, g: Generatio
 
 /** A smaller search that goes on with the sentences `live`, where the reports end. */
 export async function compacted(
-  core: Core,
+  core: DecoderCore,
   { search: old, capacity }: Lease,
   { prompts, sources, pads }: Job,
   places: readonly number[],

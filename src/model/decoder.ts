@@ -1,12 +1,12 @@
 import { attentionStep, rope } from "../kernels/index.js";
 import type { Run } from "../runtime/plan.js";
 import { prefix, type Tensor } from "../runtime/tensor.js";
-import type { Architecture } from "./architecture.js";
+import type { DecoderArchitecture } from "./architecture.js";
 import { layers } from "./layers.js";
 import type { Weights } from "./weights.js";
 
 /** Keys and values of the source for every decoder layer, once a source whatever its beams: f32[N,2*K*E] each, into `kv` when given. */
-export function sourceKeys(run: Run, a: Architecture, w: Weights, encoded: Tensor, kv?: readonly Tensor[]): Tensor[] {
+export function sourceKeys(run: Run, a: DecoderArchitecture, w: Weights, encoded: Tensor, kv?: readonly Tensor[]): Tensor[] {
   const { linear } = layers(run, a, w);
   return Array.from({ length: a.decoder.layers }, (_, l) =>
     linear(`decoder.layers.${l}.cross_attn.kv`, encoded, { y: kv?.[l] }),
@@ -28,7 +28,7 @@ export interface DecoderCache {
 /** One new token a row: rows u32[R,4] to logits f32[R,V]. Launches: 1 + 11 a layer + 1 with cross attention, else 1 + 7 a layer + 2. */
 export function decoderStep(
   run: Run,
-  a: Architecture,
+  a: DecoderArchitecture,
   w: Weights,
   rows: Tensor,
   { caches, rotary }: DecoderCache,
@@ -50,7 +50,7 @@ export function decoderStep(
  */
 export function decoderPrompt(
   run: Run,
-  a: Architecture,
+  a: DecoderArchitecture,
   w: Weights,
   rows: Tensor,
   { caches, rotary }: DecoderCache,
@@ -70,7 +70,7 @@ export function decoderPrompt(
 }
 
 /** Logits f32[N,V] of hidden states f32[N,D]. */
-export function lmHead(run: Run, a: Architecture, w: Weights, hidden: Tensor, logits?: Tensor): Tensor {
+export function lmHead(run: Run, a: DecoderArchitecture, w: Weights, hidden: Tensor, logits?: Tensor): Tensor {
   return layers(run, a, w).linear("lm_head", hidden, { y: logits });
 }
 
@@ -79,7 +79,7 @@ type SelfAttention = (layer: number, name: string, qkv: Tensor) => Tensor;
 /** The decoder of a transformer (Vaswani et al. 2017, section 3.1; without cross attention, Radford et al. 2019, section 2.3). */
 function decoder(
   run: Run,
-  a: Architecture,
+  a: DecoderArchitecture,
   w: Weights,
   rows: Tensor,
   selfAttend: SelfAttention,

@@ -2,7 +2,7 @@ import { InputError } from "../runtime/errors.js";
 import { launches, type Plan } from "../runtime/plan.js";
 import type { TypedArray } from "../runtime/tensor.js";
 import { compacted, pays } from "./compaction.js";
-import type { Core } from "./core.js";
+import type { DecoderCore } from "./core.js";
 import { ancestors, cut, type Hypothesis, latest, type Report, trace } from "./log.js";
 import type { Generation } from "./options.js";
 import { lease, type Search, type SentenceStart } from "./search.js";
@@ -85,7 +85,7 @@ function firstStep({ prompts, pads }: Job, { n, W }: Capacity, g: Generation): S
  * Transformers 5 does it. The host submits steps ahead and reads their small reports late; no step waits for it.
  * Throws InputError when the model's logits are not finite, and the signal's reason when it aborts.
  */
-export async function decode(core: Core, job: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
+export async function decode(core: DecoderCore, job: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
   hooks.signal?.throwIfAborted();
   const { prompts, sources, known } = job;
   const longest = Math.max(...prompts.map(({ length }) => length));
@@ -151,7 +151,7 @@ function resultsOf(reports: readonly Report[], b: number, g: Generation, kept: D
 
 /** Submits steps ahead and appends their reports. Resolves with true when the search should be compacted, false at the end. */
 async function runSteps(
-  core: Core,
+  core: DecoderCore,
   search: Search,
   job: Job,
   places: readonly number[],
@@ -195,7 +195,7 @@ async function runSteps(
 
 /** A step whose scores the caller's logits_processor changes: they come to the host and go back. */
 async function stepOnHost(
-  core: Core,
+  core: DecoderCore,
   { step, scoring, report }: Search,
   { prompts }: Job,
   g: Generation,

@@ -1,6 +1,6 @@
 import { InputError, OptionError } from "../runtime/errors.js";
 import type { Json } from "./checkpoint.js";
-import type { Core } from "./core.js";
+import type { DecoderCore } from "./core.js";
 import { decode, type DecodeHooks, type Job, type Launches } from "./decoding.js";
 import { type ModelInputs, readSequences, type Sequences, type TokenRows } from "./inputs.js";
 import { type Generation, type GenerateOptions, settle } from "./options.js";
@@ -48,7 +48,7 @@ export interface Task {
 
 /** Checks inputs and options. Throws InputError and OptionError. */
 export function planTask(
-  { a }: Core,
+  { a }: DecoderCore,
   defaults: Json,
   inputs: GenerateInputs | undefined,
   options: GenerateOptions,
@@ -105,7 +105,7 @@ function planContinuation(
 
 /** Runs a task; `emit` gets the events of each step. `codec` serves the text of events and stop strings. */
 export async function runTask(
-  core: Core,
+  core: DecoderCore,
   { job, g, width }: Task,
   codec: TextCodec | undefined,
   signal?: AbortSignal,

@@ -1,4 +1,5 @@
 import { InputError, show } from "../runtime/errors.js";
+import type { HostTensor } from "./core.js";
 
 /** Token ids by row: rows of one length with a mask, or plain rows of different lengths. */
 export type TokenRows = readonly ArrayLike<number | bigint>[];
@@ -17,6 +18,27 @@ export interface Sequences {
   readonly pads: readonly (readonly number[])[];
   /** Length of the caller's rows. */
   readonly width: number;
+}
+
+/** Checks the segments of token rows and strips their padding; nothing when the caller gave none. Throws InputError. */
+export function readSegments(
+  rows: unknown,
+  { ids, offsets, width }: Sequences,
+  segments: number | undefined,
+): (readonly number[])[] | undefined {
+  if (rows === undefined) return undefined;
+  if (!isRows(rows) || rows.length !== ids.length)
+    throw new InputError(
+      `token_type_ids: must have the ${ids.length} rows of input_ids, got ${isRows(rows) ? rows.length : show(rows)}`,
+    );
+  return ids.map(({ length }, b) => {
+    const own = Array.from({ length }, (_, t) => Number(rows[b][offsets[b] + t]));
+    const bad = own.findIndex((segment) => !Number.isInteger(segment) || segment < 0 || segment >= (segments ?? 1));
+    if (bad < 0) return own;
+    throw new InputError(
+      `token_type_ids: must be whole numbers from 0 to ${(segments ?? 1) - 1} in rows of ${width}, got ${show(rows[b][offsets[b] + bad])} in row ${b}`,
+    );
+  });
 }
 
 /**
@@ -90,16 +112,45 @@ function stripRow(
   return { ids: ids.slice(offset, end), offset };
 }
 
-/** The argument `rows` of the kernels: (token id, position, sentence, parent) for every token of a packed batch, after `past` tokens. */
+/**
+ * The argument `rows` of the kernels: (token id, position, sentence, parent or segment) for every token of a packed batch, after
+ * `past` tokens.
+ */
 export function packRows(
   sequences: readonly (readonly number[])[],
   past: readonly number[] = [],
+  segments: readonly (readonly number[] | undefined)[] = [],
 ): Uint32Array<ArrayBuffer> {
-  return Uint32Array.from(sequences.flatMap((ids, b) => ids.flatMap((id, t) => [id, (past[b] ?? 0) + t, b, 0])));
+  return Uint32Array.from(
+    sequences.flatMap((ids, b) => ids.flatMap((id, t) => [id, (past[b] ?? 0) + t, b, segments[b]?.[t] ?? 0])),
+  );
 }
 
 /** The argument `spans`: (first row, number of rows) of every sentence. */
 export function packSpans(sequences: readonly (readonly number[])[]): Uint32Array<ArrayBuffer> {
   let first = 0;
   return Uint32Array.from(sequences.flatMap(({ length }) => [(first += length) - length, length]));
+}
+
+/** Packed rows of `columns` back at their places in [B, width, columns]: zeros where the caller had padding. */
+export function unpack(packed: Float32Array, { ids, offsets, width }: Sequences, columns: number): HostTensor {
+  const data = new Float32Array(ids.length * width * columns);
+  let first = 0;
+  ids.forEach(({ length }, b) => {
+    data.set(packed.subarray(first * columns, (first + length) * columns), (b * width + offsets[b]) * columns);
+    first += length;
+  });
+  return { dims: [ids.length, width, columns], data };
+}
+
+/** Throws InputError unless positions count a row's own tokens from 0, as ours do. */
+export function checkPositions(positions: TokenRows | undefined, { ids, offsets }: Sequences): void {
+  if (positions === undefined) return;
+  ids.forEach((row, b) => {
+    const bad = row.findIndex((_, t) => Number(positions[b]?.[offsets[b] + t]) !== t);
+    if (bad >= 0)
+      throw new InputError(
+        `position_ids: must count a row's own tokens from 0, row ${b} has ${positions[b]?.[offsets[b] + bad]} for token ${bad}; leave them out`,
+      );
+  });
 }

@@ -26,7 +26,8 @@ interface LinearOptions {
 
 /** The vocabulary of a model file: layers by the name of their weights, which is also the label of their launch. */
 export interface Layers {
-  embed(stack: string, rows: Tensor): Tensor;
+  /** Token, position and segment rows, whichever tables there are, normalised where the model does. */
+  embed(stack: string, rows: Tensor, out?: Tensor): Tensor;
   linear(name: string, x: Tensor, options?: LinearOptions): Tensor;
   norm(name: string, x: Tensor, out?: Tensor): Tensor;
   attend(name: string, stack: Stack, q: Tensor, keys: Keys, rows: Tensor, causal: boolean): Tensor;
@@ -37,9 +38,18 @@ export interface Layers {
 }
 
 export function layers(run: Run, a: Architecture, w: Weights): Layers {
-  const embedRows = (stack: string, rows: Tensor): Tensor => {
-    const [tokens, positions] = [w.get(`${stack}.embed_tokens.weight`), w.find(`${stack}.embed_positions.weight`)];
-    return run(embed, `${stack}.embed`, { rows, tokens, positions }, { first: 0, shift: 0, scale: a.embeddingScale, eps: a.eps }).out;
+  const embedRows = (stack: string, rows: Tensor, out?: Tensor): Tensor => {
+    const args = {
+      rows,
+      tokens: w.get(`${stack}.embed_tokens.weight`),
+      positions: w.find(`${stack}.embed_positions.weight`),
+      segments: w.find(`${stack}.embed_segments.weight`),
+      gamma: w.find(`${stack}.embed_norm.weight`),
+      beta: w.find(`${stack}.embed_norm.bias`),
+      ...(out && { out }),
+    };
+    const values = { first: 0, shift: a.positionShift ?? 0, scale: a.embeddingScale, eps: a.eps };
+    return run(embed, `${stack}.embed`, args, values).out;
   };
 
   const linear = (

@@ -2,13 +2,14 @@ import { InputError, OptionError, show } from "../runtime/errors.js";
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
 import type { Architecture } from "./architecture.js";
-import { type Checkpoint, type LoadHooks, openCheckpoint } from "./checkpoint.js";
-import type { Core, During, HostTensor } from "./core.js";
+import { type Checkpoint, type LoadHooks, openCheckpoint, renamed } from "./checkpoint.js";
+import type { Core, DecoderCore, During, HostTensor } from "./core.js";
 import { familyOf } from "./families/index.js";
 import { forward } from "./forward.js";
 import { type GenerateInputs, type GenerateResult, planTask, runTask } from "./generate.js";
-import { type ModelInputs, readSequences, type Sequences, type TokenRows } from "./inputs.js";
+import { checkPositions, type ModelInputs, readSequences, type Sequences, type TokenRows } from "./inputs.js";
 import type { GenerateOptions } from "./options.js";
+import { checkEncoderOptions, type EncoderOptions, type EncoderOutput, encodeRows, ownOutputs } from "./outputs.js";
 import { createPool } from "./pool.js";
 import { score } from "./score.js";
 import type { SourceLike } from "./source.js";
@@ -32,10 +33,13 @@ export interface Model extends AsyncDisposable {
   readonly architecture: Architecture;
   readonly weights: Weights;
   readonly gpu: Gpu;
-  /** Level one, the Encoder: last_hidden_state f32[B,S,D], zeros at padding. */
-  encode(inputs: ModelInputs): Promise<{ last_hidden_state: HostTensor }>;
-  /** All positions at once: logits f32[B,T,V], zeros at padding. With an encoder, of the targets `decoder_input_ids`. */
-  forward(inputs: ForwardInputs): Promise<{ logits: HostTensor; encoder_last_hidden_state?: HostTensor }>;
+  /** Level one, the Encoder: last_hidden_state f32[B,S,D], zeros at padding; hidden states and attentions on request. */
+  encode(inputs: EncodeInputs, options?: EncoderOptions): Promise<EncoderOutput & { last_hidden_state: HostTensor }>;
+  /**
+   * All positions at once. With a decoder: logits f32[B,T,V], zeros at padding, of the targets `decoder_input_ids` where there is
+   * an encoder too. Without one: the logits of its classifier, or last_hidden_state and pooler_output; `options` are for these.
+   */
+  forward(inputs: ForwardInputs, options?: EncoderOptions): Promise<ForwardOutput>;
   /** Level two, the Decoder: one step a call, the caller owns the loop. */
   decoder(inputs: ModelInputs, options: { readonly max_length: number; readonly num_beams?: number }): Promise<Stepper>;
   /** Level three, Decoding: the whole loop in one call. */
@@ -56,7 +60,16 @@ export interface Model extends AsyncDisposable {
   dispose(): void;
 }
 
-export interface ForwardInputs extends ModelInputs {
+export interface EncodeInputs extends ModelInputs {
+  /** Segment of each token, for models with segments; 0 when absent. */
+  readonly token_type_ids?: TokenRows;
+}
+
+export interface ForwardOutput extends EncoderOutput {
+  readonly encoder_last_hidden_state?: HostTensor;
+}
+
+export interface ForwardInputs extends EncodeInputs {
   readonly decoder_input_ids?: TokenRows;
   /** Accepted where they are what the mask says: positions count a row's own tokens from 0. */
   readonly position_ids?: TokenRows;
@@ -74,9 +87,10 @@ export async function load(source: SourceLike, options: LoadOptions = {}): Promi
   if (!["auto", "f32", "f16"].includes(dtype))
     throw new OptionError(`load: dtype must be auto, f32 or f16, got ${show(dtype)}`);
   signal?.throwIfAborted();
-  const checkpoint = await openCheckpoint(source, { signal });
-  const family = familyOf(checkpoint.label, checkpoint.config);
-  const a = family.architecture(checkpoint.config);
+  const folder = await openCheckpoint(source, { signal });
+  const family = familyOf(folder.label, folder.config);
+  const checkpoint = family.rename ? renamed(folder, family.rename) : folder;
+  const a = family.architecture(checkpoint.config, new Set(checkpoint.entries.keys()));
   const gpu = options.gpu ?? (await openGpu({ device: options.device }));
   const release = (): void => {
     if (!options.gpu) gpu.dispose();
@@ -123,54 +137,70 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
         `${call}: must be called on a model with an encoder, ${a.family} has none; use forward() or generate()`,
       );
   };
+  const generative = (call: string): DecoderCore => {
+    if (a.decoder) return core as DecoderCore;
+    throw new InputError(
+      `${call}: must be called on a model with a decoder, ${a.family} has none; use forward() or encode()`,
+    );
+  };
 
   const model: Model = {
     checkpoint,
     architecture: a,
     weights: w,
     gpu,
-    encode: (inputs) =>
+    encode: (inputs, options = {}) =>
       during(async () => {
         needsEncoder("encode");
-        const { encoded } = await forward(core, given(inputs), undefined);
-        return { last_hidden_state: encoded as HostTensor };
+        checkEncoderOptions("encode", options);
+        const output = await encodeRows(core, given(inputs), inputs.token_type_ids, { last_hidden_state: true }, options);
+        return output as EncoderOutput & { last_hidden_state: HostTensor };
       }),
-    forward: (inputs) =>
+    forward: (inputs, options = {}) =>
       during(async () => {
         const rows = given(inputs);
         checkPositions(inputs.position_ids, rows);
-        if (!a.encoder) {
-          if (inputs.decoder_input_ids !== undefined)
-            throw new InputError(
-              `forward: decoder_input_ids must be absent, ${a.family} has no encoder; give input_ids`,
-            );
-          return { logits: (await forward(core, undefined, rows)).logits as HostTensor };
+        const { token_type_ids, decoder_input_ids } = inputs;
+        if (!(a.encoder && a.decoder) && decoder_input_ids !== undefined)
+          throw new InputError(
+            `forward: decoder_input_ids must be absent, ${a.family} is no encoder-decoder; give input_ids`,
+          );
+        if (!a.decoder) {
+          checkEncoderOptions("forward", options);
+          return encodeRows(core, rows, token_type_ids, ownOutputs(a), options);
         }
-        if (inputs.decoder_input_ids === undefined)
+        const stray = [...Object.keys(options), ...(token_type_ids === undefined ? [] : ["token_type_ids"])];
+        if (stray.length)
+          throw new OptionError(`forward: ${stray[0]} must be absent, ${a.family} has a decoder; encode() takes it`);
+        if (!a.encoder) return forward(generative("forward"), rows);
+        if (decoder_input_ids === undefined)
           throw new InputError("forward: decoder_input_ids must be given for an encoder-decoder");
-        const { encoded, logits } = await forward(core, rows, sequences("decoder_input_ids", inputs.decoder_input_ids));
-        return { logits: logits as HostTensor, encoder_last_hidden_state: encoded };
+        const targets = sequences("decoder_input_ids", decoder_input_ids);
+        const { encoded, logits } = await forward(generative("forward"), targets, rows);
+        return { logits, encoder_last_hidden_state: encoded };
       }),
     decoder: (inputs, options) =>
       during(async () => {
         needsEncoder("decoder");
-        return createStepper(core, given(inputs).ids, options, during);
+        return createStepper(generative("decoder"), given(inputs).ids, options, during);
       }),
     generate: (inputs, { signal, ...options } = {}) =>
       during(async () => {
-        const task = planTask(core, checkpoint.generationConfig, inputs, options);
-        return runTask(core, task, task.g.stop_strings.length ? await codec() : undefined, signal);
+        const decoding = generative("generate");
+        const task = planTask(decoding, checkpoint.generationConfig, inputs, options);
+        return runTask(decoding, task, task.g.stop_strings.length ? await codec() : undefined, signal);
       }),
     async *stream(inputs, { signal, ...options } = {}) {
       const left = new AbortController(); // a caller who leaves the loop ends the decoding
-      const task = planTask(core, checkpoint.generationConfig, inputs, options);
+      const decoding = generative("stream");
+      const task = planTask(decoding, checkpoint.generationConfig, inputs, options);
       const text = (await hasTokenizer()) ? await codec() : undefined;
       const events: StreamEvent[] = [];
       let wake = (): void => {};
       let ended = false;
       const aborted = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
       const running = during(() =>
-        runTask(core, task, text, aborted, (more) => {
+        runTask(decoding, task, text, aborted, (more) => {
           events.push(...more);
           wake();
         }),
@@ -190,15 +220,18 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
       }
     },
     score: (inputs, targets) =>
-      during(() => score(core, checkpoint.generationConfig, given(inputs), sequences("targets", targets))),
+      during(async () =>
+        score(generative("score"), checkpoint.generationConfig, given(inputs), sequences("targets", targets)),
+      ),
     state: (inputs, { max_length = Math.min(a.P, 2048) } = {}) =>
       during(async () => {
+        const decoding = generative("state");
         if (a.encoder)
           throw new InputError(
             `state: must be called on a decoder-only model, ${a.family} has an encoder; use decoder()`,
           );
         const { ids } = given(inputs);
-        const state = await createState(core, ids.length, max_length, during);
+        const state = await createState(decoding, ids.length, max_length, during);
         await state.append(ids).catch((error) => {
           state.dispose();
           throw error;
@@ -216,15 +249,4 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
     },
   };
   return model;
-}
-
-function checkPositions(positions: TokenRows | undefined, { ids, offsets }: Sequences): void {
-  if (positions === undefined) return;
-  ids.forEach((row, b) => {
-    const bad = row.findIndex((_, t) => Number(positions[b]?.[offsets[b] + t]) !== t);
-    if (bad >= 0)
-      throw new InputError(
-        `position_ids: must count a row's own tokens from 0, row ${b} has ${positions[b]?.[offsets[b] + bad]} for token ${bad}; leave them out`,
-      );
-  });
 }

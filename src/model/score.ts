@@ -1,6 +1,6 @@
 import { InputError, OptionError } from "../runtime/errors.js";
 import type { Json } from "./checkpoint.js";
-import type { Core } from "./core.js";
+import type { DecoderCore } from "./core.js";
 import { forward } from "./forward.js";
 import type { Sequences } from "./inputs.js";
 
@@ -12,7 +12,7 @@ const plain = (ids: readonly (readonly number[])[]): Sequences => ({
 });
 
 /** Log-probability of every target token given those before it and its prompt or source: one pass, no loop. */
-export async function score(core: Core, defaults: Json, inputs: Sequences, targets: Sequences): Promise<number[][]> {
+export async function score(core: DecoderCore, defaults: Json, inputs: Sequences, targets: Sequences): Promise<number[][]> {
   const { a } = core;
   if (targets.ids.length !== inputs.ids.length)
     throw new InputError(`targets: must have the ${inputs.ids.length} rows of input_ids, got ${targets.ids.length}`);
@@ -26,8 +26,7 @@ export async function score(core: Core, defaults: Json, inputs: Sequences, targe
     throw new InputError(
       `score: a prompt with its targets must have at most ${a.P + 1} tokens, row ${long} has ${whole.ids[long].length + 1}; shorten it`,
     );
-  const { logits } = await forward(core, a.encoder && inputs, whole);
-  if (!logits) throw new Error("score: a forward pass without logits");
+  const { logits } = await forward(core, whole, a.encoder && inputs);
   return targets.ids.map((ids, b) =>
     ids.map((id, t) => {
       const row = b * whole.width + prompts[b].length - 1 + t;

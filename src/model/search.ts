@@ -4,7 +4,7 @@ import { NO_ID } from "../kernels/topk.js";
 import type { Prepared } from "../runtime/gpu.js";
 import { record } from "../runtime/plan.js";
 import { type Tensor, tensor } from "../runtime/tensor.js";
-import type { Core } from "./core.js";
+import type { DecoderCore } from "./core.js";
 import { decoderStep } from "./decoder.js";
 import type { SentenceReport } from "./log.js";
 import { type Generation, hasRules } from "./options.js";
@@ -49,7 +49,7 @@ function partsOf(R: number, W: number, V: number, C: number): number {
   return Math.max(1, Math.min(Math.floor(512 / R), Math.floor(512 / W), Math.floor(V / (4 * C))));
 }
 
-export async function createSearch(core: Core, capacity: Capacity, g: Generation): Promise<Search> {
+export async function createSearch(core: DecoderCore, capacity: Capacity, g: Generation): Promise<Search> {
   const { gpu, a, w } = core;
   const { B, n, W, M } = capacity;
   const fan = n * W;
@@ -180,7 +180,7 @@ export interface Lease {
   release(): void;
 }
 
-export async function lease(core: Core, capacity: Capacity, g: Generation): Promise<Lease> {
+export async function lease(core: DecoderCore, capacity: Capacity, g: Generation): Promise<Lease> {
   // What a plan does not depend on: these differ from call to call.
   const { returned, pad, start, stop_strings, newTokens, logits_processor, sampling, ...recorded } = g;
   const draws = sampling && { ...sampling, seed: 0 };

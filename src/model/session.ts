@@ -1,7 +1,7 @@
 import type { Prepared } from "../runtime/gpu.js";
 import { type Plan, record } from "../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../runtime/tensor.js";
-import type { Core } from "./core.js";
+import type { DecoderCore } from "./core.js";
 import { type CrossKeys, decoderPrompt, type DecoderCache, sourceKeys } from "./decoder.js";
 import { encoder } from "./encoder.js";
 import { packRows, packSpans } from "./inputs.js";
@@ -36,7 +36,7 @@ export interface Session {
 const PLANS = 16; // shapes of sources and prompts kept prepared
 const CHUNK = 2048; // most rows of a prompt plan: bounds its activations
 
-export function createSession({ gpu, a, w }: Core, { B, n, W, M, S }: Capacity): Session {
+export function createSession({ gpu, a, w }: DecoderCore, { B, n, W, M, S }: Capacity): Session {
   const fan = n * W; // rows of a prompt
   const R = B * fan;
   const { layers, K, E } = a.decoder;

@@ -1,5 +1,5 @@
 import { InputError, OptionError, show } from "../runtime/errors.js";
-import type { Core, During } from "./core.js";
+import type { DecoderCore, During } from "./core.js";
 import type { DecoderCache } from "./decoder.js";
 import { type Capacity, createSession } from "./session.js";
 
@@ -30,7 +30,7 @@ interface Origin {
 }
 
 export async function createState(
-  core: Core,
+  core: DecoderCore,
   rows: number,
   max_length: number,
   during: During,

@@ -1,7 +1,7 @@
 import { InputError, OptionError } from "../runtime/errors.js";
 import { record } from "../runtime/plan.js";
 import { tensor } from "../runtime/tensor.js";
-import type { Core, During, HostTensor } from "./core.js";
+import type { DecoderCore, During, HostTensor } from "./core.js";
 import { decoderStep } from "./decoder.js";
 import { MAX_BEAMS } from "./option_rules.js";
 import { createSession } from "./session.js";
@@ -19,7 +19,7 @@ export interface Stepper {
 }
 
 export async function createStepper(
-  core: Core,
+  core: DecoderCore,
   sources: readonly (readonly number[])[],
   { max_length: M, num_beams: W = 1 }: { max_length: number; num_beams?: number },
   during: During,

@@ -3,10 +3,13 @@ import type { Json } from "../checkpoint.js";
 import type { WeightRow } from "../weights.js";
 
 /** How a model type of Transformers maps to ours: one short file a family. */
-export interface Family {
+export interface Family<A extends Architecture = Architecture> {
   readonly model_type: string;
-  architecture(config: Json): Architecture;
-  rows(a: Architecture, config: Json): WeightRow[];
+  /** What is the same under several names in checkpoints of this family gets one; all other names are after this. */
+  rename?(name: string): string;
+  /** `names` are those of the checkpoint's tensors. */
+  architecture(config: Json, names: ReadonlySet<string>): A;
+  rows(a: A, config: Json): WeightRow[];
   /** Tensors that may lie in a checkpoint without use (copies of tied weights, tables we compute). */
   ignored(config: Json): RegExp[];
 }

@@ -1,13 +1,13 @@
 import { CheckpointError } from "../../runtime/errors.js";
-import type { Architecture } from "../architecture.js";
+import type { DecoderArchitecture } from "../architecture.js";
 import { readConfig } from "../config.js";
 import { type Family, linearRows, normRows } from "./family.js";
 
 /** GPT-2 (Radford et al. 2019): pre-norm decoder, learned positions, tied embeddings; its linear weights are stored [in, out]. */
-export const gpt2: Family = {
+export const gpt2: Family<DecoderArchitecture> = {
   model_type: "gpt2",
 
-  architecture(config): Architecture {
+  architecture(config): DecoderArchitecture {
     const read = readConfig(config);
     if (read.flag("scale_attn_by_inverse_layer_idx", false) || !read.flag("scale_attn_weights", true)) {
       throw new CheckpointError(

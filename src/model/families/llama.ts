@@ -1,5 +1,5 @@
 import { CheckpointError } from "../../runtime/errors.js";
-import type { Architecture, Rotary } from "../architecture.js";
+import type { DecoderArchitecture, Rotary } from "../architecture.js";
 import type { Json } from "../checkpoint.js";
 import { readConfig } from "../config.js";
 import { llama3Frequencies, plainFrequencies } from "../rotary.js";
@@ -7,11 +7,11 @@ import type { WeightRow } from "../weights.js";
 import { type Family, linearRows } from "./family.js";
 
 /** Llama (Touvron et al. 2023) and its kin: pre-norm decoder, RMSNorm, rotary positions, gated SiLU, grouped heads. */
-function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: boolean }): Family {
+function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: boolean }): Family<DecoderArchitecture> {
   return {
     model_type,
 
-    architecture(config): Architecture {
+    architecture(config): DecoderArchitecture {
       const read = readConfig(config);
       if (config.use_sliding_window === true)
         throw new CheckpointError("config.json: use_sliding_window must be false, sliding windows are not supported");

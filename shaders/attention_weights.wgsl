@@ -1,0 +1,47 @@
+// attention_weights: the softmax weights of attention, for those who want to look at them; attention itself stores none.
+//   weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:])      t over the rows of sentence rows[n].z, 0 beyond them
+// Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
+//          q: f32[N,Q]   kv: f32[S,Z]   weights: f32[N,H,T]   (T at least the longest span)
+//          head h of q starts at h*E of its row; of k at k_at + h*K/H*E of its own (grouped heads)
+// Launch   one invocation a head of a row; all widths multiples of 4
+// Numerics scores are stored, then exponentiated against their maximum; a row that sees no key gives zeros
+// Source   Vaswani et al. 2017, eq. 1
+struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, T: u32, k_at: u32, scale: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4u>;
+@group(0) @binding(2) var<storage, read> spans: array<vec2u>;
+@group(0) @binding(3) var<storage, read> q: array<vec4f>;
+@group(0) @binding(4) var<storage, read> kv: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> weights: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let width = params.E / 4u;
+  let index = (group.y * grid.x + group.x) * 64u + lane;
+  let n = index / params.H;
+  if (n >= params.N) { return; }
+  let h = index - n * params.H;
+  let span = spans[rows[n].z];
+  let visible = min(span.y, params.T);
+  let stride = params.Z / 4u;
+  let q_at = n * (params.Q / 4u) + h * width;
+  let k_at = span.x * stride + params.k_at / 4u + (h * params.K / params.H) * width;
+  let out = index * params.T;
+  var top = -3.0e38;
+  for (var t = 0u; t < visible; t++) {
+    var score = 0.0;
+    for (var e = 0u; e < width; e++) { score += dot(q[q_at + e], kv[k_at + t * stride + e]); }
+    score *= params.scale;
+    weights[out + t] = score;
+    top = max(top, score);
+  }
+  var total = 0.0;
+  for (var t = 0u; t < visible; t++) {
+    let p = exp(weights[out + t] - top);
+    weights[out + t] = p;
+    total += p;
+  }
+  for (var t = 0u; t < visible; t++) { weights[out + t] /= total; }
+  for (var t = visible; t < params.T; t++) { weights[out + t] = 0.0; }
+}

@@ -1,0 +1,36 @@
+import wgsl from "../../shaders/attention_weights.wgsl";
+import { defineKernel } from "../runtime/kernel.js";
+
+/** The weights that `attention` does not keep. Maths, shapes and source: the header of the WGSL file. */
+export const attentionWeights = defineKernel({
+  name: "attention_weights",
+  reads: { rows: "u32[N,4]", spans: "u32[B,2]", q: "f32[N,Q]", kv: "f32[S,Z]" },
+  writes: { weights: "f32[N,H,T]" },
+  params: ["H", "K", "E", "T", "k_at", "scale"],
+  constants: [],
+  forms: { direct: { wgsl, groups: ({ N, H }) => Math.ceil((N * H) / 64) } },
+  check({ Q, Z, H, K, E, k_at }) {
+    if (E % 4 || Q % 4 || Z % 4 || k_at % 4) return `E, Q, Z and k_at must be multiples of 4, got ${[E, Q, Z, k_at]}`;
+    if (H % K) return `K must divide H, got K=${K} and H=${H}`;
+    return Q < H * E || Z < k_at + K * E ? `rows of q and kv must hold their heads, got Q=${Q} and Z=${Z}` : undefined;
+  },
+  bytes: ({ N, S, H, K, E, T }) => 4 * (N * H * E + S * K * E + N * H * T) + 16 * N,
+  flops: ({ N, S, B, H, E }) => 2 * N * (S / B) * H * E,
+  reference({ N, Q, Z, H, K, E, T, k_at, scale }, { rows, spans, q, kv, weights }) {
+    for (let n = 0; n < N; n++) {
+      const [first, length] = [spans[2 * rows[4 * n + 2]], spans[2 * rows[4 * n + 2] + 1]];
+      for (let h = 0; h < H; h++) {
+        const head = k_at + Math.floor((h * K) / H) * E;
+        const scores = Array.from({ length: Math.min(length, T) }, (_, t) => {
+          let dot = 0;
+          for (let e = 0; e < E; e++) dot += q[n * Q + h * E + e] * kv[(first + t) * Z + head + e];
+          return dot * scale;
+        });
+        const top = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+        const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
+        for (let t = 0; t < T; t++)
+          weights[(n * H + h) * T + t] = t < scores.length ? Math.exp(scores[t] - top) / total : 0;
+      }
+    }
+  },
+});
