@@ -24,8 +24,10 @@ export interface Checkpoint {
   readonly config: Json;
   readonly generationConfig: Json;
   readonly entries: ReadonlyMap<string, Entry>;
-  /** Another file of the folder as JSON; undefined when it is absent. */
+  /** Another file of the folder, a JSON object; undefined when it is absent. */
   json(name: string): Promise<Json | undefined>;
+  /** The same for a file that holds a JSON list of objects. */
+  list(name: string): Promise<readonly Json[] | undefined>;
   /** Visits the bytes of tensors in file order, a few large reads for many small tensors. */
   read(
     entries: Iterable<Entry>,
@@ -69,6 +71,7 @@ export async function openCheckpoint(input: SourceLike, { signal }: LoadHooks = 
     generationConfig: (await readJson(source, "generation_config.json", signal)) ?? {},
     entries,
     json: (name) => readJson(source, name, signal),
+    list: (name) => readList(source, name, signal),
     async read(wanted, visit, hooks = {}) {
       const all = [...wanted];
       for (const [name, file] of files) {
@@ -121,19 +124,29 @@ async function readFile(
   progress?.({ status: "done", name: label, file: name, loaded: file.size, total: file.size });
 }
 
+const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+
 async function readJson(source: Source, name: string, signal?: AbortSignal): Promise<Json | undefined> {
+  const value = await parseFile(source, name, signal);
+  if (value === undefined || isObject(value)) return value;
+  throw new CheckpointError(`${source.label}/${name}: must be a JSON object`);
+}
+
+async function readList(source: Source, name: string, signal?: AbortSignal): Promise<readonly Json[] | undefined> {
+  const value = await parseFile(source, name, signal);
+  if (value === undefined || (Array.isArray(value) && value.every(isObject))) return value;
+  throw new CheckpointError(`${source.label}/${name}: must be a JSON list of objects`);
+}
+
+async function parseFile(source: Source, name: string, signal?: AbortSignal): Promise<unknown> {
   const file = await source.open(name, signal);
   if (!file) return undefined;
   const text = new TextDecoder().decode(await file.read(0, file.size, signal));
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
     throw new CheckpointError(`${source.label}/${name}: must be JSON, ${(cause as Error).message}`, { cause });
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new CheckpointError(`${source.label}/${name}: must be a JSON object`);
-  return value as Json;
 }
 
 async function weightFiles(source: Source, signal?: AbortSignal): Promise<string[]> {

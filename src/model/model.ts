@@ -56,6 +56,8 @@ export interface Model extends AsyncDisposable {
   score(inputs: ModelInputs, targets: TokenRows): Promise<number[][]>;
   /** Decoder-only: reads sequences once, to be continued by `generate({ state })` any number of times. */
   state(inputs: ModelInputs, options?: { readonly max_length?: number }): Promise<State>;
+  /** Runs a call on the parts of the model, which stay on the device until it ends: for tasks and graphs of one's own. */
+  run<T>(call: (core: Core) => Promise<T>): Promise<T>;
   memory(): MemoryUse;
   dispose(): void;
 }
@@ -238,6 +240,7 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
         });
         return state;
       }),
+    run: (call) => during(() => call(core)),
     memory: () => gpu.use(),
     dispose() {
       if (disposed) return;

@@ -1,12 +1,32 @@
 import { OptionError, show } from "../runtime/errors.js";
 import type { LoadOptions } from "./model.js";
 import type { SourceLike } from "./source.js";
+import { featureExtraction, type FeatureTask } from "./tasks/feature_extraction.js";
 import { text2text, textGeneration, type TextTask } from "./tasks/generation.js";
+import { type ClassificationTask, textClassification } from "./tasks/text_classification.js";
+import { type TaggingTask, tokenClassification } from "./tasks/token_classification.js";
 
-const TASKS = { text2text, "text-generation": textGeneration } as const;
+/** What `pipeline` makes, by the name of the task. */
+export interface Tasks {
+  readonly text2text: TextTask;
+  readonly "text-generation": TextTask;
+  readonly "feature-extraction": FeatureTask;
+  readonly "text-classification": ClassificationTask;
+  readonly "token-classification": TaggingTask;
+}
 
-/** A task on a checkpoint: text in, text out. Throws OptionError for an unknown task, and as `load` does. */
-export async function pipeline(task: keyof typeof TASKS, source: SourceLike, options?: LoadOptions): Promise<TextTask> {
+type Opener<T> = (source: SourceLike, options?: LoadOptions) => Promise<T>;
+
+const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
+  text2text,
+  "text-generation": textGeneration,
+  "feature-extraction": featureExtraction,
+  "text-classification": textClassification,
+  "token-classification": tokenClassification,
+};
+
+/** A task on a checkpoint: text in, text, vectors or labels out. Throws OptionError for an unknown task, and as `load` does. */
+export async function pipeline<T extends keyof Tasks>(task: T, source: SourceLike, options?: LoadOptions): Promise<Tasks[T]> {
   if (!Object.hasOwn(TASKS, task))
     throw new OptionError(`pipeline: task must be one of ${Object.keys(TASKS).join(", ")}, got ${show(task)}`);
   return TASKS[task](source, options);

@@ -119,8 +119,10 @@ function filesSource(files: readonly File[]): Source {
   return {
     label: `${files.length} files`,
     async open(name) {
-      const found = files.find((file) => file.name === name || file.name.endsWith(`/${name}`));
-      return found && blobFile(found);
+      const path = (file: File): string => file.webkitRelativePath || file.name;
+      const found = files.filter((file) => path(file) === name || path(file).endsWith(`/${name}`));
+      const [nearest] = found.sort((a, b) => path(a).length - path(b).length); // not the file of this name in a subfolder
+      return nearest && blobFile(nearest);
     },
   };
 }

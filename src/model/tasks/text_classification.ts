@@ -1,0 +1,64 @@
+import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
+import type { Json } from "../checkpoint.js";
+import type { LoadOptions } from "../model.js";
+import type { SourceLike } from "../source.js";
+import {
+  type EncoderTask,
+  type EncodingOptions,
+  openEncoderTask,
+  probabilities,
+  type Reading,
+  type TextInput,
+} from "./encoding.js";
+
+export interface ClassificationOptions extends EncodingOptions {
+  /** How many labels, best first; null for all. Default 1. */
+  readonly top_k?: number | null;
+  /** Default: sigmoid for a problem_type multi_label_classification or a single label, else softmax. */
+  readonly function_to_apply?: "softmax" | "sigmoid" | "none";
+}
+
+export interface Classification extends Reading {
+  readonly labels: readonly { readonly label: string; readonly score: number }[];
+}
+
+export type ClassificationTask = EncoderTask<TextInput, ClassificationOptions, Classification>;
+
+const FUNCTIONS = ["softmax", "sigmoid", "none"];
+
+/** Labels of texts, or of pairs of texts. Throws as `load` does, and CheckpointError. */
+export function textClassification(source: SourceLike, options: LoadOptions = {}): Promise<ClassificationTask> {
+  return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
+    name: "text-classification",
+    options: ["top_k", "function_to_apply"],
+    check() {
+      if (head?.classifier !== "sentence")
+        throw new CheckpointError(
+          `text-classification: the model must have been saved with a classifier of sequences, got ${show(config.architectures)} of ${family}`,
+        );
+    },
+    texts: (input: TextInput) => (typeof input === "string" ? { text: input } : input),
+    wanted(_, { top_k = 1, function_to_apply }: ClassificationOptions) {
+      if (top_k !== null && !(Number.isInteger(top_k) && top_k >= 1))
+        throw new OptionError(`text-classification: top_k must be a whole number of at least 1 or null, got ${show(top_k)}`);
+      if (function_to_apply !== undefined && !FUNCTIONS.includes(function_to_apply))
+        throw new OptionError(
+          `text-classification: function_to_apply must be one of ${FUNCTIONS.join(", ")}, got ${show(function_to_apply)}`,
+        );
+      return { logits: true };
+    },
+    result({ logits }, { truncated, unknown }, _, { top_k = 1, function_to_apply = functionOf(config, logits.length) }): Classification {
+      const scores = function_to_apply === "none" ? Array.from(logits) : probabilities(logits, function_to_apply);
+      const labels = scores.map((score, id) => ({ label: head?.labels[id] ?? String(id), score }));
+      labels.sort((a, b) => b.score - a.score);
+      return { labels: labels.slice(0, top_k ?? labels.length), truncated, unknown };
+    },
+  }));
+}
+
+/** As TextClassificationPipeline of Transformers chooses. */
+function functionOf({ problem_type, function_to_apply }: Json, labels: number): "softmax" | "sigmoid" | "none" {
+  if (FUNCTIONS.includes(function_to_apply as string)) return function_to_apply as "softmax";
+  if (problem_type === "regression") return "none";
+  return problem_type === "multi_label_classification" || labels === 1 ? "sigmoid" : "softmax";
+}

@@ -1,0 +1,268 @@
+import { CheckpointError, InputError, OptionError, pipeline } from "../src/index.js";
+import { alignTokens } from "../src/model/offsets.js";
+import { folder } from "./checkpoint.js";
+import { assert, device, readFile, readJson, refuses, runtime, suite } from "./harness.js";
+
+const test = suite("tasks of encoders");
+const PUNCTUATION = [..."0123456789.,!?'\"()-:;/&%$#@*+=<>"];
+const LETTERS = [..."abcdefghijklmnopqrstuvwxyz"];
+
+/** A WordPiece tokenizer of letters for fixtures, which have 97 tokens and no tokenizer of their own. */
+const TOKENIZER = {
+  version: "1.0", truncation: null, padding: null,
+  added_tokens: ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map((content, id) =>
+    ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
+  normalizer: { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true },
+  pre_tokenizer: { type: "BertPreTokenizer" },
+  post_processor: {
+    type: "TemplateProcessing",
+    single: [{ SpecialToken: { id: "[CLS]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }, { SpecialToken: { id: "[SEP]", type_id: 0 } }],
+    pair: [
+      { SpecialToken: { id: "[CLS]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }, { SpecialToken: { id: "[SEP]", type_id: 0 } },
+      { Sequence: { id: "B", type_id: 1 } }, { SpecialToken: { id: "[SEP]", type_id: 1 } },
+    ],
+    special_tokens: Object.fromEntries(["[CLS]", "[SEP]"].map((id, i) => [id, { id, ids: [2 + i], tokens: [id] }])),
+  },
+  decoder: { type: "WordPiece", prefix: "##", cleanup: true },
+  model: {
+    type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: "##", max_input_chars_per_word: 100,
+    vocab: Object.fromEntries(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...LETTERS, ...LETTERS.map((letter) => `##${letter}`), ...PUNCTUATION]
+      .map((token, id) => [token, id])),
+  },
+};
+
+/** A fixture with a tokenizer, and other files over it. */
+const fixture = (name: string, files: Readonly<Record<string, unknown>> = {}) => async (file: string) => {
+  const all: Readonly<Record<string, unknown>> = { "tokenizer.json": TOKENIZER, "tokenizer_config.json": { unk_token: "[UNK]" }, ...files };
+  if (file in all) return new TextEncoder().encode(JSON.stringify(all[file]));
+  if (!["config.json", "model.safetensors"].includes(file)) return undefined;
+  return readFile(`tests/fixtures/${name}/${file}`);
+};
+
+const close = (got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number): void => {
+  assert.is(got.length, want.length);
+  const worst = Math.max(...Array.from(want, (value, i) => Math.abs(value - got[i])));
+  assert.ok(worst <= tolerance, `${worst} off`);
+};
+
+interface Sentence {
+  readonly words: string[];
+  readonly tags: string[];
+  readonly reference: string[];
+}
+
+const heldout = async (): Promise<Sentence[]> =>
+  new TextDecoder().decode(await readFile("models/bert-pos/heldout.jsonl")).trim().split("\n").map((line) => JSON.parse(line));
+
+// In Chrome, on a software adapter, all of it takes minutes: there a tenth stands for the whole.
+const share = runtime === "chrome" ? 10 : 1;
+
+test("bert-pos tags its held-out words as its README says: 95.67%, and as the reference does", async () => {
+  const sentences = (await heldout()).filter((_, index) => index % share === 0);
+  const tag = await pipeline("token-classification", folder("models/bert-pos"), { gpu: await device() });
+  try {
+    const loads: number[] = [];
+    const results = await tag(sentences.map(({ words }) => ({ words })), {
+      aggregation_strategy: "first", progress: ({ loaded }) => loads.push(loaded),
+    });
+    let [words, right, same] = [0, 0, 0];
+    results.forEach(({ entities, truncated }, s) => {
+      assert.is(truncated, 0);
+      assert.equal(entities.map(({ word }) => word), sentences[s].words);
+      entities.forEach(({ entity }, index) => {
+        words++;
+        if (entity === sentences[s].tags[index]) right++;
+        if (entity === sentences[s].reference[index]) same++;
+      });
+    });
+    assert.is(loads[loads.length - 1], sentences.length);
+    if (share === 1) assert.is(words, 27738);
+    if (share === 1) assert.ok(Math.abs((100 * right) / words - 95.67) < 0.1, `accuracy is ${(100 * right) / words}%`);
+    assert.ok(same / words > 0.9995, `${words - same} of ${words} words differ from the reference`);
+  } finally {
+    tag.dispose();
+  }
+});
+
+test("tokens and words are placed in the text", async () => {
+  const tag = await pipeline("token-classification", folder("models/bert-pos"), { gpu: await device() });
+  const text = "Karamazov  isn't naïve 😀 (x).";
+  const tokens = await tag(text);
+  assert.equal(tokens.entities.map(({ word }) => word).slice(0, 6), ["K", "ara", "ma", "z", "ov", "isn"]);
+  for (const { word, start, end } of tokens.entities) assert.is(text.slice(start, end), word);
+  assert.equal(tokens.entities.map(({ index }) => index), tokens.entities.map((_, i) => i + 1));
+  assert.is(tokens.unknown, 2); // the face, and a word with an accent that the vocabulary has not
+  for (const aggregation_strategy of ["first", "average", "max"] as const) {
+    const { entities } = await tag(text, { aggregation_strategy });
+    assert.equal(entities.map(({ word }) => word), ["Karamazov", "isn", "'", "t", "naïve", "😀", "(", "x", ")", "."]);
+  }
+  const first = await tag(text, { aggregation_strategy: "first" });
+  assert.is(first.entities[0].score, tokens.entities[0].score);
+  const max = await tag(text, { aggregation_strategy: "max" });
+  assert.is(max.entities[0].score, Math.max(...tokens.entities.slice(0, 5).map(({ score }) => score)));
+  assert.equal((await tag(text, { ignore_labels: tokens.entities.map(({ entity }) => entity) })).entities, []);
+  tag.dispose();
+});
+
+test("tokens of bytes and of SentencePiece are placed too, and tokens of another text are refused", async () => {
+  const text = "The naïve  book😀 x";
+  const tokens = ["The", "Ġn", "a", "Ã", "¯", "ve", "Ġ", "Ġbook", "ð", "Ł", "ĺ", "Ģ", "Ġ", "x"];
+  const places = (more: Partial<Parameters<typeof alignTokens>[0]>) =>
+    alignTokens({ text, tokens, spelling: "bytes", unknown: undefined, ...more }).map(([start, end]) => (more.text ?? text).slice(start, end));
+  assert.equal(places({}), ["The", "n", "a", "ï", "ï", "ve", " ", "book", "😀", "😀", "😀", "😀", " ", "x"]);
+  assert.equal(places({ tokens: ["Ġone", "Ġtwo"], text: "one two" }), ["one", "two"]);
+  assert.equal(places({ tokens: ["▁One", "▁two", "s"], text: "One  twos", spelling: "metaspace" }), ["One", "two", "s"]);
+  assert.equal(places({ tokens: ["cafe", "##s"], text: " Cafés", spelling: "wordpiece" }), ["Café", "s"]);
+  await refuses(() => places({ tokens: ["one"], text: "two three" }), InputError, /token "one" must stand at character 0/);
+  await refuses(() => places({ tokens: ["two", "four"], text: "two three", spelling: "wordpiece" }), InputError, /token "four" must stand at character 4 of "two three"/);
+});
+
+test("labels B- and I- join words to entities, and O is left out", async () => {
+  const config = await readJson<Record<string, unknown>>("tests/fixtures/bert-token-classifier/config.json");
+  const names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-X", "I-X"];
+  const source = fixture("bert-token-classifier", { "config.json": { ...config, id2label: { ...names } } });
+  const tag = await pipeline("token-classification", source, { gpu: await device() });
+  const text = "ab cd ef gh ij kl mn op qr st uv wx yz";
+  const words = (await tag(text, { aggregation_strategy: "average", ignore_labels: [] })).entities;
+  assert.ok(words.every(({ word, start, end }) => text.slice(start, end) === word));
+  assert.ok(words.every(({ entity }) => ["O", "PER", "LOC", "X"].includes(entity)));
+  assert.is(words.map(({ word }) => word).join(" "), text);
+  assert.equal((await tag(text, { aggregation_strategy: "average" })).entities, words.filter(({ entity }) => entity !== "O"));
+  tag.dispose();
+});
+
+test("feature extraction pools by first state, mean and maximum, and normalises", async () => {
+  const extract = await pipeline("feature-extraction", fixture("bert"), { gpu: await device() });
+  const texts = ["one two three", "four", "five six seven eight nine ten"];
+  const plain = await extract(texts);
+  for (const [b, { states, token_ids }] of plain.entries()) {
+    assert.equal(states?.dims, [token_ids.length, 64]);
+    const [T, D] = states!.dims;
+    const column = (d: number): number[] => Array.from({ length: T }, (_, t) => states!.data[t * D + d]);
+    const means = Array.from({ length: D }, (_, d) => column(d).reduce((a, c) => a + c) / T);
+    const length = Math.hypot(...means);
+    close((await extract(texts[b], { pooling: "cls" })).embedding!, states!.data.slice(0, D), 0);
+    close((await extract(texts[b], { pooling: "max" })).embedding!, Array.from({ length: D }, (_, d) => Math.max(...column(d))), 0);
+    close((await extract(texts, { pooling: "mean" }))[b].embedding!, means, 1e-6);
+    close((await extract(texts, { pooling: "mean", normalize: true }))[b].embedding!, means.map((mean) => mean / length), 1e-6);
+  }
+  extract.dispose();
+});
+
+test("a sentence-transformers folder says how to pool", async () => {
+  const files = {
+    "modules.json": [
+      { idx: 0, name: "0", path: "", type: "sentence_transformers.models.Transformer" },
+      { idx: 1, name: "1", path: "1_Pooling", type: "sentence_transformers.models.Pooling" },
+      { idx: 2, name: "2", path: "2_Normalize", type: "sentence_transformers.models.Normalize" },
+    ],
+    "1_Pooling/config.json": { word_embedding_dimension: 64, pooling_mode_cls_token: false, pooling_mode_mean_tokens: true, pooling_mode_max_tokens: false },
+    "sentence_bert_config.json": { max_seq_length: 12, do_lower_case: false },
+  };
+  const gpu = await device();
+  const extract = await pipeline("feature-extraction", fixture("bert", files), { gpu });
+  const { embedding } = await extract("one two");
+  close(embedding!, (await extract("one two", { pooling: "mean", normalize: true })).embedding!, 0);
+  close([Math.hypot(...embedding!)], [1], 1e-6);
+  const { token_ids, truncated } = await extract("abcdefghij klmnop", {});
+  assert.equal([token_ids.length, truncated], [12, 6]);
+  extract.dispose();
+  const dense = { ...files, "modules.json": [...files["modules.json"], { type: "sentence_transformers.models.Dense", path: "3_Dense" }] };
+  await refuses(() => pipeline("feature-extraction", fixture("bert", dense), { gpu }), CheckpointError, /modules must be Transformer, Pooling and Normalize, got .*Dense/);
+  const sqrt = { ...files, "1_Pooling/config.json": { pooling_mode_mean_sqrt_len_tokens: true } };
+  await refuses(() => pipeline("feature-extraction", fixture("bert", sqrt), { gpu }), CheckpointError, /pooling must be one of cls, mean, max, got .*sqrt_len/);
+});
+
+test("text classification gives the best label or all, by softmax or sigmoid as the config says, for texts and pairs", async () => {
+  const gpu = await device();
+  const config = await readJson<Record<string, unknown>>("tests/fixtures/bert-sequence-classifier/config.json");
+  const classify = await pipeline("text-classification", fixture("bert-sequence-classifier"), { gpu });
+  const pair = { text: "one two", text_pair: "three four five" };
+  const [best, all] = [await classify(pair), await classify(pair, { top_k: null })];
+  assert.is(all.labels.length, 3);
+  assert.equal(best.labels, all.labels.slice(0, 1));
+  close([all.labels.reduce((sum, { score }) => sum + score, 0)], [1], 1e-6);
+  const raw = await classify(pair, { top_k: null, function_to_apply: "none" });
+  const ids = (text: string): number[] => [...text.replace(/ /g, "")].map((_, i, letters) => 5 + LETTERS.indexOf(letters[i]));
+  const word = (text: string): number[] => text.split(" ").flatMap((one) => ids(one).map((id, i) => (i ? id + 26 : id)));
+  const rows = [2, ...word("one two"), 3, ...word("three four five"), 3];
+  const types = rows.map((_, t) => (t <= word("one two").length + 1 ? 0 : 1));
+  const { logits } = await classify.model.forward({ input_ids: [rows], token_type_ids: [types] });
+  assert.equal(raw.labels.map(({ score }) => score), [...logits!.data].sort((a, b) => b - a));
+  const multi = await pipeline("text-classification",
+    fixture("bert-sequence-classifier", { "config.json": { ...config, problem_type: "multi_label_classification" } }), { gpu });
+  const sigmoids = await multi(pair, { top_k: 2 });
+  close(sigmoids.labels.map(({ score }) => score), raw.labels.slice(0, 2).map(({ score }) => 1 / (1 + Math.exp(-score))), 1e-6);
+  classify.dispose();
+  multi.dispose();
+});
+
+test("texts that are too long are shortened, the longer of a pair first, and results say by how much", async () => {
+  const classify = await pipeline("feature-extraction", fixture("bert"), { gpu: await device() });
+  const long = "a b c d e f g h i j";
+  const read = async (text: string, text_pair: string | undefined, max_length: number) =>
+    (await classify(text_pair ? { text, text_pair } : text, { max_length }));
+  assert.equal((await read(long, undefined, 12)).truncated, 0);
+  assert.equal((await read(long, undefined, 11)).truncated, 1);
+  assert.equal((await read(long, undefined, 5)).token_ids, [2, 5, 6, 7, 3]);
+  assert.equal((await read("a b", long, 9)).token_ids, [2, 5, 6, 3, 5, 6, 7, 8, 3]);
+  assert.equal((await read(long, "a b", 9)).token_ids, [2, 5, 6, 7, 8, 3, 5, 6, 3]);
+  assert.equal((await read(long, long, 10)).token_ids, [2, 5, 6, 7, 3, 5, 6, 7, 8, 3]);
+  assert.equal((await classify("a ".repeat(200))).truncated, 122); // to the model's 80 positions
+  await refuses(() => classify("a ".repeat(200), { truncation: false }), InputError, /must have at most 80 tokens with special ones, got 202; shorten it, or pass truncation: true/);
+  await refuses(() => read("a", "b", 4), InputError, /must have at most 4 tokens with special ones, got 5; shorten it or raise max_length/);
+  classify.dispose();
+});
+
+test("a list of any lengths gives what each text gives alone, in order, whatever the batches", async () => {
+  const extract = await pipeline("feature-extraction", fixture("roberta"), { gpu: await device() });
+  const texts = Array.from({ length: 23 }, (_, i) => LETTERS.slice(0, 1 + ((i * 7) % 19)).join(" "));
+  const together = await extract(texts, { pooling: "mean" });
+  const batches: number[] = [];
+  const apart = await extract(texts, { pooling: "mean", batch_tokens: 40, progress: ({ loaded }) => batches.push(loaded) });
+  assert.ok(batches.length > 5 && batches[batches.length - 1] === 23);
+  for (const [index, text] of texts.entries()) {
+    const alone = await extract(text, { pooling: "mean" });
+    assert.equal(apart[index], alone);
+    assert.equal(together[index], alone);
+  }
+  assert.equal(await extract([]), []);
+  extract.dispose();
+});
+
+test("a signal ends the work between batches, and what ran before it is not told", async () => {
+  const gpu = await device();
+  const extract = await pipeline("feature-extraction", fixture("distilbert"), { gpu });
+  const stop = new AbortController();
+  let calls = 0;
+  const work = extract(Array.from({ length: 40 }, () => "a b c"), {
+    batch_tokens: 10, signal: stop.signal, progress: () => { if (++calls === 2) stop.abort(new Error("enough")); },
+  });
+  await refuses(() => work, Error, /enough/);
+  assert.ok(calls < 10);
+  await refuses(() => extract("a", { signal: AbortSignal.abort(new Error("before")) }), Error, /before/);
+  assert.is((await extract("a b")).states?.dims[0], 4);
+  extract.dispose();
+});
+
+test("refuses what it does not know", async () => {
+  const gpu = await device();
+  const extract = await pipeline("feature-extraction", fixture("bert"), { gpu });
+  await refuses(() => extract("a", { polling: "mean" } as never), OptionError, /options must be among pooling, normalize, .* got polling/);
+  await refuses(() => extract("a", { pooling: "sum" as never }), OptionError, /pooling must be one of cls, mean, max, none, got "sum"/);
+  await refuses(() => extract("a", { normalize: true }), OptionError, /normalize must be true or false, and false without pooling/);
+  await refuses(() => extract("a", { max_length: 81 }), OptionError, /max_length must be a whole number from 1 to 80, got 81/);
+  await refuses(() => extract("a", { batch_tokens: 0 }), OptionError, /batch_tokens must be a whole number from 1/);
+  await refuses(() => extract(" "), InputError, /must hold at least one character/);
+  await refuses(() => extract(7 as never), InputError, /text: must be a string/);
+  await refuses(() => extract({ text: "a", text_pair: "" }), InputError, /must hold at least one character/);
+  await refuses(() => pipeline("token-classification", fixture("bert"), { gpu }), CheckpointError, /must have been saved with a classifier of tokens, got \["BertModel"\] of bert/);
+  await refuses(() => pipeline("text-classification", fixture("bert-token-classifier"), { gpu }), CheckpointError, /a classifier of sequences/);
+  await refuses(() => pipeline("feature-extraction", folder("models/gpt2-brown"), { gpu }), CheckpointError, /must be an encoder without a decoder, got gpt2/);
+  await refuses(() => pipeline("fill-mask" as never, fixture("bert"), { gpu }), OptionError, /task must be one of .*token-classification, got "fill-mask"/);
+  const tag = await pipeline("token-classification", fixture("bert-token-classifier"), { gpu });
+  await refuses(() => tag("a", { aggregation_strategy: "simple" as never }), OptionError, /aggregation_strategy must be one of none, first, average, max, got "simple"/);
+  await refuses(() => tag({ words: ["a", " "] }), InputError, /words that are not empty/);
+  extract.dispose();
+  tag.dispose();
+});
