@@ -1,14 +1,15 @@
 import { readFileSync } from "node:fs";
-import { type HostTensor, load, openCheckpoint, type Model, OptionError, pipeline, WgformerError } from "./index.js";
+import { run } from "./cli_run.js";
+import { type HostTensor, load, type Model, OptionError, WgformerError } from "./index.js";
 
 const USAGE = `wgformer: run Hugging Face transformer checkpoints on WebGPU
 
-  wgformer run MODEL [TEXT ...] [--num_beams 4 ...]   texts (or the lines of standard input) through the model
+  wgformer run MODEL [TEXT ...] [--num_beams 4 ...]   texts (or the lines of standard input) through the model's task
   wgformer generate MODEL < request.json              {"input_ids": [[...]], "attention_mask": [[...]], "options": {...}}
   wgformer forward MODEL < request.json               {"input_ids": [[...]], "attention_mask": ..., "decoder_input_ids": [[...]]}
 
 MODEL is a folder or a URL with config.json, model.safetensors and tokenizer.json. A list of requests gives a list of answers.
-Options of run are those of generation_config.json, and --dtype auto|f32|f16, --batch_size, --allow_unknown.`;
+Options of run are those of the task (of generation_config.json, where it generates), and --dtype auto|f32|f16|int8|int4, --batch_size, --allow_unknown.`;
 
 /** `--name value`, `--name=value` and `--flag`; values as JSON where they are, else as text. */
 function parseArguments(words: readonly string[]): { positional: string[]; options: Record<string, unknown> } {
@@ -29,43 +30,6 @@ function parseArguments(words: readonly string[]): { positional: string[]; optio
     else options[name] = value(words[++i]);
   }
   return { positional, options };
-}
-
-/** The task that the checkpoint's architecture is for. */
-async function taskOf(model: string): Promise<"text2text" | "text-generation"> {
-  const { config } = await openCheckpoint(model);
-  return config.is_encoder_decoder === true ? "text2text" : "text-generation";
-}
-
-async function run(model: string, texts: readonly string[], options: Record<string, unknown>): Promise<void> {
-  const { dtype, ...choices } = options;
-  const lines = texts.length
-    ? texts
-    : readFileSync(0, "utf8")
-        .split("\n")
-        .filter((line) => line.trim());
-  const task = await pipeline(await taskOf(model), model, { dtype: dtype as never });
-  try {
-    const beams = choices.num_beams ?? task.model.checkpoint.generationConfig.num_beams ?? 1;
-    const shown = choices.do_sample === true ? undefined : { num_return_sequences: beams as number };
-    const results = await task(lines, { ...choices, ...(choices.num_return_sequences === undefined && shown) });
-    results.forEach((hypotheses, index) => {
-      console.log(lines[index]);
-      for (const { score, generated_text } of hypotheses)
-        console.log(`  ${score?.toFixed(4).padStart(8) ?? ""}  ${generated_text}`);
-    });
-    const stats = task.stats();
-    console.log(`\n${task.model.gpu.info.description}`);
-    if (!stats?.timed_steps) return;
-    const ms = stats.ms / stats.timed_steps;
-    const rate = ((1000 * stats.tokens) / (stats.steps * ms)).toFixed(0);
-    const { encoder_layer, decoder_layer, outside, step } = stats.launches;
-    console.log(`${rate} tokens/s, ${ms.toFixed(2)} ms a step`);
-    const encoder = encoder_layer ? `, ${encoder_layer} an encoder layer` : "";
-    console.log(`launches: ${step} a step (${decoder_layer} a decoder layer, ${outside} outside the layers)${encoder}`);
-  } finally {
-    task.dispose();
-  }
 }
 
 type Request = Record<string, unknown>;

@@ -54,7 +54,7 @@ test("refuses a source of no known kind", () =>
   refuses(() => load(7 as never), CheckpointError, /^load: the source must be a folder path/));
 test("refuses an unknown dtype", () =>
   refuses(() => load(at(MARIAN), { dtype: "int3" as never }), OptionError,
-    /^load: dtype must be auto, f32 or f16, got "int3"$/));
+    /^load: dtype must be one of auto, f32, f16, int8, int4, got "int3"$/));
 refusesFolder("a config of another model_type, naming those known", (config) => { config.model_type = "mamba"; },
   /config\.json: model_type must be one of .*marian.*, got "mamba"$/);
 refusesFolder("a config without a size, naming it", (config) => { delete config.d_model; },

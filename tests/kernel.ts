@@ -50,11 +50,7 @@ export function f16(shape: readonly number[], value: (index: number) => number):
 
 /** Weights in groups of 32, quantised. */
 export function quantised(dtype: QuantFormat, shape: readonly number[], value: (index: number) => number): Filled {
-  const { words, scales } = quantise(dtype, f32(shape, value).data as Float32Array);
-  const data = new Uint32Array(words.length + scales.length);
-  data.set(words);
-  data.set(new Uint32Array(scales.buffer), words.length);
-  return { dtype, shape, data };
+  return { dtype, shape, data: quantise(dtype, f32(shape, value).data as Float32Array) };
 }
 
 export function u32(shape: readonly number[], value: (index: number) => number): Filled {

@@ -39,17 +39,23 @@ export interface Layers {
 
 export function layers(run: Run, a: Architecture, w: Weights): Layers {
   const embedRows = (stack: string, rows: Tensor, out?: Tensor): Tensor => {
-    const args = {
-      rows,
-      tokens: w.get(`${stack}.embed_tokens.weight`),
+    const [gamma, beta] = [w.find(`${stack}.embed_norm.weight`), w.find(`${stack}.embed_norm.bias`)];
+    const tables = w.parts(`${stack}.embed_tokens.weight`);
+    const fused = tables.length === 1; // a table in parts is summed up before its norm
+    const tail = {
       positions: w.find(`${stack}.embed_positions.weight`),
       segments: w.find(`${stack}.embed_segments.weight`),
-      gamma: w.find(`${stack}.embed_norm.weight`),
-      beta: w.find(`${stack}.embed_norm.bias`),
-      ...(out && { out }),
+      ...(fused && { gamma, beta }),
     };
-    const values = { first: 0, shift: a.positionShift ?? 0, scale: a.embeddingScale, eps: a.eps };
-    return run(embed, `${stack}.embed`, args, values).out;
+    const values = { shift: a.positionShift ?? 0, scale: a.embeddingScale, eps: a.eps };
+    let first = 0;
+    let sum = fused || !gamma ? out : undefined;
+    for (const tokens of tables) {
+      const args = { rows, tokens, ...tail, ...(sum && { out: sum }) };
+      sum = run(embed, `${stack}.embed`, args, { first, ...values }).out;
+      first += tokens.shape[0];
+    }
+    return fused || !gamma ? (sum as Tensor) : norm(`${stack}.embed_norm`, sum as Tensor, out);
   };
 
   const linear = (

@@ -17,10 +17,10 @@ import { createState, type State } from "./state.js";
 import { createStepper, type Stepper } from "./stepper.js";
 import type { StreamEvent } from "./stream.js";
 import { openTokenizer, type TextCodec } from "./tokenizer.js";
-import { loadWeights, type WeightFormat, type Weights } from "./weights.js";
+import { loadWeights, WEIGHT_FORMATS, type WeightFormat, type Weights } from "./weights.js";
 
 export interface LoadOptions extends LoadHooks {
-  /** Storage of the weight matrices: "auto" as the checkpoint has them, "f32" or "f16". Default "auto". */
+  /** Storage of the weight matrices: "auto" as the checkpoint has them, "f32", "f16", "int8" or "int4". Default "auto". */
   readonly dtype?: WeightFormat;
   /** A device of the caller's, or a Gpu opened before (shared by several models; not disposed with the model). */
   readonly device?: GPUDevice;
@@ -86,8 +86,8 @@ const IDLE_SESSIONS = 4;
  */
 export async function load(source: SourceLike, options: LoadOptions = {}): Promise<Model> {
   const { dtype = "auto", progress, signal } = options;
-  if (!["auto", "f32", "f16"].includes(dtype))
-    throw new OptionError(`load: dtype must be auto, f32 or f16, got ${show(dtype)}`);
+  if (!WEIGHT_FORMATS.includes(dtype))
+    throw new OptionError(`load: dtype must be one of ${WEIGHT_FORMATS.join(", ")}, got ${show(dtype)}`);
   signal?.throwIfAborted();
   const folder = await openCheckpoint(source, { signal });
   const family = familyOf(folder.label, folder.config);

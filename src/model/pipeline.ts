@@ -1,4 +1,6 @@
 import { OptionError, show } from "../runtime/errors.js";
+import { type Checkpoint, renamed } from "./checkpoint.js";
+import { familyOf } from "./families/index.js";
 import type { LoadOptions } from "./model.js";
 import type { SourceLike } from "./source.js";
 import { featureExtraction, type FeatureTask } from "./tasks/feature_extraction.js";
@@ -30,4 +32,14 @@ export async function pipeline<T extends keyof Tasks>(task: T, source: SourceLik
   if (!Object.hasOwn(TASKS, task))
     throw new OptionError(`pipeline: task must be one of ${Object.keys(TASKS).join(", ")}, got ${show(task)}`);
   return TASKS[task](source, options);
+}
+
+/** The task that a checkpoint is for, by its architecture. Throws CheckpointError for a family we do not have. */
+export function defaultTask(folder: Checkpoint): keyof Tasks {
+  const family = familyOf(folder.label, folder.config);
+  const { entries } = family.rename ? renamed(folder, family.rename) : folder;
+  const { encoder, decoder, head } = family.architecture(folder.config, new Set(entries.keys()));
+  if (decoder) return encoder ? "text2text" : "text-generation";
+  if (!head?.classifier) return "feature-extraction";
+  return head.classifier === "tokens" ? "token-classification" : "text-classification";
 }

@@ -1,6 +1,7 @@
 import { CheckpointError } from "../runtime/errors.js";
 import type { Gpu } from "../runtime/gpu.js";
 import { fromBF16, fromF16, toF16 } from "../runtime/half.js";
+import { GROUP, quantise } from "../runtime/quant.js";
 import { byteLength, type DType, elements, type Tensor, tensor } from "../runtime/tensor.js";
 import type { Checkpoint, LoadHooks } from "./checkpoint.js";
 import type { Entry } from "./safetensors.js";
@@ -22,16 +23,26 @@ export interface WeightRow {
   readonly interleave?: boolean;
   /** Stored as f32 whatever the checkpoint has, as vectors are. */
   readonly f32?: boolean;
+  /** Rows are looked up by token: stored as f16 where linear layers are quantised. */
+  readonly lookup?: boolean;
   readonly compute?: () => Float32Array<ArrayBuffer>;
 }
 
-/** Storage of weight matrices: as the checkpoint has them (bfloat16 widens to f32), or converted. Vectors are always f32. */
-export type WeightFormat = "auto" | "f32" | "f16";
+export const WEIGHT_FORMATS = ["auto", "f32", "f16", "int8", "int4"] as const;
+
+/**
+ * Storage of weight matrices: as the checkpoint has them (bfloat16 widens to f32), converted, or quantised in groups of 32 along
+ * the input axis. Vectors are always f32; token tables, what is tied to them, and inputs that are no multiple of 32 are f16 at least.
+ */
+export type WeightFormat = (typeof WEIGHT_FORMATS)[number];
 
 /** The weights of a model by our names. */
 export interface Weights {
+  /** Throws when there is none. */
   get(name: string): Tensor;
   find(name: string): Tensor | undefined;
+  /** The rows of a weight in as many tensors as the device needs to bind them; empty when there is none. */
+  parts(name: string): readonly Tensor[];
   readonly tensors: ReadonlySet<Tensor>;
 }
 
@@ -55,49 +66,92 @@ export async function loadWeights(
       `${checkpoint.label}: the weights must fit ${checkpoint.config.model_type}, ${faults.length} do not:\n  ${faults.join("\n  ")}`,
     );
   }
-  const byName = new Map<string, Tensor>();
-  const byContent = new Map<string, Tensor>(); // rows made of the same tensors (tied weights) share memory
-  const parts = new Map<Entry, { target: Tensor; row: WeightRow; part: number }[]>();
+  const byName = new Map<string, readonly Tensor[]>();
+  const byContent = new Map<string, readonly Tensor[]>(); // rows made of the same tensors (tied weights) share memory
+  const uses = new Map<Entry, { target: Target; part: number }[]>();
   try {
     for (const row of rows) {
       const found = row.theirs.map((name) => checkpoint.entries.get(name) as Entry);
       const key = row.theirs.join("\n") || row.ours;
-      const known = byContent.get(key) ?? tensor(row.ours, storage(row, found, format), row.shape, "weight");
-      byName.set(row.ours, known);
-      if (byContent.has(key)) continue;
-      byContent.set(key, known);
-      gpu.memory.check(known);
-      if (row.compute) gpu.write(known, row.compute());
-      found.forEach((entry, part) => parts.set(entry, [...(parts.get(entry) ?? []), { target: known, row, part }]));
+      const known = byContent.get(key);
+      const tensors = known ?? split(row, storage(row, found, format), byName, gpu.memory.bindingLimit);
+      byName.set(row.ours, tensors);
+      if (known) continue;
+      byContent.set(key, tensors);
+      tensors.forEach(gpu.memory.check);
+      const target = { row, tensors, left: row.theirs.length };
+      if (row.compute) upload(gpu, target, new Uint8Array(row.compute().buffer));
+      found.forEach((entry, part) => uses.set(entry, [...(uses.get(entry) ?? []), { target, part }]));
     }
-    const pending = new Map<Tensor, { data: Uint8Array<ArrayBuffer>; left: number }>();
     await checkpoint.read(
-      parts.keys(),
+      uses.keys(),
       (entry, bytes) => {
-        for (const { target, row, part } of parts.get(entry) ?? []) {
-          const whole = pending.get(target) ?? { data: new Uint8Array(byteLength(target)), left: row.theirs.length };
-          place(whole.data, convert(entry, bytes, target.dtype), row, part, target.dtype === "f16" ? 2 : 4);
-          pending.set(target, whole);
-          if (--whole.left > 0) continue;
-          gpu.write(target, whole.data);
-          pending.delete(target);
+        for (const { target, part } of uses.get(entry) ?? []) {
+          const { row, tensors } = target;
+          const format = assembled(tensors);
+          target.whole ??= new Uint8Array(byteLength({ shape: row.shape, dtype: format }));
+          place(target.whole, convert(entry, bytes, format), row, part, format === "f16" ? 2 : 4);
+          if (--target.left > 0) continue;
+          upload(gpu, target, target.whole);
+          target.whole = undefined;
         }
       },
       hooks,
     );
   } catch (error) {
-    gpu.memory.free(byContent.values());
+    gpu.memory.free([...byContent.values()].flat());
     throw error;
   }
+  const find = (name: string): Tensor | undefined => {
+    const parts = byName.get(name);
+    if (parts && parts.length > 1)
+      throw new Error(`weights: ${name} must fit one binding of ${gpu.memory.bindingLimit} bytes here, it has ${parts.length} parts`);
+    return parts?.[0];
+  };
   return {
-    tensors: new Set(byContent.values()),
-    find: (name) => byName.get(name),
+    tensors: new Set([...byContent.values()].flat()),
+    find,
+    parts: (name) => byName.get(name) ?? [],
     get(name) {
-      const found = byName.get(name);
+      const found = find(name);
       if (!found) throw new Error(`weights: no row gives ${name}`);
       return found;
     },
   };
+}
+
+/** A weight being put together from tensors of the checkpoint, of which `left` are still to come. */
+interface Target {
+  readonly row: WeightRow;
+  readonly tensors: readonly Tensor[];
+  left: number;
+  whole?: Uint8Array<ArrayBuffer>;
+}
+
+const PART_ROWS = 8; // parts have a multiple of as many rows: pairs of gated layers stay together
+
+/** One tensor for a weight, or as many as the limit of a binding needs; a bias goes with the rows of its weight. */
+function split(row: WeightRow, dtype: DType, known: ReadonlyMap<string, readonly Tensor[]>, limit: number): Tensor[] {
+  const [rows, ...rest] = row.shape;
+  const one = byteLength({ shape: [PART_ROWS, ...rest], dtype }) / PART_ROWS;
+  const own = rows * one <= limit ? rows : Math.max(PART_ROWS, Math.floor(limit / one / PART_ROWS) * PART_ROWS);
+  const weight = row.ours.endsWith(".bias") ? known.get(row.ours.replace(/bias$/, "weight")) : undefined;
+  const most = weight && weight.length > 1 ? weight[0].shape[0] : own;
+  return Array.from({ length: Math.ceil(rows / most) }, (_, part) =>
+    tensor(row.ours, dtype, [Math.min(most, rows - part * most), ...rest], "weight"),
+  );
+}
+
+/** The format in which a weight is put together: quantising needs whole groups. */
+const assembled = ([{ dtype }]: readonly Tensor[]): DType => (dtype === "i8" || dtype === "i4" ? "f32" : dtype);
+
+function upload(gpu: Gpu, { tensors }: Target, whole: Uint8Array<ArrayBuffer>): void {
+  let at = 0;
+  for (const t of tensors) {
+    const bytes = whole.subarray(at, (at += elements(t) * (assembled(tensors) === "f16" ? 2 : 4)));
+    if (t.dtype === "i8" || t.dtype === "i4") gpu.write(t, quantise(t.dtype, new Float32Array(bytes.slice().buffer)));
+    else gpu.write(t, bytes);
+  }
 }
 
 function findFaults({ entries }: Checkpoint, rows: readonly WeightRow[], ignored: readonly RegExp[]): string[] {
@@ -154,6 +208,10 @@ function transposed(values: Uint8Array<ArrayBuffer>, I: number, O: number, bytes
 
 function storage(row: WeightRow, found: readonly Entry[], format: WeightFormat): DType {
   if (row.shape.length < 2 || row.compute || row.f32) return "f32";
+  if (format === "int8" || format === "int4") {
+    if (row.lookup || row.shape.length > 2 || row.shape[1] % GROUP) return "f16";
+    return format === "int8" ? "i8" : "i4";
+  }
   if (format !== "auto") return format;
   return found.every(({ dtype }) => dtype === "F16") ? "f16" : "f32";
 }

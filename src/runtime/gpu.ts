@@ -14,6 +14,8 @@ export interface GpuOptions extends DeviceOptions {
   readonly guard?: boolean;
   /** Kernel forms to prefer; the adapter's class decides when absent. */
   readonly form?: FormName;
+  /** Most bytes of a weight or a state; what the device can bind when absent. Larger weights are split by rows. */
+  readonly bindingLimit?: number;
 }
 
 export interface RunOptions {
@@ -69,7 +71,7 @@ export interface Gpu {
 /** Opens a device (or takes the caller's) and runs plans on it. Throws DeviceError when there is none. */
 export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   const { device, info, instance } = await openDevice(options);
-  const memory = createMemory(device, options.guard ?? false);
+  const memory = createMemory(device, options.guard ?? false, options.bindingLimit);
   const pipelines = createPipelines(device);
   // Bound where an optional argument is absent. Two, because one launch must not read and write a buffer.
   const absent = {

@@ -25,6 +25,8 @@ export type MemoryUse = Readonly<Record<Role | "uniforms" | "staging" | "total",
 
 /** Storage for tensors on one device. Every byte is counted. */
 export interface Memory {
+  /** Most bytes of a weight or a state. */
+  readonly bindingLimit: number;
   /** The buffer of a weight or a state, made (zeroed) when it is first asked for. */
   buffer(t: Tensor): GPUBuffer;
   /** A buffer for activations or uniforms, counted under `kind`. */
@@ -57,7 +59,11 @@ export interface Staged {
 export const GUARD_WORDS = 64;
 export const GUARD_WORD = 0xa5a5a5a5;
 
-export function createMemory(device: GPUDevice, guard: boolean): Memory {
+export function createMemory(
+  device: GPUDevice,
+  guard: boolean,
+  bindingLimit = device.limits.maxStorageBufferBindingSize,
+): Memory {
   const buffers = new Map<Tensor, GPUBuffer>();
   const kinds = new Map<GPUBuffer, keyof MemoryUse>();
   const idle: GPUBuffer[] = [];
@@ -80,10 +86,9 @@ export function createMemory(device: GPUDevice, guard: boolean): Memory {
     buffer.destroy();
   };
   const check = (t: Tensor): void => {
-    const limit = device.limits.maxStorageBufferBindingSize;
-    if (byteLength(t) > limit) {
+    if (byteLength(t) > bindingLimit) {
       throw new DeviceError(
-        `gpu: ${describe(t)} must fit one binding of ${limit} bytes, needs ${byteLength(t)}; use fewer rows, beams or a shorter max_length`,
+        `gpu: ${describe(t)} must fit one binding of ${bindingLimit} bytes, needs ${byteLength(t)}; use fewer rows, beams or a shorter max_length`,
       );
     }
   };
@@ -112,6 +117,7 @@ export function createMemory(device: GPUDevice, guard: boolean): Memory {
   };
 
   return {
+    bindingLimit,
     buffer,
     check,
     checkSize,

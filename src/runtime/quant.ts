@@ -12,17 +12,14 @@ export function quantWords(format: QuantFormat, count: number): number {
 }
 
 /**
- * Values in groups of 32 to words: value = scale * whole number, i8 in -127..127 with scale = max|value| / 127, i4 in -8..7 with
- * scale = -(value of largest magnitude) / 8, so that all 16 steps are used (llama.cpp's Q8_0 and Q4_0). Returns the words of the
- * values and the scales.
+ * Values in groups of 32 to the words of a tensor: value = scale * whole number, i8 in -127..127 with scale = max|value| / 127, i4 in
+ * -8..7 with scale = -(value of largest magnitude) / 8, so that all 16 steps are used (llama.cpp's Q8_0 and Q4_0).
  */
-export function quantise(
-  format: QuantFormat,
-  values: Float32Array,
-): { words: Uint32Array<ArrayBuffer>; scales: Float32Array<ArrayBuffer> } {
+export function quantise(format: QuantFormat, values: Float32Array): Uint32Array<ArrayBuffer> {
   const bits = BITS[format];
-  const words = new Uint32Array((values.length * bits) / 32);
-  const scales = new Float32Array(values.length / GROUP);
+  const data = new Uint32Array(quantWords(format, values.length));
+  const scales = new Float32Array(data.buffer, (values.length * bits) / 8);
+  const [low, high] = bits === 8 ? [-127, 127] : [-8, 7];
   for (let group = 0; group < scales.length; group++) {
     const first = group * GROUP;
     let largest = 0;
@@ -30,12 +27,12 @@ export function quantise(
     const scale = (scales[group] = bits === 8 ? Math.abs(largest) / 127 : largest / -8);
     const inverse = scale ? 1 / scale : 0;
     for (let i = first; i < first + GROUP; i++) {
-      const whole = Math.round(Math.max(-(2 ** (bits - 1)), Math.min(2 ** (bits - 1) - 1, values[i] * inverse)));
+      const whole = Math.max(low, Math.min(high, Math.round(values[i] * inverse)));
       const at = i * bits;
-      words[at >>> 5] |= (whole & (2 ** bits - 1)) << (at & 31);
+      data[at >>> 5] |= (whole & (2 ** bits - 1)) << (at & 31);
     }
   }
-  return { words, scales };
+  return data;
 }
 
 /** The values that words and scales stand for. */

@@ -72,7 +72,7 @@ function bertLike({ model_type, shifted, sentence }: Differences): Family {
         ours: `encoder.${ours}.weight`,
         theirs: [`embeddings.${theirs}.weight`],
         shape: [rows, D],
-        f32: ours !== "embed_tokens",
+        ...(ours === "embed_tokens" ? { lookup: true } : { f32: true }),
       });
       const [dense, labels] = head?.classifier === "sentence" ? sentence : ["pooler.dense", "classifier"];
       return [

@@ -49,7 +49,7 @@ export const gpt2: Family<DecoderArchitecture> = {
       ];
     });
     return [
-      { ours: "decoder.embed_tokens.weight", theirs: ["transformer.wte.weight"], shape: [a.V, D] },
+      { ours: "decoder.embed_tokens.weight", theirs: ["transformer.wte.weight"], shape: [a.V, D], lookup: true },
       { ours: "decoder.embed_positions.weight", theirs: ["transformer.wpe.weight"], shape: [a.P, D], f32: true },
       ...blocks.flat(),
       ...normRows("decoder.norm", "transformer.ln_f", D),

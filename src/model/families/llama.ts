@@ -80,7 +80,7 @@ function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: bool
       });
       const tied = read.flag("tie_word_embeddings", false);
       return [
-        { ours: "decoder.embed_tokens.weight", theirs: ["model.embed_tokens.weight"], shape: [V, D] },
+        { ours: "decoder.embed_tokens.weight", theirs: ["model.embed_tokens.weight"], shape: [V, D], lookup: true },
         ...blocks.flat(),
         norm("decoder.norm", "model.norm"),
         { ours: "lm_head.weight", theirs: [tied ? "model.embed_tokens.weight" : "lm_head.weight"], shape: [V, D] },

@@ -36,7 +36,7 @@ export const marian: Family = {
     const tokens = (side: string): string => (shared ? "model.shared.weight" : `model.${side}.embed_tokens.weight`);
     const head = flag("tie_word_embeddings", true) ? tokens("decoder") : "lm_head.weight";
     const table = (side: string): WeightRow[] => [
-      { ours: `${side}.embed_tokens.weight`, theirs: [tokens(side)], shape: [a.V, a.D] },
+      { ours: `${side}.embed_tokens.weight`, theirs: [tokens(side)], shape: [a.V, a.D], lookup: true },
       { ours: `${side}.embed_positions.weight`, theirs: [], shape: [a.P, a.D], compute: () => sinusoids(a.P, a.D) },
     ];
     return [
