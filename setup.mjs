@@ -1,11 +1,13 @@
 // Makes a fresh machine ready for `npm start` and `npm test`: packages, a WebGPU adapter, the build.
-// Imports only what Node ships, because it runs before `npm ci` has.
+// Tests and benches in Chrome ask for a browser too. Imports only what Node ships, because it runs before `npm ci` has.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const windows = process.platform === "win32";
+const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const APT_INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";
 const say = (text) => console.error(`setup: ${text}`);
 
 function fail(text) {
@@ -50,12 +52,11 @@ function linuxRelease() {
 function adapterCommands() {
   const release = process.platform === "linux" ? linuxRelease() : undefined;
   if (!release || !`${release.id} ${release.like}`.match(/debian|ubuntu/)) return undefined;
-  const install = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";
-  if (release.id !== "debian" || release.version !== "12") return ["apt-get update", `${install} libvulkan1 mesa-vulkan-drivers`];
+  if (release.id !== "debian" || release.version !== "12") return ["apt-get update", `${APT_INSTALL} libvulkan1 mesa-vulkan-drivers`];
   return [
     "echo 'deb http://deb.debian.org/debian bookworm-backports main' > /etc/apt/sources.list.d/bookworm-backports.list",
     "apt-get update",
-    `${install} -t bookworm-backports libvulkan1 mesa-vulkan-drivers`,
+    `${APT_INSTALL} -t bookworm-backports libvulkan1 mesa-vulkan-drivers`,
   ];
 }
 
@@ -72,7 +73,31 @@ function ensureAdapter() {
   if (!findAdapter()) fail("lavapipe is installed, but still no WebGPU adapter answers; `vulkaninfo --summary` may say why");
 }
 
-if (Number(process.versions.node.split(".")[0]) < 20) fail(`Node 20 or newer is needed, this is ${process.version}`);
-installPackages();
-ensureAdapter();
-run(process.execPath, ["build.mjs"]);
+/** The path of Chrome or Chromium, which is installed when it is missing and this system lets us. */
+export function ensureBrowser() {
+  const given = process.env.CHROME_PATH;
+  if (given && !existsSync(given)) fail(`CHROME_PATH must name the executable of Chrome or Chromium, got ${given}, no file`);
+  const find = () => given ?? BROWSERS.find((path) => existsSync(path));
+  if (find()) return find();
+  const commands = browserCommands();
+  const why = `Chrome is needed, and there is none at ${BROWSERS.join(", ")}`;
+  if (!commands) fail(`${why}; install Chrome or Chromium, and name its executable in CHROME_PATH if it lies elsewhere`);
+  if (process.getuid() !== 0) fail(`${why}; Chromium needs root to install, so run:\n  sudo sh -c "${commands.join(" && ")}"`);
+  say(`${why}; installing Chromium`);
+  for (const command of commands) run("sh", ["-c", command]);
+  return find() ?? fail("Chromium is installed, but its executable is not found; name it in CHROME_PATH");
+}
+
+/** The shell lines that give this system Chromium, or nothing where we know none. Ubuntu's package is a stub for snaps. */
+function browserCommands() {
+  const { id, like } = (process.platform === "linux" && linuxRelease()) || {};
+  if (id === "ubuntu" || !`${id} ${like}`.includes("debian")) return undefined;
+  return ["apt-get update", `${APT_INSTALL} chromium`];
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (Number(process.versions.node.split(".")[0]) < 20) fail(`Node 20 or newer is needed, this is ${process.version}`);
+  installPackages();
+  ensureAdapter();
+  run(process.execPath, ["build.mjs"]);
+}

@@ -3,6 +3,7 @@ import { USAGE } from "../src/runtime/memory.js";
 import { profile } from "../src/runtime/profile.js";
 import { tensor, type TypedArray } from "../src/runtime/tensor.js";
 import { load, type Model } from "../src/model/model.js";
+import { folder } from "../tests/checkpoint.js";
 import { readJson } from "../tests/harness.js";
 import { type Bench, type Context, type Row, spread, timestamps, undisturbed } from "./harness.js";
 
@@ -170,7 +171,7 @@ async function measure(
   { gpu, report }: Context, shape: string, { B, W, calls, golden }: DecodeCase, cases: readonly GoldenCase[],
 ): Promise<void> {
   let meter = freshMeter("plain");
-  const model = await load("models/g2p-en", { gpu: metered(gpu, () => meter) });
+  const model = await load(folder("models/g2p-en"), { gpu: metered(gpu, () => meter) });
   const find = (name: string): GoldenCase => {
     const found = cases.find((candidate) => candidate.name === name);
     if (!found) throw new Error(`golden.json: has no case ${name}`);

@@ -41,7 +41,7 @@ export interface Row {
   readonly [measure: string]: unknown;
 }
 
-interface KernelRow extends Row {
+export interface KernelRow extends Row {
   readonly sizes: string;
   readonly format: string;
   /** Of the two that which the roofs leave less room for. */
@@ -67,21 +67,31 @@ export interface Context {
   readonly roofs: Roofs;
   /** Keeps a row and prints its line. */
   report(row: Row, line: string): void;
+  /** Tells that a shape is not measured. */
+  skip(bench: string, shape: string, why: string): void;
 }
 
 export interface Bench {
   readonly run: (context: Context) => Promise<void>;
 }
 
-
-export interface Results {
+/** Where the benches run. */
+export interface Setting {
   readonly runtime: string;
   readonly adapter: string;
   /** Forced for all kernels, or chosen for each. */
   readonly form: FormName | "by adapter";
   readonly clock: "timestamps" | "wall clock";
   readonly roofs: Roofs;
+}
+
+export interface Results extends Setting {
   readonly rows: readonly Row[];
+}
+
+/** Is told of everything as it is measured. */
+export interface Watcher extends Pick<Context, "report" | "skip"> {
+  begin(setting: Setting): void;
 }
 
 const LONGEST = 2e6; // us of one repeat
@@ -120,7 +130,7 @@ export function benchKernel<R extends Patterns, W extends Patterns, P extends st
 }
 
 async function measureShape(
-  { gpu, roofs }: Context, kernel: Kernel, shape: string, size: Size, build: Build<string, string>,
+  { gpu, roofs, skip }: Context, kernel: Kernel, shape: string, size: Size, build: Build<string, string>,
 ): Promise<KernelRow | undefined> {
   const launched = launch(kernel, build.args(size, randoms(7)), build.values(size));
   const { dims } = launched.step;
@@ -132,10 +142,11 @@ async function measureShape(
   const limit = gpu.device.limits.maxStorageBufferBindingSize;
   const large = launched.inputs.find(([, { data }]) => data.byteLength > limit);
   if (large) {
-    return skip(kernel, shape, `${large[0].name} needs ${large[1].data.byteLength} bytes, one binding holds ${limit}`);
+    const [{ name }, { data }] = large;
+    return void skip(kernel.name, shape, `${name} needs ${data.byteLength} bytes, one binding holds ${limit}`);
   }
   const times = await time(gpu, launched, build.inPlace);
-  if (!times) return skip(kernel, shape, `one repeat takes more than ${LONGEST / 1e6} s`);
+  if (!times) return void skip(kernel.name, shape, `one repeat takes more than ${LONGEST / 1e6} s`);
   const us = spread(times);
   const [bytes, flops] = [kernel.bytes(dims), kernel.flops(dims)];
   const moving = bytes / copyRate(roofs, bytes) / 1e3; // us at the roof
@@ -149,11 +160,6 @@ async function measureShape(
     form: gpu.choose(kernel, dims).name,
     samples: times.length,
   };
-}
-
-function skip(kernel: Kernel, shape: string, why: string): undefined {
-  console.log(`${kernel.name.padEnd(20)}${shape.padEnd(34)}skipped: ${why}`);
-  return undefined;
 }
 
 interface Launch {
@@ -295,36 +301,58 @@ async function measureRoofs(gpu: Gpu): Promise<Roofs> {
 const COLUMNS = "kernel              shape                             sizes                                         " +
   "weights  median us          p10..p90              rate    roof  form";
 
-function line({ bench, shape, us, sizes, format, gb_s, gflop_s = 0, roof_percent, form }: KernelRow): string {
-  const rate = gb_s === undefined ? `${gflop_s.toFixed(2)} GFLOP/s` : `${gb_s.toFixed(2)} GB/s`;
+/** The numbers of a row as text. */
+export function cells({ us, gb_s, gflop_s = 0, roof_percent }: KernelRow) {
+  return {
+    median: us.median.toFixed(1),
+    range: `${us.p10.toFixed(1)}..${us.p90.toFixed(1)}`,
+    rate: gb_s === undefined ? `${gflop_s.toFixed(2)} GFLOP/s` : `${gb_s.toFixed(2)} GB/s`,
+    roof: `${roof_percent.toFixed(0)} %`,
+  };
+}
+
+function line(row: KernelRow): string {
+  const { median, range, rate, roof } = cells(row);
   return [
-    bench.padEnd(20), shape.padEnd(34), sizes.padEnd(46), format.padEnd(7), us.median.toFixed(1).padStart(11),
-    `${us.p10.toFixed(1)}..${us.p90.toFixed(1)}`.padStart(21), rate.padStart(18),
-    `${roof_percent.toFixed(0)} %`.padStart(8), `  ${form}`,
+    row.bench.padEnd(20), row.shape.padEnd(34), row.sizes.padEnd(46), row.format.padEnd(7), median.padStart(11),
+    range.padStart(21), rate.padStart(18), roof.padStart(8), `  ${row.form}`,
   ].join("");
 }
 
-/** Runs benches on one device, prints a line for each shape as it is measured, and returns them all. */
-export async function runBenches(benches: readonly Bench[], options: { readonly form?: FormName }): Promise<Results> {
+/** The roofs as text. */
+export function describeRoofs({ copies, gflop_s, launch_us }: Roofs): string {
+  const rates = copies.map(({ bytes, gb_s }) => `${gb_s.toFixed(1)} (${(bytes / 2 ** 20).toPrecision(2)} MiB)`);
+  const [flops, empty] = [gflop_s.toFixed(1), launch_us.toFixed(1)];
+  return `fma ${flops} GFLOP/s; copy ${rates.join(", ")} GB/s; a launch of one workgroup ${empty} us`;
+}
+
+const printer: Watcher = {
+  begin({ runtime, adapter, clock, form, roofs }) {
+    console.log(`${runtime} on ${adapter}, ${clock}, forms ${form}\nroofs: ${describeRoofs(roofs)}\n\n${COLUMNS}`);
+  },
+  report: (_, text) => console.log(text),
+  skip: (bench, shape, why) => console.log(`${bench.padEnd(20)}${shape.padEnd(34)}skipped: ${why}`),
+};
+
+/** Runs benches on one device, tells the watcher of each shape once it is measured, and returns all that it measured. */
+export async function runBenches(
+  benches: readonly Bench[], options: { readonly form?: FormName }, { begin, report, skip }: Watcher = printer,
+): Promise<Results> {
   const gpu = await openGpu(options);
-  const form = options.form ?? "by adapter";
   const rows: Row[] = [];
   try {
-    const clock = timestamps(gpu) ? "timestamps" : "wall clock";
-    const roofs = await measureRoofs(gpu);
-    console.log(`${runtime} on ${gpu.info.description}, ${clock}, ${form} forms`);
-    const rates = roofs.copies.map(({ bytes, gb_s }) => `${gb_s.toFixed(1)} (${(bytes / 2 ** 20).toPrecision(2)} MiB)`);
-    const [flops, empty] = [roofs.gflop_s.toFixed(1), roofs.launch_us.toFixed(1)];
-    console.log(`roofs: fma ${flops} GFLOP/s; copy ${rates.join(", ")} GB/s; a launch of one workgroup ${empty} us\n`);
-    console.log(COLUMNS);
-    const report = (row: Row, text: string): void => {
-      rows.push(row);
-      console.log(text);
+    const setting: Setting = {
+      runtime, adapter: gpu.info.description, form: options.form ?? "by adapter",
+      clock: timestamps(gpu) ? "timestamps" : "wall clock", roofs: await measureRoofs(gpu),
     };
-    for (const bench of benches) await bench.run({ gpu, roofs, report });
-    return { runtime, adapter: gpu.info.description, form, clock, roofs, rows };
+    begin(setting);
+    const keep = (row: Row, text: string): void => {
+      rows.push(row);
+      report(row, text);
+    };
+    for (const bench of benches) await bench.run({ gpu, roofs: setting.roofs, report: keep, skip });
+    return { ...setting, rows };
   } finally {
     gpu.dispose();
   }
 }
-

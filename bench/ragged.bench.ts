@@ -1,4 +1,5 @@
 import { load, type Model } from "../src/model/model.js";
+import { folder } from "../tests/checkpoint.js";
 import { randoms } from "../tests/harness.js";
 import { type Bench, spread } from "./harness.js";
 
@@ -15,7 +16,7 @@ async function time(work: () => Promise<unknown>): Promise<number> {
 /** gpt2-brown, greedy: 16 prompts of different lengths in one batch, beside the same prompts one after the other. */
 export const bench: Bench = {
   async run({ gpu, report }) {
-    const model: Model = await load("models/gpt2-brown", { gpu });
+    const model: Model = await load(folder("models/gpt2-brown"), { gpu });
     const random = randoms(1);
     const prompts = LENGTHS.map((length) => Array.from({ length }, () => 1 + Math.floor(((random() + 1) / 2) * 4000)));
     const options = { max_new_tokens: NEW_TOKENS, min_new_tokens: NEW_TOKENS };

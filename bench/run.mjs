@@ -1,24 +1,31 @@
-// Bundles the benches once and runs them on one device: in Deno, or with --node in Node. Words select benches by name.
-// Prints a table and writes bench/results/<runtime>-<adapter>.json, the words last in its name when some were given.
-// --compare FILE adds the change against an earlier such file; --form direct|shared forces a kernel form.
+// Bundles the benches once and runs them on one device: in Deno, with --node in Node, with --chrome in headless Chrome.
+// Words select benches by name. Prints a table and writes bench/results/<runtime>-<adapter>.json, the words last in its
+// name when some were given. --compare FILE adds the change against an earlier such file; --form direct|shared|subgroup
+// forces a kernel form. --page serves bench/kernels.html instead, where any browser runs the benches of the kernels.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { common, wgslLoader } from "../build.mjs";
+import { ensureBrowser } from "../setup.mjs";
+import { runInChrome, serve } from "../tests/chrome.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const [bundle, output] = [`${root}build/bench.mjs`, `${root}build/bench.json`];
-const commands = {
-  deno: [`${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu", bundle]],
-  node: [process.execPath, [bundle]],
+const [bundle, page, output] = ["build/bench.mjs", "build/bench-page.js", "build/bench.json"];
+const SILENCE = 30; // minutes; a case of the whole loop prints nothing before its end
+const FORMS = ["direct", "shared", "subgroup"];
+const runtimes = {
+  deno: () => runCommand(`${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu", bundle]),
+  node: () => runCommand(process.execPath, [bundle]),
+  chrome: () => runInChrome(ensureBrowser(), bundle, console.log, SILENCE).catch(({ message }) => fail(message)),
 };
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    node: { type: "boolean" }, chrome: { type: "boolean" }, compare: { type: "string" }, form: { type: "string" },
+    node: { type: "boolean" }, chrome: { type: "boolean" }, page: { type: "boolean" },
+    compare: { type: "string" }, form: { type: "string" },
   },
 });
 
@@ -27,27 +34,61 @@ function fail(text) {
   process.exit(1);
 }
 
-async function bundleBenches(words, options) {
+function findBenches(words) {
   const stems = readdirSync(`${root}bench`).flatMap((name) => name.match(/^(.*)\.bench\.ts$/)?.[1] ?? [])
     .filter((stem) => !words.length || words.some((word) => stem.includes(word)))
     .sort((a, b) => (a === "decode") - (b === "decode") || a.localeCompare(b)); // the whole loop comes last
-  if (!stems.length) fail(`no bench is named ${words.join(" or ")}`);
+  return stems.length ? stems : fail(`no bench is named ${words.join(" or ")}`);
+}
+
+async function bundleBenches(stems, outfile, start) {
   mkdirSync(`${root}build`, { recursive: true });
   const entry = `${root}build/bench.entry.ts`;
   const imports = stems.map((stem) => `import { bench as ${stem} } from "../bench/${stem}.bench.js";`);
-  writeFileSync(entry, `${imports.join("\n")}
-import { writeFile } from "node:fs/promises";
-import { runBenches } from "../bench/harness.js";
-const results = await runBenches([${stems.join(", ")}], ${JSON.stringify(options)});
-await writeFile(${JSON.stringify(output)}, JSON.stringify(results));
-(globalThis as unknown as { process: { exit(code: number): void } }).process.exit(0);
-`);
+  writeFileSync(entry, `${imports.join("\n")}\n${start}`);
   await build({
-    ...common, entryPoints: [entry], outfile: bundle, platform: "neutral", mainFields: ["module", "main"],
+    ...common, entryPoints: [entry], outfile: root + outfile, platform: "neutral", mainFields: ["module", "main"],
     conditions: ["import"], plugins: [wgslLoader({ release: false })],
     // tests/harness.ts brings uvu, which must not run
     banner: { js: "globalThis.UVU_DEFER = 1; globalThis.UVU_QUEUE = [[null]];" },
   });
+}
+
+/** Serves the page of the kernels' benches until this process is ended. */
+async function servePage(stems) {
+  const kernels = stems.filter((stem) => existsSync(`${root}shaders/${stem}.wgsl`));
+  await bundleBenches(kernels, page, `import { showBenches } from "../bench/page.js";
+await showBenches({ ${kernels.join(", ")} });
+`);
+  const { url } = await serve();
+  console.log(`${url}bench/kernels.html`);
+}
+
+function runCommand(command, args) {
+  const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), NO_COLOR: "1" };
+  const { status } = spawnSync(command, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
+  if (status !== 0) fail(`${command} stopped with exit code ${status}`);
+  return JSON.parse(readFileSync(root + output, "utf8"));
+}
+
+async function measure(name, stems) {
+  // A page hands its result over, a process leaves it in a file.
+  await bundleBenches(stems, bundle, `import { runBenches } from "../bench/harness.js";
+export const result = await runBenches([${stems.join(", ")}], ${JSON.stringify({ form: values.form })});
+const { document, process } = globalThis as { document?: unknown; process?: { exit(code: number): void } };
+if (!document) {
+  const { writeFile } = await import("node:fs/promises");
+  await writeFile("${output}", JSON.stringify(result));
+  process?.exit(0);
+}
+`);
+  const results = { date: new Date().toISOString(), ...await runtimes[name]() };
+  if (values.compare) compare(results, values.compare);
+  const slug = results.adapter.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 32).replace(/^-|-$/g, "");
+  const file = `bench/results/${[name, slug, ...positionals].join("-")}.json`;
+  mkdirSync(`${root}bench/results`, { recursive: true });
+  writeFileSync(root + file, `${JSON.stringify(results, null, 1)}\n`);
+  console.log(`\nwritten to ${file}`);
 }
 
 function compare(now, file) {
@@ -64,19 +105,10 @@ function compare(now, file) {
   }
 }
 
-const name = values.node ? "node" : "deno";
-if (values.chrome) fail("--chrome is not there yet");
-if (![undefined, "direct", "shared"].includes(values.form)) fail(`--form must be direct or shared, got ${values.form}`);
-await bundleBenches(positionals, { form: values.form });
-const [command, args] = commands[name];
-const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), NO_COLOR: "1" };
-const { status } = spawnSync(command, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
-if (status !== 0) fail(`${name} stopped with exit code ${status}`);
-
-const results = { date: new Date().toISOString(), ...JSON.parse(readFileSync(output, "utf8")) };
-if (values.compare) compare(results, values.compare);
-const slug = results.adapter.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 32).replace(/^-|-$/g, "");
-const file = `bench/results/${[name, slug, ...positionals].join("-")}.json`;
-mkdirSync(`${root}bench/results`, { recursive: true });
-writeFileSync(root + file, `${JSON.stringify(results, null, 1)}\n`);
-console.log(`\nwritten to ${file}`);
+if (values.form && !FORMS.includes(values.form)) fail(`--form must be one of ${FORMS.join(", ")}, got ${values.form}`);
+const stems = findBenches(positionals);
+if (values.page) await servePage(stems);
+else {
+  await measure(Object.keys(runtimes).find((name) => values[name]) ?? "deno", stems);
+  process.exit(0); // a browser that does not close must not keep this process
+}

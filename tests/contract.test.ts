@@ -1,7 +1,7 @@
 import * as kernels from "../src/kernels/index.js";
 import { type Form, type Kernel, parsePattern } from "../src/runtime/kernel.js";
 import { shaderOf } from "../src/runtime/pipelines.js";
-import { assert, readFile, runtime, suite } from "./harness.js";
+import { assert, readFile, suite } from "./harness.js";
 
 const test = suite("contract");
 const all = Object.values(kernels) as unknown as readonly Kernel[];
@@ -58,33 +58,33 @@ async function list(folder: string): Promise<string[]> {
   return (await readdir(folder, { recursive: true })).map((name) => name.replaceAll("\\", "/"));
 }
 
-if (runtime !== "chrome") {
-  test("every shader has its four files", async () => {
-    const files = all.flatMap(({ name, forms }) => Object.keys(forms).map((form) => (form === "direct" ? name : `${name}.${form}`)));
-    same((await list("shaders")).map((name) => name.replace(/\.wgsl$/, "")), files, "shaders and the kernels that src/kernels/index.ts exports");
-    for (const stem of all.map(({ name }) => name)) {
-      await readFile(`src/kernels/${stem}.ts`);
-      await readFile(`tests/${stem}.test.ts`);
-      await readFile(`bench/${stem}.bench.ts`);
-    }
-  });
+const files = suite("contract of the files", { chrome: "a page cannot list the files of a folder" });
 
-  test("imports point one way: model -> kernels -> runtime", async () => {
-    const layers = ["runtime", "kernels", "model"]; // what lies beside these folders may import them all
-    const wrong: string[] = [];
-    let seen = 0;
-    for (const path of (await list("src")).filter((name) => name.endsWith(".ts"))) {
-      const level = layers.indexOf(path.split("/")[0]);
-      for (const [, target] of (await read(`src/${path}`)).matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]*)"/g)) {
-        const { pathname } = new URL(target, `file:///src/${path}`);
-        const [, top, folder] = pathname.split("/");
-        seen++;
-        const to = layers.indexOf(folder);
-        const allowed = top === "shaders" ? layers[level] === "kernels" : level < 0 || (to >= 0 && to <= level);
-        if (!allowed) wrong.push(`${path} imports ${target}`);
-      }
+files("every shader has its four files", async () => {
+  const shaders = all.flatMap(({ name, forms }) => Object.keys(forms).map((form) => (form === "direct" ? name : `${name}.${form}`)));
+  same((await list("shaders")).map((name) => name.replace(/\.wgsl$/, "")), shaders, "shaders and the kernels that src/kernels/index.ts exports");
+  for (const stem of all.map(({ name }) => name)) {
+    await readFile(`src/kernels/${stem}.ts`);
+    await readFile(`tests/${stem}.test.ts`);
+    await readFile(`bench/${stem}.bench.ts`);
+  }
+});
+
+files("imports point one way: model -> kernels -> runtime", async () => {
+  const layers = ["runtime", "kernels", "model"]; // what lies beside these folders may import them all
+  const wrong: string[] = [];
+  let seen = 0;
+  for (const path of (await list("src")).filter((name) => name.endsWith(".ts"))) {
+    const level = layers.indexOf(path.split("/")[0]);
+    for (const [, target] of (await read(`src/${path}`)).matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]*)"/g)) {
+      const { pathname } = new URL(target, `file:///src/${path}`);
+      const [, top, folder] = pathname.split("/");
+      seen++;
+      const to = layers.indexOf(folder);
+      const allowed = top === "shaders" ? layers[level] === "kernels" : level < 0 || (to >= 0 && to <= level);
+      if (!allowed) wrong.push(`${path} imports ${target}`);
     }
-    assert.ok(seen > 50, `must find the imports, found ${seen}`);
-    assert.equal(wrong, []);
-  });
-}
+  }
+  assert.ok(seen > 50, `must find the imports, found ${seen}`);
+  assert.equal(wrong, []);
+});

@@ -5,44 +5,57 @@ import { type Gpu, gpu as openGpu } from "../src/runtime/gpu.js";
 export { assert };
 
 const { Deno, document } = globalThis as { Deno?: unknown; document?: unknown };
-export const runtime: "chrome" | "deno" | "node" = document ? "chrome" : Deno ? "deno" : "node";
+type Runtime = "chrome" | "deno" | "node";
+export const runtime: Runtime = document ? "chrome" : Deno ? "deno" : "node";
 
-type Test = (name: string, body: () => void | Promise<void>) => void;
+/** Runtimes that leave a test out, each with the reason that the report gives. */
+type Except = Readonly<Partial<Record<Runtime, string>>>;
+/** A body that returns a text could not run here, and tells why. */
+type Body = () => void | string | Promise<void | string>;
+type Test = (name: string, body: Body, except?: Except) => void;
 const counts = { passed: 0, failed: 0 };
+const skipped = new Map<string, number>(); // tests by reason
 const suites: { run(): void }[] = [];
 
 /** A named group of tests. The harness runs and counts it; a test file only declares. */
-export function suite(name: string): Test {
+export function suite(name: string, exceptAll: Except = {}): Test {
   const group = uvuSuite(`${runtime} ${name}`);
   suites.push(group);
-  return (title, body) =>
+  const skip = (reason: string): void => void skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
+  return (title, body, except = exceptAll) => {
+    const reason = except[runtime];
+    if (reason) {
+      skip(reason);
+      group.skip(title);
+      return;
+    }
     group(title, async () => {
       try {
-        await body();
-        counts.passed++;
+        const obstacle = await body();
+        if (obstacle) skip(obstacle);
+        else counts.passed++;
       } catch (error) {
         counts.failed++;
         throw error;
       }
     });
+  };
 }
 
 let shared: Promise<Gpu> | undefined;
 
 /** One device for all tests, with guard words after every tensor. */
 export function device(): Promise<Gpu> {
-  return (shared ??= openGpu({ guard: true }));
+  return (shared ??= openGpu({ guard: true, tuned: false }));
 }
 
-/** Whether this runtime's devices have the feature `subgroups`: Deno's shader compiler does not know it. */
-export const subgroups: boolean = (await device()).device.features.has("subgroups");
-
-/** Runs every suite declared so far; the last line tells the counts. A run without tests fails. */
+/** Runs every suite declared so far; the last lines tell what was skipped and the counts. A run without tests fails. */
 export async function runAll(): Promise<boolean> {
   for (const group of suites) group.run();
   await exec();
   if (shared) (await shared).dispose();
   if (counts.passed + counts.failed === 0) throw new Error("no test was run");
+  for (const [reason, count] of skipped) console.log(`\nskipped ${count}: ${reason}`);
   console.log(`\n${counts.passed} passed, ${counts.failed} failed`);
   return counts.failed === 0;
 }

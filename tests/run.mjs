@@ -1,17 +1,24 @@
-// Bundles the tests once and runs the bundle in each runtime: node, deno (all when none is named). The last line adds them up.
+// Bundles the tests once and runs the bundle in each runtime: node, deno, chrome (all when none is named). Another word
+// selects test files. The last line adds the counts up.
 import { spawn } from "node:child_process";
-import { readdirSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { common, wgslLoader } from "../build.mjs";
+import { ensureBrowser } from "../setup.mjs";
+import { runInChrome } from "./chrome.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const bundle = `${root}build/tests.mjs`;
-const commands = {
-  node: [process.execPath, [bundle]],
-  deno: [`${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu", bundle]],
+const bundle = `build/tests.${process.pid}.mjs`; // runs side by side must not share it
+process.on("exit", () => [bundle, `${bundle}.entry.ts`].forEach((path) => rmSync(root + path, { force: true })));
+const SILENCE = 5; // minutes without output after which a page counts as hung
+const runtimes = {
+  node: () => runCommand(process.execPath, [bundle]),
+  deno: () => runCommand(`${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu", bundle]),
+  chrome: runPage,
 };
 
 async function bundleTests(only) {
@@ -19,43 +26,64 @@ async function bundleTests(only) {
   if (!files.length) throw new Error(`no test file matches ${only}`);
   await mkdir(`${root}build`, { recursive: true });
   const imports = files.sort().map((name) => `import "../tests/${name}";`);
-  const entry = `${root}build/tests.entry.ts`;
+  const entry = `${root}${bundle}.entry.ts`;
   writeFileSync(entry, `${imports.join("\n")}
 import { runAll } from "../tests/harness.js";
-const passed = await runAll();
-(globalThis as { process?: { exit(code: number): void } }).process?.exit(passed ? 0 : 1);
+export const result = await runAll();
+(globalThis as { process?: { exit(code: number): void } }).process?.exit(result ? 0 : 1);
 `);
   await build({
-    ...common, entryPoints: [entry], outfile: bundle, platform: "neutral", mainFields: ["module", "main"], conditions: ["import"],
+    ...common, entryPoints: [entry], outfile: root + bundle, platform: "neutral", mainFields: ["module", "main"], conditions: ["import"],
     ignoreAnnotations: true, plugins: [wgslLoader({ release: false })], banner: { js: "globalThis.UVU_DEFER = 1; globalThis.UVU_QUEUE = [[null]];" },
   });
 }
 
-/** Runs one runtime with its output shown; resolves with [passed, failed]. */
-function runIn(name) {
-  return new Promise((resolve) => {
-    const [command, args] = commands[name];
-    const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), NO_COLOR: "1" };
-    const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] });
-    let tail = "";
-    child.stdout.on("data", (chunk) => {
+/** Shows what a runtime prints; its end tells [passed, failed]. */
+function output() {
+  let tail = "";
+  return {
+    write(chunk) {
       process.stdout.write(chunk);
       tail = (tail + chunk).slice(-4000);
-    });
-    child.on("close", (code) => {
+    },
+    counts(end) {
       const [, passed, failed] = tail.match(/(\d+) passed, (\d+) failed\s*$/) ?? [];
-      if (passed === undefined) console.log(`${name}: stopped before its end, exit code ${code}`);
-      resolve(passed === undefined ? [0, 1] : [Number(passed), Number(failed)]);
-    });
-  });
+      if (passed === undefined) throw new Error(`without its last line, ${end}`);
+      return [Number(passed), Number(failed)];
+    },
+  };
 }
 
-const names = process.argv.slice(2).filter((word) => word in commands);
-const [only] = process.argv.slice(2).filter((word) => !(word in commands));
+async function runCommand(command, args) {
+  const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), NO_COLOR: "1" };
+  const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] });
+  const { write, counts } = output();
+  child.stdout.on("data", write);
+  const [code] = await once(child, "close");
+  return counts(`exit code ${code}`);
+}
+
+async function runPage() {
+  const { write, counts } = output();
+  // The tests write parts of lines, which have white space at one end; a page's console knows lines only.
+  const print = (text) => write(/^\s|\s$/.test(text) ? text : `${text}\n`);
+  await runInChrome(browser, bundle, print, SILENCE);
+  process.stdout.write("\n");
+  return counts("though the page came to its end");
+}
+
+const words = process.argv.slice(2);
+const named = words.filter((word) => word in runtimes);
+const names = named.length ? named : Object.keys(runtimes);
+const [only] = words.filter((word) => !(word in runtimes));
+const browser = names.includes("chrome") ? ensureBrowser() : undefined;
 await bundleTests(only);
 const total = [0, 0];
-for (const name of names.length ? names : Object.keys(commands)) {
-  const [passed, failed] = await runIn(name);
+for (const name of names) {
+  const [passed, failed] = await runtimes[name]().catch(({ message }) => {
+    console.log(`\n${name}: stopped: ${message}`);
+    return [0, 1];
+  });
   total[0] += passed;
   total[1] += failed;
 }

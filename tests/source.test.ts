@@ -1,6 +1,6 @@
 import { openSource, type SourceFile, type SourceLike } from "../src/model/source.js";
 import { CheckpointError } from "../src/runtime/errors.js";
-import { assert, refuses, runtime, suite } from "./harness.js";
+import { assert, refuses, suite } from "./harness.js";
 
 const test = suite("source");
 
@@ -72,103 +72,103 @@ for (const [name, wrong] of [
       /^load: the source must be a folder path, a URL, a list of Files or a function, got \[object/));
 }
 
-if (runtime !== "chrome") {
-  /** Runs `body` with a folder that holds model.bin. */
-  const inFolder = async (body: (path: string) => unknown): Promise<void> => {
-    const { mkdtemp, rm, writeFile } = await import("node:fs/promises");
-    const { tmpdir } = await import("node:os");
-    const path = await mkdtemp(`${tmpdir()}/wgformer source `);
-    try {
-      await writeFile(`${path}/model.bin`, CONTENT);
-      await body(path);
-    } finally {
-      await rm(path, { recursive: true });
-    }
-  };
+const local = suite("source on this machine", { chrome: "a page has no folders and cannot be a server" });
 
-  test("a folder gives its files by range", () => inFolder(holdsContent));
-  test("a folder may be named with a slash at its end", () => inFolder((path) => holdsContent(`${path}/`)));
-  test("a folder may be a file: URL with escapes", () => inFolder((path) => holdsContent(new URL(`file://${path}`))));
-  test("a folder may be a file: URL as text", () => inFolder((path) => holdsContent(new URL(`file://${path}/`).href)));
-  test("a file that a folder lacks is absent", () => inFolder(isAbsent));
-  test("a folder that does not exist has no files", () => isAbsent("/no/such/folder"));
-  test("a folder in place of a file is absent", () => inFolder(async (path) => {
-    const parts = path.split("/");
-    assert.is(await openSource(parts.slice(0, -1).join("/")).open(parts[parts.length - 1]), undefined);
-  }));
-  test("a file that shrank is refused, naming it and the cure", () => inFolder(async (path) => {
-    const file = await open(path);
-    await refuses(() => file.read(0, CONTENT.length + 1), CheckpointError,
-      /model\.bin: must have 70001 bytes, ended at 70000; fetch the file again$/);
-  }));
-
-  interface Served {
-    readonly url: string;
-    /** `Range` header of every request. */
-    readonly ranges: (string | undefined)[];
+/** Runs `body` with a folder that holds model.bin. */
+const inFolder = async (body: (path: string) => unknown): Promise<void> => {
+  const { mkdtemp, rm, writeFile } = await import("node:fs/promises");
+  const { tmpdir } = await import("node:os");
+  const path = await mkdtemp(`${tmpdir()}/wgformer source `);
+  try {
+    await writeFile(`${path}/model.bin`, CONTENT);
+    await body(path);
+  } finally {
+    await rm(path, { recursive: true });
   }
+};
 
-  /** Runs `body` with a local server of model.bin; requests for `hang` are never answered, `broken` gives 500. */
-  const served = async (withRanges: boolean, body: (server: Served) => unknown): Promise<void> => {
-    const { createServer } = await import("node:http");
-    const ranges: (string | undefined)[] = [];
-    const server = createServer(({ url, headers: { range } }, response) => {
-      ranges.push(range);
-      const [, start, end] = range?.match(/^bytes=(\d+)-(\d+)$/) ?? [];
-      const late = url?.endsWith("/late") && start !== "0";
-      if (url?.endsWith("/hang") || late) return;
-      if (url?.endsWith("/broken")) return void response.writeHead(500).end();
-      if (!/\/(model\.bin|late|unsized)$/.test(url ?? "")) return void response.writeHead(404).end("none");
-      if (!withRanges || start === undefined) return void response.writeHead(200).end(CONTENT);
-      const part = CONTENT.subarray(Number(start), Number(end) + 1);
-      const total = url?.endsWith("/unsized") ? "*" : CONTENT.length;
-      const last = Number(start) + part.length - 1;
-      response.writeHead(206, { "content-range": `bytes ${start}-${last}/${total}` }).end(part);
-    });
-    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("the server must listen on a port");
-    try {
-      await body({ url: `http://127.0.0.1:${address.port}/folder`, ranges });
-    } finally {
-      server.closeAllConnections();
-      await new Promise((closed) => server.close(closed));
-    }
-  };
+local("a folder gives its files by range", () => inFolder(holdsContent));
+local("a folder may be named with a slash at its end", () => inFolder((path) => holdsContent(`${path}/`)));
+local("a folder may be a file: URL with escapes", () => inFolder((path) => holdsContent(new URL(`file://${path}`))));
+local("a folder may be a file: URL as text", () => inFolder((path) => holdsContent(new URL(`file://${path}/`).href)));
+local("a file that a folder lacks is absent", () => inFolder(isAbsent));
+local("a folder that does not exist has no files", () => isAbsent("/no/such/folder"));
+local("a folder in place of a file is absent", () => inFolder(async (path) => {
+  const parts = path.split("/");
+  assert.is(await openSource(parts.slice(0, -1).join("/")).open(parts[parts.length - 1]), undefined);
+}));
+local("a file that shrank is refused, naming it and the cure", () => inFolder(async (path) => {
+  const file = await open(path);
+  await refuses(() => file.read(0, CONTENT.length + 1), CheckpointError,
+    /model\.bin: must have 70001 bytes, ended at 70000; fetch the file again$/);
+}));
 
-  for (const [name, withRanges] of [["with ranges", true], ["without ranges", false]] as const) {
-    test(`a URL ${name} gives its files by range`, () => served(withRanges, ({ url }) => holdsContent(url)));
-    test(`a file that a URL ${name} lacks is absent`, () => served(withRanges, ({ url }) => isAbsent(url)));
-  }
-  test("a URL may be a URL object with a slash at its end", () =>
-    served(true, ({ url }) => holdsContent(new URL(`${url}/`))));
-  test("a URL with ranges is asked for the bytes read and no others", () => served(true, async ({ url, ranges }) => {
-    const file = await open(url);
-    await file.read(...MIDDLE);
-    assert.equal(ranges, ["bytes=0-65535", `bytes=${MIDDLE[0]}-${MIDDLE[1] - 1}`]);
-  }));
-  test("a URL without ranges is asked once", () => served(false, async ({ url, ranges }) => {
-    const file = await open(url);
-    await file.read(...MIDDLE);
-    assert.is(ranges.length, 1);
-  }));
-  test("a URL's answer 500 is refused, naming the address", () => served(true, ({ url }) =>
-    refuses(() => open(url, "broken"), CheckpointError,
-      /^http:.*\/folder\/broken: must answer with the file, answered 500/)));
-  test("a partial answer that hides the file's size is refused", () => served(true, ({ url }) =>
-    refuses(() => open(url, "unsized"), CheckpointError,
-      /unsized: a partial answer must state the file's size in content-range/)));
-  test("an abort ends the opening of a URL with the signal's reason", () => served(true, async ({ url }) => {
-    const controller = new AbortController();
-    setTimeout(() => controller.abort(new Error("enough")), 30);
-    await refuses(() => open(url, "hang", controller.signal), Error, /^enough$/);
-  }));
-  test("an abort ends a read of a URL with the reason of its own signal", () => served(true, async ({ url }) => {
-    const file = await open(url, "late");
-    const controller = new AbortController();
-    setTimeout(() => controller.abort(new Error("enough")), 30);
-    const forever = new Promise((_, reject) =>
-      setTimeout(() => reject(new Error("still reading after two seconds")), 2000));
-    await refuses(() => Promise.race([file.read(...MIDDLE, controller.signal), forever]), Error, /^enough$/);
-  }));
+interface Served {
+  readonly url: string;
+  /** `Range` header of every request. */
+  readonly ranges: (string | undefined)[];
 }
+
+/** Runs `body` with a local server of model.bin; requests for `hang` are never answered, `broken` gives 500. */
+const served = async (withRanges: boolean, body: (server: Served) => unknown): Promise<void> => {
+  const { createServer } = await import("node:http");
+  const ranges: (string | undefined)[] = [];
+  const server = createServer(({ url, headers: { range } }, response) => {
+    ranges.push(range);
+    const [, start, end] = range?.match(/^bytes=(\d+)-(\d+)$/) ?? [];
+    const late = url?.endsWith("/late") && start !== "0";
+    if (url?.endsWith("/hang") || late) return;
+    if (url?.endsWith("/broken")) return void response.writeHead(500).end();
+    if (!/\/(model\.bin|late|unsized)$/.test(url ?? "")) return void response.writeHead(404).end("none");
+    if (!withRanges || start === undefined) return void response.writeHead(200).end(CONTENT);
+    const part = CONTENT.subarray(Number(start), Number(end) + 1);
+    const total = url?.endsWith("/unsized") ? "*" : CONTENT.length;
+    const last = Number(start) + part.length - 1;
+    response.writeHead(206, { "content-range": `bytes ${start}-${last}/${total}` }).end(part);
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the server must listen on a port");
+  try {
+    await body({ url: `http://127.0.0.1:${address.port}/folder`, ranges });
+  } finally {
+    server.closeAllConnections();
+    await new Promise((closed) => server.close(closed));
+  }
+};
+
+for (const [name, withRanges] of [["with ranges", true], ["without ranges", false]] as const) {
+  local(`a URL ${name} gives its files by range`, () => served(withRanges, ({ url }) => holdsContent(url)));
+  local(`a file that a URL ${name} lacks is absent`, () => served(withRanges, ({ url }) => isAbsent(url)));
+}
+local("a URL may be a URL object with a slash at its end", () =>
+  served(true, ({ url }) => holdsContent(new URL(`${url}/`))));
+local("a URL with ranges is asked for the bytes read and no others", () => served(true, async ({ url, ranges }) => {
+  const file = await open(url);
+  await file.read(...MIDDLE);
+  assert.equal(ranges, ["bytes=0-65535", `bytes=${MIDDLE[0]}-${MIDDLE[1] - 1}`]);
+}));
+local("a URL without ranges is asked once", () => served(false, async ({ url, ranges }) => {
+  const file = await open(url);
+  await file.read(...MIDDLE);
+  assert.is(ranges.length, 1);
+}));
+local("a URL's answer 500 is refused, naming the address", () => served(true, ({ url }) =>
+  refuses(() => open(url, "broken"), CheckpointError,
+    /^http:.*\/folder\/broken: must answer with the file, answered 500/)));
+local("a partial answer that hides the file's size is refused", () => served(true, ({ url }) =>
+  refuses(() => open(url, "unsized"), CheckpointError,
+    /unsized: a partial answer must state the file's size in content-range/)));
+local("an abort ends the opening of a URL with the signal's reason", () => served(true, async ({ url }) => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error("enough")), 30);
+  await refuses(() => open(url, "hang", controller.signal), Error, /^enough$/);
+}));
+local("an abort ends a read of a URL with the reason of its own signal", () => served(true, async ({ url }) => {
+  const file = await open(url, "late");
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error("enough")), 30);
+  const forever = new Promise((_, reject) =>
+    setTimeout(() => reject(new Error("still reading after two seconds")), 2000));
+  await refuses(() => Promise.race([file.read(...MIDDLE, controller.signal), forever]), Error, /^enough$/);
+}));

@@ -72,7 +72,8 @@ async function findWebGPU(): Promise<GPU> {
 
 function describeAdapter(info: GPUAdapterInfo | undefined): AdapterInfo {
   const { vendor = "", architecture = "", device = "", description = "" } = info ?? {};
-  const text = [description, device].filter(Boolean).join(", ") || vendor || "unknown adapter";
+  const named = [description, device].filter(Boolean).join(", ");
+  const text = named || [vendor, architecture].filter(Boolean).join(" ") || "unknown adapter"; // pages learn no names
   const software = Boolean(info?.isFallbackAdapter) || SOFTWARE.test(`${vendor} ${architecture} ${text}`);
   return { vendor, architecture, description: text, software };
 }
