@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { info, tune } from "./cli_info.js";
 import { run } from "./cli_run.js";
 import { type HostTensor, load, type Model, OptionError, WgformerError } from "./index.js";
 
@@ -7,6 +8,8 @@ const USAGE = `wgformer: run Hugging Face transformer checkpoints on WebGPU
   wgformer run MODEL [TEXT ...] [--num_beams 4 ...]   texts (or the lines of standard input) through the model's task
   wgformer generate MODEL < request.json              {"input_ids": [[...]], "attention_mask": [[...]], "options": {...}}
   wgformer forward MODEL < request.json               {"input_ids": [[...]], "attention_mask": ..., "decoder_input_ids": [[...]]}
+  wgformer tune MODEL [--dtype ...] [--rows [1,8,128]] measures kernel forms on this device and keeps the fastest
+  wgformer info                                       the adapter, its limits, and the forms that were measured on it
 
 MODEL is a folder or a URL with config.json, model.safetensors and tokenizer.json. A list of requests gives a list of answers.
 Options of run are those of the task (of generation_config.json, where it generates), and --dtype auto|f32|f16|int8|int4, --batch_size, --allow_unknown.`;
@@ -102,10 +105,16 @@ async function main(words: readonly string[]): Promise<void> {
     options,
   } = parseArguments(words);
   if (!verb || verb === "help" || options.help) return console.log(USAGE);
-  if (verb !== "run" && !ANSWERS[verb])
-    throw new OptionError(`the verb must be run, generate or forward, got ${verb}; see wgformer --help`);
+  if (verb === "info") return info();
+  if (!["run", "tune"].includes(verb) && !ANSWERS[verb])
+    throw new OptionError(`the verb must be run, generate, forward, tune or info, got ${verb}; see wgformer --help`);
   if (!model) throw new OptionError(`${verb}: a model folder must be given; see wgformer --help`);
   if (verb === "run") return run(model, texts, options);
+  if (verb === "tune") {
+    const stray = Object.keys(options).find((name) => !["dtype", "rows"].includes(name));
+    if (stray) throw new OptionError(`tune: options must be dtype and rows, got ${stray}`);
+    return tune(model, options.dtype, options.rows);
+  }
   if (texts.length) throw new OptionError(`${verb}: takes its request on standard input, got the argument ${texts[0]}`);
   return answer(verb, model, options);
 }

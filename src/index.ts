@@ -17,13 +17,16 @@ export type { Features, FeatureOptions, FeatureTask } from "./model/tasks/featur
 export type { GeneratedText, TextEvent, TextOptions, TextStats, TextTask } from "./model/tasks/generation.js";
 export type { Classification, ClassificationOptions, ClassificationTask } from "./model/tasks/text_classification.js";
 export type { Entity, Tagging, TaggingOptions, TaggingTask, TokenInput } from "./model/tasks/token_classification.js";
+export type { TuneOptions } from "./model/tune.js";
 export type { WeightFormat } from "./model/weights.js";
 export { cpu } from "./runtime/cpu.js";
 export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
-export { type Gpu, gpu, type Prepared } from "./runtime/gpu.js";
+export { type Choice, tuningKey, type Winner, type Winners } from "./runtime/forms.js";
+export { type Gpu, gpu, type GpuOptions, type Prepared, type Tuning } from "./runtime/gpu.js";
 export { defineKernel, type Kernel } from "./runtime/kernel.js";
 export type { MemoryUse } from "./runtime/memory.js";
 export { launches, type Plan, printPlan, record, type Run, type Step } from "./runtime/plan.js";
 export { profile } from "./runtime/profile.js";
 export { type DType, type Tensor, tensor } from "./runtime/tensor.js";
+export { tune, type TuneEvent, type TuneHooks } from "./runtime/tune.js";
 export { verify } from "./runtime/verify.js";

@@ -1,4 +1,5 @@
 import { InputError, OptionError, show } from "../runtime/errors.js";
+import type { Winners } from "../runtime/forms.js";
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
 import type { Architecture } from "./architecture.js";
@@ -17,6 +18,7 @@ import { createState, type State } from "./state.js";
 import { createStepper, type Stepper } from "./stepper.js";
 import type { StreamEvent } from "./stream.js";
 import { openTokenizer, type TextCodec } from "./tokenizer.js";
+import { type TuneOptions, tuneModel } from "./tune.js";
 import { loadWeights, WEIGHT_FORMATS, type WeightFormat, type Weights } from "./weights.js";
 
 export interface LoadOptions extends LoadHooks {
@@ -58,6 +60,8 @@ export interface Model extends AsyncDisposable {
   state(inputs: ModelInputs, options?: { readonly max_length?: number }): Promise<State>;
   /** Runs a call on the parts of the model, which stay on the device until it ends: for tasks and graphs of one's own. */
   run<T>(call: (core: Core) => Promise<T>): Promise<T>;
+  /** Measures forms of the model's layers on this device; the fastest are used from then on, in this session and later ones. */
+  tune(options?: TuneOptions): Promise<Winners>;
   memory(): MemoryUse;
   dispose(): void;
 }
@@ -241,6 +245,7 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
         return state;
       }),
     run: (call) => during(() => call(core)),
+    tune: (options = {}) => during(() => tuneModel(core, options)),
     memory: () => gpu.use(),
     dispose() {
       if (disposed) return;

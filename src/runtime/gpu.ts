@@ -1,12 +1,13 @@
 import { assignArenas } from "./arena.js";
 import { type AdapterInfo, type DeviceOptions, openDevice } from "./device.js";
 import { DeviceError } from "./errors.js";
-import { type Choice, chooseForm, formOrder } from "./forms.js";
+import { type Choice, chooseForm, formOrder, type Winners } from "./forms.js";
 import type { Dims, FormName, Kernel } from "./kernel.js";
 import { createMemory, type Memory, type MemoryUse, type Source, USAGE } from "./memory.js";
 import { createPipelines, shaderOf } from "./pipelines.js";
 import type { Plan } from "./plan.js";
 import { byteLength, owner, type Tensor, type TypedArray } from "./tensor.js";
+import { winnerStore } from "./winners.js";
 import { packParams } from "./wgsl.js";
 
 export interface GpuOptions extends DeviceOptions {
@@ -14,6 +15,8 @@ export interface GpuOptions extends DeviceOptions {
   readonly guard?: boolean;
   /** Kernel forms to prefer; the adapter's class decides when absent. */
   readonly form?: FormName;
+  /** Use the forms that `tune` found fastest on this adapter, and keep what it finds. Default true. */
+  readonly tuned?: boolean;
   /** Most bytes of a weight or a state; what the device can bind when absent. Larger weights are split by rows. */
   readonly bindingLimit?: number;
 }
@@ -48,6 +51,15 @@ export interface Prepared {
   dispose(): void;
 }
 
+/** What `tune` found on this adapter. */
+export interface Tuning {
+  winners(): Winners;
+  /** Adds winners, for the plans that are prepared from now on, and keeps them for later sessions. */
+  keep(winners: Winners): Promise<void>;
+  /** Where they are kept; nowhere when absent. */
+  readonly place?: string;
+}
+
 export interface Gpu {
   readonly device: GPUDevice;
   readonly info: AdapterInfo;
@@ -56,8 +68,12 @@ export interface Gpu {
   readonly readAhead: number;
   /** The form in which a launch runs here. */
   choose(kernel: Kernel, dims: Dims): Choice;
-  /** Settles a plan for this device. `progress` counts compiled pipelines. Throws DeviceError with the shader's line. */
-  prepare(plan: Plan, progress?: (done: number, total: number) => void): Promise<Prepared>;
+  readonly tuning: Tuning;
+  /**
+   * Settles a plan for this device. `progress` counts compiled pipelines; `choose` takes the place of the device's own choice of forms.
+   * Throws DeviceError with the shader's line.
+   */
+  prepare(plan: Plan, progress?: (done: number, total: number) => void, choose?: Gpu["choose"]): Promise<Prepared>;
   write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>): void;
   read(...tensors: Tensor[]): Promise<TypedArray[]>;
   /** Copies elements of one weight or state to another, on the device. */
@@ -79,7 +95,18 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     write: device.createBuffer({ size: 256, usage: USAGE.storage }),
   };
   const order = formOrder(info.software, device.features.has("subgroups"), options.form);
-  const choose = (kernel: Kernel, dims: Dims): Choice => chooseForm(kernel, dims, order);
+  const store = options.tuned === false ? undefined : winnerStore(info);
+  let winners: Winners = (await store?.read()) ?? {};
+  const tuning: Tuning = {
+    winners: () => winners,
+    async keep(more) {
+      winners = { ...winners, ...more };
+      await store?.write(winners);
+    },
+    place: store?.place,
+  };
+  const choose = (kernel: Kernel, dims: Dims): Choice =>
+    chooseForm(kernel, dims, order, options.form ? undefined : winners);
   let fault: DeviceError | undefined;
   let disposed = false;
   device.addEventListener("uncapturederror", (event) => {
@@ -114,13 +141,13 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     }
   };
 
-  const prepare = async (plan: Plan, progress?: (done: number, total: number) => void): Promise<Prepared> => {
+  const prepare: Gpu["prepare"] = async (plan, progress, chosen = choose) => {
     healthy();
     for (const { tensors } of plan.steps) for (const t of Object.values(tensors)) if (t) memory.check(t);
     const { sizes, places } = assignArenas(plan);
     sizes.forEach((size, index) => memory.checkSize(`${plan.name} arena ${index}`, size));
     let done = 0;
-    const choices = plan.steps.map(({ kernel, dims }) => choose(kernel, dims));
+    const choices = plan.steps.map(({ kernel, dims }) => chosen(kernel, dims));
     const compiled = await Promise.all(
       plan.steps.map(async ({ kernel }, index) => {
         const pipeline = await pipelines.get(kernel, choices[index]);
@@ -203,6 +230,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     prepare,
     submit,
     choose,
+    tuning,
     readAhead: readAhead(),
     write: (t, data) => {
       healthy();

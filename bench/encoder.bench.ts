@@ -1,0 +1,115 @@
+import type { Json } from "../src/model/checkpoint.js";
+import type { Core } from "../src/model/core.js";
+import { encodeAll, type EncoderRow } from "../src/model/encode.js";
+import { encoder } from "../src/model/encoder.js";
+import { bert } from "../src/model/families/bert.js";
+import { createPool } from "../src/model/pool.js";
+import type { WeightRow, Weights } from "../src/model/weights.js";
+import type { Gpu } from "../src/runtime/gpu.js";
+import { launches, type Plan, record } from "../src/runtime/plan.js";
+import { type Tensor, tensor } from "../src/runtime/tensor.js";
+import { randoms } from "../tests/harness.js";
+import { type Bench, type Context, noise, spread } from "./harness.js";
+
+const MODELS = {
+  minilm: { hidden_size: 384, num_attention_heads: 12, num_hidden_layers: 6, intermediate_size: 1536 },
+  "bert-base": { hidden_size: 768, num_attention_heads: 12, num_hidden_layers: 12, intermediate_size: 3072 },
+} as const;
+const COMMON = {
+  model_type: "bert", vocab_size: 30522, max_position_embeddings: 512, type_vocab_size: 2, hidden_act: "gelu", layer_norm_eps: 1e-12,
+};
+const SHORTEST = 5;
+const LONGEST_MS = 20e3; // of one call, by the rate so far
+const SAMPLING_MS = 3e3;
+const FULL = { last_hidden_state: true };
+
+/** A model of BERT's architecture with weights that mean nothing. */
+function openRandom(gpu: Gpu, config: Json): Core {
+  const a = bert.architecture(config, new Set());
+  const random = randoms(5);
+  const made = new Map<string, Tensor>();
+  for (const { ours, shape } of bert.rows(a, config) as WeightRow[]) {
+    const t = tensor(ours, "f32", shape, "weight");
+    const { data } = noise("f32", shape, random);
+    const scale = shape.length > 1 ? shape[shape.length - 1] ** -0.5 : 0.1;
+    gpu.write(t, (data as Float32Array<ArrayBuffer>).map((value) => value * scale));
+    made.set(ours, t);
+  }
+  const get = (name: string): Tensor => made.get(name) as Tensor;
+  const parts = (name: string): Tensor[] => [made.get(name)].filter((t) => t !== undefined);
+  const w: Weights = { get, find: (name) => made.get(name), parts, tensors: new Set(made.values()) };
+  return { gpu, a, w, pool: createPool(4) };
+}
+
+function planOf({ a, w }: Core, lengths: readonly number[]): Plan {
+  const N = lengths.reduce((sum, length) => sum + length, 0);
+  const [rows, spans] = [tensor("rows", "u32", [N, 4]), tensor("spans", "u32", [lengths.length, 2])];
+  return record("encoder", (run) => void encoder(run, a, w, rows, spans));
+}
+
+const flopsOf = ({ steps }: Plan): number => steps.reduce((sum, { kernel, dims }) => sum + kernel.flops(dims), 0);
+
+/** Milliseconds of whole calls: rows packed and written, the encoder, hidden states back on the host. */
+async function timeCalls(core: Core, rows: readonly EncoderRow[]): Promise<number[]> {
+  const samples: number[] = [];
+  let spent = 0;
+  while (samples.length < 4 || (spent < SAMPLING_MS && samples.length < 12)) {
+    const start = performance.now();
+    await encodeAll(core, rows, FULL);
+    samples.push(performance.now() - start);
+    spent += samples[samples.length - 1];
+    if (spent > LONGEST_MS && samples.length > 1) break;
+  }
+  return samples.slice(1); // the first compiles and makes buffers
+}
+
+async function checkPacking(core: Core, rows: readonly EncoderRow[]): Promise<void> {
+  const together = await encodeAll(core, rows, FULL);
+  const [alone] = await encodeAll(core, [rows[rows.length - 1]], FULL);
+  const packed = together[rows.length - 1].last_hidden_state;
+  if (!alone.last_hidden_state.every((value, i) => Math.abs(value - packed[i]) < 1e-4))
+    throw new Error("encoder: not timed, a sentence in a batch differs from the sentence alone");
+}
+
+async function measureModel({ gpu, roofs, report, skip }: Context, model: keyof typeof MODELS): Promise<void> {
+  const core = openRandom(gpu, { ...COMMON, ...MODELS[model] });
+  const random = randoms(11);
+  const sentence = (length: number): EncoderRow => ({ ids: Array.from({ length }, () => Math.floor((random() + 1) * 15000)) });
+  let rate = 2e6; // flops a millisecond, until one is measured
+  await checkPacking(core, [9, 5, 7].map(sentence));
+  for (const S of [32, 128, 512]) {
+    for (const B of [1, 8, 32]) {
+      const ragged = Array.from({ length: B }, () => SHORTEST + Math.floor(((random() + 1) / 2) * (S - SHORTEST + 1)));
+      const shapes = { "full length": ragged.map(() => S), ragged, "ragged, padded": ragged.map(() => Math.max(...ragged)) };
+      const medians: Record<string, number> = {};
+      for (const [kind, lengths] of Object.entries(shapes)) {
+        const shape = `${model} S=${S} B=${B} ${kind}`;
+        const plan = planOf(core, lengths);
+        const flops = flopsOf(plan);
+        if (flops / rate > LONGEST_MS) {
+          skip("encoder", shape, `a call would take about ${(flops / rate / 1e3).toFixed(0)} s`);
+          continue;
+        }
+        const us = spread((await timeCalls(core, lengths.map(sentence))).map((ms) => 1e3 * ms));
+        const [layer, outside] = [launches(plan, "encoder.layers.0"), plan.steps.length];
+        const roof_percent = (100 * flops) / roofs.gflop_s / 1e3 / us.median;
+        medians[kind] = us.median;
+        rate = Math.max(1e6, (1e3 * flops) / us.median);
+        const saved = kind === "ragged, padded" && medians.ragged ? `, packed ${(us.median / medians.ragged).toFixed(2)} times as fast` : "";
+        report({ bench: "encoder", shape, us, sequences_s: (1e6 * B) / us.median, roof_percent, launches_layer: layer },
+          `encoder             ${shape.padEnd(40)}${(us.median / 1e3).toFixed(1).padStart(9)} ms` +
+          `${((1e6 * B) / us.median).toFixed(1).padStart(9)} sequences/s${roof_percent.toFixed(0).padStart(5)} % of roof` +
+          `  ${layer} launches a layer, ${outside} in all${saved}`);
+      }
+    }
+  }
+  core.pool.dispose();
+  gpu.memory.free(core.w.tensors);
+}
+
+/** Encoders of BERT's architecture: batches of full length, ragged ones packed, and the same padded to their longest. */
+export const bench: Bench = {
+  async run(context) {
+    for (const model of Object.keys(MODELS) as (keyof typeof MODELS)[]) await measureModel(context, model);
+  },
+};

@@ -1,0 +1,87 @@
+import { candidates, inForm, tuningKey, type Winner, type Winners } from "./forms.js";
+import type { Gpu } from "./gpu.js";
+import type { FormName } from "./kernel.js";
+import type { Plan, Step } from "./plan.js";
+import { profile } from "./profile.js";
+import { type Tensor, tensor } from "./tensor.js";
+
+export interface TuneHooks {
+  readonly signal?: AbortSignal;
+  /** Called after each kind of launch: its key, its winner, and how many times as fast that is as what ran before. */
+  readonly progress?: (event: TuneEvent) => void;
+}
+
+export interface TuneEvent {
+  readonly status: "progress";
+  readonly key: string;
+  readonly winner: Winner;
+  readonly speedup: number;
+  readonly loaded: number;
+  readonly total: number;
+}
+
+const ROUNDS = 7; // timings of each candidate, in turn; the first compiles
+const MARGIN = 0.97; // a candidate must be as much faster than the present form: noise is no reason to change
+
+/**
+ * Measures every form and variant of the launches of some plans on this device, and returns the winners, which the device uses and
+ * keeps from then on. Launches that read indices are left as they are: their time hangs on what the indices say. Weights must be written.
+ * Throws the signal's reason when aborted.
+ */
+export async function tune(gpu: Gpu, plans: readonly Plan[], { signal, progress }: TuneHooks = {}): Promise<Winners> {
+  const forms: FormName[] = gpu.device.features.has("subgroups") ? ["subgroup", "shared", "direct"] : ["shared", "direct"];
+  const kinds = new Map<string, Step>();
+  for (const step of plans.flatMap(({ steps }) => steps)) {
+    if (!readsIndices(step) && candidates(step.kernel, step.dims, forms).length > 1)
+      kinds.set(tuningKey(step.kernel, step.dims), step);
+  }
+  const winners: Record<string, Winner> = {};
+  let loaded = 0;
+  for (const [key, step] of kinds) {
+    signal?.throwIfAborted();
+    const { winner, speedup } = await fastest(gpu, step, candidates(step.kernel, step.dims, forms));
+    winners[key] = winner;
+    progress?.({ status: "progress", key, winner, speedup, loaded: ++loaded, total: kinds.size });
+  }
+  await gpu.tuning.keep(winners);
+  return winners;
+}
+
+const readsIndices = ({ kernel, tensors }: Step): boolean =>
+  Object.keys(kernel.reads).some((name) => name !== "status" && tensors[name]?.dtype === "u32");
+
+async function fastest(gpu: Gpu, step: Step, all: readonly Winner[]): Promise<{ winner: Winner; speedup: number }> {
+  const made: Tensor[] = [];
+  const alone = (t: Tensor): Tensor => {
+    if (t.role === "weight") return t;
+    made.push(tensor(`tune ${t.name}`, t.dtype, t.shape));
+    return made[made.length - 1];
+  };
+  const { status: _, ...tensors } = step.tensors;
+  const copies = Object.entries(tensors).map(([name, t]) => [name, t && alone(t)]);
+  const single = { ...step, tensors: Object.fromEntries(copies) as Step["tensors"], dims: { ...step.dims, HAS_STATUS: 0 } };
+  const plan: Plan = { name: "tune", steps: [single] };
+  const present = gpu.choose(step.kernel, step.dims);
+  const prepared = await Promise.all(all.map((winner) => gpu.prepare(plan, undefined, (kernel, dims) => inForm(kernel, dims, winner))));
+  const best = all.map(() => Infinity);
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [index, one] of prepared.entries()) {
+        const start = performance.now();
+        const timed = gpu.device.features.has("timestamp-query") ? (await profile(gpu, one))[0].ms : undefined;
+        if (timed === undefined) await one.run({ read: [made[made.length - 1]] });
+        if (round > 0) best[index] = Math.min(best[index], timed ?? performance.now() - start);
+      }
+    }
+  } finally {
+    prepared.forEach((one) => one.dispose());
+    gpu.memory.free(made);
+  }
+  const own = all.findIndex((one) => {
+    const { name, dims } = inForm(step.kernel, step.dims, one);
+    return name === present.name && Object.keys(dims).every((key) => dims[key] === present.dims[key]);
+  });
+  const first = best.indexOf(Math.min(...best));
+  const chosen = own >= 0 && best[first] > MARGIN * best[own] ? own : first;
+  return { winner: all[chosen], speedup: own < 0 ? 1 : best[own] / best[chosen] };
+}
