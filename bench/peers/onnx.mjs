@@ -2,6 +2,7 @@
 export const [FLOAT, INT64] = [1, 7];
 
 const CONTRIB = "com.microsoft"; // operators that onnxruntime adds
+const ADDED = new Set(["BiasGelu", "MultiHeadAttention", "SkipLayerNormalization"]);
 
 const utf8 = new TextEncoder();
 
@@ -52,7 +53,7 @@ export function createGraph(opset) {
     /** Appends a node and returns what its result is called: `result`, a list when there are several. */
     op(type, args, attributes = {}, result = `${type}.${nodes.length}`) {
       const list = Object.entries(attributes).map(([key, value]) => attribute(key, value));
-      const domain = type === "MultiHeadAttention" ? CONTRIB : "";
+      const domain = ADDED.has(type) ? CONTRIB : "";
       nodes.push(message(
         field(1, args), field(2, [result].flat()), field(3, `node.${nodes.length}`), field(4, type), field(5, list),
         field(7, domain),
@@ -69,7 +70,7 @@ export function createGraph(opset) {
     output: (name, type, dims) => void outputs.push(valueInfo(name, type, dims)),
     bytes() {
       const graph = message(
-        field(1, nodes), field(2, "decoder"), field(5, initializers), field(11, inputs), field(12, outputs),
+        field(1, nodes), field(2, "graph"), field(5, initializers), field(11, inputs), field(12, outputs),
       );
       const domains = [["", opset], [CONTRIB, 1]].map(([name, version]) => message(field(1, name), field(2, version)));
       return message(field(1, 9), field(2, "wgformer-peers"), field(7, graph), field(8, domains));

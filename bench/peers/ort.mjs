@@ -1,10 +1,10 @@
 // onnxruntime-node's WebGPU provider stepping the decoder of g2p-en, its cache on the GPU, against generate().
-import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
 import ort from "onnxruntime-node";
 import { marianCross, marianDecoder } from "./graphs.mjs";
 import { here, models, readCases } from "./harness.mjs";
+import { watchOthers } from "./machine.mjs";
+import { provePlacement } from "./placement.mjs";
 import { alternate, verifyGolden } from "./turns.mjs";
 
 const CASES = [{ name: "one-word-beam-4", rounds: 31 }, { name: "beam-4-64", rounds: 9 }];
@@ -18,35 +18,6 @@ const HEADS = config.decoder_attention_heads;
 const CACHE = Array.from({ length: config.decoder_layers }, (_, l) =>
   ["key", "value"].map((part) => `present.${l}.decoder.${part}`)).flat();
 const built = `${here}build/`;
-
-/** Opens the file in a process of its own, whose log says which provider has the nodes: [exit code, log]. */
-function openAlone(file, env = {}) {
-  const script = `require("onnxruntime-node").InferenceSession.create(${JSON.stringify(file)},
-    { executionProviders: ["webgpu"], logSeverityLevel: 0 }).then(() => process.exit(0), () => process.exit(1))`;
-  const options = { cwd: here, env: { ...process.env, ...env }, encoding: "utf8" };
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["-e", script], options);
-  return [status, stdout + stderr];
-}
-
-/** Throws unless every node runs on WebGPU; says whether its adapter is the Vulkan driver's, as ours is. */
-function provePlacement(file) {
-  const [status, log] = openAlone(file);
-  const [placed, count] = log.match(/All nodes placed on \[WebGpuExecutionProvider\]. Number of nodes: (\d+)/) ?? [];
-  if (status !== 0 || !placed) throw new Error(`onnxruntime-node: not every node is on WebGPU\n${log.slice(-2000)}`);
-  const [without] = openAlone(file, { VK_DRIVER_FILES: "none", VK_ICD_FILENAMES: "none" });
-  const proof = without === 0 ? "opens without a Vulkan driver too" : "does not open without the Vulkan driver";
-  console.log(`onnxruntime-node ${ort.env.versions.node}: all ${count} nodes on its WebGPU provider, which ${proof}`);
-}
-
-/** Starts to count, and returns a function that says how many cores all other processes took since. */
-function watchOthers() {
-  const busy = () => cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0);
-  const [all, own, start] = [busy(), process.cpuUsage(), performance.now()];
-  return () => {
-    const { user, system } = process.cpuUsage(own);
-    return Math.max(0, (busy() - all - (user + system) / 1e3) / (performance.now() - start));
-  };
-}
 
 async function openRival({ provider, fused }) {
   const open = async (file, kept) => {

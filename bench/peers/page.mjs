@@ -1,6 +1,7 @@
 // Runs in Chrome: transformers.js and wgformer continue the same prompts, in turn; run.mjs reads what it returns.
 import { AutoModelForCausalLM, env, Tensor } from "/node_modules/@huggingface/transformers/dist/transformers.min.js";
 import { load } from "/build/wgformer.mjs";
+import { counted } from "/dispatches.mjs";
 import { alternate, verifyGolden } from "/turns.mjs";
 
 env.allowLocalModels = true;
@@ -35,22 +36,6 @@ const generateTheirs = async (prompts, options) => {
 
 const generateOurs = async (prompts, options) =>
   (await globalThis.peers.ours.generate({ input_ids: prompts }, options)).sequences;
-
-/** What a call returns, and how many dispatches it gave the GPU: a rival that ran elsewhere would show here. */
-async function counted(run) {
-  const { prototype } = GPUComputePassEncoder;
-  const { dispatchWorkgroups, dispatchWorkgroupsIndirect } = prototype;
-  let count = 0;
-  const counting = (dispatch) => function (...args) {
-    count++;
-    return dispatch.apply(this, args);
-  };
-  prototype.dispatchWorkgroups = counting(dispatchWorkgroups);
-  prototype.dispatchWorkgroupsIndirect = counting(dispatchWorkgroupsIndirect);
-  const result = await run();
-  Object.assign(prototype, { dispatchWorkgroups, dispatchWorkgroupsIndirect });
-  return { result, count };
-}
 
 /** Both continuations with their dispatches, and the times of as many rounds. */
 export async function measure(prompts, options, rounds) {

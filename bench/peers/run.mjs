@@ -1,6 +1,7 @@
-// Measures rivals against wgformer on one adapter in one run: node bench/peers/run.mjs [ort] [chrome] [--json FILE].
+// Measures rivals against wgformer on one adapter in one run:
+// node bench/peers/run.mjs [ort] [chrome] [kernels] [encoder] [--json FILE] [--rounds N].
 import { spawnSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -10,8 +11,18 @@ const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/go
 // A published figure, on other hardware: for scale only.
 const PYTORCH = { "g2p-en, a step at B=1 W=4": 3.2, "g2p-en, a step at B=64 W=4": 19.3 };
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: "string" } } });
-const parts = positionals.length ? positionals : ["ort", "chrome"];
+// What a part runs: its module and the function in it.
+const PARTS = {
+  ort: async () => (await import("./ort.mjs")).measureOrt,
+  chrome: async () => (await import("./chrome.mjs")).measureChrome,
+  kernels: async () => (await import("./kernels/part.mjs")).measureKernels,
+  encoder: async () => (await import("./encoder/part.mjs")).measureEncoder,
+};
+
+const options = { json: { type: "string" }, rounds: { type: "string" } };
+const { values, positionals } = parseArgs({ allowPositionals: true, options });
+const parts = positionals.length ? positionals : Object.keys(PARTS);
+const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 
 function fail(text) {
   console.error(`peers: ${text}`);
@@ -24,7 +35,8 @@ function execute(command, args, options) {
 }
 
 function installPackages() {
-  if (existsSync(`${here}node_modules/onnxruntime-node`)) return;
+  const { dependencies } = JSON.parse(readFileSync(`${here}package.json`, "utf8"));
+  if (Object.keys(dependencies).every((name) => existsSync(`${here}node_modules/${name}`))) return;
   // Its install script would fetch CUDA libraries, which nothing here uses.
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
   if (!execute("npm", ["ci"], { cwd: here, env })) fail("npm ci failed");
@@ -39,8 +51,9 @@ function findBrowser() {
   return find() ?? fail("chromium is still missing");
 }
 
-const strange = parts.find((part) => !["ort", "chrome"].includes(part));
-if (strange) fail(`must be ort, chrome or nothing, got ${strange}`);
+const strange = parts.find((part) => !Object.hasOwn(PARTS, part));
+if (strange) fail(`a part must be one of ${Object.keys(PARTS).join(", ")}, got ${strange}`);
+if (rounds !== undefined && !(rounds >= 1)) fail(`--rounds must be a number of at least 1, got ${values.rounds}`);
 process.env.XDG_RUNTIME_DIR ??= tmpdir(); // Mesa's drivers want one
 installPackages();
 const { bundle, quartiles } = await import("./harness.mjs");
@@ -51,22 +64,26 @@ const rows = [];
 const COLUMNS = ["theirs ms", "ours ms", "ratio", "ours, loop alone ms", "ratio"];
 const say = (rival, setting, cells, outputs) =>
   console.log(`${rival.padEnd(34)}${setting.padEnd(33)}${cells.map((text) => text.padStart(22)).join("")}  ${outputs}`);
+const digits = (ms) => (ms < 10 ? ms.toFixed(2) : ms.toFixed(1));
 const show = ({ median, p25, p75 }) =>
-  `${median.toFixed(1)}${p25 === undefined ? "" : ` (${p25.toFixed(1)}..${p75.toFixed(1)})`}`;
+  `${digits(median)}${p25 === undefined ? "" : ` (${digits(p25)}..${digits(p75)})`}`;
 
 function report({ theirs, ours, loop, others, rounds, ...rest }) {
+  if (rest.failed) {
+    rows.push(rest);
+    return void console.log(`${rest.rival}, ${rest.setting}: not timed, ${rest.failed}`);
+  }
   const row = { ...rest, theirs_ms: quartiles(theirs), ours_ms: quartiles(ours) };
   row.ratio = row.theirs_ms.median / row.ours_ms.median;
   if (loop) row.loop_ms = quartiles(loop);
   if (loop) row.loop_ratio = row.theirs_ms.median / row.loop_ms.median;
   const taken = others && `, others took ${quartiles(others).median.toFixed(1)} cores`;
-  row.note = `${rest.note}; ${ours.length} of ${rounds} rounds${taken ?? ""}`;
+  row.note = [rest.note, `${ours.length} of ${rounds} rounds${taken ?? ""}`].filter(Boolean).join("; ");
   rows.push(row);
   console.log(`${rest.rival}, ${rest.setting}: ${row.ratio.toFixed(2)}x, ${load()}`);
 }
 
-if (parts.includes("ort")) await (await import("./ort.mjs")).measureOrt(report);
-if (parts.includes("chrome")) await (await import("./chrome.mjs")).measureChrome(report, findBrowser());
+for (const part of parts) await (await PARTS[part]())(report, findBrowser, rounds);
 
 for (const [setting, median] of Object.entries(PYTORCH)) {
   const { ours_ms, loop_ms } = rows.find((row) => row.setting === setting) ?? {};
@@ -78,7 +95,11 @@ for (const [setting, median] of Object.entries(PYTORCH)) {
 }
 console.log("\nmedians (quartiles); ratio: theirs over ours\n");
 say("rival", "setting", COLUMNS, "outputs");
-for (const { rival, setting, theirs_ms, ours_ms, ratio, loop_ms, loop_ratio, outputs, note } of rows) {
+for (const { rival, setting, failed, theirs_ms, ours_ms, ratio, loop_ms, loop_ratio, outputs, note } of rows) {
+  if (failed) {
+    say(rival, setting, ["not timed", "-", "-", "-", "-"], failed);
+    continue;
+  }
   const loop = loop_ms ? [show(loop_ms), `${loop_ratio.toFixed(2)}x`] : ["-", "-"];
   say(rival, setting, [show(theirs_ms), show(ours_ms), `${ratio.toFixed(2)}x`, ...loop], `${outputs}; ${note}`);
 }
