@@ -1,0 +1,77 @@
+import { gpu as openGpu, launches, record, tensor, tune, tuningKey, type Winner } from "../src/index.js";
+import { layernormResidual } from "../src/kernels/index.js";
+import { candidates, chooseForm, formOrder } from "../src/runtime/forms.js";
+import type { Kernel } from "../src/runtime/kernel.js";
+import { winnerStore } from "../src/runtime/winners.js";
+import { assert, refuses, runtime, suite } from "./harness.js";
+
+const test = suite("tuning");
+const norm = layernormResidual as unknown as Kernel;
+const dims = { N: 5, D: 64, eps: 1e-5, HAS_RESIDUAL: 0, HAS_SUM: 0, HAS_STATUS: 0 };
+
+test("the adapter's class orders the forms, and a forced form goes before it", () => {
+  assert.equal(formOrder(true, true), ["direct"]);
+  assert.equal(formOrder(false, true), ["subgroup", "shared", "direct"]);
+  assert.equal(formOrder(false, false), ["shared", "direct"]);
+  assert.equal(formOrder(true, true, "shared"), ["shared", "direct"]);
+  assert.equal(formOrder(true, true, "subgroup"), ["subgroup", "shared", "direct"]);
+  assert.equal(formOrder(true, false, "subgroup"), ["shared", "direct"]);
+  assert.equal(formOrder(false, true, "direct"), ["direct"]);
+});
+
+test("launches of about as many rows share a winner, others do not", () => {
+  const key = tuningKey(norm, dims);
+  assert.is(key, "layernorm_residual D=64 N<=8");
+  assert.is(tuningKey(norm, { ...dims, N: 8 }), key);
+  assert.is.not(tuningKey(norm, { ...dims, N: 9 }), key);
+  assert.is.not(tuningKey(norm, { ...dims, D: 128 }), key);
+});
+
+test("a winner is used where the kernel still has it, and nowhere else", () => {
+  const key = tuningKey(norm, dims);
+  const [winner] = candidates(norm, dims, ["shared"]);
+  assert.is(chooseForm(norm, dims, ["direct"]).name, "direct");
+  assert.is(chooseForm(norm, dims, ["direct"], { [key]: winner }).name, "shared");
+  assert.is(chooseForm(norm, { ...dims, N: 9 }, ["direct"], { [key]: winner }).name, "direct");
+  const gone: Winner = { form: "shared", constants: { NO_SUCH: 3 } };
+  assert.is(chooseForm(norm, dims, ["direct"], { [key]: gone }).name, "direct");
+});
+
+test("tune measures every kind of launch once, uses the winners, and gives its memory back", async () => {
+  const gpu = await openGpu({ tuned: false });
+  const [x, gamma, beta] = [tensor("x", "f32", [5, 64]), tensor("gamma", "f32", [64], "weight"), tensor("beta", "f32", [64], "weight")];
+  gpu.write(gamma, new Float32Array(64));
+  gpu.write(beta, new Float32Array(64));
+  const plan = record("norms", (run) => {
+    for (let n = 0; n < 3; n++) run(layernormResidual, `norm.${n}`, { x, gamma, beta }, { eps: 1e-5 });
+  });
+  assert.is(launches(plan), 3);
+  const held = gpu.use();
+  const events: string[] = [];
+  const winners = await tune(gpu, [plan], { progress: ({ key, loaded, total }) => events.push(`${key} ${loaded}/${total}`) });
+  const key = tuningKey(norm, plan.steps[0].dims);
+  assert.equal(events, [`${key} 1/1`]);
+  assert.equal(Object.keys(winners), [key]);
+  assert.equal(gpu.tuning.winners(), winners);
+  assert.is(gpu.choose(norm, plan.steps[0].dims).name, winners[key].form);
+  const { staging: _, total: __, ...now } = gpu.use();
+  for (const [kind, bytes] of Object.entries(now)) assert.is(bytes, held[kind as keyof typeof held], kind);
+  await refuses(() => tune(gpu, [plan], { signal: AbortSignal.abort(new Error("enough")) }), Error, /enough/);
+  gpu.dispose();
+});
+
+test("winners are kept from one session to the next, by adapter", async () => {
+  const info = { vendor: "test", architecture: String(Math.random()), description: "an adapter of nobody's", software: true };
+  const store = winnerStore(info);
+  assert.ok(store);
+  assert.equal(await store!.read(), {});
+  const winners = { "kernel N<=8": { form: "shared", constants: { TILE: 2 } } } as const;
+  await store!.write(winners);
+  assert.equal(await winnerStore(info)!.read(), winners);
+  assert.equal(await winnerStore({ ...info, vendor: "another" })!.read(), {});
+  if (runtime === "chrome") return void (await (await caches.open("wgformer")).delete(store!.place.split(", ")[1]));
+  const { rm, writeFile } = await import("node:fs/promises");
+  await writeFile(store!.place, "{ broken");
+  assert.equal(await winnerStore(info)!.read(), {});
+  await rm(store!.place);
+});
