@@ -1,14 +1,14 @@
 // matmul: linear layer for many rows (a prompt, a batch), N > 8; the weights as the checkpoint stores them.
-//   z[n,o] = sum_i x[n,i] * weight[o,i] + bias[o];   y[n,o] = activation(z[n,o]) + residual[n,o]
-//   GATED: y[n,o] = activation(z[n,2*o]) * z[n,2*o+1] + residual[n,o]
-// Shapes   x: f32[N,I]   weight: f32|f16[J*O,I]   bias: f32[J*O]   residual, y: f32[N,O]
-//          I a multiple of 4; J = 1, GATED 2
+//   z[n,o] = sum_i x[n,i] * weight[o,i] + bias[o];   y[n,y_at+o] = activation(z[n,o]) + residual[n,y_at+o]
+//   GATED: y[n,y_at+o] = activation(z[n,2*o]) * z[n,2*o+1] + residual[n,y_at+o]
+// Shapes   x: f32[N,I]   weight: f32|f16|i8|i4[J*O,I]   bias: f32[J*O]   residual, y: f32[N,Y]
+//          I a multiple of 4, of 32 for i8 and i4 (32 inputs share a scale); J = 1, GATED 2
 // Launch   direct: one invocation computes ROWS rows x 8 outputs; 8 invocations a workgroup (one vector of a
 //          CPU adapter), ceil(N/ROWS) * ceil(J*O/64) workgroups
 // Numerics dot products of four, summed in the order of i, the same in matvec and matmul: a row's bits do not
 //          depend on N; erf by Abramowitz and Stegun 7.1.26 (error 1.5e-7)
 // Source   register tile without workgroup memory: CPU adapters load lane by lane, so loads per fma decide the speed
-struct Params { N: u32, I: u32, O: u32 }
+struct Params { N: u32, I: u32, O: u32, Y: u32, y_at: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> weight: array<vec2u>;
@@ -17,7 +17,7 @@ struct Params { N: u32, I: u32, O: u32 }
 @group(0) @binding(5) var<storage, read> status: array<u32>;
 @group(0) @binding(6) var<storage, read_write> y: array<f32>;
 
-const WEIGHT_FORMAT: u32 = 0; // 0 f32, 1 f16
+const WEIGHT_FORMAT: u32 = 0; // 0 f32, 1 f16, 2 i8, 3 i4
 const ROWS: u32 = 12;         // rows of a tile, 1 to 12
 const ACTIVATION: u32 = 0;    // 0 none, 1 relu, 2 gelu (erf), 3 gelu (tanh), 4 silu, 5 tanh
 const GATED: u32 = 0;
@@ -25,12 +25,24 @@ const HAS_BIAS: u32 = 0;
 const HAS_RESIDUAL: u32 = 0;
 const HAS_STATUS: u32 = 0;
 
-fn load4(i: u32) -> vec4f { // four consecutive weights of one output
+fn load4(i: u32) -> vec4f { // four consecutive weights of one output; i8 and i4 before their scale
   if (WEIGHT_FORMAT == 1) {
     let h = weight[i];
     return vec4f(unpack2x16float(h.x), unpack2x16float(h.y));
   }
+  if (WEIGHT_FORMAT == 2) { return vec4f(unpack4xI8(weight[i / 2][i % 2])); }
+  if (WEIGHT_FORMAT == 3) {
+    let h = weight[i / 4][i / 2 % 2] >> (i % 2 * 16);
+    return vec4f(bitcast<vec4i>(vec4u(h) << vec4u(28, 24, 20, 16)) >> vec4u(28));
+  }
   return vec4f(bitcast<vec2f>(weight[2 * i]), bitcast<vec2f>(weight[2 * i + 1]));
+}
+
+fn scale(i: u32) -> f32 { // of the group of 32 weights that holds the four at i; the scales follow all weights
+  if (WEIGHT_FORMAT < 2) { return 1; }
+  let words = params.O * (1 + GATED) * (params.I / 4); // of i8 weights
+  let at = (words >> (WEIGHT_FORMAT / 3)) + i / 8;
+  return bitcast<f32>(weight[at / 2][at % 2]);
 }
 
 // v . weights of each of four outputs.
@@ -55,7 +67,7 @@ fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where 
 }
 
 fn put(n: u32, o: u32, value: f32) {
-  let at = n * params.O + o;
+  let at = n * params.Y + params.y_at + o;
   if (HAS_RESIDUAL == 1) { y[at] = value + residual[at]; } else { y[at] = value; }
 }
 
@@ -100,21 +112,26 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var a6 = vec4f(); var a7 = vec4f(); var a8 = vec4f(); var a9 = vec4f(); var a10 = vec4f(); var a11 = vec4f();
   var b0 = vec4f(); var b1 = vec4f(); var b2 = vec4f(); var b3 = vec4f(); var b4 = vec4f(); var b5 = vec4f();
   var b6 = vec4f(); var b7 = vec4f(); var b8 = vec4f(); var b9 = vec4f(); var b10 = vec4f(); var b11 = vec4f();
-  for (var i = 0u; i < width; i++) {
-    let p = mat4x4f(load4(w0 + i), load4(w1 + i), load4(w2 + i), load4(w3 + i));
-    let q = mat4x4f(load4(w4 + i), load4(w5 + i), load4(w6 + i), load4(w7 + i));
-    if (ROWS > 0) { let v = x[x0 + i]; a0 += dots(v, p); b0 += dots(v, q); }
-    if (ROWS > 1) { let v = x[x1 + i]; a1 += dots(v, p); b1 += dots(v, q); }
-    if (ROWS > 2) { let v = x[x2 + i]; a2 += dots(v, p); b2 += dots(v, q); }
-    if (ROWS > 3) { let v = x[x3 + i]; a3 += dots(v, p); b3 += dots(v, q); }
-    if (ROWS > 4) { let v = x[x4 + i]; a4 += dots(v, p); b4 += dots(v, q); }
-    if (ROWS > 5) { let v = x[x5 + i]; a5 += dots(v, p); b5 += dots(v, q); }
-    if (ROWS > 6) { let v = x[x6 + i]; a6 += dots(v, p); b6 += dots(v, q); }
-    if (ROWS > 7) { let v = x[x7 + i]; a7 += dots(v, p); b7 += dots(v, q); }
-    if (ROWS > 8) { let v = x[x8 + i]; a8 += dots(v, p); b8 += dots(v, q); }
-    if (ROWS > 9) { let v = x[x9 + i]; a9 += dots(v, p); b9 += dots(v, q); }
-    if (ROWS > 10) { let v = x[x10 + i]; a10 += dots(v, p); b10 += dots(v, q); }
-    if (ROWS > 11) { let v = x[x11 + i]; a11 += dots(v, p); b11 += dots(v, q); }
+  let run = select(width, 8, WEIGHT_FORMAT > 1); // that share a scale
+  for (var first = 0u; first < width; first += run) {
+    let s0 = scale(w0 + first); let s1 = scale(w1 + first); let s2 = scale(w2 + first); let s3 = scale(w3 + first);
+    let s4 = scale(w4 + first); let s5 = scale(w5 + first); let s6 = scale(w6 + first); let s7 = scale(w7 + first);
+    for (var i = first; i < first + run; i++) {
+      let p = mat4x4f(s0 * load4(w0 + i), s1 * load4(w1 + i), s2 * load4(w2 + i), s3 * load4(w3 + i));
+      let q = mat4x4f(s4 * load4(w4 + i), s5 * load4(w5 + i), s6 * load4(w6 + i), s7 * load4(w7 + i));
+      if (ROWS > 0) { let v = x[x0 + i]; a0 += dots(v, p); b0 += dots(v, q); }
+      if (ROWS > 1) { let v = x[x1 + i]; a1 += dots(v, p); b1 += dots(v, q); }
+      if (ROWS > 2) { let v = x[x2 + i]; a2 += dots(v, p); b2 += dots(v, q); }
+      if (ROWS > 3) { let v = x[x3 + i]; a3 += dots(v, p); b3 += dots(v, q); }
+      if (ROWS > 4) { let v = x[x4 + i]; a4 += dots(v, p); b4 += dots(v, q); }
+      if (ROWS > 5) { let v = x[x5 + i]; a5 += dots(v, p); b5 += dots(v, q); }
+      if (ROWS > 6) { let v = x[x6 + i]; a6 += dots(v, p); b6 += dots(v, q); }
+      if (ROWS > 7) { let v = x[x7 + i]; a7 += dots(v, p); b7 += dots(v, q); }
+      if (ROWS > 8) { let v = x[x8 + i]; a8 += dots(v, p); b8 += dots(v, q); }
+      if (ROWS > 9) { let v = x[x9 + i]; a9 += dots(v, p); b9 += dots(v, q); }
+      if (ROWS > 10) { let v = x[x10 + i]; a10 += dots(v, p); b10 += dots(v, q); }
+      if (ROWS > 11) { let v = x[x11 + i]; a11 += dots(v, p); b11 += dots(v, q); }
+    }
   }
   var acc_a = array<vec4f, 12>(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11);
   var acc_b = array<vec4f, 12>(b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11);

@@ -67,11 +67,14 @@ export function checkKernel<R extends Patterns, W extends Patterns, P extends st
     const chosen = plain.forms[form];
     if (!chosen) continue;
     const alone = { ...plain, forms: { direct: chosen } };
-    const cases = Object.entries(table.cases).filter(([, size]) => chosen.fits?.(dimsOf(plain, table, size)) !== false);
+    const fits = (size: Size, SUBGROUP: number): boolean => chosen.fits?.({ ...dimsOf(plain, table, size), SUBGROUP }) !== false;
+    const cases = Object.entries(table.cases).filter(([, size]) => fits(size, 8));
     const declare = (name: string, body: () => Promise<void>): void =>
       test(`${form}: ${name}`, async () => {
-        const able = form !== "subgroup" || (await device()).device.features.has("subgroups");
-        return able ? body() : "this adapter, or the shader compiler of this runtime, has no subgroups";
+        const { device: own, class: { subgroup } } = await device();
+        if (form === "subgroup" && !own.features.has("subgroups")) return "this adapter, or the shader compiler of this runtime, has no subgroups";
+        if (!cases.some(([, size]) => fits(size, subgroup))) return `${kernel.name} has no ${form} form for subgroups of ${subgroup || "no fixed size"}`;
+        return body();
       });
     for (const [name, size] of cases) {
       declare(name, async () => assert.is(await runCase(await device(), alone, table, size), undefined));

@@ -1,40 +1,57 @@
 import { ACTIVATION } from "../src/kernels/activation.js";
 import { matmul } from "../src/kernels/index.js";
-import { checkKernel, f16, f32, u32 } from "./kernel.js";
+import type { Form } from "../src/runtime/kernel.js";
+import { checkKernel, f16, f32, quantised, type Table, u32 } from "./kernel.js";
 
-const { relu, gelu, gelu_tanh, silu } = ACTIVATION;
+const { relu, gelu, gelu_tanh, silu, tanh } = ACTIVATION;
+const [half, i8, i4] = [1, 2, 3]; // values of `format`
 
-checkKernel(matmul, {
-  args: ({ N, I, O, half = 0, bias = 1, gated = 0, residual = 0, gain = 1, offset = 0, status }, random) => ({
-    x: f32([N, I], () => gain * random() + offset),
-    weight: (half ? f16 : f32)([(1 + gated) * O, I], random),
-    bias: bias ? f32([(1 + gated) * O], random) : undefined,
-    residual: residual ? f32([N, O], random) : undefined,
-    y: f32([N, O], () => 0),
-    status: status === undefined ? undefined : u32([2], () => status),
-  }),
-  values: ({ activation = 0, gated = 0 }) => ({ J: 1 + gated, ACTIVATION: activation }),
-  tolerance: 2e-6, // measured 8e-7
-  // where x is far from zero, the products are up to 1e3 times their sum; measured 5e-6
+type Weight = typeof f32;
+const weights: readonly Weight[] = [
+  f32, f16, (shape, value) => quantised("i8", shape, value), (shape, value) => quantised("i4", shape, value),
+];
+
+const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
+  args: (size, random) => {
+    const { N, I, O, Y = O, format = 0, bias = 1, gated = 0, residual = 0, gain = 1, offset = 0, status } = size;
+    return {
+      x: f32([N, I], () => gain * random() + offset),
+      weight: weights[format]([(1 + gated) * O, I], random),
+      bias: bias ? f32([(1 + gated) * O], random) : undefined,
+      residual: residual ? f32([N, Y], random) : undefined,
+      y: f32([N, Y], random), // what lies beside the window must stay
+      status: status === undefined ? undefined : u32([2], () => status),
+    };
+  },
+  values: ({ O, y_at = 0, activation = 0, gated = 0 }) => ({ J: 1 + gated, O, y_at, ACTIVATION: activation }),
+  tolerance: 2e-6, // measured 9e-7, whatever the format
+  // long sums have more, one input at a time (shared) above all: measured 1.2e-5
   cases: {
+    "i4, gated, silu, residual, window": {
+      N: 10, I: 96, O: 37, Y: 44, y_at: 5, format: i4, activation: silu, gated: 1, residual: 1, tolerance: 1e-5,
+    },
     "one element": { N: 1, I: 4, O: 1 },
     "one short of a tile": { N: 7, I: 12, O: 63 },
     "one over a tile": { N: 9, I: 12, O: 65 },
     "a lane that ends in its first half": { N: 9, I: 8, O: 11 },
     "a lane that ends in its second half": { N: 16, I: 8, O: 14 },
+    "a sum in slices, no multiple of them": { N: 11, I: 268, O: 6 },
     "twelve rows a tile, one over, gelu, status 1": { N: 97, I: 16, O: 9, activation: gelu, status: 1 },
     "one short, gelu": { N: 107, I: 16, O: 7, activation: gelu, status: 1 },
     "status 0 writes nothing": { N: 97, I: 8, O: 3, activation: gelu, status: 0 },
     "gelu at its ends": { N: 107, I: 8, O: 8, activation: gelu, status: 1, gain: 50, tolerance: 1e-5 },
-    "f16, gelu (tanh), residual": { N: 17, I: 64, O: 24, half: 1, activation: gelu_tanh, residual: 1 },
+    "f16, gelu (tanh), residual": { N: 17, I: 64, O: 24, format: half, activation: gelu_tanh, residual: 1 },
     "gelu (tanh) at its ends": {
-      N: 17, I: 8, O: 8, half: 1, activation: gelu_tanh, residual: 1, gain: 50, tolerance: 1e-5,
+      N: 17, I: 8, O: 8, format: half, activation: gelu_tanh, residual: 1, gain: 50, tolerance: 1e-5,
     },
-    "gated, silu": { N: 10, I: 64, O: 15, activation: silu, gated: 1 },
-    "silu at its ends": { N: 10, I: 8, O: 13, activation: silu, gated: 1, gain: 200, tolerance: 1e-5 },
+    "silu at its ends": { N: 10, I: 32, O: 13, format: i4, activation: silu, gated: 1, residual: 1, gain: 200, tolerance: 1e-5 },
+    "tanh": { N: 10, I: 16, O: 13, activation: tanh },
+    "tanh at its ends": { N: 10, I: 8, O: 13, activation: tanh, gain: 50 },
     "f16, twelve rows a tile, relu, no bias, residual": {
-      N: 96, I: 20, O: 70, half: 1, activation: relu, bias: 0, residual: 1,
+      N: 96, I: 20, O: 70, format: half, activation: relu, bias: 0, residual: 1,
     },
+    "i8, window": { N: 33, I: 32, O: 34, Y: 70, y_at: 36, format: i8 },
+    "i8, many groups": { N: 12, I: 1088, O: 9, format: i8, tolerance: 2e-5 },
     "a long sum": { N: 12, I: 1024, O: 8, tolerance: 5e-6 },
     "far from zero": { N: 12, I: 256, O: 8, offset: 1000, tolerance: 1e-5 },
     "rows past 65535": { N: 65539, I: 4, O: 3, activation: gelu, status: 1 },
@@ -44,20 +61,46 @@ checkKernel(matmul, {
     "a second half only when whole": (wgsl) => wgsl.replace("if (o + 4 < outputs)", "if (o + 8 <= outputs)"),
     "tiles rounded down": (wgsl) => wgsl.replace("(params.N + ROWS - 1) / ROWS", "params.N / ROWS"),
     "a weight row read twice": (wgsl) => wgsl.replace("let w4 = (o + min(4u,", "let w4 = (o + min(3u,"),
+    "a scale of another output": (wgsl) => wgsl.replace("let s5 = scale(w5", "let s5 = scale(w4"),
     "the bias after the activation": (wgsl) => wgsl.replace("activate(z)", "activate(acc) + z - acc"),
     "a gate that is not activated": (wgsl) => wgsl.replace("v.x * z.y", "z.x * z.y"),
+    "a window from the first column": (wgsl) => wgsl.replace("params.Y + params.y_at", "params.Y"),
     "a gelu without its root of one half": (wgsl) => wgsl.replace("0.70710678", "1.0"),
+    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+  },
+  shared: {
+    "rows past the end": (wgsl) => wgsl.replace("n + k < params.N;", "n + k <= params.N;"),
+    "tiles rounded down": (wgsl) => wgsl.replace("(params.N + 4 * HEIGHT - 1)", "params.N"),
+    "a slice left out": (wgsl) => wgsl.replace("t < SPLIT", "t < SPLIT - 1"),
+    "the last inputs left out": (wgsl) => wgsl.replace("width - min(width,", "width - min(width, 1 +"),
+    "fours in the wrong place": (wgsl) => wgsl.replace("place(k, row, HEIGHT)", "place(k ^ 1, row, HEIGHT)"),
+    "blocks that are not transposed": (wgsl) => wgsl.replace("transpose(weights4(o0 + 4 * four, i))", "weights4(o0 + 4 * four, i)"),
+    "a scale of another output": (wgsl) => wgsl.replace("scale(w3)", "scale(w2)"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
   },
   refused: {
     "a weight stored [in, out]": [{ N: 9, I: 8, O: 4 }, (args) => { args.weight = f32([8, 4], () => 1); },
-      /weight must be f32\|f16\[J\*O,I\] with J=1, O=4, I=8, got weight f32\[8,4\]/],
+      /weight must be f32\|f16\|i8\|i4\[J\*O,I\] with J=1, O=4, I=8, got weight f32\[8,4\]/],
     "an input width that is no multiple of 4": [{ N: 9, I: 6, O: 4 }, () => {}, /I must be a multiple of 4, got 6/],
+    "i8 weights of half a group": [{ N: 9, I: 16, O: 2, format: i8 }, () => {},
+      /I must be a multiple of 32 for i8 and i4, got 16/],
+    "a window past the end": [{ N: 9, I: 8, O: 4, Y: 9, y_at: 6 }, () => {}, /y_at \+ O must be at most Y=9, got 6 \+ 4/],
     "a bias of f16": [{ N: 9, I: 8, O: 4 }, (args) => { args.bias = f16([4], () => 1); },
-      /bias must be f32\[J\*O\]\? with J=1, got bias f16\[4\]/],
+      /bias must be f32\[J\*O\]\? with J=1, O=4, got bias f16\[4\]/],
     "a residual of other rows": [{ N: 9, I: 8, O: 4 }, (args) => { args.residual = f32([8, 4], () => 1); },
-      /residual must be f32\[N,O\]\? with N=9, O=4, got residual f32\[8,4\]/],
+      /residual must be f32\[N,Y\]\? with N=9, Y=4, got residual f32\[8,4\]/],
     "a weight that is missing": [{ N: 9, I: 8, O: 4 }, (args) => { args.weight = undefined; },
       /weight must be .*, got nothing/],
   },
-});
+};
+
+checkKernel(matmul, table);
+
+// The other shapes of workgroup that `tune` may choose.
+const direct: Form = { ...matmul.forms.direct, fits: () => false };
+const form = matmul.forms.shared as Form;
+for (const shape of form.variants?.({ N: 70, I: 268 }) ?? []) {
+  const shared: Form = { ...form, constants: (d) => ({ ...form.constants?.(d), ...shape }) };
+  const cases = { [JSON.stringify(shape)]: { N: 70, I: 268, O: 67, tolerance: 1.5e-5 } };
+  checkKernel({ ...matmul, forms: { direct, shared } }, { ...table, cases, mutants: {}, shared: {}, refused: {} });
+}

@@ -1,7 +1,7 @@
 import { gpu as openGpu, launches, record, tensor, tune, tuningKey, type Winner } from "../src/index.js";
 import { layernormResidual } from "../src/kernels/index.js";
-import { candidates, chooseForm, formOrder } from "../src/runtime/forms.js";
-import type { Kernel } from "../src/runtime/kernel.js";
+import { candidates, chooseForm, type DeviceClass, deviceClass } from "../src/runtime/forms.js";
+import type { Dims, Kernel } from "../src/runtime/kernel.js";
 import { winnerStore } from "../src/runtime/winners.js";
 import { assert, refuses, runtime, suite } from "./harness.js";
 
@@ -9,14 +9,26 @@ const test = suite("tuning");
 const norm = layernormResidual as unknown as Kernel;
 const dims = { N: 5, D: 64, eps: 1e-5, HAS_RESIDUAL: 0, HAS_SUM: 0, HAS_STATUS: 0 };
 
-test("the adapter's class orders the forms, and a forced form goes before it", () => {
-  assert.equal(formOrder(true, true), ["direct"]);
-  assert.equal(formOrder(false, true), ["subgroup", "shared", "direct"]);
-  assert.equal(formOrder(false, false), ["shared", "direct"]);
-  assert.equal(formOrder(true, true, "shared"), ["shared", "direct"]);
-  assert.equal(formOrder(true, true, "subgroup"), ["subgroup", "shared", "direct"]);
-  assert.equal(formOrder(true, false, "subgroup"), ["shared", "direct"]);
-  assert.equal(formOrder(false, true, "direct"), ["direct"]);
+const software = deviceClass(true, true, 8);
+const forms = (device: DeviceClass, kernel: Kernel, forced = false): string => chooseForm(kernel, dims, device, { forced }).name;
+
+test("the adapter's class chooses the form, and a forced form goes before it", () => {
+  const plain = { ...norm, forms: { direct: norm.forms.direct, shared: norm.forms.shared } };
+  const special = { ...norm, forms: { ...norm.forms, subgroup: { ...norm.forms.subgroup!, software: true } } };
+  const gpu = deviceClass(false, true, 0);
+  assert.equal([forms(software, norm), forms(software, plain), forms(software, special)], ["direct", "direct", "subgroup"]);
+  assert.equal([forms(gpu, norm), forms(gpu, plain), forms(gpu, special)], ["subgroup", "shared", "shared"]);
+  assert.is(forms(deviceClass(false, false, 0), norm), "shared");
+  assert.is(forms(deviceClass(true, true, 8, "shared"), norm, true), "shared");
+  assert.is(forms(deviceClass(true, true, 8, "subgroup"), norm, true), "subgroup");
+  assert.is(forms(deviceClass(true, false, 0, "subgroup"), norm, true), "shared");
+  assert.is(forms(deviceClass(false, true, 0, "direct"), norm, true), "direct");
+});
+
+test("a form says which sizes it takes, and sees the device's subgroups", () => {
+  const picky = { ...norm, forms: { ...norm.forms, subgroup: { ...norm.forms.subgroup!, software: true, fits: ({ SUBGROUP }: Dims) => SUBGROUP === 8 } } };
+  assert.is(forms(software, picky), "subgroup");
+  assert.is(forms(deviceClass(true, true, 4), picky), "direct");
 });
 
 test("launches of about as many rows share a winner, others do not", () => {
@@ -29,12 +41,11 @@ test("launches of about as many rows share a winner, others do not", () => {
 
 test("a winner is used where the kernel still has it, and nowhere else", () => {
   const key = tuningKey(norm, dims);
-  const [winner] = candidates(norm, dims, ["shared"]);
-  assert.is(chooseForm(norm, dims, ["direct"]).name, "direct");
-  assert.is(chooseForm(norm, dims, ["direct"], { [key]: winner }).name, "shared");
-  assert.is(chooseForm(norm, { ...dims, N: 9 }, ["direct"], { [key]: winner }).name, "direct");
-  const gone: Winner = { form: "shared", constants: { NO_SUCH: 3 } };
-  assert.is(chooseForm(norm, dims, ["direct"], { [key]: gone }).name, "direct");
+  const winner = candidates(norm, dims, software).find(({ form }) => form === "shared")!;
+  const choose = (size: Dims, one: Winner): string => chooseForm(norm, size, software, { winners: { [key]: one } }).name;
+  assert.is(choose(dims, winner), "shared");
+  assert.is(choose({ ...dims, N: 9 }, winner), "direct");
+  assert.is(choose(dims, { form: "shared", constants: { NO_SUCH: 3 } }), "direct");
 });
 
 test("tune measures every kind of launch once, uses the winners, and gives its memory back", async () => {
@@ -61,7 +72,7 @@ test("tune measures every kind of launch once, uses the winners, and gives its m
 });
 
 test("winners are kept from one session to the next, by adapter", async () => {
-  const info = { vendor: "test", architecture: String(Math.random()), description: "an adapter of nobody's", software: true };
+  const info = { vendor: "test", architecture: String(Math.random()), description: "an adapter of nobody's", software: true, subgroup: 8 };
   const store = winnerStore(info);
   assert.ok(store);
   assert.equal(await store!.read(), {});

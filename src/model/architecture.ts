@@ -54,6 +54,8 @@ export interface Architecture {
   /** Rows of the segment table (token types); absent without one. */
   readonly segments?: number;
   readonly rotary?: Rotary;
+  /** Norms before a block ride in its first linear layer where there are few rows: worth it on GPUs, where launches cost. */
+  readonly normInLinear?: boolean;
 }
 
 /** A model that generates. */

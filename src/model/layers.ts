@@ -1,6 +1,6 @@
 import { ACTIVATION, type Activation } from "../kernels/activation.js";
 import { attention, embed, layernormResidual, matmul, matvec, rmsnormResidual } from "../kernels/index.js";
-import { MATVEC_ROWS } from "../kernels/matvec.js";
+import { MATVEC_ROWS, NORM } from "../kernels/matvec.js";
 import type { Run } from "../runtime/plan.js";
 import { type Tensor, tensor } from "../runtime/tensor.js";
 import type { Architecture, Stack } from "./architecture.js";
@@ -24,17 +24,25 @@ interface LinearOptions {
   readonly y?: Tensor;
 }
 
+/** Rows still to be normalised: the linear layer that takes them may do it itself, and save a launch. */
+export interface Normed {
+  readonly h: Tensor;
+  readonly norm: string;
+}
+
+const NORM_ROWS = 4; // every workgroup normalises all rows again: for few it is cheaper than a launch
+
 /** The vocabulary of a model file: layers by the name of their weights, which is also the label of their launch. */
 export interface Layers {
   /** Token, position and segment rows, whichever tables there are, normalised where the model does. */
   embed(stack: string, rows: Tensor, out?: Tensor): Tensor;
-  linear(name: string, x: Tensor, options?: LinearOptions): Tensor;
+  linear(name: string, x: Tensor | Normed, options?: LinearOptions): Tensor;
   norm(name: string, x: Tensor, out?: Tensor): Tensor;
   attend(name: string, stack: Stack, q: Tensor, keys: Keys, rows: Tensor, causal: boolean): Tensor;
   /** A residual block: `body` takes its input and what to add to its result; the norm comes before or after it. */
-  block(norm: string, h: Tensor, body: (x: Tensor, residual: Tensor) => Tensor, out?: Tensor): Tensor;
+  block(norm: string, h: Tensor, body: (x: Tensor | Normed, residual: Tensor) => Tensor, out?: Tensor): Tensor;
   /** fc1, activation, fc2. */
-  feedForward(at: string, x: Tensor, residual: Tensor): Tensor;
+  feedForward(at: string, x: Tensor | Normed, residual: Tensor): Tensor;
 }
 
 export function layers(run: Run, a: Architecture, w: Weights): Layers {
@@ -60,14 +68,26 @@ export function layers(run: Run, a: Architecture, w: Weights): Layers {
 
   const linear = (
     name: string,
-    x: Tensor,
+    input: Tensor | Normed,
     { activation = "none", gated = false, residual, y }: LinearOptions = {},
   ): Tensor => {
-    const [weight, bias] = [w.get(`${name}.weight`), w.find(`${name}.bias`)];
+    const rides = "norm" in input && a.normInLinear && input.h.shape[0] <= NORM_ROWS;
+    const x = !("norm" in input) ? input : rides ? input.h : norm(input.norm, input.h);
+    const scaling = rides ? { gamma: w.get(`${input.norm}.weight`), beta: w.find(`${input.norm}.bias`) } : {};
+    const [weights, biases] = [w.parts(`${name}.weight`), w.parts(`${name}.bias`)];
     const J = gated ? 2 : 1;
-    const out = y ?? tensor(name, "f32", [x.shape[0], weight.shape[0] / J], "activation");
-    const kernel = x.shape[0] <= MATVEC_ROWS ? matvec : matmul;
-    return run(kernel, name, { x, weight, bias, residual, y: out }, { J, ACTIVATION: ACTIVATION[activation] }).y;
+    const width = weights.reduce((sum, { shape }) => sum + shape[0] / J, 0);
+    const out = y ?? tensor(name, "f32", [x.shape[0], width], "activation");
+    let y_at = 0;
+    for (const [part, weight] of weights.entries()) {
+      const args = { x, weight, bias: biases[part], residual, y: out };
+      const O = weight.shape[0] / J;
+      const values = { J, O, y_at, ACTIVATION: ACTIVATION[activation] };
+      if (x.shape[0] > MATVEC_ROWS) run(matmul, name, args, values);
+      else run(matvec, name, { ...args, ...scaling }, { ...values, eps: a.eps, NORM: rides ? NORM[a.norm] : NORM.none });
+      y_at += O;
+    }
+    return out;
   };
 
   const norm = (name: string, x: Tensor, out?: Tensor): Tensor => {
@@ -85,7 +105,7 @@ export function layers(run: Run, a: Architecture, w: Weights): Layers {
       return run(attention, name, { rows, spans, q, kv }, values).out;
     },
     block(name, h, body, out) {
-      return a.placement === "pre" ? body(norm(name, h), h) : norm(name, body(h, h), out);
+      return a.placement === "pre" ? body({ h, norm: name }, h) : norm(name, body(h, h), out);
     },
     feedForward(at, x, residual) {
       const wide = linear(`${at}.fc1`, x, { activation: a.activation, gated: a.gated });

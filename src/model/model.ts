@@ -96,8 +96,9 @@ export async function load(source: SourceLike, options: LoadOptions = {}): Promi
   const folder = await openCheckpoint(source, { signal });
   const family = familyOf(folder.label, folder.config);
   const checkpoint = family.rename ? renamed(folder, family.rename) : folder;
-  const a = family.architecture(checkpoint.config, new Set(checkpoint.entries.keys()));
+  const read = family.architecture(checkpoint.config, new Set(checkpoint.entries.keys()));
   const gpu = options.gpu ?? (await openGpu({ device: options.device }));
+  const a = { ...read, normInLinear: !gpu.class.software };
   const release = (): void => {
     if (!options.gpu) gpu.dispose();
   };

@@ -7,6 +7,8 @@ export interface AdapterInfo {
   readonly description: string;
   /** The adapter runs on CPU cores (lavapipe, SwiftShader, WARP): direct kernel forms are the fast ones there. */
   readonly software: boolean;
+  /** Invocations of a subgroup, 0 where that varies or is not told. */
+  readonly subgroup: number;
 }
 
 export interface DeviceOptions {
@@ -75,5 +77,6 @@ function describeAdapter(info: GPUAdapterInfo | undefined): AdapterInfo {
   const named = [description, device].filter(Boolean).join(", ");
   const text = named || [vendor, architecture].filter(Boolean).join(" ") || "unknown adapter"; // pages learn no names
   const software = Boolean(info?.isFallbackAdapter) || SOFTWARE.test(`${vendor} ${architecture} ${text}`);
-  return { vendor, architecture, description: text, software };
+  const { subgroupMinSize: least = 0, subgroupMaxSize: most = 1 } = info ?? {};
+  return { vendor, architecture, description: text, software, subgroup: least === most ? least : 0 };
 }

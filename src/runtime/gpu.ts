@@ -1,7 +1,7 @@
 import { assignArenas } from "./arena.js";
 import { type AdapterInfo, type DeviceOptions, openDevice } from "./device.js";
 import { DeviceError } from "./errors.js";
-import { type Choice, chooseForm, formOrder, type Winners } from "./forms.js";
+import { type Choice, chooseForm, type DeviceClass, deviceClass, type Winners } from "./forms.js";
 import type { Dims, FormName, Kernel } from "./kernel.js";
 import { createMemory, type Memory, type MemoryUse, type Source, USAGE } from "./memory.js";
 import { createPipelines, shaderOf } from "./pipelines.js";
@@ -66,6 +66,8 @@ export interface Gpu {
   readonly memory: Memory;
   /** Runs to keep in flight, by how long this runtime takes to hand a buffer back. */
   readonly readAhead: number;
+  /** What decides the forms of launches here. */
+  readonly class: DeviceClass;
   /** The form in which a launch runs here. */
   choose(kernel: Kernel, dims: Dims): Choice;
   readonly tuning: Tuning;
@@ -94,7 +96,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     read: device.createBuffer({ size: 256, usage: USAGE.storage }),
     write: device.createBuffer({ size: 256, usage: USAGE.storage }),
   };
-  const order = formOrder(info.software, device.features.has("subgroups"), options.form);
+  const kind = deviceClass(info.software, device.features.has("subgroups"), info.subgroup, options.form);
   const store = options.tuned === false ? undefined : winnerStore(info);
   let winners: Winners = (await store?.read()) ?? {};
   const tuning: Tuning = {
@@ -106,7 +108,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     place: store?.place,
   };
   const choose = (kernel: Kernel, dims: Dims): Choice =>
-    chooseForm(kernel, dims, order, options.form ? undefined : winners);
+    chooseForm(kernel, dims, kind, options.form ? { forced: true } : { winners });
   let fault: DeviceError | undefined;
   let disposed = false;
   device.addEventListener("uncapturederror", (event) => {
@@ -229,6 +231,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     memory,
     prepare,
     submit,
+    class: kind,
     choose,
     tuning,
     readAhead: readAhead(),

@@ -32,8 +32,10 @@ export interface Form {
   groups(d: Dims): number;
   /** Values of constants that depend on the sizes. */
   constants?(d: Dims): Readonly<Record<string, number>>;
-  /** Whether this form can take these sizes; always when absent. */
+  /** Whether this form can take these sizes (SUBGROUP among them: the device's subgroup size, 0 where it varies); always when absent. */
   fits?(d: Dims): boolean;
+  /** A form for software adapters; others beside *direct* are for GPUs. */
+  readonly software?: boolean;
   /** Other values of those constants, for `tune` to measure. */
   variants?(d: Dims): readonly Dims[];
 }

@@ -1,6 +1,5 @@
 import { candidates, inForm, tuningKey, type Winner, type Winners } from "./forms.js";
 import type { Gpu } from "./gpu.js";
-import type { FormName } from "./kernel.js";
 import type { Plan, Step } from "./plan.js";
 import { profile } from "./profile.js";
 import { type Tensor, tensor } from "./tensor.js";
@@ -29,17 +28,16 @@ const MARGIN = 0.97; // a candidate must be as much faster than the present form
  * Throws the signal's reason when aborted.
  */
 export async function tune(gpu: Gpu, plans: readonly Plan[], { signal, progress }: TuneHooks = {}): Promise<Winners> {
-  const forms: FormName[] = gpu.device.features.has("subgroups") ? ["subgroup", "shared", "direct"] : ["shared", "direct"];
   const kinds = new Map<string, Step>();
   for (const step of plans.flatMap(({ steps }) => steps)) {
-    if (!readsIndices(step) && candidates(step.kernel, step.dims, forms).length > 1)
+    if (!readsIndices(step) && candidates(step.kernel, step.dims, gpu.class).length > 1)
       kinds.set(tuningKey(step.kernel, step.dims), step);
   }
   const winners: Record<string, Winner> = {};
   let loaded = 0;
   for (const [key, step] of kinds) {
     signal?.throwIfAborted();
-    const { winner, speedup } = await fastest(gpu, step, candidates(step.kernel, step.dims, forms));
+    const { winner, speedup } = await fastest(gpu, step, candidates(step.kernel, step.dims, gpu.class));
     winners[key] = winner;
     progress?.({ status: "progress", key, winner, speedup, loaded: ++loaded, total: kinds.size });
   }
@@ -62,7 +60,7 @@ async function fastest(gpu: Gpu, step: Step, all: readonly Winner[]): Promise<{ 
   const single = { ...step, tensors: Object.fromEntries(copies) as Step["tensors"], dims: { ...step.dims, HAS_STATUS: 0 } };
   const plan: Plan = { name: "tune", steps: [single] };
   const present = gpu.choose(step.kernel, step.dims);
-  const prepared = await Promise.all(all.map((winner) => gpu.prepare(plan, undefined, (kernel, dims) => inForm(kernel, dims, winner))));
+  const prepared = await Promise.all(all.map((winner) => gpu.prepare(plan, undefined, (kernel, dims) => inForm(kernel, dims, winner, gpu.class))));
   const best = all.map(() => Infinity);
   try {
     for (let round = 0; round < ROUNDS; round++) {
@@ -78,7 +76,7 @@ async function fastest(gpu: Gpu, step: Step, all: readonly Winner[]): Promise<{ 
     gpu.memory.free(made);
   }
   const own = all.findIndex((one) => {
-    const { name, dims } = inForm(step.kernel, step.dims, one);
+    const { name, dims } = inForm(step.kernel, step.dims, one, gpu.class);
     return name === present.name && Object.keys(dims).every((key) => dims[key] === present.dims[key]);
   });
   const first = best.indexOf(Math.min(...best));

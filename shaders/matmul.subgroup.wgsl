@@ -1,0 +1,179 @@
+// matmul: linear layer for many rows (a prompt, a batch), N > 8: the form for CPU adapters with subgroups.
+//   z[n,o] = sum_i x[n,i] * weight[o,i] + bias[o];   y[n,y_at+o] = activation(z[n,o]) + residual[n,y_at+o]
+//   GATED: y[n,y_at+o] = activation(z[n,2*o]) * z[n,2*o+1] + residual[n,y_at+o]
+// Shapes   x: f32[N,I]   weight: f32|f16|i8|i4[J*O,I]   bias: f32[J*O]   residual, y: f32[N,Y]
+//          I a multiple of 4, of 32 for i8 and i4 (32 inputs share a scale); J = 1, GATED 2
+// Launch   subgroup: a workgroup is one subgroup of LANES invocations, and computes ROWS rows x 4 * FOURS outputs a
+//          lane; ceil(N/ROWS) * ceil(J*O/(4*FOURS*LANES)) workgroups
+// Numerics dot products of four, summed in the order of i, the same as in the direct forms of matvec and matmul: a
+//          row's bits do not depend on N; erf by Abramowitz and Stegun 7.1.26 (error 1.5e-7)
+// Source   each lane loads other rows of x and broadcasts them: a CPU adapter loads lane by lane, whatever the address
+enable subgroups;
+
+struct Params { N: u32, I: u32, O: u32, Y: u32, y_at: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weight: array<vec2u>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<f32>;
+@group(0) @binding(5) var<storage, read> status: array<u32>;
+@group(0) @binding(6) var<storage, read_write> y: array<f32>;
+
+const WEIGHT_FORMAT: u32 = 0; // 0 f32, 1 f16, 2 i8, 3 i4
+const LANES: u32 = 8;         // of a subgroup
+const ROWS: u32 = 32;         // rows of a tile: to 32 with 4 outputs a lane, to 16 with 8
+const FOURS: u32 = 1;         // outputs of a lane / 4
+const BACK = 16 * (FOURS - 1); // sums from the 17th on are those of the first rows again, for the second four outputs
+const ACTIVATION: u32 = 0;    // 0 none, 1 relu, 2 gelu (erf), 3 gelu (tanh), 4 silu, 5 tanh
+const GATED: u32 = 0;
+const HAS_BIAS: u32 = 0;
+const HAS_RESIDUAL: u32 = 0;
+const HAS_STATUS: u32 = 0;
+
+fn load4(i: u32) -> vec4f { // four consecutive weights of one output; i8 and i4 before their scale
+  if (WEIGHT_FORMAT == 1) {
+    let h = weight[i];
+    return vec4f(unpack2x16float(h.x), unpack2x16float(h.y));
+  }
+  if (WEIGHT_FORMAT == 2) { return vec4f(unpack4xI8(weight[i / 2][i % 2])); }
+  if (WEIGHT_FORMAT == 3) {
+    let h = weight[i / 4][i / 2 % 2] >> (i % 2 * 16);
+    return vec4f(bitcast<vec4i>(vec4u(h) << vec4u(28, 24, 20, 16)) >> vec4u(28));
+  }
+  return vec4f(bitcast<vec2f>(weight[2 * i]), bitcast<vec2f>(weight[2 * i + 1]));
+}
+
+fn scale(i: u32) -> f32 { // of the group of 32 weights that holds the four at i; the scales follow all weights
+  if (WEIGHT_FORMAT < 2) { return 1; }
+  let words = params.O * (1 + GATED) * (params.I / 4); // of i8 weights
+  let at = (words >> (WEIGHT_FORMAT / 3)) + i / 8;
+  return bitcast<f32>(weight[at / 2][at % 2]);
+}
+
+// v . weights of each of four outputs.
+fn dots(v: vec4f, w: mat4x4f) -> vec4f {
+  return vec4f(dot(v, w[0]), dot(v, w[1]), dot(v, w[2]), dot(v, w[3]));
+}
+
+fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where the result no longer changes
+  if (ACTIVATION == 1) { return max(v, vec4f()); }
+  if (ACTIVATION == 2) {
+    let z = abs(v) * 0.70710678;
+    let t = 1 / (1 + 0.3275911 * z);
+    let p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
+    return 0.5 * v * (1 + sign(v) * (1 - p * exp(-min(z * z, vec4f(80)))));
+  }
+  if (ACTIVATION == 3) {
+    return 0.5 * v * (1 + tanh(clamp(0.79788456 * (v + 0.044715 * v * v * v), vec4f(-10), vec4f(10))));
+  }
+  if (ACTIVATION == 4) { return v / (1 + exp(clamp(-v, vec4f(-80), vec4f(80)))); }
+  if (ACTIVATION == 5) { return tanh(clamp(v, vec4f(-10), vec4f(10))); }
+  return v;
+}
+
+fn put(n: u32, o: u32, value: f32) {
+  let at = n * params.Y + params.y_at + o;
+  if (HAS_RESIDUAL == 1) { y[at] = value + residual[at]; } else { y[at] = value; }
+}
+
+fn store(n: u32, o: u32, acc: vec4f) {
+  let last = params.O * (1 + GATED) - 1;
+  var z = acc;
+  if (HAS_BIAS == 1) { z += vec4f(bias[o], bias[min(o + 1, last)], bias[min(o + 2, last)], bias[min(o + 3, last)]); }
+  let v = activate(z);
+  if (GATED == 1) {
+    put(n, o / 2, v.x * z.y);
+    if (o + 2 < last) { put(n, o / 2 + 1, v.z * z.w); }
+    return;
+  }
+  for (var j = 0u; j < 4 && o + j <= last; j++) { put(n, o + j, v[j]); }
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(subgroup_invocation_id) lane: u32) {
+  if (HAS_STATUS == 1 && status[0] == 0) { return; }
+  let tiles = (params.N + ROWS - 1) / ROWS;
+  let tile = group.y * grid.x + group.x;
+  let n = (tile % tiles) * ROWS;
+  let outputs = params.O * (1 + GATED);
+  let own = (tile / tiles * LANES + lane) * 4 * FOURS;
+  let o = min(own, outputs - 1);
+  let width = params.I / 4;
+  // rows and outputs past the end reread the last ones and are not stored; all lanes stay, for the broadcasts
+  let rows_left = params.N - 1 - n;
+  let outputs_left = outputs - 1 - o;
+  let r0 = (n + min(0u * LANES + lane, rows_left)) * width; let r1 = (n + min(1u * LANES + lane, rows_left)) * width;
+  let r2 = (n + min(2u * LANES + lane, rows_left)) * width; let r3 = (n + min(3u * LANES + lane, rows_left)) * width;
+  let r4 = (n + min(4u * LANES + lane, rows_left)) * width; let r5 = (n + min(5u * LANES + lane, rows_left)) * width;
+  let r6 = (n + min(6u * LANES + lane, rows_left)) * width; let r7 = (n + min(7u * LANES + lane, rows_left)) * width;
+  let w0 = (o + min(0u, outputs_left)) * width; let w1 = (o + min(1u, outputs_left)) * width;
+  let w2 = (o + min(2u, outputs_left)) * width; let w3 = (o + min(3u, outputs_left)) * width;
+  let w4 = (o + min(4u, outputs_left)) * width; let w5 = (o + min(5u, outputs_left)) * width;
+  let w6 = (o + min(6u, outputs_left)) * width; let w7 = (o + min(7u, outputs_left)) * width;
+  var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f(); var a4 = vec4f(); var a5 = vec4f();
+  var a6 = vec4f(); var a7 = vec4f(); var a8 = vec4f(); var a9 = vec4f(); var a10 = vec4f(); var a11 = vec4f();
+  var a12 = vec4f(); var a13 = vec4f(); var a14 = vec4f(); var a15 = vec4f(); var a16 = vec4f(); var a17 = vec4f();
+  var a18 = vec4f(); var a19 = vec4f(); var a20 = vec4f(); var a21 = vec4f(); var a22 = vec4f(); var a23 = vec4f();
+  var a24 = vec4f(); var a25 = vec4f(); var a26 = vec4f(); var a27 = vec4f(); var a28 = vec4f(); var a29 = vec4f();
+  var a30 = vec4f(); var a31 = vec4f();
+  let run = select(width, 8, WEIGHT_FORMAT > 1); // that share a scale
+  for (var first = 0u; first < width; first += run) {
+    let s0 = scale(w0 + first); let s1 = scale(w1 + first); let s2 = scale(w2 + first); let s3 = scale(w3 + first);
+    var s4 = s0; var s5 = s1; var s6 = s2; var s7 = s3;
+    if (FOURS == 2) { s4 = scale(w4 + first); s5 = scale(w5 + first); s6 = scale(w6 + first); s7 = scale(w7 + first); }
+    for (var i = first; i < first + run; i++) {
+      let p = mat4x4f(s0 * load4(w0 + i), s1 * load4(w1 + i), s2 * load4(w2 + i), s3 * load4(w3 + i));
+      var q = p;
+      if (FOURS == 2) { q = mat4x4f(s4 * load4(w4 + i), s5 * load4(w5 + i), s6 * load4(w6 + i), s7 * load4(w7 + i)); }
+      var v: array<vec4f, 8>;
+      v[0] = x[r0 + i];
+      if (ROWS > 1 * LANES) { v[1] = x[r1 + i]; }
+      if (ROWS > 2 * LANES) { v[2] = x[r2 + i]; }
+      if (ROWS > 3 * LANES) { v[3] = x[r3 + i]; }
+      if (ROWS > 4 * LANES) { v[4] = x[r4 + i]; }
+      if (ROWS > 5 * LANES) { v[5] = x[r5 + i]; }
+      if (ROWS > 6 * LANES) { v[6] = x[r6 + i]; }
+      if (ROWS > 7 * LANES) { v[7] = x[r7 + i]; }
+      if (ROWS > 0) { a0 += dots(subgroupBroadcast(v[0 / LANES], 0 % LANES), p); }
+      if (ROWS > 1) { a1 += dots(subgroupBroadcast(v[1 / LANES], 1 % LANES), p); }
+      if (ROWS > 2) { a2 += dots(subgroupBroadcast(v[2 / LANES], 2 % LANES), p); }
+      if (ROWS > 3) { a3 += dots(subgroupBroadcast(v[3 / LANES], 3 % LANES), p); }
+      if (ROWS > 4) { a4 += dots(subgroupBroadcast(v[4 / LANES], 4 % LANES), p); }
+      if (ROWS > 5) { a5 += dots(subgroupBroadcast(v[5 / LANES], 5 % LANES), p); }
+      if (ROWS > 6) { a6 += dots(subgroupBroadcast(v[6 / LANES], 6 % LANES), p); }
+      if (ROWS > 7) { a7 += dots(subgroupBroadcast(v[7 / LANES], 7 % LANES), p); }
+      if (ROWS > 8) { a8 += dots(subgroupBroadcast(v[8 / LANES], 8 % LANES), p); }
+      if (ROWS > 9) { a9 += dots(subgroupBroadcast(v[9 / LANES], 9 % LANES), p); }
+      if (ROWS > 10) { a10 += dots(subgroupBroadcast(v[10 / LANES], 10 % LANES), p); }
+      if (ROWS > 11) { a11 += dots(subgroupBroadcast(v[11 / LANES], 11 % LANES), p); }
+      if (ROWS > 12) { a12 += dots(subgroupBroadcast(v[12 / LANES], 12 % LANES), p); }
+      if (ROWS > 13) { a13 += dots(subgroupBroadcast(v[13 / LANES], 13 % LANES), p); }
+      if (ROWS > 14) { a14 += dots(subgroupBroadcast(v[14 / LANES], 14 % LANES), p); }
+      if (ROWS > 15) { a15 += dots(subgroupBroadcast(v[15 / LANES], 15 % LANES), p); }
+      if (ROWS > 16 - BACK) { a16 += dots(subgroupBroadcast(v[(16 - BACK) / LANES], (16 - BACK) % LANES), q); }
+      if (ROWS > 17 - BACK) { a17 += dots(subgroupBroadcast(v[(17 - BACK) / LANES], (17 - BACK) % LANES), q); }
+      if (ROWS > 18 - BACK) { a18 += dots(subgroupBroadcast(v[(18 - BACK) / LANES], (18 - BACK) % LANES), q); }
+      if (ROWS > 19 - BACK) { a19 += dots(subgroupBroadcast(v[(19 - BACK) / LANES], (19 - BACK) % LANES), q); }
+      if (ROWS > 20 - BACK) { a20 += dots(subgroupBroadcast(v[(20 - BACK) / LANES], (20 - BACK) % LANES), q); }
+      if (ROWS > 21 - BACK) { a21 += dots(subgroupBroadcast(v[(21 - BACK) / LANES], (21 - BACK) % LANES), q); }
+      if (ROWS > 22 - BACK) { a22 += dots(subgroupBroadcast(v[(22 - BACK) / LANES], (22 - BACK) % LANES), q); }
+      if (ROWS > 23 - BACK) { a23 += dots(subgroupBroadcast(v[(23 - BACK) / LANES], (23 - BACK) % LANES), q); }
+      if (ROWS > 24 - BACK) { a24 += dots(subgroupBroadcast(v[(24 - BACK) / LANES], (24 - BACK) % LANES), q); }
+      if (ROWS > 25 - BACK) { a25 += dots(subgroupBroadcast(v[(25 - BACK) / LANES], (25 - BACK) % LANES), q); }
+      if (ROWS > 26 - BACK) { a26 += dots(subgroupBroadcast(v[(26 - BACK) / LANES], (26 - BACK) % LANES), q); }
+      if (ROWS > 27 - BACK) { a27 += dots(subgroupBroadcast(v[(27 - BACK) / LANES], (27 - BACK) % LANES), q); }
+      if (ROWS > 28 - BACK) { a28 += dots(subgroupBroadcast(v[(28 - BACK) / LANES], (28 - BACK) % LANES), q); }
+      if (ROWS > 29 - BACK) { a29 += dots(subgroupBroadcast(v[(29 - BACK) / LANES], (29 - BACK) % LANES), q); }
+      if (ROWS > 30 - BACK) { a30 += dots(subgroupBroadcast(v[(30 - BACK) / LANES], (30 - BACK) % LANES), q); }
+      if (ROWS > 31 - BACK) { a31 += dots(subgroupBroadcast(v[(31 - BACK) / LANES], (31 - BACK) % LANES), q); }
+    }
+  }
+  var acc = array<vec4f, 32>(
+    a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15,
+    a16, a17, a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31);
+  for (var k = 0u; k < min(ROWS, params.N - n); k++) {
+    if (own < outputs) { store(n + k, own, acc[k]); }
+    if (FOURS == 2 && own + 4 < outputs) { store(n + k, own + 4, acc[16 + k % 16]); }
+  }
+}
