@@ -1,4 +1,4 @@
-// attention_weights: the softmax weights of attention, for those who want to look at them; attention itself stores none.
+// attention_weights: the softmax weights of attention, for those who want to look at them; attention keeps none.
 //   weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:])      t over the rows of sentence rows[n].z, 0 beyond them
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
 //          q: f32[N,Q]   kv: f32[S,Z]   weights: f32[N,H,T]   (T at least the longest span)

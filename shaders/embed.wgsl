@@ -1,4 +1,4 @@
-// embed: the row of each token, scaled, plus the rows of its position and segment; then, with gamma and beta, layer norm.
+// embed: the row of each token, scaled, plus the rows of its position and segment; then layer norm, if given gamma.
 //   e[n,:] = tokens[id - first,:] * scale + positions[position + shift,:] + segments[segment,:]
 //   out[n,:] = (e - mean(e)) * rsqrt(var(e) + eps) * gamma + beta, or e        (id, position, _, segment) = rows[n]
 //   A row whose id is not one of first .. first + V - 1 is left as it is: large tables come in parts, a launch each.

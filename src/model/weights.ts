@@ -74,7 +74,7 @@ export async function loadWeights(
       const found = row.theirs.map((name) => checkpoint.entries.get(name) as Entry);
       const key = row.theirs.join("\n") || row.ours;
       const known = byContent.get(key);
-      const tensors = known ?? split(row, storage(row, found, format), byName, gpu.memory.bindingLimit);
+      const tensors = known ?? split(row, storage(row, found, format), byName, gpu.memory.weightLimit);
       byName.set(row.ours, tensors);
       if (known) continue;
       byContent.set(key, tensors);
@@ -105,7 +105,7 @@ export async function loadWeights(
   const find = (name: string): Tensor | undefined => {
     const parts = byName.get(name);
     if (parts && parts.length > 1)
-      throw new Error(`weights: ${name} must fit one binding of ${gpu.memory.bindingLimit} bytes here, it has ${parts.length} parts`);
+      throw new Error(`weights: ${name} must fit one binding of ${gpu.memory.weightLimit} bytes here, it has ${parts.length} parts`);
     return parts?.[0];
   };
   return {
@@ -134,7 +134,7 @@ const PART_ROWS = 8; // parts have a multiple of as many rows: pairs of gated la
 function split(row: WeightRow, dtype: DType, known: ReadonlyMap<string, readonly Tensor[]>, limit: number): Tensor[] {
   const [rows, ...rest] = row.shape;
   const one = byteLength({ shape: [PART_ROWS, ...rest], dtype }) / PART_ROWS;
-  const own = rows * one <= limit ? rows : Math.max(PART_ROWS, Math.floor(limit / one / PART_ROWS) * PART_ROWS);
+  const own = row.f32 || row.compute || rows * one <= limit ? rows : Math.max(PART_ROWS, Math.floor(limit / one / PART_ROWS) * PART_ROWS);
   const weight = row.ours.endsWith(".bias") ? known.get(row.ours.replace(/bias$/, "weight")) : undefined;
   const most = weight && weight.length > 1 ? weight[0].shape[0] : own;
   return Array.from({ length: Math.ceil(rows / most) }, (_, part) =>

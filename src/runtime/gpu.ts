@@ -17,8 +17,8 @@ export interface GpuOptions extends DeviceOptions {
   readonly form?: FormName;
   /** Use the forms that `tune` found fastest on this adapter, and keep what it finds. Default true. */
   readonly tuned?: boolean;
-  /** Most bytes of a weight or a state; what the device can bind when absent. Larger weights are split by rows. */
-  readonly bindingLimit?: number;
+  /** Most bytes of a weight that stays in one piece; what the device can bind when absent. Larger ones are split by rows. */
+  readonly weightLimit?: number;
 }
 
 export interface RunOptions {
@@ -89,7 +89,7 @@ export interface Gpu {
 /** Opens a device (or takes the caller's) and runs plans on it. Throws DeviceError when there is none. */
 export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   const { device, info, instance } = await openDevice(options);
-  const memory = createMemory(device, options.guard ?? false, options.bindingLimit);
+  const memory = createMemory(device, options.guard ?? false, options.weightLimit);
   const pipelines = createPipelines(device);
   // Bound where an optional argument is absent. Two, because one launch must not read and write a buffer.
   const absent = {

@@ -25,8 +25,8 @@ export type MemoryUse = Readonly<Record<Role | "uniforms" | "staging" | "total",
 
 /** Storage for tensors on one device. Every byte is counted. */
 export interface Memory {
-  /** Most bytes of a weight or a state. */
-  readonly bindingLimit: number;
+  /** Most bytes of a weight that stays in one piece. */
+  readonly weightLimit: number;
   /** The buffer of a weight or a state, made (zeroed) when it is first asked for. */
   buffer(t: Tensor): GPUBuffer;
   /** A buffer for activations or uniforms, counted under `kind`. */
@@ -62,7 +62,7 @@ export const GUARD_WORD = 0xa5a5a5a5;
 export function createMemory(
   device: GPUDevice,
   guard: boolean,
-  bindingLimit = device.limits.maxStorageBufferBindingSize,
+  weightLimit = device.limits.maxStorageBufferBindingSize,
 ): Memory {
   const buffers = new Map<Tensor, GPUBuffer>();
   const kinds = new Map<GPUBuffer, keyof MemoryUse>();
@@ -86,9 +86,10 @@ export function createMemory(
     buffer.destroy();
   };
   const check = (t: Tensor): void => {
-    if (byteLength(t) > bindingLimit) {
+    const limit = device.limits.maxStorageBufferBindingSize;
+    if (byteLength(t) > limit) {
       throw new DeviceError(
-        `gpu: ${describe(t)} must fit one binding of ${bindingLimit} bytes, needs ${byteLength(t)}; use fewer rows, beams or a shorter max_length`,
+        `gpu: ${describe(t)} must fit one binding of ${limit} bytes, needs ${byteLength(t)}; use fewer rows, beams or a shorter max_length`,
       );
     }
   };
@@ -117,7 +118,7 @@ export function createMemory(
   };
 
   return {
-    bindingLimit,
+    weightLimit,
     buffer,
     check,
     checkSize,
