@@ -9,6 +9,8 @@ export const bench = benchKernel(layernormResidual, {
   "bert-base N=128": { N: 128, D: 768 },
   "bert-base N=512": { N: 512, D: 768 },
   "bert-base N=512 with residual": { N: 512, D: 768, residual: 1 },
+  "bert-base N=4096": { N: 4096, D: 768 },
+  "bert-base N=4096 with residual": { N: 4096, D: 768, residual: 1 },
   "gpt2 B=1": { N: 1, D: 768 },
 }, {
   args: ({ N, D, residual = 0 }, random) => ({

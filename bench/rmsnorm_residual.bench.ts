@@ -7,6 +7,7 @@ export const bench = benchKernel(rmsnormResidual, {
   "llama-1b B=32 with residual": { N: 32, D: 2048, residual: 1 },
   "llama-1b N=512": { N: 512, D: 2048 },
   "llama-1b N=512 with residual": { N: 512, D: 2048, residual: 1 },
+  "llama-1b N=4096": { N: 4096, D: 2048 },
 }, {
   args: ({ N, D, residual = 0 }, random) => ({
     x: noise("f32", [N, D], random),

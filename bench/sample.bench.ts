@@ -7,6 +7,7 @@ export const bench = benchKernel(sample, {
   "gpt2-brown B=1 top_k": { R: 1, V: 4096, top_k: 50 },
   "gpt2-brown B=1 top_k top_p min_p": { R: 1, V: 4096, top_k: 50, top_p: 0.9, min_p: 0.05 },
   "gpt2-brown B=64 top_k": { R: 64, V: 4096, top_k: 50 },
+  "llama-1b B=1 top_k top_p": { R: 1, V: 128256, top_k: 50, top_p: 0.9 },
   "gpt2 B=1 all": { R: 1, V: 50257 },
   "gpt2 B=1 top_k top_p min_p": { R: 1, V: 50257, top_k: 50, top_p: 0.9, min_p: 0.05 },
 }, {

@@ -2,8 +2,10 @@
 //   values[r,g,0..C) , indices[r,g,0..C) = the C largest logits of part g, best first, ties to the smaller id
 //   values[r,g,C] = max, values[r,g,C+1] = sum exp(logit - max) over the part;  sum = -1 if a logit there is not finite
 // Shapes   logits: f32[R,V]   values: f32[R,G,C+2]   indices: u32[R,G,C]      (part g: ids g*ceil(V/G) up to the next)
-// Launch   direct: one invocation a part
-// Numerics absent candidates (a part shorter than C) have value -3.4e38 and id 0xffffffff
+// Launch   direct: one invocation a part, read once, eight logits a turn; 8 invocations a workgroup, one
+//          vector of a CPU adapter
+// Numerics the sum is scaled anew whenever the maximum grows; its order is the row's own, whatever the row's place;
+//          absent candidates (a part shorter than C) have value -3.4e38 and id 0xffffffff
 // Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4;
 //          FasterTransformer v2.1 online_softmax_beamsearch_kernels
 struct Params { R: u32, V: u32, G: u32, C: u32 }
@@ -13,49 +15,92 @@ struct Params { R: u32, V: u32, G: u32, C: u32 }
 @group(0) @binding(3) var<storage, read_write> values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> indices: array<u32>;
 
-const LIST: u32 = 64;                            // C, for arrays; loops run to params.C, or a CPU adapter unrolls them
+const LIST: u32 = 64;                            // C, for arrays
 const HAS_STATUS: u32 = 0;
 const ABSENT = -3.4e38;
 
-@compute @workgroup_size(64)
+var<private> best: array<f32, LIST>;
+var<private> ids: array<u32, LIST>;
+
+// Loops over the list run to a constant, which keeps a short list in registers; a CPU adapter would unroll a long one.
+fn count() -> u32 { return select(params.C, LIST, LIST <= 16u); }
+
+fn insert(x: f32, v: u32) {
+  if (LIST <= 16u) { // all places at once
+    var value = x;
+    var id = v;
+    var moved = false;
+    for (var c = 0u; c < LIST; c++) {
+      let other = best[c];
+      let other_id = ids[c];
+      moved = moved || value > other;
+      best[c] = select(other, value, moved);
+      ids[c] = select(other_id, id, moved);
+      value = select(value, other, moved);
+      id = select(id, other_id, moved);
+    }
+    return;
+  }
+  var c = params.C - 1u;
+  for (; c > 0u && best[c - 1u] < x; c--) {
+    best[c] = best[c - 1u];
+    ids[c] = ids[c - 1u];
+  }
+  best[c] = x;
+  ids[c] = v;
+}
+
+@compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   if (HAS_STATUS == 1u && status[0] == 0u) { return; }
-  let index = (group.y * grid.x + group.x) * 64u + lane;
+  let index = (group.y * grid.x + group.x) * 8u + lane;
   let r = index / params.G;
   if (r >= params.R) { return; }
   let length = (params.V + params.G - 1u) / params.G;
-  let begin = min((index - r * params.G) * length, params.V);
-  let end = min(begin + length, params.V);
   let row = r * params.V;
-  var best: array<f32, LIST>;
-  var ids: array<u32, LIST>;
-  for (var c = 0u; c < params.C; c++) {
+  let begin = row + min((index - r * params.G) * length, params.V);
+  let end = min(begin + length, row + params.V);
+  for (var c = 0u; c < count(); c++) {
     best[c] = ABSENT;
     ids[c] = 0xffffffffu;
   }
+  var least = ABSENT;                            // the last of the list
   var top = ABSENT;
-  var finite = true;
-  for (var v = begin; v < end; v++) {
-    let x = logits[row + v];
-    finite = finite && (bitcast<u32>(x) & 0x7fffffffu) < 0x7f800000u;
-    top = max(top, x);
-    if (x > best[LIST - 1u]) {
-      var c = LIST - 1u;
-      for (; c > 0u && best[c - 1u] < x; c--) {
-        best[c] = best[c - 1u];
-        ids[c] = ids[c - 1u];
+  var total = vec4f(0.0);
+  var bits = vec4u(0u);
+  for (var i = begin; i < end; i += 8u) {
+    var x = vec4f(logits[i], logits[i + 1u], logits[i + 2u], logits[i + 3u]);
+    var y = vec4f(logits[i + 4u], logits[i + 5u], logits[i + 6u], logits[i + 7u]);
+    if (i + 8u > end) {
+      let at = i + vec4u(0u, 1u, 2u, 3u);
+      x = select(vec4f(ABSENT), x, at < vec4u(end));
+      y = select(vec4f(ABSENT), y, at + 4u < vec4u(end));
+    }
+    bits = max(bits, max(bitcast<vec4u>(x) & vec4u(0x7fffffffu), bitcast<vec4u>(y) & vec4u(0x7fffffffu)));
+    let most = max(x, y);
+    let highest = max(max(most.x, most.y), max(most.z, most.w));
+    if (highest > top) {
+      total *= exp(top - highest);
+      top = highest;
+    }
+    total += exp(x - top) + exp(y - top);
+    if (highest > least) {
+      for (var j = 0u; j < 8u; j++) {
+        let value = select(x[j & 3u], y[j & 3u], j > 3u);
+        if (value > least) {
+          insert(value, i + j - row);
+          least = best[count() - 1u];
+        }
       }
-      best[c] = x;
-      ids[c] = v;
     }
   }
-  var total = 0.0;
-  for (var v = begin; v < end; v++) { total += exp(logits[row + v] - top); }
-  for (var c = 0u; c < params.C; c++) {
+  for (var c = 0u; c < count(); c++) {
     values[index * (LIST + 2u) + c] = best[c];
     indices[index * LIST + c] = ids[c];
   }
-  values[index * (LIST + 2u) + LIST] = top;
-  values[index * (LIST + 2u) + LIST + 1u] = select(-1.0, total, finite);
+  let finite = all(bits < vec4u(0x7f800000u));
+  values[index * (LIST + 2u) + LIST] = select(top, ABSENT, begin >= end);
+  values[index * (LIST + 2u) + LIST + 1u] =
+    select(-1.0, select(total.x + total.y + total.z + total.w, 0.0, begin >= end), finite);
 }

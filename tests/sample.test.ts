@@ -90,6 +90,19 @@ checkKernel(sample, {
     "a grid without y": (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
   },
+  shared: {
+    "a draw without noise": (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", ""),
+    "ties to the larger id": (wgsl) => wgsl.replace("id < tokens[lane]", "id > tokens[lane]").replace("score > best", "score >= best")
+      .replace(" - log(exponential(r, rows[r].y, v))", ""),
+    "a sum without its root": (wgsl) => wgsl.replace("stride > 0u", "stride > 1u"),
+    "a largest that is a sum": (wgsl) => wgsl.replace("max(partial[lane], other), largest", "partial[lane] + other, largest"),
+    "a top_k of one more": (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)"),
+    "a top_p of all tokens": (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
+    "a min_p without temperature": (wgsl) =>
+      wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
+    "a fault that is not marked": (wgsl) => wgsl.replace("select(total, -1.0,", "select(total, 1.0,"),
+    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+  },
   refused: {
     "rows of three fields": [{ R: 1, V: 4 }, (args) => { args.rows = u32([1, 3], () => 0); },
       /rows must be u32\[R,4\] with R=1, got rows u32\[1,3\]/],

@@ -2,6 +2,7 @@ export { attention } from "./attention.js";
 export { attentionStep } from "./attention_step.js";
 export { attentionWeights } from "./attention_weights.js";
 export { beamStep } from "./beam_step.js";
+export { conv1d } from "./conv1d.js";
 export { embed } from "./embed.js";
 export { layernormResidual } from "./layernorm_residual.js";
 export { logitsProcess } from "./logits_process.js";

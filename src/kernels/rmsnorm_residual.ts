@@ -1,6 +1,8 @@
 import wgsl from "../../shaders/rmsnorm_residual.wgsl";
+import shared from "../../shaders/rmsnorm_residual.shared.wgsl";
+import subgroup from "../../shaders/rmsnorm_residual.subgroup.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
-import { slices } from "./layernorm_residual.js";
+import { normForms } from "./layernorm_residual.js";
 
 /** Residual add and root-mean-square norm. Maths, shapes and source: the header of the WGSL file. */
 export const rmsnormResidual = defineKernel({
@@ -9,9 +11,7 @@ export const rmsnormResidual = defineKernel({
   writes: { sum: "f32[N,D]?", out: "f32[N,D]" },
   params: ["eps"],
   constants: [],
-  forms: {
-    direct: { wgsl, groups: (d) => Math.ceil((d.N * slices(d)) / 64), constants: (d) => ({ SLICES: slices(d) }) },
-  },
+  forms: normForms({ direct: wgsl, shared, subgroup }),
   check: ({ D }) => (D % 4 ? `D must be a multiple of 4, got ${D}` : undefined),
   bytes: ({ N, D, HAS_RESIDUAL, HAS_SUM }) => 4 * (N * D * (2 + HAS_RESIDUAL + HAS_SUM) + D),
   flops: ({ N, D }) => 5 * N * D,

@@ -1,4 +1,5 @@
 import wgsl from "../../shaders/sample.wgsl";
+import shared from "../../shaders/sample.shared.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
 
 const LARGEST = 3.4028234663852886e38; // of f32
@@ -44,7 +45,16 @@ export const sample = defineKernel({
   writes: { values: "f32[R,1,3]", indices: "u32[R,1,1]" },
   params: ["temperature", "top_k", "top_p", "min_p", "seed"],
   constants: [],
-  forms: { direct: { wgsl, groups: ({ R }) => Math.ceil(R / 8) } },
+  forms: {
+    direct: { wgsl, groups: ({ R }) => Math.ceil(R / 8) },
+    shared: {
+      wgsl: shared,
+      groups: ({ R }) => R,
+      constants: ({ V }) => ({ LANES: Math.min(256, 2 ** Math.ceil(Math.log2(V / 8))) }),
+      fits: ({ V }) => V > 8, // shorter rows have nothing to share
+      variants: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
+    },
+  },
   bytes: ({ R, V }) => 4 * R * V,
   flops: ({ R, V }) => 10 * R * V,
   reference({ R, V, temperature, top_k, top_p, min_p, seed }, { rows, logits, values, indices }) {

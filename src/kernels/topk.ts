@@ -1,4 +1,5 @@
 import wgsl from "../../shaders/topk.wgsl";
+import shared from "../../shaders/topk.shared.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
 
 export const ABSENT = -3.4e38;
@@ -12,8 +13,17 @@ export const topk = defineKernel({
   writes: { values: "f32[R,G,C+2]", indices: "u32[R,G,C]" },
   params: ["G", "C"],
   constants: [],
-  forms: { direct: { wgsl, groups: ({ R, G }) => Math.ceil((R * G) / 64), constants: ({ C }) => ({ LIST: C }) } },
-  check: ({ C }) => (C > 64 ? `C must be at most 64 (32 beams), got ${C}` : undefined),
+  forms: {
+    direct: { wgsl, groups: ({ R, G }) => Math.ceil((R * G) / 8), constants: ({ C }) => ({ LIST: C }) },
+    shared: {
+      wgsl: shared,
+      groups: ({ R, G }) => R * G,
+      // the invocation that loses its best reads its share again: some 8 logits, or more of a long part
+      constants: ({ V, G }) => ({ LANES: Math.min(256, 2 ** Math.ceil(Math.log2(Math.max(64, V / G) / 8))) }),
+      variants: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
+    },
+  },
+  check: ({ C }) => (C > 128 ? `C must be at most 128 (64 beams), got ${C}` : undefined),
   bytes: ({ R, V, G, C }) => 4 * R * (V + G * (2 * C + 2)),
   flops: ({ R, V }) => 4 * R * V,
   reference({ R, V, G, C }, { logits, values, indices }) {

@@ -44,9 +44,12 @@ export interface Search {
   dispose(): void;
 }
 
-/** Parts of the vocabulary that `topk` scans side by side: enough to fill the cores, long enough to hold the candidates. */
-function partsOf(R: number, W: number, V: number, C: number): number {
-  return Math.max(1, Math.min(Math.floor(512 / R), Math.floor(512 / W), Math.floor(V / (4 * C))));
+/**
+ * Parts of the vocabulary that `topk` scans side by side: enough for one sentence to fill the lanes of a CPU adapter or the cores of
+ * a GPU, few because `beam_step` merges them. Not by the number of sentences: the sums of a row must not depend on its batch.
+ */
+function partsOf(software: boolean, W: number, V: number, C: number): number {
+  return Math.max(1, Math.min(Math.floor((software ? 16 : 64) / W), Math.floor(V / Math.max(512, 4 * C))));
 }
 
 export async function createSearch(core: DecoderCore, capacity: Capacity, g: Generation): Promise<Search> {
@@ -94,7 +97,7 @@ export async function createSearch(core: DecoderCore, capacity: Capacity, g: Gen
       }
       const { values, indices } = g.sampling
         ? run(sample, "sample", { rows, logits }, g.sampling)
-        : run(topk, "topk", { logits }, { G: partsOf(R, W, a.V, C), C });
+        : run(topk, "topk", { logits }, { G: partsOf(gpu.info.software, W, a.V, C), C });
       const LOG_PROBS = Number(ruled && g.beams > 1 && !g.renormalize);
       const { early_stopping, length_penalty, groups, diversity_penalty } = g;
       for (let group = 0; group < groups; group++) {

@@ -1,0 +1,116 @@
+// conv1d: convolution of three taps over the rows of packed sequences: the speech front end of Whisper.
+//   z[n,o] = bias[o] + sum_{i,k} x[first + STRIDE*position + k - 1, i] * weight[o,i,k];    y = activation(z)
+//   y[n,o] += positions[position,o];   a row before or behind its sequence counts as zeros (padding 1)
+// Shapes   rows: u32[N,4] (token id, position, sentence, parent) of the outputs
+//          spans: u32[B,2] (first row, count) in x   x: f32[S,I]   weight: f32|f16[O,I,3], as checkpoints store it
+//          bias: f32[O]   positions: f32[P,O]   y: f32[N,O]   I a multiple of 4
+// Launch   direct: one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a CPU
+//          adapter), ceil(N/ROWS) * ceil(O/32) workgroups
+// Numerics dot products of four inputs, tap by tap, in the order of i: a row's bits do not depend on N; erf by
+//          Abramowitz and Stegun 7.1.26 (error 1.5e-7)
+// Source   Radford et al. 2022, arXiv:2212.04356, section 2.2; WhisperEncoder of Transformers
+struct Params { N: u32, I: u32, O: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4u>;
+@group(0) @binding(2) var<storage, read> spans: array<vec2u>;
+@group(0) @binding(3) var<storage, read> x: array<vec4f>;
+@group(0) @binding(4) var<storage, read> weight: array<vec2u>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+@group(0) @binding(6) var<storage, read> positions: array<f32>;
+@group(0) @binding(7) var<storage, read_write> y: array<f32>;
+
+const WEIGHT_FORMAT: u32 = 0; // 0 f32, 1 f16
+const STRIDE: u32 = 1;
+const ROWS: u32 = 4;          // rows of a tile, 1 to 4
+const ACTIVATION: u32 = 0;    // 0 none, 1 relu, 2 gelu (erf), 3 gelu (tanh), 4 silu, 5 tanh
+const HAS_BIAS: u32 = 0;
+const HAS_POSITIONS: u32 = 0;
+
+fn load4(i: u32) -> vec4f { // four consecutive weights
+  if (WEIGHT_FORMAT == 1) {
+    let h = weight[i];
+    return vec4f(unpack2x16float(h.x), unpack2x16float(h.y));
+  }
+  return vec4f(bitcast<vec2f>(weight[2 * i]), bitcast<vec2f>(weight[2 * i + 1]));
+}
+
+fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where the result no longer changes
+  if (ACTIVATION == 1) { return max(v, vec4f()); }
+  if (ACTIVATION == 2) {
+    let z = abs(v) * 0.70710678;
+    let t = 1 / (1 + 0.3275911 * z);
+    let p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
+    return 0.5 * v * (1 + sign(v) * (1 - p * exp(-min(z * z, vec4f(80)))));
+  }
+  if (ACTIVATION == 3) {
+    return 0.5 * v * (1 + tanh(clamp(0.79788456 * (v + 0.044715 * v * v * v), vec4f(-10), vec4f(10))));
+  }
+  if (ACTIVATION == 4) { return v / (1 + exp(clamp(-v, vec4f(-80), vec4f(80)))); }
+  if (ACTIVATION == 5) { return tanh(clamp(v, vec4f(-10), vec4f(10))); }
+  return v;
+}
+
+fn tap0(a: vec4f, b: vec4f, c: vec4f) -> vec4f { return vec4f(a.x, a.w, b.z, c.y); }
+fn tap1(a: vec4f, b: vec4f, c: vec4f) -> vec4f { return vec4f(a.y, b.x, b.w, c.z); }
+fn tap2(a: vec4f, b: vec4f, c: vec4f) -> vec4f { return vec4f(a.z, b.y, c.x, c.w); }
+
+// The vectors in x of a row's taps, and which of them are in its sequence.
+fn place(n: u32) -> array<vec3u, 2> {
+  let row = rows[min(n, params.N - 1)];          // rows past the end repeat the last one and are not stored
+  let span = spans[row.z];
+  let at = STRIDE * row.y + vec3u(0, 1, 2);      // one more than the tap's place in the sequence
+  let inside = select(vec3u(), vec3u(1), (at > vec3u()) & (at <= vec3u(span.y)));
+  return array<vec3u, 2>((span.x + select(vec3u(1), at, inside == vec3u(1)) - 1) * (params.I / 4), inside);
+}
+
+// v . weights of each of four outputs.
+fn dots(v: vec4f, w: mat4x4f) -> vec4f {
+  return vec4f(dot(v, w[0]), dot(v, w[1]), dot(v, w[2]), dot(v, w[3]));
+}
+
+fn taps(row: array<vec3u, 2>, i: u32, w0: mat4x4f, w1: mat4x4f, w2: mat4x4f) -> vec4f {
+  let at = row[0] + i;
+  let inside = row[1] == vec3u(1);
+  return dots(select(vec4f(), x[at.x], inside.x), w0) + dots(select(vec4f(), x[at.y], inside.y), w1)
+    + dots(select(vec4f(), x[at.z], inside.z), w2);
+}
+
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let tiles = (params.N + ROWS - 1) / ROWS;
+  let tile = group.y * grid.x + group.x;
+  let n = (tile % tiles) * ROWS;
+  let o = (tile / tiles * 8 + lane) * 4;
+  if (o >= params.O) { return; }
+  let left = min(params.O - 1 - o, 3u);          // outputs past the end repeat the last one and are not stored
+  let width = 3 * (params.I / 4);
+  let o0 = o * width; let o1 = (o + min(1u, left)) * width;
+  let o2 = (o + min(2u, left)) * width; let o3 = (o + left) * width;
+  let p0 = place(n + 0); let p1 = place(n + 1); let p2 = place(n + 2); let p3 = place(n + 3);
+  var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f();
+  for (var i = 0u; i < params.I / 4; i++) {
+    let at = vec4u(o0, o1, o2, o3) + 3 * i;
+    let a = mat4x4f(load4(at.x), load4(at.y), load4(at.z), load4(at.w));
+    let b = mat4x4f(load4(at.x + 1), load4(at.y + 1), load4(at.z + 1), load4(at.w + 1));
+    let c = mat4x4f(load4(at.x + 2), load4(at.y + 2), load4(at.z + 2), load4(at.w + 2));
+    // three vectors of an output are four inputs of three taps
+    let w0 = mat4x4f(tap0(a[0], b[0], c[0]), tap0(a[1], b[1], c[1]), tap0(a[2], b[2], c[2]), tap0(a[3], b[3], c[3]));
+    let w1 = mat4x4f(tap1(a[0], b[0], c[0]), tap1(a[1], b[1], c[1]), tap1(a[2], b[2], c[2]), tap1(a[3], b[3], c[3]));
+    let w2 = mat4x4f(tap2(a[0], b[0], c[0]), tap2(a[1], b[1], c[1]), tap2(a[2], b[2], c[2]), tap2(a[3], b[3], c[3]));
+    if (ROWS > 0) { a0 += taps(p0, i, w0, w1, w2); }
+    if (ROWS > 1) { a1 += taps(p1, i, w0, w1, w2); }
+    if (ROWS > 2) { a2 += taps(p2, i, w0, w1, w2); }
+    if (ROWS > 3) { a3 += taps(p3, i, w0, w1, w2); }
+  }
+  var acc = array<vec4f, 4>(a0, a1, a2, a3);
+  for (var j = 0u; j < min(ROWS, params.N - n); j++) {
+    var z = acc[j];
+    if (HAS_BIAS == 1) { z += vec4f(bias[o], bias[o + min(1u, left)], bias[o + min(2u, left)], bias[o + left]); }
+    z = activate(z);
+    for (var k = 0u; k <= left; k++) {
+      if (HAS_POSITIONS == 1) { z[k] += positions[rows[n + j].y * params.O + o + k]; }
+      y[(n + j) * params.O + o + k] = z[k];
+    }
+  }
+}

@@ -1,0 +1,105 @@
+// topk: the C best of each part of each row, and what the row's log-softmax needs.
+//   values[r,g,0..C) , indices[r,g,0..C) = the C largest logits of part g, best first, ties to the smaller id
+//   values[r,g,C] = max, values[r,g,C+1] = sum exp(logit - max) over the part;  sum = -1 if a logit there is not finite
+// Shapes   logits: f32[R,V]   values: f32[R,G,C+2]   indices: u32[R,G,C]      (part g: ids g*ceil(V/G) up to the next)
+// Launch   shared: a workgroup of LANES invocations a part; each keeps the best of its logits, then C rounds take
+//          the best of these, and the invocation that loses it reads its logits for the next
+// Numerics the sums of the invocations are scaled to the maximum of all;
+//          absent candidates (a part shorter than C) have value -3.4e38 and id 0xffffffff
+// Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4;
+//          FasterTransformer v2.1 online_softmax_beamsearch_kernels
+struct Params { R: u32, V: u32, G: u32, C: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> status: array<u32>;
+@group(0) @binding(3) var<storage, read_write> values: array<f32>;
+@group(0) @binding(4) var<storage, read_write> indices: array<u32>;
+
+const LANES: u32 = 256;                          // a power of two
+const HAS_STATUS: u32 = 0;
+const ABSENT = -3.4e38;
+const NO_ID = 0xffffffffu;
+
+var<workgroup> peaks: array<f32, LANES>;
+var<workgroup> owners: array<u32, LANES>;        // ids of the peaks
+var<workgroup> sums: array<f32, LANES>;
+var<workgroup> broken: atomic<u32>;
+
+// Leaves the largest peak, of equals that with the smallest id, in the first place.
+fn best_first(lane: u32) {
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    workgroupBarrier();
+    if (lane < stride) {
+      let other = peaks[lane + stride];
+      let id = owners[lane + stride];
+      if (other > peaks[lane] || (other == peaks[lane] && id < owners[lane])) {
+        peaks[lane] = other;
+        owners[lane] = id;
+      }
+    }
+  }
+  workgroupBarrier();
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  let index = group.y * grid.x + group.x;
+  let r = index / params.G;
+  if (r >= params.R) { return; }
+  let length = (params.V + params.G - 1u) / params.G;
+  let row = r * params.V;
+  let begin = min((index - r * params.G) * length, params.V);
+  let end = min(begin + length, params.V);
+  var top = ABSENT;
+  var total = 0.0;
+  var best = ABSENT;
+  var id = NO_ID;
+  var bits = 0u;
+  for (var v = begin + lane; v < end; v += LANES) {
+    let x = logits[row + v];
+    bits = max(bits, bitcast<u32>(x) & 0x7fffffffu);
+    if (x > best) {
+      total *= exp(best - x);
+      best = x;
+      id = v;
+    }
+    total += exp(x - best);
+  }
+  if (bits >= 0x7f800000u) { atomicStore(&broken, 1u); }
+  let own = best;
+  for (var c = 0u; c < max(params.C, 1u); c++) {
+    peaks[lane] = best;
+    owners[lane] = id;
+    best_first(lane);
+    let peak = peaks[0];
+    let taken = owners[0];
+    if (c == 0u) { top = peak; }
+    if (lane == 0u) {
+      values[index * (params.C + 2u) + c] = peak;
+      indices[index * params.C + c] = taken;
+    }
+    if (id == taken && taken != NO_ID) {         // what comes next in the order of (logit, id)
+      best = ABSENT;
+      id = NO_ID;
+      for (var v = begin + lane; v < end; v += LANES) {
+        let x = logits[row + v];
+        if (x > best && (x < peak || (x == peak && v > taken))) {
+          best = x;
+          id = v;
+        }
+      }
+    }
+    workgroupBarrier();                          // until all have read the first place
+  }
+  sums[lane] = total * exp(own - top);
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    workgroupBarrier();
+    if (lane < stride) { sums[lane] += sums[lane + stride]; }
+  }
+  if (lane == 0u) {
+    values[index * (params.C + 2u) + params.C] = top;
+    values[index * (params.C + 2u) + params.C + 1u] = select(sums[0], -1.0, atomicLoad(&broken) == 1u);
+  }
+}

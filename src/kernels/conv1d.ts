@@ -1,0 +1,47 @@
+import wgsl from "../../shaders/conv1d.wgsl";
+import { defineKernel } from "../runtime/kernel.js";
+import { activate } from "./activation.js";
+
+/** Convolution of three taps over packed sequences. Maths, shapes and source: the header of the WGSL file. */
+export const conv1d = defineKernel({
+  name: "conv1d",
+  reads: {
+    rows: "u32[N,4]",
+    spans: "u32[B,2]",
+    x: "f32[S,I]",
+    weight: "f32|f16[O,I,3]",
+    bias: "f32[O]?",
+    positions: "f32[P,O]?",
+  },
+  writes: { y: "f32[N,O]" },
+  params: [],
+  constants: ["STRIDE", "ACTIVATION"],
+  forms: {
+    direct: {
+      wgsl,
+      groups: ({ N, O, ROWS }) => Math.ceil(N / ROWS) * Math.ceil(O / 32),
+      constants: () => ({ ROWS: 4 }),
+      variants: () => [{ ROWS: 1 }, { ROWS: 2 }, { ROWS: 4 }],
+    },
+  },
+  check: ({ I, STRIDE = 1 }) =>
+    I % 4 ? `I must be a multiple of 4, got ${I}` : STRIDE < 1 ? `STRIDE must be at least 1, got ${STRIDE}` : undefined,
+  bytes: ({ S, N, I, O, WEIGHT_FORMAT, HAS_BIAS, HAS_POSITIONS }) =>
+    4 * (S * I + N * (O + 4) + O * HAS_BIAS + N * O * HAS_POSITIONS) + 3 * O * I * (WEIGHT_FORMAT ? 2 : 4),
+  flops: ({ N, I, O }) => 6 * N * I * O,
+  reference({ N, I, O, STRIDE = 1, ACTIVATION = 0 }, { rows, spans, x, weight, bias, positions, y }) {
+    for (let n = 0; n < N; n++) {
+      const [position, sentence] = [rows[4 * n + 1], rows[4 * n + 2]];
+      const [first, count] = [spans[2 * sentence], spans[2 * sentence + 1]];
+      for (let o = 0; o < O; o++) {
+        let sum = bias ? bias[o] : 0;
+        for (let k = 0; k < 3; k++) {
+          const s = STRIDE * position + k - 1;
+          if (s < 0 || s >= count) continue;
+          for (let i = 0; i < I; i++) sum += x[(first + s) * I + i] * weight[(o * I + i) * 3 + k];
+        }
+        y[n * O + o] = activate(ACTIVATION, sum) + (positions ? positions[position * O + o] : 0);
+      }
+    }
+  },
+});
