@@ -23,6 +23,8 @@ export interface WeightRow {
   readonly interleave?: boolean;
   /** Stored as f32 whatever the checkpoint has, as vectors are. */
   readonly f32?: boolean;
+  /** Rounding to f16 is felt, as in what makes the scores of attention: f16 only where the checkpoint has it, else f32. */
+  readonly precise?: boolean;
   /** Rows are looked up by token: stored as f16 where linear layers are quantised. */
   readonly lookup?: boolean;
   readonly compute?: () => Float32Array<ArrayBuffer>;
@@ -212,7 +214,7 @@ function storage(row: WeightRow, found: readonly Entry[], format: WeightFormat):
     if (row.lookup || row.shape.length > 2 || row.shape[1] % GROUP) return "f16";
     return format === "int8" ? "i8" : "i4";
   }
-  if (format !== "auto") return format;
+  if (format === "f32" || (format === "f16" && !row.precise)) return format;
   return found.every(({ dtype }) => dtype === "F16") ? "f16" : "f32";
 }
 

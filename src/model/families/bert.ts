@@ -60,7 +60,7 @@ function bertLike({ model_type, shifted, sentence }: Differences): Family {
         const [at, from] = [`encoder.layers.${l}`, `encoder.layer.${l}`];
         const heads = ["query", "key", "value"].map((part) => `${from}.attention.self.${part}`);
         return [
-          ...linearRows(`${at}.self_attn.qkv`, heads, 3 * D, D),
+          ...linearRows(`${at}.self_attn.qkv`, heads, 3 * D, D, { precise: true }),
           ...linearRows(`${at}.self_attn.out`, [`${from}.attention.output.dense`], D, D),
           ...normRows(`${at}.self_attn_norm`, `${from}.attention.output.LayerNorm`, D),
           ...linearRows(`${at}.fc1`, [`${from}.intermediate.dense`], F, D),
@@ -72,7 +72,7 @@ function bertLike({ model_type, shifted, sentence }: Differences): Family {
         ours: `encoder.${ours}.weight`,
         theirs: [`embeddings.${theirs}.weight`],
         shape: [rows, D],
-        ...(ours === "embed_tokens" ? { lookup: true } : { f32: true }),
+        ...(ours === "embed_tokens" ? { lookup: true, precise: true } : { f32: true }),
       });
       const [dense, labels] = head?.classifier === "sentence" ? sentence : ["pooler.dense", "classifier"];
       return [

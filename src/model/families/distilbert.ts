@@ -34,7 +34,7 @@ export const distilbert: Family = {
       const [at, from] = [`encoder.layers.${l}`, `transformer.layer.${l}`];
       const heads = ["q_lin", "k_lin", "v_lin"].map((part) => `${from}.attention.${part}`);
       return [
-        ...linearRows(`${at}.self_attn.qkv`, heads, 3 * D, D),
+        ...linearRows(`${at}.self_attn.qkv`, heads, 3 * D, D, { precise: true }),
         ...linearRows(`${at}.self_attn.out`, [`${from}.attention.out_lin`], D, D),
         ...normRows(`${at}.self_attn_norm`, `${from}.sa_layer_norm`, D),
         ...linearRows(`${at}.fc1`, [`${from}.ffn.lin1`], F, D),
@@ -43,7 +43,7 @@ export const distilbert: Family = {
       ];
     });
     return [
-      { ours: "encoder.embed_tokens.weight", theirs: ["embeddings.word_embeddings.weight"], shape: [V, D], lookup: true },
+      { ours: "encoder.embed_tokens.weight", theirs: ["embeddings.word_embeddings.weight"], shape: [V, D], lookup: true, precise: true },
       {
         ours: "encoder.embed_positions.weight",
         theirs: ["embeddings.position_embeddings.weight"], // sinusoids too are stored

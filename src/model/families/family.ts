@@ -30,7 +30,7 @@ export function linearRows(
   ];
 }
 
-type LinearHow = Pick<WeightRow, "transpose" | "interleave" | "parts"> & { readonly bias?: boolean };
+type LinearHow = Pick<WeightRow, "transpose" | "interleave" | "parts" | "precise"> & { readonly bias?: boolean };
 
 export function normRows(ours: string, theirs: string, D: number): WeightRow[] {
   return ["weight", "bias"].map((part) => ({ ours: `${ours}.${part}`, theirs: [`${theirs}.${part}`], shape: [D] }));
