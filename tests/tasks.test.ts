@@ -84,6 +84,19 @@ test("bert-pos tags its held-out words as its README says: 95.67%, and as the re
   }
 });
 
+test("bert-pos tags as its reference with int8 and int4 weights", async () => {
+  const sentences = (await heldout()).filter((_, index) => index % (30 * share) === 0);
+  // Measured on every tenth sentence, 2,864 words: int8 100.00%, int4 99.90%.
+  for (const [dtype, least] of [["int8", 0.999], ["int4", 0.99]] as const) {
+    const tag = await pipeline("token-classification", folder("models/bert-pos"), { gpu: await device(), dtype });
+    const results = await tag(sentences.map(({ words }) => ({ words })), { aggregation_strategy: "first" });
+    const same = results.flatMap(({ entities }, s) => entities.map(({ entity }, index) => Number(entity === sentences[s].reference[index])));
+    const agreement = same.reduce((sum, one) => sum + one, 0) / same.length;
+    assert.ok(agreement >= least, `${dtype}: ${100 * agreement}% of ${same.length} words`);
+    tag.dispose();
+  }
+});
+
 test("tokens and words are placed in the text", async () => {
   const tag = await pipeline("token-classification", folder("models/bert-pos"), { gpu: await device() });
   const text = "Karamazov  isn't naïve 😀 (x).";
