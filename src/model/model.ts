@@ -98,7 +98,7 @@ export async function load(source: SourceLike, options: LoadOptions = {}): Promi
   const checkpoint = family.rename ? renamed(folder, family.rename) : folder;
   const read = family.architecture(checkpoint.config, new Set(checkpoint.entries.keys()));
   const gpu = options.gpu ?? (await openGpu({ device: options.device }));
-  const a = { ...read, normInLinear: !gpu.class.software };
+  const a = { ...read, normInLinear: gpu.class.gpuForms };
   const release = (): void => {
     if (!options.gpu) gpu.dispose();
   };

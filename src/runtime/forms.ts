@@ -22,6 +22,8 @@ export interface DeviceClass {
   readonly software: boolean;
   /** Size of its subgroups, 0 where it varies or the feature is missing. */
   readonly subgroup: number;
+  /** Its launches run in forms for GPUs where kernels have them. */
+  readonly gpuForms: boolean;
   /** Forms that its shader compiler takes, in the order in which its class likes them; direct, which every kernel has, comes last. */
   readonly forms: readonly FormName[];
 }
@@ -29,7 +31,8 @@ export interface DeviceClass {
 /** The class of a device; `forced` is the form that a caller prefers. */
 export function deviceClass(software: boolean, subgroups: boolean, subgroup: number, forced?: FormName): DeviceClass {
   const all: readonly FormName[] = subgroups ? ["subgroup", "shared", "direct"] : ["shared", "direct"];
-  return { software, subgroup, forms: forced ? all.slice(Math.max(0, all.indexOf(forced))) : all };
+  const gpuForms = forced ? forced !== "direct" : !software;
+  return { software, subgroup, gpuForms, forms: forced ? all.slice(Math.max(0, all.indexOf(forced))) : all };
 }
 
 /** Launches that share a winner: a kernel, its sizes with the number of rows rounded up to a power of two, its formats. */
