@@ -217,12 +217,12 @@ async function time(gpu: Gpu, { step, inputs, outputs }: Launch, inPlace = false
   const { steps: restore } = record("restore", (run) => {
     saved.forEach((original, index) => run(copy, "restore", { x: flat(original), y: flat(changed[index][0]) }, {}));
   });
-  const repeat = async (count: number, expected: number): Promise<number[]> => {
+  const repeat = async (count: number): Promise<number[]> => {
     const steps = Array.from({ length: count }, () => [...restore, step]).flat();
     const prepared = await gpu.prepare({ name: "repeats", steps });
     try {
       if (timestamps(gpu)) {
-        const timings = await undisturbed(profile(gpu, prepared), (count * expected) / 1e3);
+        const timings = await profile(gpu, prepared);
         return timings.filter((_, index) => steps[index] === step).map(({ ms }) => 1e3 * ms);
       }
       const start = performance.now();
@@ -233,13 +233,13 @@ async function time(gpu: Gpu, { step, inputs, outputs }: Launch, inPlace = false
     }
   };
   try {
-    const [first] = await repeat(1, 0); // compiles too, on adapters that leave it to the first launch
-    const estimate = Math.min(...(await repeat(first > LONGEST / 4 ? 1 : 3, first)));
+    const [first] = await repeat(1); // compiles too, on adapters that leave it to the first launch
+    const estimate = Math.min(...(await repeat(first > LONGEST / 4 ? 1 : 3)));
     if (estimate > LONGEST) return undefined;
     const count = Math.round(Math.min(200, Math.max(estimate > SAMPLING ? 3 : 7, SAMPLING / Math.max(estimate, 1))));
-    if (timestamps(gpu)) return (await repeat(count + 2, estimate)).slice(2);
+    if (timestamps(gpu)) return (await repeat(count + 2)).slice(2);
     const samples: number[] = [];
-    while (samples.length < 7) samples.push(...(await repeat(Math.ceil(count / 7), estimate)));
+    while (samples.length < 7) samples.push(...(await repeat(Math.ceil(count / 7))));
     return samples;
   } finally {
     gpu.memory.free([...inputs.map(([t]) => t), ...outputs, ...saved]);
@@ -248,12 +248,6 @@ async function time(gpu: Gpu, { step, inputs, outputs }: Launch, inPlace = false
 
 export function timestamps(gpu: Gpu): boolean {
   return gpu.device.features.has("timestamp-query");
-}
-
-/** Waits for what is submitted. Node polls, which takes a core from a software adapter: the thread sleeps first. */
-export async function undisturbed<T>(submitted: Promise<T>, ms: number): Promise<T> {
-  if (runtime === "node") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1.2 * ms);
-  return submitted;
 }
 
 export function spread(samples: readonly number[]): Spread {

@@ -6,6 +6,7 @@ import type { Dims, FormName, Kernel } from "./kernel.js";
 import { createMemory, type Memory, type MemoryUse, type Source, USAGE } from "./memory.js";
 import { createPipelines, shaderOf } from "./pipelines.js";
 import type { Plan } from "./plan.js";
+import { createRest } from "./rest.js";
 import { byteLength, owner, type Tensor, type TypedArray } from "./tensor.js";
 import { winnerStore } from "./winners.js";
 import { packParams } from "./wgsl.js";
@@ -109,6 +110,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   };
   const choose = (kernel: Kernel, dims: Dims): Choice =>
     chooseForm(kernel, dims, kind, options.form ? { forced: true } : { winners });
+  const rest = createRest();
   let fault: DeviceError | undefined;
   let disposed = false;
   device.addEventListener("uncapturederror", (event) => {
@@ -134,7 +136,9 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     const staged = read.length ? memory.stage(encoder, read) : undefined;
     device.queue.submit([encoder.finish()]);
     try {
-      const values = (await staged?.collect()) ?? [];
+      const collecting = staged?.collect();
+      if (collecting && info.software) rest(collecting);
+      const values = (await collecting) ?? [];
       healthy();
       return values;
     } catch (cause) {
