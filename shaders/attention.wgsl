@@ -1,59 +1,183 @@
 // attention: many queries over the keys of their own sentence, in packed rows.
-//   out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:]) v[t,h,:]          t over the rows of sentence rows[n].z
+//   out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[d,h]) v[t,h,:]   t over rows of sentence rows[n].z
 //   CAUSAL: only t <= position = rows[n].y
+//   d = t - position, clamped to the table's distances -DISTANCE .. DISTANCE (relative positions)
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
-//          q: f32[N,Q]   kv: f32[S,Z]   out: f32[N,H*E]
+//          q: f32[N,Q]   kv: f32[S,Z]   bias: f32[2*DISTANCE+1,H]   out: f32[N,H*E]
 //          head h of q starts at h*E of its row; of k at k_at + h*K/H*E, of v at v_at + h*K/H*E of theirs
 //          (grouped heads)
-// Launch   direct: one invocation a head of a row, query and sum in registers; all widths multiples of 4
-// Numerics online softmax; a row that sees no key gives zeros; masks by length, never by an added infinity
-// Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3
+// Launch   direct: one invocation a head of QUERIES rows, which share each load of a key and a value; where rows of
+//          several sentences meet, one sentence after the other; all widths multiples of 4
+// Numerics online softmax, corrected once in 64 keys from the first of the sentence on; sums wait in out meanwhile
+//          a row's result does not depend on the rows beside it; a row that sees no key gives zeros
+// Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3; biases by distance:
+//          Raffel et al. 2020, section 2.1
 struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, k_at: u32, v_at: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(2) var<storage, read> spans: array<vec2u>;
 @group(0) @binding(3) var<storage, read> q: array<vec4f>;
 @group(0) @binding(4) var<storage, read> kv: array<vec4f>;
-@group(0) @binding(5) var<storage, read> status: array<u32>;
-@group(0) @binding(6) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+@group(0) @binding(6) var<storage, read> status: array<u32>;
+@group(0) @binding(7) var<storage, read_write> out: array<vec4f>;
 
-const WIDTH: u32 = 16; // E / 4, for arrays; loops run to params.E / 4, or a CPU adapter unrolls them for seconds
+const QUERIES: u32 = 8; // rows a tile: 1, 2, 4 or 8
+const DISTANCE: u32 = 0;
 const CAUSAL: u32 = 0;
+const HAS_BIAS: u32 = 0;
 const HAS_STATUS: u32 = 0;
+const QUADS = (QUERIES + 3u) / 4u; // vectors of four rows
+const BLOCK = 64u; // keys
+const NONE = 0xffffffffu;
+const LOWEST: f32 = -3.0e38;
+
+fn bias_of(t: u32, position: vec4u, h: u32) -> vec4f {
+  if (HAS_BIAS == 0u) { return vec4f(); }
+  let reach = vec4i(i32(DISTANCE));
+  let at = vec4u(clamp(vec4i(i32(t)) - vec4i(position), -reach, reach) + reach) * params.H + h;
+  return vec4f(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+}
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   if (HAS_STATUS == 1u && status[0] == 0u) { return; }
-  let width = params.E / 4u;
   let index = (group.y * grid.x + group.x) * 8u + lane;
-  let n = index / params.H;
+  let tile = index / params.H;
+  let n = tile * QUERIES;
   if (n >= params.N) { return; }
-  let h = index - n * params.H;
-  let row = rows[n];
-  let span = spans[row.z];
-  let visible = select(span.y, min(span.y, row.y + 1u), CAUSAL == 1u);
+  let h = index - tile * params.H;
+  let rest = params.N - 1u - n;                   // rows past the end reread the last one and are not stored
+  let tile_rows = min(rest + 1u, QUERIES);
+  let quads = (tile_rows + 3u) / 4u;              // bounds of loops are no constants, or a CPU adapter unrolls them
+  let width = params.E / 4u;
+  let head = (h * params.K / params.H) * width;
   let stride = params.Z / 4u;
-  let head = (h * params.K / params.H) * WIDTH;
-  var k_at = span.x * stride + params.k_at / 4u + head;
-  var v_at = span.x * stride + params.v_at / 4u + head;
-  var query: array<vec4f, WIDTH>;
-  var sum: array<vec4f, WIDTH>;
-  for (var e = 0u; e < width; e++) { query[e] = q[n * (params.Q / 4u) + h * WIDTH + e] * params.scale; }
-  var top = -3.0e38;
-  var total = 0.0;
-  for (var t = 0u; t < visible; t++) {
-    var score = 0.0;
-    for (var e = 0u; e < width; e++) { score += dot(query[e], kv[k_at + e]); }
-    let next = max(top, score);
-    let decay = exp(top - next);
-    let p = exp(score - next);
-    top = next;
-    total = total * decay + p;
-    for (var e = 0u; e < width; e++) { sum[e] = sum[e] * decay + p * kv[v_at + e]; }
-    k_at += stride;
-    v_at += stride;
+  let q_stride = params.Q / 4u;
+  let o_stride = params.H * width;
+  let o = n * o_stride + h * width;
+  let q0 = n * q_stride + h * width;              let q1 = q0 + min(1u, rest) * q_stride;
+  let q2 = q0 + min(2u, rest) * q_stride;         let q3 = q0 + min(3u, rest) * q_stride;
+  let q4 = q0 + min(4u, rest) * q_stride;         let q5 = q0 + min(5u, rest) * q_stride;
+  let q6 = q0 + min(6u, rest) * q_stride;         let q7 = q0 + min(7u, rest) * q_stride;
+  var p: array<vec4f, BLOCK * QUADS>;
+  var acc: array<vec4f, 16>;
+  var position: array<vec4u, 2>;
+  var seen: array<vec4u, 2>;
+  var top: array<vec4f, 2>;
+  var total: array<vec4f, 2>;
+  var before: array<vec4f, 2>;
+  var after: array<vec4f, 2>;
+  for (var i = 0u; i < tile_rows; i++) { position[i / 4u][i % 4u] = rows[n + i].y; }
+  var least = 0u;                                 // sentences below it are done
+  loop {
+    var sentence = NONE;
+    for (var i = 0u; i < tile_rows; i++) {
+      let z = rows[n + i].z;
+      if (z >= least) { sentence = min(sentence, z); }
+    }
+    if (sentence == NONE) { break; }
+    least = sentence + 1u;
+    let span = spans[sentence];
+    var end = 0u;
+    for (var g = 0u; g < quads; g++) {
+      seen[g] = select(vec4u(span.y), min(vec4u(span.y), position[g] + 1u), vec4<bool>(CAUSAL == 1u));
+      end = max(end, max(max(seen[g].x, seen[g].y), max(seen[g].z, seen[g].w)));
+      top[g] = vec4f(LOWEST);
+      total[g] = vec4f();
+    }
+    var first = 0u;
+    loop {
+      let count = min(BLOCK, end - first);
+      var next = top;
+      for (var t = 0u; t < count; t += 4u) {
+        let left = count - 1u - t;                // keys past the end reread the last one and weigh nothing
+        let k0 = (span.x + first + t) * stride + params.k_at / 4u + head;
+        let k1 = k0 + min(1u, left) * stride;
+        let k2 = k0 + min(2u, left) * stride;
+        let k3 = k0 + min(3u, left) * stride;
+        var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f();
+        var a4 = vec4f(); var a5 = vec4f(); var a6 = vec4f(); var a7 = vec4f();
+        for (var e = 0u; e < width; e++) {
+          let x = mat4x4f(kv[k0 + e], kv[k1 + e], kv[k2 + e], kv[k3 + e]);
+          if (QUERIES > 0u) { let u = q[q0 + e]; a0 += u * x; }
+          if (QUERIES > 1u) { let u = q[q1 + e]; a1 += u * x; }
+          if (QUERIES > 2u) { let u = q[q2 + e]; a2 += u * x; }
+          if (QUERIES > 3u) { let u = q[q3 + e]; a3 += u * x; }
+          if (QUERIES > 4u) { let u = q[q4 + e]; a4 += u * x; }
+          if (QUERIES > 5u) { let u = q[q5 + e]; a5 += u * x; }
+          if (QUERIES > 6u) { let u = q[q6 + e]; a6 += u * x; }
+          if (QUERIES > 7u) { let u = q[q7 + e]; a7 += u * x; }
+        }
+        let c = transpose(mat4x4f(a0, a1, a2, a3));
+        let d = transpose(mat4x4f(a4, a5, a6, a7));
+        var scores = array<vec4f, 8>(c[0], d[0], c[1], d[1], c[2], d[2], c[3], d[3]); // [key,quad]
+        for (var g = 0u; g < quads; g++) {
+          let limit = seen[g];
+          var highest = next[g];
+          for (var i = 0u; i <= min(left, 3u); i++) {
+            let key = first + t + i;
+            let score = scores[2u * i + g] * params.scale + bias_of(key, position[g], h);
+            let s = select(vec4f(LOWEST), score, vec4u(key) < limit);
+            highest = max(highest, s);
+            p[(t + i) * QUADS + g] = s;
+          }
+          next[g] = highest;
+        }
+      }
+      for (var g = 0u; g < quads; g++) {
+        let limit = seen[g];
+        let highest = next[g];
+        before[g] = exp(top[g] - highest);
+        var sum = total[g] * before[g];
+        for (var t = 0u; t < count; t++) {
+          let weight = select(vec4f(), exp(p[t * QUADS + g] - highest), vec4u(first + t) < limit);
+          p[t * QUADS + g] = weight;
+          sum += weight;
+        }
+        top[g] = highest;
+        total[g] = sum;
+        let inverse = select(vec4f(), 1.0 / sum, sum > vec4f());
+        after[g] = select(vec4f(1.0), inverse, vec4<bool>(first + BLOCK >= end));
+      }
+      for (var e = 0u; e < width; e += 2u) {      // two vectors of the sums at a time, the last of an odd width alone
+        let other = min(1u, width - 1u - e);
+        for (var i = 0u; i < 2u * tile_rows; i++) {
+          let r = i / 2u;
+          let sum = out[o + r * o_stride + e + (i & 1u) * other] * before[r / 4u][r % 4u];
+          acc[i] = select(vec4f(), sum, first > 0u);
+        }
+        var a0 = acc[0]; var a1 = acc[2]; var a2 = acc[4]; var a3 = acc[6];
+        var a4 = acc[8]; var a5 = acc[10]; var a6 = acc[12]; var a7 = acc[14];
+        var b0 = acc[1]; var b1 = acc[3]; var b2 = acc[5]; var b3 = acc[7];
+        var b4 = acc[9]; var b5 = acc[11]; var b6 = acc[13]; var b7 = acc[15];
+        var v = (span.x + first) * stride + params.v_at / 4u + head + e;
+        for (var t = 0u; t < count; t++) {
+          let x = kv[v];
+          let y = kv[v + other];
+          v += stride;
+          let w = p[t * QUADS];
+          if (QUERIES > 0u) { a0 += w.x * x; b0 += w.x * y; }
+          if (QUERIES > 1u) { a1 += w.y * x; b1 += w.y * y; }
+          if (QUERIES > 2u) { a2 += w.z * x; b2 += w.z * y; }
+          if (QUERIES > 3u) { a3 += w.w * x; b3 += w.w * y; }
+          if (QUERIES > 4u) {
+            let u = p[t * QUADS + 1u];
+            a4 += u.x * x; a5 += u.y * x; a6 += u.z * x; a7 += u.w * x;
+            b4 += u.x * y; b5 += u.y * y; b6 += u.z * y; b7 += u.w * y;
+          }
+        }
+        acc = array<vec4f, 16>(a0, b0, a1, b1, a2, b2, a3, b3, a4, b4, a5, b5, a6, b6, a7, b7);
+        for (var i = 0u; i < 2u * tile_rows; i++) {
+          let r = i / 2u;
+          if (rows[n + r].z == sentence) {
+            out[o + r * o_stride + e + (i & 1u) * other] = acc[i] * after[r / 4u][r % 4u];
+          }
+        }
+      }
+      first += BLOCK;
+      if (first >= end) { break; }
+    }
   }
-  let inverse = select(0.0, 1.0 / total, total > 0.0);
-  for (var e = 0u; e < width; e++) { out[index * WIDTH + e] = sum[e] * inverse; }
 }

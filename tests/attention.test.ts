@@ -1,4 +1,6 @@
+import { relativeBias, relativeBucket } from "../src/kernels/attention.js";
 import { attention } from "../src/kernels/index.js";
+import { assert, suite } from "./harness.js";
 import { checkKernel, f32, u32 } from "./kernel.js";
 
 type Size = Readonly<Record<string, number>>;
@@ -14,18 +16,20 @@ function spans(size: Size): number[] {
 }
 
 checkKernel(attention, {
-  // row n is position n / B of sentence n % B; `pad` columns lie before the values, and these before the keys
+  // row n is position n / B of sentence n % B, packed: n % T of n / T; `pad` columns lie before the values, and these before the keys
   args: (size, random) => {
-    const { B, T, H, K, E, pad = 0, whole = 0, offset = 0, status } = size;
+    const { B, T, H, K, E, pad = 0, whole = 0, offset = 0, packed = 0, bias, status } = size;
     const value = whole ? () => Math.round(6 * random()) + offset : random;
     const S = Math.max(1, lengths(size).reduce((sum, length) => sum + length, 0));
     const [Q, Z] = [H * E + pad, 2 * K * E + pad];
     const places = spans(size);
     return {
-      rows: u32([B * T, 4], (i) => [5, Math.floor(i / 4 / B), (i >> 2) % B, 6][i % 4]),
+      rows: u32([B * T, 4], (i) => packed
+        ? [5, (i >> 2) % T, Math.floor(i / 4 / T), 6][i % 4] : [5, Math.floor(i / 4 / B), (i >> 2) % B, 6][i % 4]),
       spans: u32([B, 2], (i) => places[i]),
       q: f32([B * T, Q], value),
       kv: f32([S, Z], (i) => (whole && i % Z < K * E ? -value() : random())),
+      bias: bias === undefined ? undefined : f32([2 * bias + 1, H], random),
       status: status === undefined ? undefined : u32([2], () => status),
     };
   },
@@ -34,6 +38,14 @@ checkKernel(attention, {
   }),
   tolerance: 5e-7, // measured 1e-7
   cases: {
+    "tiles that straddle sentences": { B: 5, L: 9, T: 5, H: 4, K: 2, E: 20, ragged: 1, packed: 1 },
+    "three blocks": { B: 1, L: 150, T: 5, H: 4, K: 2, E: 8 },
+    "one key over a block": { B: 1, L: 65, T: 3, H: 1, K: 1, E: 8 },
+    // whole numbers: scores are exact, so that what is left is the error of exp, measured 3e-7
+    "scores far below zero": { B: 1, L: 12, T: 3, H: 1, K: 1, E: 8, whole: 1, offset: 9, tolerance: 1e-6 },
+    "biases by distance, nearer and farther than the table": { B: 2, L: 11, T: 5, H: 3, K: 3, E: 8, packed: 1, bias: 4 },
+    "tiles that straddle sentences, causal": { B: 5, L: 5, T: 5, H: 4, K: 2, E: 8, ragged: 1, packed: 1, causal: 1 },
+    "status 0 writes nothing": { B: 1, L: 3, T: 2, H: 1, K: 1, E: 8, status: 0 },
     "one key": { B: 1, L: 1, T: 1, H: 1, K: 1, E: 4 },
     "heads of 8": { B: 2, L: 5, T: 3, H: 3, K: 3, E: 8 },
     "two heads a group": { B: 2, L: 7, T: 3, H: 4, K: 2, E: 8 },
@@ -44,9 +56,19 @@ checkKernel(attention, {
     "causal and ragged": { B: 5, L: 6, T: 6, H: 2, K: 2, E: 4, ragged: 1, causal: 1 },
     "one short of a workgroup": { B: 7, L: 3, T: 9, H: 1, K: 1, E: 8 },
     "one over a workgroup": { B: 5, L: 3, T: 13, H: 1, K: 1, E: 8 },
-    // whole numbers: scores are exact, so that what is left is the error of exp, measured 3e-7
-    "scores far below zero": { B: 1, L: 12, T: 3, H: 1, K: 1, E: 8, whole: 1, offset: 9, tolerance: 1e-6 },
     "heads of 20": { B: 1, L: 9, T: 4, H: 2, K: 2, E: 20 },
+    "eight rows of a sentence": { B: 1, L: 19, T: 8, H: 2, K: 1, E: 12, packed: 1 },
+    "tiles of eight that straddle sentences": { B: 3, L: 17, T: 11, H: 2, K: 2, E: 16, ragged: 1, packed: 1 },
+    "one short of eight": { B: 1, L: 8, T: 7, H: 1, K: 1, E: 4, packed: 1 },
+    "one over eight": { B: 1, L: 7, T: 9, H: 1, K: 1, E: 4, packed: 1 },
+    "one short of sixteen": { B: 1, L: 9, T: 15, H: 1, K: 1, E: 8, packed: 1 },
+    "one over sixteen": { B: 1, L: 9, T: 17, H: 1, K: 1, E: 8, packed: 1 },
+    "one key short of a block": { B: 1, L: 63, T: 3, H: 1, K: 1, E: 8 },
+    "a block that is causal in its middle": { B: 2, L: 71, T: 71, H: 1, K: 1, E: 8, packed: 1, causal: 1 },
+    "4096 keys": { B: 1, L: 4096, T: 8, H: 1, K: 1, E: 8, packed: 1 },
+    "causal biases": { B: 2, L: 9, T: 9, H: 2, K: 2, E: 8, packed: 1, causal: 1, bias: 3 },
+    "biases, one query": { B: 3, L: 6, T: 1, H: 2, K: 1, E: 8, bias: 2 },
+    "biases of a table of one": { B: 1, L: 3, T: 2, H: 1, K: 1, E: 8, bias: 0 },
     "heads of 64": { B: 2, L: 33, T: 3, H: 2, K: 2, E: 64 },
     "heads of 80": { B: 1, L: 6, T: 3, H: 2, K: 2, E: 80 },
     "heads of 128": { B: 1, L: 6, T: 2, H: 1, K: 1, E: 128 },
@@ -54,22 +76,46 @@ checkKernel(attention, {
     "one group": { B: 1, L: 7, T: 3, H: 6, K: 1, E: 20 },
     "scores far above zero": { B: 1, L: 12, T: 3, H: 1, K: 1, E: 64, whole: 1, pad: 4, tolerance: 1e-6 },
     "status 1 goes on": { B: 1, L: 3, T: 2, H: 1, K: 1, E: 8, status: 1 },
-    "status 0 writes nothing": { B: 1, L: 3, T: 2, H: 1, K: 1, E: 8, status: 0 },
     "rows past 65535": { B: 65537, L: 2, T: 1, H: 1, K: 1, E: 4, ragged: 1 },
   },
   mutants: {
-    "a missing scale": (wgsl) => wgsl.replace("+ e] * params.scale", "+ e]"),
-    "a causal row that does not see itself": (wgsl) => wgsl.replace("min(span.y, row.y + 1u)", "min(span.y, row.y)"),
-    "a causal row that reads past its keys": (wgsl) => wgsl.replace("min(span.y, row.y + 1u)", "row.y + 1u"),
-    "sentences that all start at the first key": (wgsl) => wgsl.replace("span.x * stride", "0u * stride"),
+    "a missing scale": (wgsl) => wgsl.replaceAll(" * params.scale", ""),
+    "a causal row that does not see itself": (wgsl) => wgsl.replace("position[g] + 1u)", "position[g])"),
+    "a causal row that reads past its keys": (wgsl) =>
+      wgsl.replace("min(vec4u(span.y), position[g] + 1u)", "position[g] + 1u"),
+    "sentences that all start at the first key": (wgsl) => wgsl.replace("(span.x + first + t)", "(first + t)"),
+    "groups that alternate": (wgsl) => wgsl.replace("(h * params.K / params.H) * width", "(h % params.K) * width"),
+    "keys of the tile's first sentence for all": (wgsl) => wgsl.replace("if (rows[n + r].z == sentence)", "if (true)"),
+    "sentences that are left out": (wgsl) => wgsl.replace("least = sentence + 1u", "least = sentence + 2u"),
+    "a total that does not decay": (wgsl) => wgsl.replace("total[g] * before[g]", "total[g]"),
+    "a sum that does not decay": (wgsl) => wgsl.replace(" * before[r / 4u][r % 4u];", ";"),
+    "a running maximum from zero": (wgsl) => wgsl.replace("top[g] = vec4f(LOWEST)", "top[g] = vec4f()"),
+    "heads written over each other": (wgsl) => wgsl.replace("let o = n * o_stride + h * width", "let o = n * o_stride"),
+    "zero divided by zero": (wgsl) => wgsl.replace("select(vec4f(), 1.0 / sum, sum > vec4f())", "1.0 / sum"),
+    "values that stay at the first row": (wgsl) => wgsl.replace("          v += stride;\n", ""),
+    "keys past the end that count": (wgsl) => wgsl.replaceAll(/vec4u\((key|first \+ t)\) < limit/g, "vec4<bool>(true)"),
+    "a last key that is left out": (wgsl) => wgsl.replace("min(BLOCK, end - first)", "min(BLOCK, max(1u, end - first) - 1u)"),
+    "a bias of the distance turned round": (wgsl) =>
+      wgsl.replace("vec4i(i32(t)) - vec4i(position)", "vec4i(position) - vec4i(i32(t))"),
+    "a bias past the table": (wgsl) => wgsl.replace(/clamp\((.*), -reach, reach\)/, "($1)"),
+    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+  },
+  shared: {
+    "a missing scale": (wgsl) => wgsl.replace(" * params.scale", ""),
+    "a causal row that does not see itself": (wgsl) => wgsl.replace("row.y + 1u", "row.y"),
     "groups that alternate": (wgsl) => wgsl.replace("(h * params.K / params.H) * WIDTH", "(h % params.K) * WIDTH"),
-    "a total that does not decay": (wgsl) => wgsl.replace("total * decay + p", "total + p"),
-    "a running maximum from zero": (wgsl) => wgsl.replace("var top = -3.0e38;", "var top = 0.0;"),
-    "no maximum": (wgsl) =>
-      wgsl.replace("let next = max(top, score);", "let next = 0.0;").replace("var top = -3.0e38;", "var top = 0.0;"),
-    "heads written over each other": (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[n * WIDTH + e]"),
+    "rows that see the keys of another": (wgsl) =>
+      wgsl.replace("select(0u, visible(row, span.y), row.z == sentence)", "visible(row, span.y)"),
+    "sentences that are left out": (wgsl) => wgsl.replace("least = sentence + 1u", "least = sentence + 2u"),
+    "a total that does not decay": (wgsl) => wgsl.replace("total *= decay;", ""),
+    "a sum that does not decay": (wgsl) => wgsl.replace("sum[i] *= decay;", ""),
+    "a maximum of one lane": (wgsl) => wgsl.replace("max(highest[quad + 2u], highest[quad + 3u])", "top"),
+    "a total of one lane": (wgsl) => wgsl.replace(" + highest[quad + 3u];", ";"),
+    "keys for values": (wgsl) => wgsl.replace("stage(at + params.v_at / 4u, count, lane);", ""),
+    "rows past the end that are written": (wgsl) => wgsl.replace("if (slot >= rows_here) { return; }", "")
+      .replace("let own = n + min(slot, rows_here - 1u)", "let own = n + slot"),
     "zero divided by zero": (wgsl) => wgsl.replace("select(0.0, 1.0 / total, total > 0.0)", "1.0 / total"),
-    "values that stay at the first row": (wgsl) => wgsl.replace("    v_at += stride;\n", ""),
+    "a bias of the distance turned round": (wgsl) => wgsl.replace("i32(t) - i32(position)", "i32(position) - i32(t)"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
   },
   refused: {
@@ -85,7 +131,40 @@ checkKernel(attention, {
       /spans must be u32\[B,2\], got spans f32\[1,2\]/],
     "queries of other rows": [{ B: 1, L: 2, T: 2, H: 1, K: 1, E: 4 }, (args) => { args.q = f32([3, 4], () => 0); },
       /q must be f32\[N,Q\] with N=2, Q=4, got q f32\[3,4\]/],
+    "biases without a middle": [{ B: 1, L: 2, T: 2, H: 1, K: 1, E: 4, bias: 1 },
+      (args) => { args.bias = f32([4, 1], () => 0); },
+      /bias must have an odd number of distances, the middle one 0, got 4/],
     "keys that are missing": [{ B: 1, L: 2, T: 2, H: 1, K: 1, E: 4 }, (args) => { args.kv = undefined; },
       /kv must be f32\[S,Z\], got nothing/],
   },
+});
+
+const test = suite("relative biases");
+
+// As T5Attention._relative_position_bucket(arange(-128, 129)) of Transformers gives them, by the first distance of each bucket.
+test("buckets of distances in both directions", () => {
+  const starts = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91];
+  for (let far = 0; far <= 200; far++) {
+    const bucket = starts.filter((start) => start <= far).length;
+    assert.is(relativeBucket(-far, 32, 128, true), bucket, `${far} before`);
+    assert.is(relativeBucket(far, 32, 128, true), far ? bucket + 16 : 0, `${far} behind`);
+  }
+});
+
+test("buckets of distances to the past", () => {
+  const starts = [19, 21, 24, 27, 31, 35, 40, 46, 52, 59, 67, 77, 87, 99, 113];
+  for (let far = 0; far <= 200; far++) {
+    const bucket = far < 16 ? far : 16 + starts.filter((start) => start <= far).length;
+    assert.is(relativeBucket(-far, 32, 128, false), bucket, `${far} before`);
+    assert.is(relativeBucket(far, 32, 128, false), 0, `${far} behind`);
+  }
+});
+
+test("a table of biases by distance", () => {
+  const weight = Array.from({ length: 2 * 32 }, (_, i) => i);
+  const table = relativeBias(weight, 2, 128, true);
+  assert.is(table.length, 2 * 257);
+  assert.equal([...table.subarray(0, 2)], [30, 31], "far before");
+  assert.equal([...table.subarray(256, 260)], [0, 1, 34, 35], "at its middle, and one behind");
+  assert.equal([...table.subarray(-2)], [62, 63], "far behind");
 });

@@ -4,7 +4,7 @@ import { checkKernel, f32, u32 } from "./kernel.js";
 checkKernel(attentionStep, {
   // B sentences of W beams; the beams of a sentence share its position, each sentence has its own
   args: (size, random) => {
-    const { B, W = 1, M, H, K, E, position, whole = 0, offset = 0, rotary = 0, norms = 0, status } = size;
+    const { B, W = 1, M, H, K, E, position, whole = 0, offset = 0, rotary = 0, norms = 0, bias, status } = size;
     const R = B * W;
     const beam = (): number => Math.floor(((random() + 1) / 2) * W);
     const value = whole ? () => Math.round(6 * random()) : random;
@@ -15,16 +15,22 @@ checkKernel(attentionStep, {
       // any beam of the same sentence, and another in the table of the other parity
       indirection: u32([2, R, M], (i) => Math.floor((Math.floor(i / M) % R) / W) * W + beam()),
       cache: f32([R, M, slot], (i) => value() - (i % slot < K * E ? offset : 0)),
-      rotary: rotary ? f32([M, E], random) : undefined,
+      positional: rotary ? f32([M, E], random) : bias === undefined ? undefined : f32([2 * bias + 1, H], random),
       qk_norm: norms ? f32([2, E], random) : undefined,
       status: status === undefined ? undefined : u32([2], () => status),
     };
   },
-  values: ({ H, K, E, whole = 0, interleaved = 0 }) => ({
-    H, K, E, scale: whole ? 1 : E ** -0.5, eps: 1e-6, INTERLEAVED: interleaved,
+  values: ({ H, K, E, whole = 0, interleaved = 0, bias }) => ({
+    H, K, E, scale: whole ? 1 : E ** -0.5, eps: 1e-6, INTERLEAVED: interleaved, RELATIVE: Number(bias !== undefined),
   }),
   tolerance: 5e-7, // measured 1e-7
   cases: {
+    "biases by distance, nearer and farther than the table": { B: 3, W: 2, M: 12, H: 3, K: 1, E: 20, position: 9, bias: 4 },
+    "rotary, norms": { B: 2, W: 2, M: 6, H: 4, K: 2, E: 8, position: 3, rotary: 1, norms: 1 },
+    "status 0 writes nothing": { B: 1, M: 4, H: 1, K: 1, E: 8, position: 2, status: 0 },
+    // whole numbers: scores are exact, so that what is left is the error of exp, measured 3e-7
+    "scores far from zero": { B: 2, W: 2, M: 9, H: 1, K: 1, E: 64, position: 7, whole: 1, tolerance: 1e-6 },
+    "scores far below zero": { B: 1, W: 2, M: 9, H: 1, K: 1, E: 8, position: 7, whole: 1, offset: 9, tolerance: 1e-6 },
     "a first token in a cache of one": { B: 1, M: 1, H: 1, K: 1, E: 4, position: 0 },
     "an even position": { B: 1, W: 4, M: 9, H: 2, K: 2, E: 8, position: 4 },
     "an odd position": { B: 1, W: 4, M: 9, H: 2, K: 2, E: 8, position: 5 },
@@ -32,12 +38,13 @@ checkKernel(attentionStep, {
     "two heads a group": { B: 2, W: 2, M: 6, H: 4, K: 2, E: 8, position: 3 },
     "one short of a workgroup": { B: 21, W: 3, M: 4, H: 1, K: 1, E: 8, position: 2 },
     "one over a workgroup": { B: 13, W: 5, M: 4, H: 1, K: 1, E: 8, position: 2 },
-    // whole numbers: scores are exact, so that what is left is the error of exp, measured 3e-7
-    "scores far from zero": { B: 2, W: 2, M: 9, H: 1, K: 1, E: 64, position: 7, whole: 1, tolerance: 1e-6 },
-    "scores far below zero": { B: 1, W: 2, M: 9, H: 1, K: 1, E: 8, position: 7, whole: 1, offset: 9, tolerance: 1e-6 },
     "rotary": { B: 2, W: 2, M: 6, H: 4, K: 2, E: 16, position: 3, rotary: 1 },
     "rotary, interleaved": { B: 2, W: 2, M: 6, H: 4, K: 2, E: 16, position: 4, rotary: 1, interleaved: 1 },
-    "rotary, norms": { B: 2, W: 2, M: 6, H: 4, K: 2, E: 8, position: 3, rotary: 1, norms: 1 },
+    "biases of a table of one": { B: 1, M: 5, H: 1, K: 1, E: 4, position: 3, bias: 0 },
+    "biases, norms": { B: 1, W: 2, M: 5, H: 4, K: 2, E: 8, position: 3, bias: 2, norms: 1 },
+    "one short of a block of 256": { B: 1, W: 2, M: 300, H: 1, K: 1, E: 8, position: 255 },
+    "one over a block of 256": { B: 1, W: 2, M: 300, H: 2, K: 1, E: 20, position: 257 },
+    "a long past": { B: 1, M: 1100, H: 2, K: 1, E: 16, position: 1050, rotary: 1 },
     "a full cache": { B: 1, W: 3, M: 6, H: 1, K: 1, E: 8, position: 5 },
     "heads of 20": { B: 2, W: 2, M: 5, H: 2, K: 2, E: 20, position: 3 },
     "heads of 64": { B: 2, W: 4, M: 33, H: 2, K: 2, E: 64, position: 31 },
@@ -46,25 +53,52 @@ checkKernel(attentionStep, {
     "heads of 256": { B: 1, W: 2, M: 5, H: 1, K: 1, E: 256, position: 3 },
     "one group": { B: 2, W: 2, M: 6, H: 6, K: 1, E: 20, position: 4 },
     "status 1 goes on": { B: 1, M: 4, H: 1, K: 1, E: 8, position: 2, status: 1 },
-    "status 0 writes nothing": { B: 1, M: 4, H: 1, K: 1, E: 8, position: 2, status: 0 },
     "rows past 65535": { B: 65537, M: 2, H: 1, K: 1, E: 4, position: 1 },
   },
   mutants: {
     "the table of the other parity": (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
-    "a past that ignores the indirection": (wgsl) => wgsl.replace("indirection[table + t]", "r"),
-    "a past that is one token short": (wgsl) => wgsl.replace("t < position; t++", "t + 1u < position; t++"),
-    "a new token that is not seen": (wgsl) => wgsl.replace("var total = 1.0;", "var total = 0.0;"),
+    "a past that ignores the indirection": (wgsl) => wgsl.replace("vec4u(indirection[table + at.x]", "vec4u(r"),
     "a missing scale": (wgsl) => wgsl.replace("position) * params.scale", "position)"),
     "halves rotated alike": (wgsl) => wgsl.replace("select(other, -other, lower)", "other"),
     "a norm of the sum of squares": (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares"),
-    "a maximum that stays at the new token": (wgsl) => wgsl.replace("let next = max(top, score);", "let next = top;"),
     "groups that alternate": (wgsl) =>
       wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
-    "only the first group stored": (wgsl) => wgsl.replace("stores = h * params.K % params.H == 0u", "stores = h == 0u"),
+    "only the first group stored": (wgsl) => wgsl.replace("h * params.K % params.H == 0u", "h == 0u"),
     "a token stored one slot late": (wgsl) =>
       wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
     "heads written over each other": (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[r * WIDTH + e]"),
+    "a bias past the table": (wgsl) => wgsl.replace("min(back, DISTANCE)", "back"),
+    "a bias of the new token left out": (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+    "a past that is one token short": (wgsl) => wgsl.replace("t < position; t += 4u", "t + 1u < position; t += 4u"),
+    "keys past the end that count": (wgsl) => wgsl.replace("<= vec4u(rest)", "<= vec4u(3u)"),
+    "a new token that is not seen": (wgsl) => wgsl.replace("var total = 1.0;", "var total = 0.0;"),
+    "a maximum that stays at the new token": (wgsl) => wgsl.replace("let next = max(max(top,", "let next = top; //")
+      .replace(" max(score.x, score.y)), max(score.z, score.w));", ""),
+    "a sum that does not decay": (wgsl) => wgsl.replace("sum[e] * decay", "sum[e]"),
+  },
+  shared: {
+    "the table of the other parity": (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
+    "a past that ignores the indirection": (wgsl) => wgsl.replace("indirection[table + first + t]", "r"),
+    "a missing scale": (wgsl) => wgsl.replace("position) * params.scale", "position)"),
+    "halves rotated alike": (wgsl) => wgsl.replace("select(other, -other, lower)", "other"),
+    "a norm of the sum of squares": (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares"),
+    "groups that alternate": (wgsl) =>
+      wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
+    "only the first group stored": (wgsl) => wgsl.replace("h * params.K % params.H == 0u", "h == 0u"),
+    "a token stored one slot late": (wgsl) =>
+      wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
+    "heads written over each other": (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[r * WIDTH + e]"),
+    "a bias past the table": (wgsl) => wgsl.replace("min(back, DISTANCE)", "back"),
+    "a bias of the new token left out": (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
+    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+    "a past that is one token short": (wgsl) => wgsl.replace("position - first)", "position - 1u - first)"),
+    "a new token that is not seen": (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "0.0"),
+    "lanes that all count the new token": (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "1.0"),
+    "a maximum that stays at the new token": (wgsl) => wgsl.replace("next = max(next, partial[i]);", ""),
+    "a sum that does not decay": (wgsl) => wgsl.replace("sum *= decay;", ""),
+    "a total that does not decay": (wgsl) => wgsl.replace("total *= decay;", ""),
+    "splits that are not added up": (wgsl) => wgsl.replace("sum += sums[i * WIDTH + e];", ""),
   },
   refused: {
     "groups that do not divide the heads": [{ B: 1, M: 2, H: 4, K: 3, E: 8, position: 0 }, () => {},
@@ -77,6 +111,14 @@ checkKernel(attentionStep, {
     "queries without keys and values": [{ B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
       (args) => { args.qkv = f32([1, 4], () => 0); },
       /qkv must be f32\[R,H\*E\+2\*K\*E\] with R=1, H=1, E=4, K=1, got qkv f32\[1,4\]/],
+    "rotations of another cache": [{ B: 1, M: 2, H: 1, K: 1, E: 8, position: 0, rotary: 1 },
+      (args) => { args.positional = f32([3, 8], () => 0); },
+      /rotations must be \[M,E\] = \[2,8\], got \[3,8\]/],
+    "rotations of a width that is no multiple of 8": [{ B: 1, M: 2, H: 1, K: 1, E: 4, position: 0, rotary: 1 }, () => {},
+      /E must be a multiple of 8, got 4/],
+    "biases of other heads": [{ B: 1, M: 2, H: 2, K: 1, E: 4, position: 0, bias: 1 },
+      (args) => { args.positional = f32([3, 1], () => 0); },
+      /biases must be \[distances,H\], an odd number and 2, got \[3,1\]/],
     "an indirection that is missing": [{ B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
       (args) => { args.indirection = undefined; },
       /indirection must be u32\[2,R,M\], got nothing/],

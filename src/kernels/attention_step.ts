@@ -1,7 +1,10 @@
+import shared from "../../shaders/attention_step.shared.wgsl";
 import wgsl from "../../shaders/attention_step.wgsl";
-import { defineKernel } from "../runtime/kernel.js";
-import { attend } from "./attention.js";
+import { type Dims, defineKernel } from "../runtime/kernel.js";
+import { attend, biasAt } from "./attention.js";
 import { prepareHead } from "./rope.js";
+
+const constants = ({ E, P = 1, RELATIVE = 0 }: Dims) => ({ WIDTH: E / 4, DISTANCE: RELATIVE ? (P - 1) / 2 : 0 });
 
 /** Self attention of one new token a row, through the cache. Maths, shapes and source: the header of the WGSL file. */
 export const attentionStep = defineKernel({
@@ -10,23 +13,32 @@ export const attentionStep = defineKernel({
     rows: "u32[R,4]",
     qkv: "f32[R,H*E+2*K*E]",
     indirection: "u32[2,R,M]",
-    rotary: "f32[M,E]?",
+    positional: "f32[P,X]?",
     qk_norm: "f32[2,E]?",
     status: "u32[2]?",
   },
   writes: { cache: "f32[R,M,2*K*E]", out: "f32[R,H*E]" },
   params: ["H", "K", "E", "scale", "eps"],
-  constants: ["INTERLEAVED"],
-  forms: { direct: { wgsl, groups: ({ R, H }) => Math.ceil((R * H) / 8), constants: ({ E }) => ({ WIDTH: E / 4 }) } },
-  check({ H, K, E, HAS_ROTARY }) {
-    const multiple = HAS_ROTARY ? 8 : 4;
+  constants: ["INTERLEAVED", "RELATIVE"],
+  forms: {
+    direct: { wgsl, groups: ({ R, H }) => Math.ceil((R * H) / 8), constants },
+    shared: { wgsl: shared, groups: ({ R, H }) => R * H, constants, fits: ({ E }) => E <= 256 },
+  },
+  check({ H, K, E, M, P, X, HAS_POSITIONAL, RELATIVE = 0 }) {
+    const rotates = HAS_POSITIONAL && !RELATIVE;
+    const multiple = rotates ? 8 : 4;
     if (E % multiple) return `E must be a multiple of ${multiple}, got ${E}`;
-    return H % K ? `K must divide H, got K=${K} and H=${H}` : undefined;
+    if (H % K) return `K must divide H, got K=${K} and H=${H}`;
+    if (rotates && (P !== M || X !== E)) return `rotations must be [M,E] = [${M},${E}], got [${P},${X}]`;
+    if (HAS_POSITIONAL && RELATIVE && (P % 2 === 0 || X !== H))
+      return `biases must be [distances,H], an odd number and ${H}, got [${P},${X}]`;
+    return undefined;
   },
   bytes: ({ R, M, H, K, E }) => 4 * R * (2 * H * E + (M + 2) * K * E), // a cache half full on average
   flops: ({ R, M, H, E }) => 2 * R * M * H * E,
-  reference(d, { rows, qkv, indirection, rotary, qk_norm, cache, out }) {
-    const { R, M, H, K, E, scale } = d;
+  reference(d, { rows, qkv, indirection, positional, qk_norm, cache, out }) {
+    const { R, M, H, K, E, scale, RELATIVE = 0 } = d;
+    const [rotary, bias] = RELATIVE ? [undefined, positional] : [positional, undefined];
     const heads = H + 2 * K;
     const slot = 2 * K * E;
     for (let r = 0; r < R; r++) {
@@ -42,7 +54,9 @@ export const attentionStep = defineKernel({
       const past = (t: number): number => (t === position ? r : indirection[((position % 2) * R + r) * M + t]);
       for (let h = 0; h < H; h++) {
         const key = (t: number): number => (past(t) * M + t) * slot + Math.floor((h * K) / H) * E;
-        attend(own[h], 0, cache, key, (t) => key(t) + K * E, position + 1, E, scale, out, (r * H + h) * E);
+        const value = (t: number): number => key(t) + K * E;
+        const biasOf = bias && ((t: number): number => biasAt(bias, H, t - position, h));
+        attend(own[h], 0, cache, key, value, position + 1, E, scale, out, (r * H + h) * E, biasOf);
       }
     }
   },

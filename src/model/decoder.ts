@@ -38,7 +38,7 @@ export function decoderStep(
 ): Tensor {
   const { H, K, E } = a.decoder;
   const attendPast = (l: number, name: string, qkv: Tensor): Tensor => {
-    const args = { rows, qkv, indirection, rotary, qk_norm: w.find(`${name}.qk_norm`), cache: caches[l] };
+    const args = { rows, qkv, indirection, positional: rotary, qk_norm: w.find(`${name}.qk_norm`), cache: caches[l] };
     return run(attentionStep, name, args, { H, K, E, scale: E ** -0.5, eps: a.eps }).out;
   };
   return lmHead(run, a, w, decoder(run, a, w, rows, attendPast, cross), logits);

@@ -1,0 +1,142 @@
+// attention: many queries over the keys of their own sentence, in packed rows.
+//   out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[d,h]) v[t,h,:]   t over rows of sentence rows[n].z
+//   CAUSAL: only t <= position = rows[n].y
+//   d = t - position, clamped to the table's distances -DISTANCE .. DISTANCE (relative positions)
+// Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
+//          q: f32[N,Q]   kv: f32[S,Z]   bias: f32[2*DISTANCE+1,H]   out: f32[N,H*E]
+//          head h of q starts at h*E of its row; of k at k_at + h*K/H*E, of v at v_at + h*K/H*E of theirs
+//          (grouped heads)
+// Launch   shared: one workgroup a head of 16 rows, 4 lanes a row; keys, then values, staged in 8.5 KiB; all widths
+//          multiples of 4, E up to 256
+// Numerics online softmax, corrected once in TILE keys from the first of the sentence on
+//          a row's result does not depend on the rows beside it; a row that sees no key gives zeros
+// Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3; biases by distance:
+//          Raffel et al. 2020, section 2.1
+struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, k_at: u32, v_at: u32, scale: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4u>;
+@group(0) @binding(2) var<storage, read> spans: array<vec2u>;
+@group(0) @binding(3) var<storage, read> q: array<vec4f>;
+@group(0) @binding(4) var<storage, read> kv: array<vec4f>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+@group(0) @binding(6) var<storage, read> status: array<u32>;
+@group(0) @binding(7) var<storage, read_write> out: array<vec4f>;
+
+const WIDTH: u32 = 16; // E / 4; the longest loop runs to params.E / 4, or a CPU adapter unrolls it for seconds
+const TILE: u32 = 32; // keys staged at a time: at most 32, and TILE * (WIDTH | 1) at most 544
+const DISTANCE: u32 = 0;
+const CAUSAL: u32 = 0;
+const HAS_BIAS: u32 = 0;
+const HAS_STATUS: u32 = 0;
+const NONE = 0xffffffffu;
+const LOWEST: f32 = -3.0e38;
+const ROWS = 16u;
+const LANES = 64u;
+const PITCH = WIDTH | 1u; // odd, so that lanes that read neighbouring keys use different banks
+const SHARE = (WIDTH + 3u) / 4u; // vectors of the sum that one lane keeps
+
+var<workgroup> staged: array<vec4f, 544>;
+var<workgroup> weights: array<f32, 512>;     // [key,row]
+var<workgroup> highest: array<f32, LANES>;
+
+fn visible(row: vec4u, keys: u32) -> u32 { return select(keys, min(keys, row.y + 1u), CAUSAL == 1u); }
+
+fn bias_of(t: u32, position: u32, h: u32) -> f32 {
+  if (HAS_BIAS == 0u) { return 0.0; }
+  let reach = i32(DISTANCE);
+  return bias[u32(clamp(i32(t) - i32(position), -reach, reach) + reach) * params.H + h];
+}
+
+// `count` rows of a head, from `at` on.
+fn stage(at: u32, count: u32, lane: u32) {
+  for (var i = lane; i < count * WIDTH; i += LANES) {
+    let t = i / WIDTH;
+    staged[t * PITCH + i % WIDTH] = kv[at + t * (params.Z / 4u) + i % WIDTH];
+  }
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  let index = group.y * grid.x + group.x;
+  let tile = index / params.H;
+  let h = index - tile * params.H;
+  let n = tile * ROWS;
+  if (n >= params.N) { return; }
+  let rows_here = min(ROWS, params.N - n);
+  let slot = lane / 4u;
+  let part = lane % 4u;                // of a row's keys while scoring, of its width while adding up
+  let own = n + min(slot, rows_here - 1u);
+  let row = rows[own];
+  let q_at = own * (params.Q / 4u) + h * WIDTH;
+  let head = (h * params.K / params.H) * WIDTH;
+  var sum: array<vec4f, SHARE>;
+  var top = LOWEST;
+  var total = 0.0;
+  var least = 0u;                      // sentences below it are done
+  loop {
+    var sentence = NONE;
+    for (var i = 0u; i < rows_here; i++) {
+      let z = rows[n + i].z;
+      if (z >= least) { sentence = min(sentence, z); }
+    }
+    if (sentence == NONE) { break; }
+    least = sentence + 1u;
+    let span = spans[sentence];
+    var end = 0u;
+    for (var i = 0u; i < rows_here; i++) {
+      let other = rows[n + i];
+      if (other.z == sentence) { end = max(end, visible(other, span.y)); }
+    }
+    let own_end = select(0u, visible(row, span.y), row.z == sentence);
+    for (var first = 0u; first < end; first += TILE) {
+      let count = min(TILE, end - first);
+      let at = (span.x + first) * (params.Z / 4u) + head;
+      stage(at + params.k_at / 4u, count, lane);
+      workgroupBarrier();
+      var scores = array<f32, 8>();       // of keys part, part + 4, ...
+      for (var e = 0u; e < params.E / 4u; e++) {
+        let query = q[q_at + e];
+        for (var k = 0u; k < TILE / 4u; k++) { scores[k] += dot(query, staged[(part + 4u * k) * PITCH + e]); }
+      }
+      var next = LOWEST;
+      for (var k = 0u; k < TILE / 4u; k++) {
+        let t = first + part + 4u * k;
+        scores[k] = select(LOWEST, scores[k] * params.scale + bias_of(t, row.y, h), t < own_end);
+        next = max(next, scores[k]);
+      }
+      highest[lane] = next;
+      workgroupBarrier();
+      let quad = lane - part;
+      next = max(max(max(highest[quad], highest[quad + 1u]), max(highest[quad + 2u], highest[quad + 3u])), top);
+      let decay = exp(top - next);
+      top = next;
+      total *= decay;
+      for (var k = 0u; k < TILE / 4u; k++) {
+        let t = part + 4u * k;
+        let p = select(0.0, exp(scores[k] - next), first + t < own_end);
+        weights[t * ROWS + slot] = p;
+        total += p;
+      }
+      stage(at + params.v_at / 4u, count, lane);
+      workgroupBarrier();
+      for (var i = 0u; i < SHARE; i++) { sum[i] *= decay; }
+      for (var t = 0u; t < count; t++) {
+        let p = weights[t * ROWS + slot];
+        for (var i = 0u; i < SHARE; i++) { sum[i] += p * staged[t * PITCH + min(part + 4u * i, WIDTH - 1u)]; }
+      }
+      workgroupBarrier();
+    }
+  }
+  highest[lane] = total;               // of this lane's keys
+  workgroupBarrier();
+  let quad = lane - part;
+  total = highest[quad] + highest[quad + 1u] + highest[quad + 2u] + highest[quad + 3u];
+  if (slot >= rows_here) { return; }
+  let inverse = select(0.0, 1.0 / total, total > 0.0);
+  for (var i = 0u; i < SHARE; i++) {
+    let e = part + 4u * i;
+    if (e < WIDTH) { out[(own * params.H + h) * WIDTH + e] = sum[i] * inverse; }
+  }
+}
