@@ -1,7 +1,7 @@
 import { gpu as openGpu, launches, record, tensor, tune, tuningKey, type Winner } from "../src/index.js";
 import { layernormResidual } from "../src/kernels/index.js";
 import { candidates, chooseForm, type DeviceClass, deviceClass } from "../src/runtime/forms.js";
-import type { Dims, Kernel } from "../src/runtime/kernel.js";
+import type { Dims, Form, Kernel } from "../src/runtime/kernel.js";
 import { winnerStore } from "../src/runtime/winners.js";
 import { assert, refuses, runtime, suite } from "./harness.js";
 
@@ -13,20 +13,23 @@ const software = deviceClass(true, true, 8);
 const forms = (device: DeviceClass, kernel: Kernel, forced = false): string => chooseForm(kernel, dims, device, { forced }).name;
 
 test("the adapter's class chooses the form, and a forced form goes before it", () => {
-  const plain = { ...norm, forms: { direct: norm.forms.direct, shared: norm.forms.shared } };
-  const special = { ...norm, forms: { ...norm.forms, subgroup: { ...norm.forms.subgroup!, software: true } } };
+  const form: Form = { wgsl: "", groups: () => 1 };
+  const all = { ...norm, forms: { direct: form, shared: form, subgroup: form } };
+  const plain = { ...norm, forms: { direct: form, shared: form } };
+  const special = { ...norm, forms: { ...all.forms, subgroup: { ...form, software: true } } };
   const gpu = deviceClass(false, true, 0);
-  assert.equal([forms(software, norm), forms(software, plain), forms(software, special)], ["direct", "direct", "subgroup"]);
-  assert.equal([forms(gpu, norm), forms(gpu, plain), forms(gpu, special)], ["subgroup", "shared", "shared"]);
-  assert.is(forms(deviceClass(false, false, 0), norm), "shared");
-  assert.is(forms(deviceClass(true, true, 8, "shared"), norm, true), "shared");
-  assert.is(forms(deviceClass(true, true, 8, "subgroup"), norm, true), "subgroup");
-  assert.is(forms(deviceClass(true, false, 0, "subgroup"), norm, true), "shared");
-  assert.is(forms(deviceClass(false, true, 0, "direct"), norm, true), "direct");
+  assert.equal([forms(software, all), forms(software, plain), forms(software, special)], ["direct", "direct", "subgroup"]);
+  assert.equal([forms(gpu, all), forms(gpu, plain), forms(gpu, special)], ["subgroup", "shared", "shared"]);
+  assert.is(forms(deviceClass(false, false, 0), all), "shared");
+  assert.is(forms(deviceClass(true, true, 8, "shared"), all, true), "shared");
+  assert.is(forms(deviceClass(true, true, 8, "subgroup"), all, true), "subgroup");
+  assert.is(forms(deviceClass(true, false, 0, "subgroup"), all, true), "shared");
+  assert.is(forms(deviceClass(false, true, 0, "direct"), all, true), "direct");
 });
 
 test("a form says which sizes it takes, and sees the device's subgroups", () => {
-  const picky = { ...norm, forms: { ...norm.forms, subgroup: { ...norm.forms.subgroup!, software: true, fits: ({ SUBGROUP }: Dims) => SUBGROUP === 8 } } };
+  const form: Form = { wgsl: "", groups: () => 1 };
+  const picky = { ...norm, forms: { direct: form, subgroup: { ...form, software: true, fits: ({ SUBGROUP }: Dims) => SUBGROUP === 8 } } };
   assert.is(forms(software, picky), "subgroup");
   assert.is(forms(deviceClass(true, true, 4), picky), "direct");
 });
