@@ -25,17 +25,46 @@ function lists({ B, W, G, C, V, steps = 0, sorted = 0, faulty = 0 }: Size, rando
   return { values, indices };
 }
 
+/** Faults that the texts of all forms can have. */
+const mutants: Readonly<Record<string, (wgsl: string) => string>> = {
+  "a penalty for every group": (wgsl) => wgsl.replace("other < b; other++", "other <= b; other++"),
+  "a penalty that counts once": (wgsl) => wgsl.replace("count += 1.0", "count = 1.0"),
+  "a penalty from groups that are done": (wgsl) => wgsl.replace("{ continue; }\n    for (var w", "{}\n    for (var w"),
+  "penalties on heads alone": (wgsl) => wgsl.replace("params.C, diverse);", "first + 1u, diverse);"),
+  "a missing log-sum": (wgsl) => wgsl.replace(" - log_sum[w];", ";"),
+  "end ids that go on": (wgsl) => wgsl.replace(/ \|\| is_end\((id|own\.choice % params\.V)\)/, ""),
+  "only the first end id": (wgsl) => wgsl.replace("i < params.X; i++", "i < min(1u, params.X); i++"),
+  "a limit one step late": (wgsl) => wgsl.replace("if (length + 1u >= limit ||", "if (length >= limit ||"),
+  "hypotheses of any rank": (wgsl) => wgsl.replace(/rank < (BEAMS|params\.W)\) \{/, "rank < params.C) {"),
+  "a length that counts the prompt": (wgsl) =>
+    wgsl.replace(/(penalised\(.*length \+ 1u) - start\)/, "$1)"),
+  "a horizon at the limit for long sentences": (wgsl) => wgsl.replace("&& params.length_penalty > 0.0", ""),
+  "a horizon that is always now": (wgsl) => wgsl.replace("params.early_stopping == 2u", "false"),
+  "the tables exchanged": (wgsl) => wgsl
+    .replace("((length - 1u) & 1u)", "(length & 1u)")
+    .replace("next_table = (length & 1u)", "next_table = ((length - 1u) & 1u)"),
+  "log-probabilities of the finished that are not stored": (wgsl) =>
+    wgsl.replace("  scores[last + at] = log_prob;\n", ""),
+  "log-probabilities of the finished that do not move with them": (wgsl) =>
+    wgsl.replace("    scores[last + i] = scores[last + i - 1u];\n", ""),
+  "a past that is the beam's own": (wgsl) => wgsl.replace("(table + parent) * params.M", "(table + r) * params.M"),
+  "a last step that is the beam's own": (wgsl) =>
+    wgsl.replace("indirection[to + length - 1u] = parent;", "indirection[to + length - 1u] = r;"),
+  "faults that are not counted": (wgsl) => wgsl.replace("atomicAdd(&status[1], 1u);", ""),
+  "a grid without y": (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x"),
+};
+
 checkKernel(beamStep, {
   // sentence b is `length + b % spread` long; `finished` hypotheses of it are there; of every `closed` sentences,
   // the last is done
   args: (size, random) => {
     const { B, W, G, C, M, X = 1, V, length, spread = 1, start = 1, limit = 99 } = size;
-    const { finished = 0, worst = 9, first = 0, closed = 0, steps = 0, chosen = 0 } = size;
+    const { finished = 0, worst = 9, first = 0, base = 0, closed = 0, steps = 0, chosen = 0 } = size;
     const R = B * W;
     const beam = (): number => Math.floor(((random() + 1) / 2) * W);
     const { values, indices } = lists(size, random);
     const score = (w: number): number => -w - (steps ? Math.ceil(random() * 4) / 4 : (random() + 1) / 2);
-    const running = Array.from({ length: R }, (_, r) => (first ? (r % W ? -1e9 : 0) : score(r % W) / (steps ? 1 : 4)));
+    const running = Array.from({ length: R }, (_, r) => (first ? (r % W ? -1e9 : -base) : score(r % W) / (steps ? 1 : 4)));
     const done = (b: number): boolean => closed > 0 && b % closed === closed - 1;
     const open = Array.from({ length: B }, (_, b) => b).filter((b) => !done(b)).length;
     return {
@@ -96,7 +125,6 @@ checkKernel(beamStep, {
     "greedy": { B: 5, W: 1, G: 1, C: 1, V: 3, M: 8, length: 3, spread: 3, stop: early },
     "greedy, patient": { B: 5, W: 1, G: 1, C: 1, V: 3, M: 8, length: 3, spread: 3, stop: patient },
     "greedy, two end ids": { B: 9, W: 1, G: 1, C: 1, V: 3, M: 8, length: 3, X: 2, stop: early },
-    "workgroups past 65535": { B: 65537, W: 1, G: 1, C: 1, V: 4, M: 4, length: 2, spread: 2, closed: 5, stop: early },
     "an even length": { B: 6, W: 3, G: 2, C: 6, V: 12, M: 9, length: 4 },
     "an odd length": { B: 6, W: 3, G: 2, C: 6, V: 12, M: 9, length: 5 },
     "a first step": { B: 3, W: 3, G: 2, C: 6, V: 20, M: 4, length: 1, first: 1 },
@@ -124,41 +152,61 @@ checkKernel(beamStep, {
     },
     "ties": { B: 6, W: 3, G: 2, C: 6, V: 12, M: 6, length: 3, steps: 2 },
     "parts shorter than C, an empty part": { B: 2, W: 2, G: 4, C: 4, V: 9, M: 5, length: 3 },
+    "scores that round to ties keep the order of their list": {
+      B: 4, W: 4, G: 1, C: 8, V: 40, M: 6, length: 2, first: 1, base: 1e7,
+    },
+    "one list short of the lanes": { B: 3, W: 3, G: 21, C: 6, V: 200, M: 8, length: 3, faulty: 63, steps: 4 },
+    "a list a lane": { B: 3, W: 4, G: 16, C: 8, V: 200, M: 8, length: 3, faulty: 64, steps: 4 },
+    "one list over the lanes": { B: 3, W: 5, G: 13, C: 10, V: 200, M: 8, length: 3, faulty: 65, steps: 4 },
+    "lanes of two and three lists, ties": { B: 3, W: 5, G: 30, C: 10, V: 90, M: 8, length: 3, steps: 2 },
+    "all candidates in one list": { B: 3, W: 4, G: 16, C: 12, X: 2, V: 640, M: 8, length: 1, first: 1, sorted: 1 },
+    "all candidates in the lists of one lane": {
+      B: 3, W: 2, G: 65, C: 10, X: 4, V: 130, M: 8, length: 1, first: 1, sorted: 1,
+    },
+    "lanes of two lists, groups": {
+      B: 6, W: 4, G: 20, C: 8, V: 90, M: 8, length: 3, groups: 3, group: 2, diversity: 0.7, chosen: 5,
+    },
+    "greedy, a list a lane": { B: 3, W: 1, G: 64, C: 1, V: 500, M: 8, length: 3, spread: 3, stop: early },
+    "greedy, as many lists as fit": { B: 3, W: 1, G: 512, C: 1, V: 2000, M: 8, length: 3, spread: 3, stop: early },
+    "a past around the lanes": { B: 6, W: 3, G: 2, C: 6, V: 40, M: 72, length: 62, spread: 6 },
+    "a long past": { B: 3, W: 4, G: 2, C: 8, V: 40, M: 700, length: 513, spread: 3, limit: 699 },
+    "workgroups past 65535": { B: 65537, W: 1, G: 1, C: 1, V: 4, M: 4, length: 2, spread: 2, closed: 5, stop: early },
   },
   mutants: {
+    ...mutants,
     "ties to the larger id": (wgsl) => wgsl.replace("flat < choice", "flat > choice"),
-    "a penalty for every group": (wgsl) => wgsl.replace("other < b; other++", "other <= b; other++"),
-    "a penalty that counts once": (wgsl) => wgsl.replace("count += 1.0", "count = 1.0"),
-    "a penalty from groups that are done": (wgsl) => wgsl.replace("{ continue; }\n    for (var w", "{}\n    for (var w"),
-    "penalties on heads alone": (wgsl) => wgsl.replace("params.C, diverse);", "first + 1u, diverse);"),
-    "a missing log-sum": (wgsl) => wgsl.replace(" - log_sum[w];", ";"),
-    "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(values[part] - peak)", ""),
-    "end ids that go on": (wgsl) => wgsl.replace("length + 1u >= limit || is_end(id)", "length + 1u >= limit"),
-    "only the first end id": (wgsl) => wgsl.replace("i < params.X; i++", "i < min(1u, params.X); i++"),
-    "a limit one step late": (wgsl) => wgsl.replace("if (length + 1u >= limit ||", "if (length >= limit ||"),
-    "hypotheses of any rank": (wgsl) => wgsl.replace("if (rank < BEAMS) {", "if (rank < params.C) {"),
-    "finished ties before the older": (wgsl) => wgsl.replace("scores[best + at] >= score", "scores[best + at] > score"),
-    "a length that counts the prompt": (wgsl) =>
-      wgsl.replace("length + 1u - start), log_prob", "length + 1u), log_prob"),
-    "a horizon at the limit for long sentences": (wgsl) => wgsl.replace("&& params.length_penalty > 0.0", ""),
-    "a horizon that is always now": (wgsl) => wgsl.replace("params.early_stopping == 2u", "false"),
-    "a done flag that is not heeded": (wgsl) => wgsl.replace("if (sentences[sentence + 3u] == 1u) { return; }", ""),
-    "the tables exchanged": (wgsl) => wgsl
-      .replace("((length - 1u) & 1u)", "(length & 1u)")
-      .replace("next_table = (length & 1u)", "next_table = ((length - 1u) & 1u)"),
     "log-probabilities that are not stored": (wgsl) =>
       wgsl.replace("    scores[2u * params.B * BEAMS + r] = next_log_prob[w];\n", ""),
     "log-probabilities that add up": (wgsl) =>
       wgsl.replace("next_log_prob[taken] = log_prob;", "next_log_prob[taken] = score;"),
-    "log-probabilities of the finished that are not stored": (wgsl) =>
-      wgsl.replace("  scores[last + at] = log_prob;\n", ""),
-    "log-probabilities of the finished that do not move with them": (wgsl) =>
-      wgsl.replace("    scores[last + i] = scores[last + i - 1u];\n", ""),
-    "a past that is the beam's own": (wgsl) => wgsl.replace("(table + parent) * params.M", "(table + r) * params.M"),
-    "a last step that is the beam's own": (wgsl) =>
-      wgsl.replace("indirection[to + length - 1u] = parent;", "indirection[to + length - 1u] = r;"),
-    "faults that are not counted": (wgsl) => wgsl.replace("atomicAdd(&status[1], 1u);", ""),
-    "a grid without y": (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x"),
+    "finished ties before the older": (wgsl) => wgsl.replace("scores[best + at] >= score", "scores[best + at] > score"),
+    "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(values[part] - peak)", ""),
+    "a done flag that is not heeded": (wgsl) => wgsl.replace("if (sentences[sentence + 3u] == 1u) { return; }", ""),
+  },
+  shared: {
+    ...mutants,
+    "ties to the larger id": (wgsl) => wgsl.replace("a.choice < b.choice", "a.choice > b.choice"),
+    "log-probabilities that are not stored": (wgsl) =>
+      wgsl.replace("      scores[2u * params.B * params.W + r] = next[w].log_prob;\n", ""),
+    "log-probabilities that add up": (wgsl) =>
+      wgsl.replace("Candidate(running[w] + own, own,", "Candidate(running[w] + own, running[w] + own,"),
+    "finished ties before the older": (wgsl) =>
+      wgsl.replace("scores[first + at] >= score", "scores[first + at] > score"),
+    "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(peaks[l] - peak)", ""),
+    "a done flag that is not heeded": (wgsl) => wgsl.replace("if (before.w == 1u) { return; }", ""),
+    "lists without heads": (wgsl) => wgsl.replace("diverse = params.diversity_penalty != 0.0", "diverse = true"),
+    "heads that do not move": (wgsl) => wgsl.replace("      heads[own.list]++;\n", ""),
+    "a loser that keeps its best": (wgsl) => wgsl.replace("if (lost) { own =", "if (rank == 0u) { own ="),
+    "lists past the lanes that no one looks at": (wgsl) =>
+      wgsl.replace(/l \+= LANES(\) \{\n +\/\/ Lists)/, "l += 2u * LANES$1"),
+    "sums past the lanes that no one loads": (wgsl) =>
+      wgsl.replace(/l \+= LANES(\) \{\n +let part)/, "l += 2u * LANES$1"),
+    "a past that ends at the lanes": (wgsl) =>
+      wgsl.replace("t + 1u < length; t += LANES", "t + 1u < length; t += 2u * LANES"),
+    "a past that ends early": (wgsl) => wgsl.replace("t + 1u < length; t += LANES", "t + 2u < length; t += LANES"),
+    "ranks that end one short of the beams": (wgsl) => wgsl.replace("(&taken) == params.W)", "(&taken) + 1u >= params.W)"),
+    "one rank too few": (wgsl) => wgsl.replace("rank < params.C; rank++", "rank + 1u < params.C; rank++"),
+    "a tree without its last step": (wgsl) => wgsl.replace("many > 1u;", "many > 2u;"),
   },
   refused: {
     "rows that are no whole sentences": [{ B: 2, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 }, (args) => {

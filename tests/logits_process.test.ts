@@ -8,24 +8,29 @@ type Size = Readonly<Record<string, number>>;
 const PAD = 2;
 
 /** The lists of a case: each is empty unless its flag is set. Banned sequences go on from `sequence`, the first row. */
-function rules({ V, end, suppress, begin_suppress, banned }: Size, sequence: readonly number[]): Filled {
+function rules({ V, end, suppress, begin_suppress, banned, many = 0 }: Size, sequence: readonly number[]): Filled {
   const tail = (count: number): number[] => sequence.slice(sequence.length - count);
+  const more = Array.from({ length: many }, (_, i) => [...tail(i % 3), (3 * i) % V]);
   const lists = packRules({
     end: end ? [1, V - 1] : [],
-    suppress: suppress ? [0, 3] : [],
+    suppress: suppress ? [0, 3, ...Array.from({ length: many }, (_, i) => 2 * i)] : [],
     begin_suppress: begin_suppress ? [2] : [],
     banned: banned
-      ? [[V - 2], [...tail(1), 4], [...tail(3), 3], [...tail(2), 1], [(tail(1)[0] + 1) % V, 2], new Array(40).fill(0)]
+      ? [
+          [V - 2], [...tail(1), 4], [...tail(3), 3], [...tail(2), 1], [(tail(1)[0] + 1) % V, 2], new Array(40).fill(0),
+          ...more,
+        ]
       : [],
   });
   return u32([lists.length], (i) => lists[i]);
 }
 
-/** B sentences of W beams; the beams of a sentence share its position, each sentence has its own, and its own pads. */
+/** `few` ids over the vocabulary.
+ * B sentences of W beams; the beams of a sentence share its position, each sentence has its own, and its own pads. */
 function args(size: Size, random: () => number) {
-  const { B, W = 1, V, M, position, start = 1, limit = 99, gain = 8, offset = 0, lead, status } = size;
+  const { B, W = 1, V, M, position, start = 1, limit = 99, gain = 8, offset = 0, lead, status, few = V } = size;
   const R = B * W;
-  const id = (): number => Math.floor(((random() + 1) / 2) * V);
+  const id = (): number => Math.floor(((random() + 1) / 2) * few) * Math.floor(V / few);
   const place = (b: number): number => (position + 3 * b) % M;
   const beam = (): number => Math.floor(((random() + 1) / 2) * W);
   const rows = u32([R, 4], (i) => [id(), place(Math.floor(i / 4 / W)), Math.floor(i / 4 / W), 6][i % 4]);
@@ -49,6 +54,37 @@ function args(size: Size, random: () => number) {
 
 const all = {
   end: 1, suppress: 1, begin_suppress: 1, banned: 1, ngram: 2, min_new: 30, penalty: 1.3, presence: 0.375,
+};
+
+/** Faults that the texts of all forms can have. */
+const mutants: Readonly<Record<string, (wgsl: string) => string>> = {
+  "the table of the other parity": (wgsl) => wgsl.replace("((position & 1u)", "(((position + 1u) & 1u)"),
+  "a past that ignores the indirection": (wgsl) =>
+    wgsl.replace("indirection[((position & 1u) * params.R + r) * params.M + t]", "r"),
+  "a token that is not recorded": (wgsl) => wgsl.replace("history[position * params.R + r] = rows[r].x;", ""),
+  "a penalty that rewards negative scores": (wgsl) => wgsl.replace("score < 0.0)", "false)"),
+  "a presence penalty that waits for the other": (wgsl) =>
+    wgsl.replace(" || params.presence_penalty != 0.0", ""),
+  "a presence penalty that divides": (wgsl) =>
+    wgsl.replace("repeated - params.presence_penalty", "repeated / (1.0 + params.presence_penalty)"),
+  "pads that are not counted": (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return 0u;"),
+  "pads of the first sentence": (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return leads[0].x;"),
+  "pads of another id": (wgsl) => wgsl.replace("return leads[rows[r].z].y;", "return leads[rows[r].z].y + 1u;"),
+  "a prompt without its pads": (wgsl) => wgsl.replace("start = lead(r) + sentences", "start = sentences"),
+  "a limit that counts pads": (wgsl) => wgsl.replace("position + 2u == sentences", "length + 1u == sentences"),
+  "a first token that pads do not shift": (wgsl) => wgsl.replace("length == 1u", "position == 0u"),
+  "n-grams compared by one token": (wgsl) => wgsl.replace("end, length, prefix)", "end, length, min(prefix, 1u))"),
+  "banned sequences that end one token early": (wgsl) =>
+    wgsl.replace("length - count + j)", "length - count + j - 1u)"),
+  "a banned sequence that hides the next": (wgsl) => wgsl.replace("next += count + 1u;", "next += count;"),
+  "an end id one token too late": (wgsl) =>
+    wgsl.replace("length - start < params.min_new_tokens", "length - start <= params.min_new_tokens"),
+  "a minimum that counts the prompt": (wgsl) =>
+    wgsl.replace("length - start < params.min_new_tokens", "length < params.min_new_tokens"),
+  "a forced last token after the last": (wgsl) =>
+    wgsl.replace("position + 2u == sentences", "position + 1u == sentences"),
+  "a beginning that ignores the forced token": (wgsl) => wgsl.replace("start + params.begin", "start"),
+  "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
 };
 
 checkKernel(logitsProcess, {
@@ -116,40 +152,47 @@ checkKernel(logitsProcess, {
     "one over a workgroup": { B: 13, W: 5, V: 5, M: 8, position: 5, ngram: 2, penalty: 1.2 },
     "status 1 goes on": { B: 1, V: 9, M: 4, position: 2, penalty: 2, status: 1 },
     "status 0 writes nothing": { B: 1, V: 9, M: 4, position: 2, penalty: 2, status: 0 },
+    "one id short of the lanes": { ...all, B: 2, W: 2, V: 63, M: 80, position: 62, log: 1 },
+    "an id a lane": { ...all, B: 2, W: 2, V: 64, M: 80, position: 63, log: 1 },
+    "one id over the lanes": { ...all, B: 2, W: 2, V: 65, M: 80, position: 64, log: 1 },
+    "one id over 256 lanes": { ...all, B: 2, W: 2, V: 2049, M: 80, position: 64, log: 1, few: 20 },
+    "a vocabulary far above the lanes": { // one long sum rounds more than a tree
+      ...all, B: 2, W: 2, V: 5003, M: 300, position: 280, log: 1, few: 60, tolerance: 2e-6,
+    },
+    "a long past": { ...all, B: 3, W: 2, V: 40, M: 700, position: 515, lead: 130, log: 1 },
+    "a long past of few tokens": { B: 2, W: 2, V: 5, M: 400, position: 300, ngram: 6, penalty: 1.2 },
+    "a forced token over the lanes": { ...all, B: 2, W: 2, V: 700, M: 80, position: 18, limit: 20, eos: 5, log: 1 },
+    "lists longer than the lanes": { ...all, B: 1, W: 2, V: 700, M: 80, position: 60, many: 150 },
+    "a vocabulary of two bitmaps": { B: 1, W: 2, V: 131072, M: 80, position: 64, few: 8, penalty: 1.5 },
+    "a vocabulary of three bitmaps, the last cut": { B: 1, W: 1, V: 131109, M: 80, position: 64, few: 27, presence: 1.5 },
     "rows past 65535": { B: 65537, V: 4, M: 2, position: 1, penalty: 2 },
   },
   mutants: {
-    "the table of the other parity": (wgsl) => wgsl.replace("((position & 1u)", "(((position + 1u) & 1u)"),
-    "a past that ignores the indirection": (wgsl) =>
-      wgsl.replace("indirection[((position & 1u) * params.R + r) * params.M + t]", "r"),
-    "a token that is not recorded": (wgsl) => wgsl.replace("  history[position * params.R + r] = rows[r].x;\n", ""),
-    "a penalty that rewards negative scores": (wgsl) => wgsl.replace("score < 0.0)", "false)"),
-    "a presence penalty that waits for the other": (wgsl) =>
-      wgsl.replace(" || params.presence_penalty != 0.0", ""),
-    "a presence penalty that divides": (wgsl) =>
-      wgsl.replace("repeated - params.presence_penalty", "repeated / (1.0 + params.presence_penalty)"),
-    "pads that are not counted": (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return 0u;"),
-    "pads of the first sentence": (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return leads[0].x;"),
-    "pads of another id": (wgsl) => wgsl.replace("return leads[rows[r].z].y;", "return leads[rows[r].z].y + 1u;"),
+    ...mutants,
     "pads that are not penalised": (wgsl) => wgsl.replace("var t = max(lead(r), 1u) - 1u;", "var t = lead(r);"),
-    "a prompt without its pads": (wgsl) => wgsl.replace("start = lead(r) + sentences", "start = sentences"),
-    "a limit that counts pads": (wgsl) => wgsl.replace("position + 2u == sentences", "length + 1u == sentences"),
-    "a first token that pads do not shift": (wgsl) => wgsl.replace("length == 1u", "position == 0u"),
     "a penalty for each time a token was seen": (wgsl) => wgsl.replace("seen = seen ||", "seen = false &&"),
     "a last n-gram that is not looked at": (wgsl) => wgsl.replace("end < length; end++", "end + 1u < length; end++"),
-    "n-grams compared by one token": (wgsl) => wgsl.replace("end, length, prefix)", "end, length, min(prefix, 1u))"),
-    "banned sequences that end one token early": (wgsl) =>
-      wgsl.replace("length - count + j)", "length - count + j - 1u)"),
-    "a banned sequence that hides the next": (wgsl) => wgsl.replace("next += count + 1u;", "next += count;"),
-    "an end id one token too late": (wgsl) =>
-      wgsl.replace("length - start < params.min_new_tokens", "length - start <= params.min_new_tokens"),
-    "a minimum that counts the prompt": (wgsl) =>
-      wgsl.replace("length - start < params.min_new_tokens", "length < params.min_new_tokens"),
-    "a forced last token after the last": (wgsl) =>
-      wgsl.replace("position + 2u == sentences", "position + 1u == sentences"),
-    "a beginning that ignores the forced token": (wgsl) => wgsl.replace("start + params.begin", "start"),
     "a missing maximum": (wgsl) => wgsl.replace("total += exp(logits[at + v] - top)", "total += exp(logits[at + v])"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+  },
+  shared: {
+    ...mutants,
+    "pads that are not penalised": (wgsl) => wgsl.replace("var t = max(lead(r), 1u) - 1u + lane", "var t = lead(r) + lane"),
+    "a penalty for each time a token was seen": (wgsl) => wgsl.replace("(atomicOr(&seen", "0u * (atomicOr(&seen"),
+    "a penalty once a bit": (wgsl) => wgsl.replace("let bit = 1u << (id % 32u)", "let bit = 1u << (id % 16u)"),
+    "a bitmap that is not cleared": (wgsl) => wgsl.replace("atomicStore(&seen[word], 0u);", ""),
+    "a bitmap whose tail is not cleared": (wgsl) => wgsl.replace("word < WORDS; word += LANES", "word < 64u; word += LANES"),
+    "only the first bitmap": (wgsl) => wgsl.replace("first < params.V; first +=", "first < 1u; first +="),
+    "a past that ends at the lanes": (wgsl) => wgsl.replace("t < length; t += LANES", "t < length; t += 2u * LANES"),
+    "a last n-gram that is not looked at": (wgsl) => wgsl.replace("end < length; end +=", "end + 1u < length; end +="),
+    "n-grams past the lanes": (wgsl) => wgsl.replace("end < length; end += LANES", "end < length; end += 2u * LANES"),
+    "a missing maximum": (wgsl) => wgsl.replace("total += exp(x - best)", "total += exp(x)"),
+    "sums that are not scaled": (wgsl) => wgsl.replace("sums[other] * exp(tops[other] - top)", "sums[other]"),
+    "a tree without its last step": (wgsl) => wgsl.replace("many > 1u;", "many > 2u;"),
+    "a tree that loses the odd one": (wgsl) => wgsl.replace("many = (many + 1u) / 2u", "many = many / 2u"),
+    "a list that ends at the lanes": (wgsl) => wgsl.replace("first + count; i += LANES", "first + count; i += 2u * LANES"),
+    "sequences past the lanes": (wgsl) => wgsl.replace("i % LANES == lane", "i == lane"),
+    "a forced token that ends at the lanes": (wgsl) =>
+      wgsl.replace("v < params.V; v += LANES) { logits[at + v] = select", "v < params.V; v += 2u * LANES) { logits[at + v] = select"),
   },
   refused: {
     "rows of three fields": [{ B: 1, V: 4, M: 2, position: 0 }, (given) => { given.rows = u32([1, 3], () => 0); },

@@ -1,4 +1,5 @@
 import wgsl from "../../shaders/beam_step.wgsl";
+import shared from "../../shaders/beam_step.shared.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { NO_ID } from "./topk.js";
 
@@ -58,6 +59,13 @@ export const beamStep = defineKernel({
       wgsl,
       groups: ({ B, groups }) => Math.ceil(B / groups),
       constants: ({ W, G }) => ({ BEAMS: W, LISTS: W * G }),
+    },
+    shared: {
+      wgsl: shared,
+      groups: ({ B, groups }) => Math.ceil(B / groups),
+      constants: () => ({ LANES: 64 }),
+      fits: ({ W, G }) => W <= 32 && W * G <= 512,
+      variants: () => [{ LANES: 32 }, { LANES: 64 }, { LANES: 128 }],
     },
   },
   check({ R, B, W, C, X, V }) {

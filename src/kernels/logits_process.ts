@@ -1,4 +1,5 @@
 import wgsl from "../../shaders/logits_process.wgsl";
+import shared from "../../shaders/logits_process.shared.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { NO_ID } from "./topk.js";
 
@@ -70,6 +71,9 @@ function applyRules(
   return scores;
 }
 
+/** Some 8 logits an invocation. */
+const lanesOf = (V: number): number => Math.min(256, 2 ** Math.ceil(Math.log2(Math.max(64, V / 8))));
+
 /** Generation rules on logits or log-probabilities. Rules, shapes and source: the header of the WGSL file. */
 export const logitsProcess = defineKernel({
   name: "logits_process",
@@ -92,7 +96,16 @@ export const logitsProcess = defineKernel({
     "presence_penalty",
   ],
   constants: ["LOG_SOFTMAX"],
-  forms: { direct: { wgsl, groups: ({ R }) => Math.ceil(R / 64) } },
+  forms: {
+    direct: { wgsl, groups: ({ R }) => Math.ceil(R / 64) },
+    shared: {
+      wgsl: shared,
+      groups: ({ R }) => R,
+      // a bitmap of the vocabulary, or of 65,536 ids of it at a time
+      constants: ({ V }) => ({ LANES: lanesOf(V), WORDS: Math.min(2048, Math.ceil(V / 32)) }),
+      variants: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
+    },
+  },
   bytes: ({ R, V, LOG_SOFTMAX = 0 }) => 4 * R * (LOG_SOFTMAX ? 2 * V : 1),
   flops: ({ R, V, LOG_SOFTMAX = 0 }) => R * (LOG_SOFTMAX ? 4 * V : 1),
   reference(d, { rows, indirection, sentences, rules, leads, history, logits }) {
