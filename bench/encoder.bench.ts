@@ -19,8 +19,8 @@ const COMMON = {
   model_type: "bert", vocab_size: 30522, max_position_embeddings: 512, type_vocab_size: 2, hidden_act: "gelu", layer_norm_eps: 1e-12,
 };
 const SHORTEST = 5;
-const LONGEST_MS = 20e3; // of one call, by the rate so far
-const SAMPLING_MS = 3e3;
+const LONGEST_MS = 10e3; // of one call, by the rate so far
+const SAMPLING_MS = 2e3;
 const FULL = { last_hidden_state: true };
 
 /** A model of BERT's architecture with weights that mean nothing. */

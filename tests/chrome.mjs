@@ -9,7 +9,7 @@ import { stripVTControlCharacters } from "node:util";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const FLAGS = [
   "--headless=new", "--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader",
-  "--enable-dawn-features=disable_workgroup_init", ...(process.env.CHROME_FLAGS?.split(" ").filter(Boolean) ?? []),
+  ...(process.env.CHROME_FLAGS?.split(" ").filter(Boolean) ?? []),
 ];
 const CLOSING = 10e3; // ms; a browser that takes longer dies with this process
 const SCRIPT = "text/javascript";
