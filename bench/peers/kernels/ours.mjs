@@ -1,15 +1,16 @@
 // wgformer's kernels as one side of a comparison.
 import { EPSILON } from "./cases.mjs";
 
-const PARTS = 128; // of a row in `topk`, as a decoding session of one sentence chooses it
+const PARTS = 4; // of a row in `topk`, as decoding with four beams chooses it on a software adapter
 
 function transposed({ dims: [I, O], data }) {
   return Float32Array.from(data, (_, at) => data[(at % I) * O + Math.floor(at / I)]);
 }
 
-const side = (k, v, width) => Float32Array.from({ length: k.length + v.length }, (_, at) => {
-  const [row, column] = [Math.floor(at / (2 * width)), at % (2 * width)];
-  return column < width ? k[row * width + column] : v[row * width + column - width];
+/** Queries, keys and values of a token side by side, as the projection of an encoder layer leaves them. */
+const packed = (parts, width) => Float32Array.from({ length: parts[0].length * 3 }, (_, at) => {
+  const [row, column] = [Math.floor(at / (3 * width)), at % (3 * width)];
+  return parts[Math.floor(column / width)][row * width + (column % width)];
 });
 
 /** Best values and ids of each row from those of its parts. */
@@ -36,7 +37,7 @@ function mergeParts({ R, C }, values, indices) {
 /** Kernel, arguments as [format, shape, data], written arguments as [format, shape], and values of each case. */
 const launchOf = (w) => ({
   matmul: ({ N, I, O }, { x, weight }) => ({
-    kernel: w.matmul, values: { J: 1 },
+    kernel: w.matmul, values: { J: 1, O, y_at: 0 },
     reads: { x: ["f32", [N, I], x.data], weight: ["f32", [O, I], transposed(weight)] }, writes: { y: ["f32", [N, O]] },
   }),
   layernorm: ({ N, D }, { x, gamma, beta }) => ({
@@ -44,15 +45,17 @@ const launchOf = (w) => ({
     reads: { x: ["f32", [N, D], x.data], gamma: ["f32", [D], gamma.data], beta: ["f32", [D], beta.data] },
     writes: { out: ["f32", [N, D]] },
   }),
-  attention: ({ S, H, E }, { q, k, v }) => ({
-    kernel: w.attention, values: { H, K: H, E, k_at: 0, v_at: H * E, scale: E ** -0.5 },
-    reads: {
-      rows: ["u32", [S, 4], Uint32Array.from({ length: 4 * S }, (_, at) => (at % 4 === 1 ? at >> 2 : 0))],
-      spans: ["u32", [1, 2], Uint32Array.of(0, S)],
-      q: ["f32", [S, H * E], q.data], kv: ["f32", [S, 2 * H * E], side(k.data, v.data, H * E)],
-    },
-    writes: { out: ["f32", [S, H * E]] },
-  }),
+  attention({ S, H, E }, { q, k, v }) {
+    const qkv = ["f32", [S, 3 * H * E], packed([q.data, k.data, v.data], H * E)];
+    return {
+      kernel: w.attention, values: { H, K: H, E, k_at: H * E, v_at: 2 * H * E, scale: E ** -0.5 },
+      reads: {
+        rows: ["u32", [S, 4], Uint32Array.from({ length: 4 * S }, (_, at) => (at % 4 === 1 ? at >> 2 : 0))],
+        spans: ["u32", [1, 2], Uint32Array.of(0, S)], q: qkv, kv: qkv,
+      },
+      writes: { out: ["f32", [S, H * E]] },
+    };
+  },
   topk: (test, { x }) => {
     const { R, V, C } = test;
     return {
