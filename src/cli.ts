@@ -60,7 +60,9 @@ const ANSWERS: Readonly<Record<string, { keys: readonly string[]; answer: Answer
       if (model.architecture.encoder && model.architecture.decoder && inputs.decoder_input_ids === undefined) {
         return { encoder_last_hidden_state: tensorJson((await model.encode(inputs as never)).last_hidden_state) };
       }
-      const options = Object.entries({ output_hidden_states, output_attentions }).filter(([, value]) => value !== undefined);
+      const options = Object.entries({ output_hidden_states, output_attentions }).filter(
+        ([, value]) => value !== undefined,
+      );
       const output = await model.forward(inputs as never, Object.fromEntries(options));
       const json = (value: HostTensor | readonly HostTensor[]): unknown =>
         "dims" in value ? tensorJson(value) : value.map(tensorJson);

@@ -13,14 +13,19 @@ export async function info(): Promise<void> {
       adapter: description,
       vendor: [vendor, architecture].filter(Boolean).join(", "),
       class: software ? "software: direct forms" : "GPU: subgroup and shared forms",
-      features: [...features].filter((feature) => ["subgroups", "timestamp-query", "shader-f16"].includes(feature)).join(", "),
+      features: [...features]
+        .filter((feature) => ["subgroups", "timestamp-query", "shader-f16"].includes(feature))
+        .join(", "),
       "largest binding": megabytes(limits.maxStorageBufferBindingSize),
       "largest buffer": megabytes(limits.maxBufferSize),
       "steps in flight": String(gpu.readAhead),
-      tuned: winners.length ? `${winners.length} kinds of launches, in ${gpu.tuning.place}` : "nothing yet; see wgformer tune",
+      tuned: winners.length
+        ? `${winners.length} kinds of launches, in ${gpu.tuning.place}`
+        : "nothing yet; see wgformer tune",
     };
     for (const [name, text] of Object.entries(lines)) console.log(`${name.padEnd(16)} ${text || "-"}`);
-    for (const [key, { form, constants }] of winners) console.log(`  ${key.padEnd(52)} ${form} ${JSON.stringify(constants)}`);
+    for (const [key, { form, constants }] of winners)
+      console.log(`  ${key.padEnd(52)} ${form} ${JSON.stringify(constants)}`);
   } finally {
     gpu.dispose();
   }
@@ -33,7 +38,9 @@ export async function tune(model: string, dtype: unknown, rows: unknown): Promis
     await loaded.tune({
       ...(rows !== undefined && { rows: [rows].flat().map(Number) }),
       progress: ({ key, winner: { form, constants }, speedup, loaded: done, total }) =>
-        console.log(`${done}/${total}  ${key.padEnd(52)} ${form} ${JSON.stringify(constants)}  ${speedup.toFixed(2)} times as fast`),
+        console.log(
+          `${done}/${total}  ${key.padEnd(52)} ${form} ${JSON.stringify(constants)}  ${speedup.toFixed(2)} times as fast`,
+        ),
     });
     console.log(`kept in ${loaded.gpu.tuning.place}`);
   } finally {

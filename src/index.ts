@@ -4,7 +4,14 @@ export type { Core, HostTensor } from "./model/core.js";
 export type { Launches } from "./model/decoding.js";
 export type { ModelInputs, TokenRows } from "./model/inputs.js";
 export type { GenerateInputs, GenerateResult, GenerateStats } from "./model/generate.js";
-export { type EncodeInputs, type ForwardInputs, type ForwardOutput, load, type LoadOptions, type Model } from "./model/model.js";
+export {
+  type EncodeInputs,
+  type ForwardInputs,
+  type ForwardOutput,
+  load,
+  type LoadOptions,
+  type Model,
+} from "./model/model.js";
 export type { GenerateOptions, LogitsProcessor } from "./model/options.js";
 export type { EncoderOptions, EncoderOutput } from "./model/outputs.js";
 export { defaultTask, pipeline, type Tasks } from "./model/pipeline.js";
@@ -22,7 +29,7 @@ export type { WeightFormat } from "./model/weights.js";
 export { cpu } from "./runtime/cpu.js";
 export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
 export { type Choice, tuningKey, type Winner, type Winners } from "./runtime/forms.js";
-export { type Gpu, gpu, type GpuOptions, type Prepared, type Tuning } from "./runtime/gpu.js";
+export { type Gpu, gpu, type GpuOptions, type Prepared } from "./runtime/gpu.js";
 export { defineKernel, type Kernel } from "./runtime/kernel.js";
 export type { MemoryUse } from "./runtime/memory.js";
 export { launches, type Plan, printPlan, record, type Run, type Step } from "./runtime/plan.js";
@@ -30,3 +37,4 @@ export { profile } from "./runtime/profile.js";
 export { type DType, type Tensor, tensor } from "./runtime/tensor.js";
 export { tune, type TuneEvent, type TuneHooks } from "./runtime/tune.js";
 export { verify } from "./runtime/verify.js";
+export type { Tuning } from "./runtime/winners.js";

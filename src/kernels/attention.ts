@@ -46,7 +46,9 @@ export function relativeBucket(distance: number, buckets: number, maxDistance: n
   const far = bidirectional ? Math.abs(distance) : Math.max(0, -distance);
   const exact = Math.floor(half / 2);
   if (far < exact) return first + far;
-  const share = Math.fround(Math.fround(Math.log(Math.fround(far / exact))) / Math.fround(Math.log(maxDistance / exact)));
+  const share = Math.fround(
+    Math.fround(Math.log(Math.fround(far / exact))) / Math.fround(Math.log(maxDistance / exact)),
+  );
   return first + Math.min(half - 1, exact + Math.floor(Math.fround(share * (half - exact))));
 }
 

@@ -44,7 +44,12 @@ const forms: { readonly direct: Form; readonly shared: Form; readonly subgroup: 
           .map((SPLIT) => ({ ...shape, SPLIT })),
       ),
       ...(N > 16 ? [{ DOWN: 8, ACROSS: 16, FOURS: 1, SPLIT: 1 }] : []),
-      ...(N > 32 ? [{ DOWN: 16, ACROSS: 16, FOURS: 1, SPLIT: 1 }, { ...square, FOURS: 2, SPLIT: 1 }] : []),
+      ...(N > 32
+        ? [
+            { DOWN: 16, ACROSS: 16, FOURS: 1, SPLIT: 1 },
+            { ...square, FOURS: 2, SPLIT: 1 },
+          ]
+        : []),
     ],
   },
   subgroup: {

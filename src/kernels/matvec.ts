@@ -31,7 +31,16 @@ const forms: { readonly direct: Form; readonly shared: Form; readonly subgroup: 
     groups: (d) => tiles(d) * Math.ceil(fours(d) / d.SETS),
     constants: (d) => ({ ROWS: rows(d), GATED: d.J - 1, LANES: lanes(d), SETS: 64 / lanes(d) }),
     variants: (d) =>
-      [[8, 8], [16, 4], [32, 2], [64, 1], [16, 16], [32, 4], [64, 4], [128, 1]]
+      [
+        [8, 8],
+        [16, 4],
+        [32, 2],
+        [64, 1],
+        [16, 16],
+        [32, 4],
+        [64, 4],
+        [128, 1],
+      ]
         .filter(([LANES, SETS]) => LANES * perLoad(d) <= d.I && LANES * SETS * rows(d) < 1024) // in 16 KiB
         .map(([LANES, SETS]) => ({ LANES, SETS })),
   },
@@ -61,7 +70,10 @@ export const matvec = defineKernel({
   },
 });
 
-function normalise({ N, I, NORM: kind, eps }: Dims, { x, gamma, beta }: { x: Values; gamma?: Values; beta?: Values }): Values {
+function normalise(
+  { N, I, NORM: kind, eps }: Dims,
+  { x, gamma, beta }: { x: Values; gamma?: Values; beta?: Values },
+): Values {
   const out = new Float64Array(N * I);
   for (let n = 0; n < N; n++) {
     const row = Float64Array.from({ length: I }, (_, i) => x[n * I + i]);

@@ -124,7 +124,8 @@ async function readFile(
   progress?.({ status: "done", name: label, file: name, loaded: file.size, total: file.size });
 }
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 async function readJson(source: Source, name: string, signal?: AbortSignal): Promise<Json | undefined> {
   const value = await parseFile(source, name, signal);

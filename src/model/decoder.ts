@@ -6,7 +6,13 @@ import { layers } from "./layers.js";
 import type { Weights } from "./weights.js";
 
 /** Keys and values of the source for every decoder layer, once a source whatever its beams: f32[N,2*K*E] each, into `kv` when given. */
-export function sourceKeys(run: Run, a: DecoderArchitecture, w: Weights, encoded: Tensor, kv?: readonly Tensor[]): Tensor[] {
+export function sourceKeys(
+  run: Run,
+  a: DecoderArchitecture,
+  w: Weights,
+  encoded: Tensor,
+  kv?: readonly Tensor[],
+): Tensor[] {
   const { linear } = layers(run, a, w);
   return Array.from({ length: a.decoder.layers }, (_, l) =>
     linear(`decoder.layers.${l}.cross_attn.kv`, encoded, { y: kv?.[l] }),

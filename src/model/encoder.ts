@@ -43,7 +43,15 @@ export function encoder(
   return h;
 }
 
-function look(run: Run, name: string, { H, K, E }: Stack, qkv: Tensor, spans: Tensor, rows: Tensor, weights: Tensor): void {
+function look(
+  run: Run,
+  name: string,
+  { H, K, E }: Stack,
+  qkv: Tensor,
+  spans: Tensor,
+  rows: Tensor,
+  weights: Tensor,
+): void {
   const values = { H, K, E, T: weights.shape[2], k_at: H * E, scale: E ** -0.5 };
   run(attentionWeights, name, { rows, spans, q: qkv, kv: qkv, weights }, values);
 }

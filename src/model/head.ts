@@ -7,7 +7,14 @@ import { layers } from "./layers.js";
 import type { Weights } from "./weights.js";
 
 /** A sentence's states as one vector: f32[N,D] to f32[B,D] (Reimers and Gurevych 2019, section 3). */
-export function sentenceVectors(run: Run, hidden: Tensor, spans: Tensor, mode: Pooling, normalize: boolean, out: Tensor): void {
+export function sentenceVectors(
+  run: Run,
+  hidden: Tensor,
+  spans: Tensor,
+  mode: Pooling,
+  normalize: boolean,
+  out: Tensor,
+): void {
   run(pool, "pooling", { x: hidden, spans, out }, { MODE: POOLING[mode], NORMALIZE: Number(normalize) });
 }
 

@@ -84,7 +84,8 @@ export function layers(run: Run, a: Architecture, w: Weights): Layers {
       const O = weight.shape[0] / J;
       const values = { J, O, y_at, ACTIVATION: ACTIVATION[activation] };
       if (x.shape[0] > MATVEC_ROWS) run(matmul, name, args, values);
-      else run(matvec, name, { ...args, ...scaling }, { ...values, eps: a.eps, NORM: rides ? NORM[a.norm] : NORM.none });
+      else
+        run(matvec, name, { ...args, ...scaling }, { ...values, eps: a.eps, NORM: rides ? NORM[a.norm] : NORM.none });
       y_at += O;
     }
     return out;

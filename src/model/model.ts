@@ -160,7 +160,13 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
       during(async () => {
         needsEncoder("encode");
         checkEncoderOptions("encode", options);
-        const output = await encodeRows(core, given(inputs), inputs.token_type_ids, { last_hidden_state: true }, options);
+        const output = await encodeRows(
+          core,
+          given(inputs),
+          inputs.token_type_ids,
+          { last_hidden_state: true },
+          options,
+        );
         return output as EncoderOutput & { last_hidden_state: HostTensor };
       }),
     forward: (inputs, options = {}) =>

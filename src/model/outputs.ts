@@ -55,7 +55,9 @@ export async function encodeRows(
   const encoded = await encodeAll(core, sequences, all, hooks);
   const { layers: L, H } = a.encoder as Stack;
   const tokens = (name: string): HostTensor => byToken(encoded, name, rows);
-  const states = output_hidden_states ? Array.from({ length: L + 1 }, (_, l) => tokens(`hidden_states.${l}`)) : undefined;
+  const states = output_hidden_states
+    ? Array.from({ length: L + 1 }, (_, l) => tokens(`hidden_states.${l}`))
+    : undefined;
   const logits = a.head?.classifier === "tokens" ? byToken : bySentence;
   return {
     ...(wanted.last_hidden_state && { last_hidden_state: states?.[L] ?? tokens("last_hidden_state") }),

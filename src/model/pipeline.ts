@@ -28,7 +28,11 @@ const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
 };
 
 /** A task on a checkpoint: text in, text, vectors or labels out. Throws OptionError for an unknown task, and as `load` does. */
-export async function pipeline<T extends keyof Tasks>(task: T, source: SourceLike, options?: LoadOptions): Promise<Tasks[T]> {
+export async function pipeline<T extends keyof Tasks>(
+  task: T,
+  source: SourceLike,
+  options?: LoadOptions,
+): Promise<Tasks[T]> {
   if (!Object.hasOwn(TASKS, task))
     throw new OptionError(`pipeline: task must be one of ${Object.keys(TASKS).join(", ")}, got ${show(task)}`);
   return TASKS[task](source, options);

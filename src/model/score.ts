@@ -12,7 +12,12 @@ const plain = (ids: readonly (readonly number[])[]): Sequences => ({
 });
 
 /** Log-probability of every target token given those before it and its prompt or source: one pass, no loop. */
-export async function score(core: DecoderCore, defaults: Json, inputs: Sequences, targets: Sequences): Promise<number[][]> {
+export async function score(
+  core: DecoderCore,
+  defaults: Json,
+  inputs: Sequences,
+  targets: Sequences,
+): Promise<number[][]> {
   const { a } = core;
   if (targets.ids.length !== inputs.ids.length)
     throw new InputError(`targets: must have the ${inputs.ids.length} rows of input_ids, got ${targets.ids.length}`);

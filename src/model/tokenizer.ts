@@ -104,7 +104,9 @@ function specialsAround(whole: readonly number[], texts: readonly EncodedText[])
     const begin = at;
     while (at + ids.length <= whole.length && ids.some((id, i) => whole[at + i] !== id)) at++;
     if (at + ids.length > whole.length)
-      throw new InputError("text: its tokens must stay the same between special tokens, they do not; give token ids to forward()");
+      throw new InputError(
+        "text: its tokens must stay the same between special tokens, they do not; give token ids to forward()",
+      );
     const found = whole.slice(begin, at);
     at += ids.length;
     return found;

@@ -14,7 +14,9 @@ const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 /** Measures the linear layers and norms of a model on its device. Throws as `tune` does. */
 export async function tuneModel({ gpu, a, w }: Core, { rows = ROWS, ...hooks }: TuneOptions): Promise<Winners> {
-  const names = [...w.tensors].map(({ name }) => name.match(/^(.*)\.weight$/)?.[1]).filter((name) => name !== undefined);
+  const names = [...w.tensors]
+    .map(({ name }) => name.match(/^(.*)\.weight$/)?.[1])
+    .filter((name) => name !== undefined);
   const plans = rows.map((N) =>
     record("tune", (run) => {
       const { linear, norm } = layers(run, a, w);
@@ -24,7 +26,11 @@ export async function tuneModel({ gpu, a, w }: Core, { rows = ROWS, ...hooks }: 
         const x = tensor("x", "f32", [N, width]);
         if (name.endsWith("_norm") || name.endsWith(".norm")) norm(name, x);
         else if (/\.embed_|classifier$|^pooler$/.test(name)) continue;
-        else linear(name, x, { gated: a.gated && name.endsWith(".fc1"), activation: name.endsWith(".fc1") ? a.activation : "none" });
+        else
+          linear(name, x, {
+            gated: a.gated && name.endsWith(".fc1"),
+            activation: name.endsWith(".fc1") ? a.activation : "none",
+          });
       }
     }),
   );

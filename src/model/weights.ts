@@ -107,7 +107,9 @@ export async function loadWeights(
   const find = (name: string): Tensor | undefined => {
     const parts = byName.get(name);
     if (parts && parts.length > 1)
-      throw new Error(`weights: ${name} must fit one binding of ${gpu.memory.weightLimit} bytes here, it has ${parts.length} parts`);
+      throw new Error(
+        `weights: ${name} must fit one binding of ${gpu.memory.weightLimit} bytes here, it has ${parts.length} parts`,
+      );
     return parts?.[0];
   };
   return {
@@ -136,7 +138,10 @@ const PART_ROWS = 8; // parts have a multiple of as many rows: pairs of gated la
 function split(row: WeightRow, dtype: DType, known: ReadonlyMap<string, readonly Tensor[]>, limit: number): Tensor[] {
   const [rows, ...rest] = row.shape;
   const one = byteLength({ shape: [PART_ROWS, ...rest], dtype }) / PART_ROWS;
-  const own = row.f32 || row.compute || rows * one <= limit ? rows : Math.max(PART_ROWS, Math.floor(limit / one / PART_ROWS) * PART_ROWS);
+  const own =
+    row.f32 || row.compute || rows * one <= limit
+      ? rows
+      : Math.max(PART_ROWS, Math.floor(limit / one / PART_ROWS) * PART_ROWS);
   const weight = row.ours.endsWith(".bias") ? known.get(row.ours.replace(/bias$/, "weight")) : undefined;
   const most = weight && weight.length > 1 ? weight[0].shape[0] : own;
   return Array.from({ length: Math.ceil(rows / most) }, (_, part) =>

@@ -56,7 +56,12 @@ export function candidates(kernel: Kernel, dims: Dims, device: DeviceClass): Win
 }
 
 /** A launch in a given form. */
-export function inForm(kernel: Kernel, dims: Dims, { form: name, constants }: Winner, { subgroup }: DeviceClass): Choice {
+export function inForm(
+  kernel: Kernel,
+  dims: Dims,
+  { form: name, constants }: Winner,
+  { subgroup }: DeviceClass,
+): Choice {
   const form = kernel.forms[name] ?? kernel.forms.direct;
   const own = form.constants?.({ ...dims, SUBGROUP: subgroup });
   return { name, form, dims: { ...dims, ...own, ...constants } };

@@ -1,14 +1,14 @@
 import { assignArenas } from "./arena.js";
 import { type AdapterInfo, type DeviceOptions, openDevice } from "./device.js";
 import { DeviceError } from "./errors.js";
-import { type Choice, chooseForm, type DeviceClass, deviceClass, type Winners } from "./forms.js";
+import { type Choice, chooseForm, type DeviceClass, deviceClass } from "./forms.js";
 import type { Dims, FormName, Kernel } from "./kernel.js";
 import { createMemory, type Memory, type MemoryUse, type Source, USAGE } from "./memory.js";
 import { createPipelines, shaderOf } from "./pipelines.js";
 import type { Plan } from "./plan.js";
 import { createRest } from "./rest.js";
 import { byteLength, owner, type Tensor, type TypedArray } from "./tensor.js";
-import { winnerStore } from "./winners.js";
+import { openTuning, type Tuning } from "./winners.js";
 import { packParams } from "./wgsl.js";
 
 export interface GpuOptions extends DeviceOptions {
@@ -52,15 +52,6 @@ export interface Prepared {
   dispose(): void;
 }
 
-/** What `tune` found on this adapter. */
-export interface Tuning {
-  winners(): Winners;
-  /** Adds winners, for the plans that are prepared from now on, and keeps them for later sessions. */
-  keep(winners: Winners): Promise<void>;
-  /** Where they are kept; nowhere when absent. */
-  readonly place?: string;
-}
-
 export interface Gpu {
   readonly device: GPUDevice;
   readonly info: AdapterInfo;
@@ -98,18 +89,9 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     write: device.createBuffer({ size: 256, usage: USAGE.storage }),
   };
   const kind = deviceClass(info.software, device.features.has("subgroups"), info.subgroup, options.form);
-  const store = options.tuned === false ? undefined : winnerStore(info);
-  let winners: Winners = (await store?.read()) ?? {};
-  const tuning: Tuning = {
-    winners: () => winners,
-    async keep(more) {
-      winners = { ...winners, ...more };
-      await store?.write(winners);
-    },
-    place: store?.place,
-  };
+  const tuning = await openTuning(info, options.tuned !== false);
   const choose = (kernel: Kernel, dims: Dims): Choice =>
-    chooseForm(kernel, dims, kind, options.form ? { forced: true } : { winners });
+    chooseForm(kernel, dims, kind, options.form ? { forced: true } : { winners: tuning.winners() });
   const rest = createRest();
   let fault: DeviceError | undefined;
   let disposed = false;

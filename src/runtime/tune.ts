@@ -57,10 +57,16 @@ async function fastest(gpu: Gpu, step: Step, all: readonly Winner[]): Promise<{ 
   };
   const { status: _, ...tensors } = step.tensors;
   const copies = Object.entries(tensors).map(([name, t]) => [name, t && alone(t)]);
-  const single = { ...step, tensors: Object.fromEntries(copies) as Step["tensors"], dims: { ...step.dims, HAS_STATUS: 0 } };
+  const single = {
+    ...step,
+    tensors: Object.fromEntries(copies) as Step["tensors"],
+    dims: { ...step.dims, HAS_STATUS: 0 },
+  };
   const plan: Plan = { name: "tune", steps: [single] };
   const present = gpu.choose(step.kernel, step.dims);
-  const prepared = await Promise.all(all.map((winner) => gpu.prepare(plan, undefined, (kernel, dims) => inForm(kernel, dims, winner, gpu.class))));
+  const prepared = await Promise.all(
+    all.map((winner) => gpu.prepare(plan, undefined, (kernel, dims) => inForm(kernel, dims, winner, gpu.class))),
+  );
   const best = all.map(() => Infinity);
   try {
     for (let round = 0; round < ROUNDS; round++) {

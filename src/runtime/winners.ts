@@ -9,6 +9,29 @@ export interface WinnerStore {
   write(winners: Winners): Promise<void>;
 }
 
+/** What `tune` found on this adapter. */
+export interface Tuning {
+  winners(): Winners;
+  /** Adds winners, for the plans that are prepared from now on, and keeps them for later sessions. */
+  keep(winners: Winners): Promise<void>;
+  /** Where they are kept; nowhere when absent. */
+  readonly place?: string;
+}
+
+/** The winners kept for this adapter; none, and none kept, when not `tuned`. */
+export async function openTuning(info: AdapterInfo, tuned: boolean): Promise<Tuning> {
+  const store = tuned ? winnerStore(info) : undefined;
+  let winners: Winners = (await store?.read()) ?? {};
+  return {
+    winners: () => winners,
+    async keep(more) {
+      winners = { ...winners, ...more };
+      await store?.write(winners);
+    },
+    place: store?.place,
+  };
+}
+
 const VERSION = 1; // of the format; winners of another are not read
 
 interface Global {
@@ -19,7 +42,10 @@ interface Global {
 /** The store of one kind of adapter in this runtime; nothing where neither files nor a Cache are at hand. */
 export function winnerStore({ vendor, architecture, description }: AdapterInfo): WinnerStore | undefined {
   const { process, caches } = globalThis as Global;
-  const name = `${vendor} ${architecture} ${description}`.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  const name = `${vendor} ${architecture} ${description}`
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
   const file = `winners-${VERSION}-${name.slice(0, 80)}.json`;
   if (process?.env) return fileStore(`${cacheFolder(process)}/wgformer`, file);
   return caches && cacheStore(caches, file);

@@ -43,7 +43,13 @@ export const distilbert: Family = {
       ];
     });
     return [
-      { ours: "encoder.embed_tokens.weight", theirs: ["embeddings.word_embeddings.weight"], shape: [V, D], lookup: true, precise: true },
+      {
+        ours: "encoder.embed_tokens.weight",
+        theirs: ["embeddings.word_embeddings.weight"],
+        shape: [V, D],
+        lookup: true,
+        precise: true,
+      },
       {
         ours: "encoder.embed_positions.weight",
         theirs: ["embeddings.position_embeddings.weight"], // sinusoids too are stored

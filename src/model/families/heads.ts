@@ -30,7 +30,9 @@ export function labelsOf(config: Json): string[] {
   if (!names) return Array.from({ length: Number(config.num_labels ?? 2) }, (_, id) => `LABEL_${id}`);
   return Object.keys(names).map((_, id) => {
     if (typeof names[id] !== "string")
-      throw new CheckpointError(`config.json: id2label must name the ids 0 to ${Object.keys(names).length - 1}, has no ${id}`);
+      throw new CheckpointError(
+        `config.json: id2label must name the ids 0 to ${Object.keys(names).length - 1}, has no ${id}`,
+      );
     return names[id];
   });
 }

@@ -130,7 +130,10 @@ function readText(
     throw new InputError(
       `text: must have at most ${limit} tokens with special ones, got ${total + specials.flat().length}; shorten it${room < texts.length ? " or raise max_length" : ", or pass truncation: true"}`,
     );
-  const kept = shares(texts.map(({ ids }) => ids.length), room);
+  const kept = shares(
+    texts.map(({ ids }) => ids.length),
+    room,
+  );
   const parts = texts.map(({ ids }, index) => [...specials[index], ...ids.slice(0, kept[index])]);
   const last = specials[texts.length];
   const segments = parts.flatMap((part, index) => {

@@ -40,14 +40,21 @@ export function textClassification(source: SourceLike, options: LoadOptions = {}
     texts: (input: TextInput) => (typeof input === "string" ? { text: input } : input),
     wanted(_, { top_k = 1, function_to_apply }: ClassificationOptions) {
       if (top_k !== null && !(Number.isInteger(top_k) && top_k >= 1))
-        throw new OptionError(`text-classification: top_k must be a whole number of at least 1 or null, got ${show(top_k)}`);
+        throw new OptionError(
+          `text-classification: top_k must be a whole number of at least 1 or null, got ${show(top_k)}`,
+        );
       if (function_to_apply !== undefined && !FUNCTIONS.includes(function_to_apply))
         throw new OptionError(
           `text-classification: function_to_apply must be one of ${FUNCTIONS.join(", ")}, got ${show(function_to_apply)}`,
         );
       return { logits: true };
     },
-    result({ logits }, { truncated, unknown }, _, { top_k = 1, function_to_apply = functionOf(config, logits.length) }): Classification {
+    result(
+      { logits },
+      { truncated, unknown },
+      _,
+      { top_k = 1, function_to_apply = functionOf(config, logits.length) },
+    ): Classification {
       const scores = function_to_apply === "none" ? Array.from(logits) : probabilities(logits, function_to_apply);
       const labels = scores.map((score, id) => ({ label: head?.labels[id] ?? String(id), score }));
       labels.sort((a, b) => b.score - a.score);

@@ -60,7 +60,9 @@ export function tokenClassification(source: SourceLike, options: LoadOptions = {
     },
     texts(input: TokenInput) {
       if (typeof input !== "string" && !(Array.isArray(input?.words) && input.words.every((word) => /\S/.test(word))))
-        throw new InputError(`text: must be a string or { words: [...] } of words that are not empty, got ${show(input)}`);
+        throw new InputError(
+          `text: must be a string or { words: [...] } of words that are not empty, got ${show(input)}`,
+        );
       return { text: textOf(input) };
     },
     wanted(_, { aggregation_strategy = "none", ignore_labels = [] }: TaggingOptions) {
