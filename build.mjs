@@ -13,7 +13,10 @@ export function wgslLoader({ release }) {
     setup({ onLoad }) {
       onLoad({ filter: /\.wgsl$/ }, ({ path }) => {
         const text = readFileSync(path, "utf8");
-        const compact = text.replace(/\/\/.*/g, "").replace(/^\s+/gm, "").replace(/[ \t]+$/gm, "");
+        const compact = text
+          .replace(/\/\/.*/g, "")
+          .replace(/^\s+/gm, "")
+          .replace(/[ \t]+$/gm, "");
         return { contents: release ? compact : text, loader: "text" };
       });
     },
@@ -32,13 +35,43 @@ export const common = {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync(`${root}dist`, { recursive: true, force: true });
-  const library = { ...common, plugins: [wgslLoader({ release: true })], external: [...common.external, "@huggingface/tokenizers"] };
+  const library = {
+    ...common,
+    plugins: [wgslLoader({ release: true })],
+    external: [...common.external, "@huggingface/tokenizers"],
+  };
   await build({ ...library, entryPoints: ["src/index.ts"], outfile: "dist/index.js", platform: "neutral" });
-  await build({ ...library, entryPoints: ["src/index.ts"], outfile: "dist/wgformer.min.js", platform: "browser", minify: true, external: common.external });
   await build({
-    ...library, entryPoints: ["src/cli.ts"], outfile: "dist/cli.js", platform: "node", banner: { js: "#!/usr/bin/env node" },
+    ...library,
+    entryPoints: ["src/index.ts"],
+    outfile: "dist/wgformer.min.js",
+    platform: "browser",
+    minify: true,
+    external: common.external,
+  });
+  await build({
+    ...library,
+    entryPoints: ["src/cli.ts"],
+    outfile: "dist/cli.js",
+    platform: "node",
+    banner: { js: "#!/usr/bin/env node" },
     external: [...library.external, "./index.js"],
   });
-  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "--noEmit", "false", "--emitDeclarationOnly", "--declaration",
-    "--rootDir", "src", "--outDir", "dist/types", "--project", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+  execFileSync(
+    process.execPath,
+    [
+      "node_modules/typescript/bin/tsc",
+      "--noEmit",
+      "false",
+      "--emitDeclarationOnly",
+      "--declaration",
+      "--rootDir",
+      "src",
+      "--outDir",
+      "dist/types",
+      "--project",
+      "tsconfig.build.json",
+    ],
+    { cwd: root, stdio: "inherit" },
+  );
 }

@@ -16,8 +16,14 @@ function fail(text) {
 }
 
 function run(command, args, env = {}) {
-  const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], shell: windows, env: { ...process.env, ...env } });
-  if (result.status !== 0) fail(`\`${command} ${args.join(" ")}\` failed (${result.error?.message ?? `exit code ${result.status}`})`);
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    shell: windows,
+    env: { ...process.env, ...env },
+  });
+  if (result.status !== 0)
+    fail(`\`${command} ${args.join(" ")}\` failed (${result.error?.message ?? `exit code ${result.status}`})`);
 }
 
 function installPackages() {
@@ -52,7 +58,8 @@ function linuxRelease() {
 function adapterCommands() {
   const release = process.platform === "linux" ? linuxRelease() : undefined;
   if (!release || !`${release.id} ${release.like}`.match(/debian|ubuntu/)) return undefined;
-  if (release.id !== "debian" || release.version !== "12") return ["apt-get update", `${APT_INSTALL} libvulkan1 mesa-vulkan-drivers`];
+  if (release.id !== "debian" || release.version !== "12")
+    return ["apt-get update", `${APT_INSTALL} libvulkan1 mesa-vulkan-drivers`];
   return [
     "echo 'deb http://deb.debian.org/debian bookworm-backports main' > /etc/apt/sources.list.d/bookworm-backports.list",
     "apt-get update",
@@ -66,23 +73,29 @@ function ensureAdapter() {
   const why = "no WebGPU adapter found: there is no GPU with a Vulkan, Metal or D3D12 driver here";
   if (!commands) fail(`${why}; install its driver, or Mesa 23 or newer for the software adapter lavapipe`);
   if (process.getuid() !== 0) {
-    fail(`${why}; the software adapter lavapipe needs root to install, so run:\n  sudo sh -c "${commands.join(" && ")}"`);
+    fail(
+      `${why}; the software adapter lavapipe needs root to install, so run:\n  sudo sh -c "${commands.join(" && ")}"`,
+    );
   }
   say(`${why}; installing the software adapter lavapipe`);
   for (const command of commands) run("sh", ["-c", command]);
-  if (!findAdapter()) fail("lavapipe is installed, but still no WebGPU adapter answers; `vulkaninfo --summary` may say why");
+  if (!findAdapter())
+    fail("lavapipe is installed, but still no WebGPU adapter answers; `vulkaninfo --summary` may say why");
 }
 
 /** The path of Chrome or Chromium, which is installed when it is missing and this system lets us. */
 export function ensureBrowser() {
   const given = process.env.CHROME_PATH;
-  if (given && !existsSync(given)) fail(`CHROME_PATH must name the executable of Chrome or Chromium, got ${given}, no file`);
+  if (given && !existsSync(given))
+    fail(`CHROME_PATH must name the executable of Chrome or Chromium, got ${given}, no file`);
   const find = () => given ?? BROWSERS.find((path) => existsSync(path));
   if (find()) return find();
   const commands = browserCommands();
   const why = `Chrome is needed, and there is none at ${BROWSERS.join(", ")}`;
-  if (!commands) fail(`${why}; install Chrome or Chromium, and name its executable in CHROME_PATH if it lies elsewhere`);
-  if (process.getuid() !== 0) fail(`${why}; Chromium needs root to install, so run:\n  sudo sh -c "${commands.join(" && ")}"`);
+  if (!commands)
+    fail(`${why}; install Chrome or Chromium, and name its executable in CHROME_PATH if it lies elsewhere`);
+  if (process.getuid() !== 0)
+    fail(`${why}; Chromium needs root to install, so run:\n  sudo sh -c "${commands.join(" && ")}"`);
   say(`${why}; installing Chromium`);
   for (const command of commands) run("sh", ["-c", command]);
   return find() ?? fail("Chromium is installed, but its executable is not found; name it in CHROME_PATH");

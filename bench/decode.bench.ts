@@ -51,7 +51,15 @@ interface Meter {
 }
 
 const freshMeter = (mode: Meter["mode"]): Meter => ({
-  mode, launches: 0, submits: 0, submitMs: 0, mapMs: 0, inFlight: 0, waits: 0, stepUs: [], kernelUs: [],
+  mode,
+  launches: 0,
+  submits: 0,
+  submitMs: 0,
+  mapMs: 0,
+  inFlight: 0,
+  waits: 0,
+  stepUs: [],
+  kernelUs: [],
   late: Promise.resolve(),
 });
 
@@ -103,13 +111,16 @@ const clockStep: MeteredRun = async (gpu, prepared, meter, { read = [] }) => {
   const querySet = gpu.device.createQuerySet({ type: "timestamp", count: 2 });
   const buffer = gpu.device.createBuffer({ size: 16, usage: USAGE.queryResolve | USAGE.copySource });
   const words = { tensor: tensor("timestamps", "u32", [4]), buffer, offset: 0 };
-  const values = await gpu.submit((encoder) => {
-    const timestampWrites = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
-    const pass = encoder.beginComputePass({ timestampWrites });
-    prepared.plan.steps.forEach((_, index) => prepared.encode(pass, index));
-    pass.end();
-    encoder.resolveQuerySet(querySet, 0, 2, buffer, 0);
-  }, [...read.map(prepared.locate), words]);
+  const values = await gpu.submit(
+    (encoder) => {
+      const timestampWrites = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
+      const pass = encoder.beginComputePass({ timestampWrites });
+      prepared.plan.steps.forEach((_, index) => prepared.encode(pass, index));
+      pass.end();
+      encoder.resolveQuerySet(querySet, 0, 2, buffer, 0);
+    },
+    [...read.map(prepared.locate), words],
+  );
   const [begin, end] = new BigUint64Array((values.pop() as TypedArray).buffer);
   meter.stepUs.push(Number(end - begin) / 1e3);
   querySet.destroy();
@@ -148,7 +159,10 @@ async function hostLoop(model: Model, rows: number[][], W: number, steps: number
         logits.forEach((x, id) => candidates.push({ id, w, score: scores[b * W + w] + x - logSum }));
       }
       candidates.sort((x, y) => y.score - x.score);
-      return candidates.slice(0, 2 * W).filter(({ id }) => W === 1 || id !== END).slice(0, W);
+      return candidates
+        .slice(0, 2 * W)
+        .filter(({ id }) => W === 1 || id !== END)
+        .slice(0, W);
     });
     ids = best.map(({ id }) => id);
     parents = best.map(({ w }) => w);
@@ -167,7 +181,10 @@ async function verify(model: Model, { name, inputs, options, expected }: GoldenC
 }
 
 async function measure(
-  { gpu, report }: Context, shape: string, { B, W, calls, golden }: DecodeCase, cases: readonly GoldenCase[],
+  { gpu, report }: Context,
+  shape: string,
+  { B, W, calls, golden }: DecodeCase,
+  cases: readonly GoldenCase[],
 ): Promise<void> {
   let meter = freshMeter("plain");
   const model = await load(folder("models/g2p-en"), { gpu: metered(gpu, () => meter) });
@@ -176,7 +193,9 @@ async function measure(
     if (!found) throw new Error(`golden.json: has no case ${name}`);
     return found;
   };
-  const { inputs: { input_ids, attention_mask } } = find("greedy-64"); // the first 64 words of heldout.tsv
+  const {
+    inputs: { input_ids, attention_mask },
+  } = find("greedy-64"); // the first 64 words of heldout.tsv
   const words = input_ids.map((ids, r) => ids.filter((_, i) => attention_mask[r][i] === 1));
   const rowsOf = (call: number): number[][] =>
     Array.from({ length: B }, (_, b) => words[(call * B + b) % words.length]);
@@ -191,7 +210,10 @@ async function measure(
     for (let call = 0; call < calls; call++) {
       meter = freshMeter("plain");
       const start = performance.now();
-      const { lengths, stats: { steps } } = await generate(call);
+      const {
+        lengths,
+        stats: { steps },
+      } = await generate(call);
       const us = 1e3 * (performance.now() - start);
       stepUs.push(us / steps);
       tokenUs.push(us / lengths.reduce((sum, length) => sum + length - 1, 0));
@@ -203,7 +225,9 @@ async function measure(
     const deviceUs: number[] = [];
     for (let call = 0; timestamps(gpu) && call < calls; call++) {
       meter = freshMeter("clock");
-      const { stats: { steps } } = await generate(call);
+      const {
+        stats: { steps },
+      } = await generate(call);
       deviceUs.push(...meter.stepUs.slice(0, steps)); // the steps beyond did nothing
     }
     meter = freshMeter("plain");
@@ -213,7 +237,9 @@ async function measure(
       hostUs.push(...times.map((ms) => 1e3 * ms));
     }
     const row: DecodeRow = {
-      bench: "decode", shape, us: spread(stepUs),
+      bench: "decode",
+      shape,
+      us: spread(stepUs),
       device_us: deviceUs.length ? spread(deviceUs).median : undefined,
       tokens_per_s: 1e6 / spread(tokenUs).median,
       steps_per_call: total.steps / calls,
@@ -228,7 +254,9 @@ async function measure(
 
     meter = freshMeter("profile");
     if (timestamps(gpu)) {
-      const { stats: { steps } } = await generate(0);
+      const {
+        stats: { steps },
+      } = await generate(0);
       await meter.late;
       reportProfile(report, shape, meter.kernelUs.slice(0, steps));
     }
@@ -253,18 +281,25 @@ interface DecodeRow extends Row {
   readonly host_loop_us: number;
 }
 
-const COLUMNS = "\ndecode                    ms/step          p10..p90  on device   tokens/s  steps  launches" +
+const COLUMNS =
+  "\ndecode                    ms/step          p10..p90  on device   tokens/s  steps  launches" +
   "  submits/step       js us   map us  waits/step  host loop ms/step  ratio";
 
 function line(row: DecodeRow): string {
   const ms = (us: number): string => (us / 1e3).toFixed(2);
   return [
-    row.shape.padEnd(24), ms(row.us.median).padStart(9), `${ms(row.us.p10)}..${ms(row.us.p90)}`.padStart(18),
-    (row.device_us === undefined ? "-" : ms(row.device_us)).padStart(11), row.tokens_per_s.toFixed(0).padStart(11),
-    row.steps_per_call.toFixed(1).padStart(7), String(row.launches_per_step).padStart(10),
-    row.submits_per_step.toFixed(2).padStart(14), row.js_us_per_step.toFixed(0).padStart(12),
+    row.shape.padEnd(24),
+    ms(row.us.median).padStart(9),
+    `${ms(row.us.p10)}..${ms(row.us.p90)}`.padStart(18),
+    (row.device_us === undefined ? "-" : ms(row.device_us)).padStart(11),
+    row.tokens_per_s.toFixed(0).padStart(11),
+    row.steps_per_call.toFixed(1).padStart(7),
+    String(row.launches_per_step).padStart(10),
+    row.submits_per_step.toFixed(2).padStart(14),
+    row.js_us_per_step.toFixed(0).padStart(12),
     row.map_us_per_step.toFixed(0).padStart(9),
-    row.host_waits_per_step.toFixed(2).padStart(12), ms(row.host_loop_us).padStart(19),
+    row.host_waits_per_step.toFixed(2).padStart(12),
+    ms(row.host_loop_us).padStart(19),
     (row.host_loop_us / row.us.median).toFixed(2).padStart(7),
   ].join("");
 }
@@ -273,15 +308,20 @@ function line(row: DecodeRow): string {
 function reportProfile(report: Context["report"], shape: string, worked: Meter["kernelUs"]): void {
   const whole = spread(worked.map((kernels) => [...kernels.values()].reduce((sum, { us }) => sum + us, 0))).median;
   const rows = [...worked[0].keys()].map((name) => ({
-    name, launches: worked[0].get(name)?.launches ?? 0,
+    name,
+    launches: worked[0].get(name)?.launches ?? 0,
     us: spread(worked.map((kernels) => kernels.get(name)?.us ?? 0)),
   }));
   for (const { name, launches, us } of rows.sort((a, b) => b.us.median - a.us.median)) {
     const percent = (100 * us.median) / whole;
-    report({ bench: "decode profile", shape: `${shape} ${name}`, us, launches, percent }, [
-      `  ${name.padEnd(40)}${String(launches).padStart(3)} launches`, `${us.median.toFixed(0)} us`.padStart(12),
-      `${percent.toFixed(1)} %`.padStart(9),
-    ].join(""));
+    report(
+      { bench: "decode profile", shape: `${shape} ${name}`, us, launches, percent },
+      [
+        `  ${name.padEnd(40)}${String(launches).padStart(3)} launches`,
+        `${us.median.toFixed(0)} us`.padStart(12),
+        `${percent.toFixed(1)} %`.padStart(9),
+      ].join(""),
+    );
   }
 }
 

@@ -16,7 +16,12 @@ const MODELS = {
   "bert-base": { hidden_size: 768, num_attention_heads: 12, num_hidden_layers: 12, intermediate_size: 3072 },
 } as const;
 const COMMON = {
-  model_type: "bert", vocab_size: 30522, max_position_embeddings: 512, type_vocab_size: 2, hidden_act: "gelu", layer_norm_eps: 1e-12,
+  model_type: "bert",
+  vocab_size: 30522,
+  max_position_embeddings: 512,
+  type_vocab_size: 2,
+  hidden_act: "gelu",
+  layer_norm_eps: 1e-12,
 };
 const SHORTEST = 5;
 const LONGEST_MS = 10e3; // of one call, by the rate so far
@@ -32,7 +37,10 @@ function openRandom(gpu: Gpu, config: Json): Core {
     const t = tensor(ours, "f32", shape, "weight");
     const { data } = noise("f32", shape, random);
     const scale = shape.length > 1 ? shape[shape.length - 1] ** -0.5 : 0.1;
-    gpu.write(t, (data as Float32Array<ArrayBuffer>).map((value) => value * scale));
+    gpu.write(
+      t,
+      (data as Float32Array<ArrayBuffer>).map((value) => value * scale),
+    );
     made.set(ours, t);
   }
   const get = (name: string): Tensor => made.get(name) as Tensor;
@@ -74,13 +82,19 @@ async function checkPacking(core: Core, rows: readonly EncoderRow[]): Promise<vo
 async function measureModel({ gpu, roofs, report, skip }: Context, model: keyof typeof MODELS): Promise<void> {
   const core = openRandom(gpu, { ...COMMON, ...MODELS[model] });
   const random = randoms(11);
-  const sentence = (length: number): EncoderRow => ({ ids: Array.from({ length }, () => Math.floor((random() + 1) * 15000)) });
+  const sentence = (length: number): EncoderRow => ({
+    ids: Array.from({ length }, () => Math.floor((random() + 1) * 15000)),
+  });
   let rate = 2e6; // flops a millisecond, until one is measured
   await checkPacking(core, [9, 5, 7].map(sentence));
   for (const S of [32, 128, 512]) {
     for (const B of [1, 8, 32]) {
       const ragged = Array.from({ length: B }, () => SHORTEST + Math.floor(((random() + 1) / 2) * (S - SHORTEST + 1)));
-      const shapes = { "full length": ragged.map(() => S), ragged, "ragged, padded": ragged.map(() => Math.max(...ragged)) };
+      const shapes = {
+        "full length": ragged.map(() => S),
+        ragged,
+        "ragged, padded": ragged.map(() => Math.max(...ragged)),
+      };
       const medians: Record<string, number> = {};
       for (const [kind, lengths] of Object.entries(shapes)) {
         const shape = `${model} S=${S} B=${B} ${kind}`;
@@ -95,11 +109,16 @@ async function measureModel({ gpu, roofs, report, skip }: Context, model: keyof 
         const roof_percent = (100 * flops) / roofs.gflop_s / 1e3 / us.median;
         medians[kind] = us.median;
         rate = Math.max(1e6, (1e3 * flops) / us.median);
-        const saved = kind === "ragged, padded" && medians.ragged ? `, packed ${(us.median / medians.ragged).toFixed(2)} times as fast` : "";
-        report({ bench: "encoder", shape, us, sequences_s: (1e6 * B) / us.median, roof_percent, launches_layer: layer },
+        const saved =
+          kind === "ragged, padded" && medians.ragged
+            ? `, packed ${(us.median / medians.ragged).toFixed(2)} times as fast`
+            : "";
+        report(
+          { bench: "encoder", shape, us, sequences_s: (1e6 * B) / us.median, roof_percent, launches_layer: layer },
           `encoder             ${shape.padEnd(40)}${(us.median / 1e3).toFixed(1).padStart(9)} ms` +
-          `${((1e6 * B) / us.median).toFixed(1).padStart(9)} sequences/s${roof_percent.toFixed(0).padStart(5)} % of roof` +
-          `  ${layer} launches a layer, ${outside} in all${saved}`);
+            `${((1e6 * B) / us.median).toFixed(1).padStart(9)} sequences/s${roof_percent.toFixed(0).padStart(5)} % of roof` +
+            `  ${layer} launches a layer, ${outside} in all${saved}`,
+        );
       }
     }
   }

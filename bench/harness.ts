@@ -109,13 +109,18 @@ export function noise(dtype: "f32" | "f16", shape: readonly number[], random: ()
 
 /** Every shape in f32 and with weights in f16. */
 export function bothFormats(shapes: Readonly<Record<string, Size>>): Record<string, Size> {
-  return Object.fromEntries(Object.entries(shapes).flatMap(([name, size]) =>
-    [[name, { ...size, half: 0 }], [`${name} f16`, { ...size, half: 1 }]]));
+  return Object.fromEntries(
+    Object.entries(shapes).flatMap(([name, size]) => [
+      [name, { ...size, half: 0 }],
+      [`${name} f16`, { ...size, half: 1 }],
+    ]),
+  );
 }
 
 /** Times a kernel at named shapes, after its output at each has matched the reference. */
 export function benchKernel<R extends Patterns, W extends Patterns, P extends string, C extends string>(
-  kernel: Kernel<R, W, P, C>, shapes: Readonly<Record<string, Size>>,
+  kernel: Kernel<R, W, P, C>,
+  shapes: Readonly<Record<string, Size>>,
   build: Build<keyof R & string, keyof W & string>,
 ): Bench {
   const plain = kernel as unknown as Kernel;
@@ -130,7 +135,11 @@ export function benchKernel<R extends Patterns, W extends Patterns, P extends st
 }
 
 async function measureShape(
-  { gpu, roofs, skip }: Context, kernel: Kernel, shape: string, size: Size, build: Build<string, string>,
+  { gpu, roofs, skip }: Context,
+  kernel: Kernel,
+  shape: string,
+  size: Size,
+  build: Build<string, string>,
 ): Promise<KernelRow | undefined> {
   const launched = launch(kernel, build.args(size, randoms(7)), build.values(size));
   const { dims } = launched.step;
@@ -152,8 +161,13 @@ async function measureShape(
   const moving = bytes / copyRate(roofs, bytes) / 1e3; // us at the roof
   const computing = flops / roofs.gflop_s / 1e3;
   return {
-    bench: kernel.name, shape, us,
-    sizes: Object.entries(dims).filter(([key]) => key.length === 1).map(([key, value]) => `${key}=${value}`).join(" "),
+    bench: kernel.name,
+    shape,
+    us,
+    sizes: Object.entries(dims)
+      .filter(([key]) => key.length === 1)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(" "),
     format: launched.inputs.find(([{ dtype }]) => dtype !== "f32" && dtype !== "u32")?.[0].dtype ?? "f32",
     ...(moving >= computing ? { gb_s: bytes / us.median / 1e3 } : { gflop_s: flops / us.median / 1e3 }),
     roof_percent: (100 * Math.max(moving, computing)) / us.median,
@@ -174,11 +188,15 @@ function launch(kernel: Kernel, args: Args, values: Dims): Launch {
   for (const [name, filled] of Object.entries(args)) {
     if (filled) inputs.push([(tensors[name] = tensor(name, filled.dtype, filled.shape)), filled]);
   }
-  const { steps: [step] } = record(kernel.name, (run: Run) => {
+  const {
+    steps: [step],
+  } = record(kernel.name, (run: Run) => {
     const written = run(kernel, kernel.name, tensors as never, values);
     for (const [name, t] of Object.entries(written)) tensors[name] ??= t && tensor(name, t.dtype, t.shape);
   });
-  const outputs = Object.keys(kernel.writes).map((name) => tensors[name]).filter((t) => t !== undefined);
+  const outputs = Object.keys(kernel.writes)
+    .map((name) => tensors[name])
+    .filter((t) => t !== undefined);
   return { step: { ...step, tensors }, inputs, outputs };
 }
 
@@ -194,14 +212,16 @@ async function check(gpu: Gpu, { step, inputs, outputs }: Launch, shape: string,
   const results = await prepared.run({ read: outputs });
   prepared.dispose();
   gpu.memory.free([...inputs.map(([t]) => t), ...outputs]);
-  outputs.forEach((t, output) => oracle.read(t).forEach((want, index) => {
-    const bits = results[output][index];
-    const got = t.dtype === "f16" ? fromF16(bits) : bits;
-    const allowed = t.dtype === "u32" ? 0 : tolerance * (1 + Math.abs(want));
-    if (!(Math.abs(got - want) <= allowed)) {
-      throw new Error(`${step.kernel.name}, ${shape}: not timed, ${t.name}[${index}] must be ${want}, got ${got}`);
-    }
-  }));
+  outputs.forEach((t, output) =>
+    oracle.read(t).forEach((want, index) => {
+      const bits = results[output][index];
+      const got = t.dtype === "f16" ? fromF16(bits) : bits;
+      const allowed = t.dtype === "u32" ? 0 : tolerance * (1 + Math.abs(want));
+      if (!(Math.abs(got - want) <= allowed)) {
+        throw new Error(`${step.kernel.name}, ${shape}: not timed, ${t.name}[${index}] must be ${want}, got ${got}`);
+      }
+    }),
+  );
 }
 
 /** Microseconds of each repeat; nothing when one takes too long. */
@@ -292,7 +312,8 @@ async function measureRoofs(gpu: Gpu): Promise<Roofs> {
   return { copies, gflop_s, launch_us };
 }
 
-const COLUMNS = "kernel              shape                             sizes                                         " +
+const COLUMNS =
+  "kernel              shape                             sizes                                         " +
   "weights  median us          p10..p90              rate    roof  form";
 
 /** The numbers of a row as text. */
@@ -308,8 +329,15 @@ export function cells({ us, gb_s, gflop_s = 0, roof_percent }: KernelRow) {
 function line(row: KernelRow): string {
   const { median, range, rate, roof } = cells(row);
   return [
-    row.bench.padEnd(20), row.shape.padEnd(34), row.sizes.padEnd(46), row.format.padEnd(7), median.padStart(11),
-    range.padStart(21), rate.padStart(18), roof.padStart(8), `  ${row.form}`,
+    row.bench.padEnd(20),
+    row.shape.padEnd(34),
+    row.sizes.padEnd(46),
+    row.format.padEnd(7),
+    median.padStart(11),
+    range.padStart(21),
+    rate.padStart(18),
+    roof.padStart(8),
+    `  ${row.form}`,
   ].join("");
 }
 
@@ -330,14 +358,19 @@ const printer: Watcher = {
 
 /** Runs benches on one device, tells the watcher of each shape once it is measured, and returns all that it measured. */
 export async function runBenches(
-  benches: readonly Bench[], options: { readonly form?: FormName }, { begin, report, skip }: Watcher = printer,
+  benches: readonly Bench[],
+  options: { readonly form?: FormName },
+  { begin, report, skip }: Watcher = printer,
 ): Promise<Results> {
   const gpu = await openGpu(options);
   const rows: Row[] = [];
   try {
     const setting: Setting = {
-      runtime, adapter: gpu.info.description, form: options.form ?? "by adapter",
-      clock: timestamps(gpu) ? "timestamps" : "wall clock", roofs: await measureRoofs(gpu),
+      runtime,
+      adapter: gpu.info.description,
+      form: options.form ?? "by adapter",
+      clock: timestamps(gpu) ? "timestamps" : "wall clock",
+      roofs: await measureRoofs(gpu),
     };
     begin(setting);
     const keep = (row: Row, text: string): void => {

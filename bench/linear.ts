@@ -8,9 +8,14 @@ type Format = (typeof FORMATS)[number];
 
 /** Shapes with their weights in each of these formats, all four when none is named. */
 export function inFormats(shapes: Readonly<Record<string, Size>>, ...formats: Format[]): Record<string, Size> {
-  return Object.fromEntries(Object.entries(shapes).flatMap(([name, size]) =>
-    (formats.length ? formats : FORMATS).map((format) =>
-      [format === "f32" ? name : `${name} ${format}`, { ...size, format: FORMATS.indexOf(format) }])));
+  return Object.fromEntries(
+    Object.entries(shapes).flatMap(([name, size]) =>
+      (formats.length ? formats : FORMATS).map((format) => [
+        format === "f32" ? name : `${name} ${format}`,
+        { ...size, format: FORMATS.indexOf(format) },
+      ]),
+    ),
+  );
 }
 
 interface Model {

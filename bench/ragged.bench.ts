@@ -30,7 +30,8 @@ export const bench: Bench = {
       const [batch, solo] = [await together(), await alone()]; // also compiles
       const width = Math.max(...LENGTHS);
       solo.forEach(({ sequences: [row] }, b) => {
-        if (String(row) !== String(batch.sequences[b].slice(width - LENGTHS[b]))) throw new Error(`ragged: not timed, row ${b} differs from the row alone`);
+        if (String(row) !== String(batch.sequences[b].slice(width - LENGTHS[b])))
+          throw new Error(`ragged: not timed, row ${b} differs from the row alone`);
       });
       const [batchMs, soloMs]: [number[], number[]] = [[], []];
       for (let sample = 0; sample < SAMPLES; sample++) {
@@ -40,9 +41,17 @@ export const bench: Bench = {
       const [us, alone_us] = [spread(batchMs.map((ms) => 1e3 * ms)), spread(soloMs.map((ms) => 1e3 * ms))];
       const tokens = prompts.length * NEW_TOKENS;
       const rate = (all: number): string => ((1e6 * tokens) / all).toFixed(0);
-      report({ bench: "ragged", shape: "gpt2-brown 16 prompts", us, alone_us: alone_us.median, ratio: alone_us.median / us.median },
+      report(
+        {
+          bench: "ragged",
+          shape: "gpt2-brown 16 prompts",
+          us,
+          alone_us: alone_us.median,
+          ratio: alone_us.median / us.median,
+        },
         `ragged   gpt2-brown, 16 prompts of ${Math.min(...LENGTHS)} to ${width} tokens, ${NEW_TOKENS} new each: together ` +
-        `${rate(us.median)} tokens/s, one by one ${rate(alone_us.median)} tokens/s, ratio ${(alone_us.median / us.median).toFixed(2)}`);
+          `${rate(us.median)} tokens/s, one by one ${rate(alone_us.median)} tokens/s, ratio ${(alone_us.median / us.median).toFixed(2)}`,
+      );
     } finally {
       model.dispose();
     }

@@ -24,8 +24,11 @@ const runtimes = {
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    node: { type: "boolean" }, chrome: { type: "boolean" }, page: { type: "boolean" },
-    compare: { type: "string" }, form: { type: "string" },
+    node: { type: "boolean" },
+    chrome: { type: "boolean" },
+    page: { type: "boolean" },
+    compare: { type: "string" },
+    form: { type: "string" },
   },
 });
 
@@ -35,7 +38,8 @@ function fail(text) {
 }
 
 function findBenches(words) {
-  const stems = readdirSync(`${root}bench`).flatMap((name) => name.match(/^(.*)\.bench\.ts$/)?.[1] ?? [])
+  const stems = readdirSync(`${root}bench`)
+    .flatMap((name) => name.match(/^(.*)\.bench\.ts$/)?.[1] ?? [])
     .filter((stem) => !words.length || words.some((word) => stem.includes(word)))
     .sort((a, b) => (a === "decode") - (b === "decode") || a.localeCompare(b)); // the whole loop comes last
   return stems.length ? stems : fail(`no bench is named ${words.join(" or ")}`);
@@ -47,8 +51,13 @@ async function bundleBenches(stems, outfile, start) {
   const imports = stems.map((stem) => `import { bench as ${stem} } from "../bench/${stem}.bench.js";`);
   writeFileSync(entry, `${imports.join("\n")}\n${start}`);
   await build({
-    ...common, entryPoints: [entry], outfile: root + outfile, platform: "neutral", mainFields: ["module", "main"],
-    conditions: ["import"], plugins: [wgslLoader({ release: false })],
+    ...common,
+    entryPoints: [entry],
+    outfile: root + outfile,
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["import"],
+    plugins: [wgslLoader({ release: false })],
     // tests/harness.ts brings uvu, which must not run
     banner: { js: "globalThis.UVU_DEFER = 1; globalThis.UVU_QUEUE = [[null]];" },
   });
@@ -57,9 +66,13 @@ async function bundleBenches(stems, outfile, start) {
 /** Serves the page of the kernels' benches until this process is ended. */
 async function servePage(stems) {
   const kernels = stems.filter((stem) => existsSync(`${root}shaders/${stem}.wgsl`));
-  await bundleBenches(kernels, page, `import { showBenches } from "../bench/page.js";
+  await bundleBenches(
+    kernels,
+    page,
+    `import { showBenches } from "../bench/page.js";
 await showBenches({ ${kernels.join(", ")} });
-`);
+`,
+  );
   const { url } = await serve();
   console.log(`${url}bench/kernels.html`);
 }
@@ -73,7 +86,10 @@ function runCommand(command, args) {
 
 async function measure(name, stems) {
   // A page hands its result over, a process leaves it in a file.
-  await bundleBenches(stems, bundle, `import { runBenches } from "../bench/harness.js";
+  await bundleBenches(
+    stems,
+    bundle,
+    `import { runBenches } from "../bench/harness.js";
 export const result = await runBenches([${stems.join(", ")}], ${JSON.stringify({ form: values.form })});
 const { document, process } = globalThis as { document?: unknown; process?: { exit(code: number): void } };
 if (!document) {
@@ -81,10 +97,15 @@ if (!document) {
   await writeFile("${output}", JSON.stringify(result));
   process?.exit(0);
 }
-`);
-  const results = { date: new Date().toISOString(), ...await runtimes[name]() };
+`,
+  );
+  const results = { date: new Date().toISOString(), ...(await runtimes[name]()) };
   if (values.compare) compare(results, values.compare);
-  const slug = results.adapter.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 32).replace(/^-|-$/g, "");
+  const slug = results.adapter
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, 32)
+    .replace(/^-|-$/g, "");
   const file = `bench/results/${[name, slug, ...positionals].join("-")}.json`;
   mkdirSync(`${root}bench/results`, { recursive: true });
   writeFileSync(root + file, `${JSON.stringify(results, null, 1)}\n`);

@@ -20,12 +20,18 @@ checkKernel(attention, {
   args: (size, random) => {
     const { B, T, H, K, E, pad = 0, whole = 0, offset = 0, packed = 0, bias, status } = size;
     const value = whole ? () => Math.round(6 * random()) + offset : random;
-    const S = Math.max(1, lengths(size).reduce((sum, length) => sum + length, 0));
+    const S = Math.max(
+      1,
+      lengths(size).reduce((sum, length) => sum + length, 0),
+    );
     const [Q, Z] = [H * E + pad, 2 * K * E + pad];
     const places = spans(size);
     return {
-      rows: u32([B * T, 4], (i) => packed
-        ? [5, (i >> 2) % T, Math.floor(i / 4 / T), 6][i % 4] : [5, Math.floor(i / 4 / B), (i >> 2) % B, 6][i % 4]),
+      rows: u32([B * T, 4], (i) =>
+        packed
+          ? [5, (i >> 2) % T, Math.floor(i / 4 / T), 6][i % 4]
+          : [5, Math.floor(i / 4 / B), (i >> 2) % B, 6][i % 4],
+      ),
       spans: u32([B, 2], (i) => places[i]),
       q: f32([B * T, Q], value),
       kv: f32([S, Z], (i) => (whole && i % Z < K * E ? -value() : random())),
@@ -34,7 +40,13 @@ checkKernel(attention, {
     };
   },
   values: ({ H, K, E, pad = 0, causal = 0, whole = 0 }) => ({
-    H, K, E, scale: whole ? 1 : E ** -0.5, k_at: pad ? pad + K * E : 0, v_at: pad || K * E, CAUSAL: causal,
+    H,
+    K,
+    E,
+    scale: whole ? 1 : E ** -0.5,
+    k_at: pad ? pad + K * E : 0,
+    v_at: pad || K * E,
+    CAUSAL: causal,
   }),
   tolerance: 5e-7, // measured 1e-7
   cases: {
@@ -43,7 +55,16 @@ checkKernel(attention, {
     "one key over a block": { B: 1, L: 65, T: 3, H: 1, K: 1, E: 8 },
     // whole numbers: scores are exact, so that what is left is the error of exp, measured 3e-7
     "scores far below zero": { B: 1, L: 12, T: 3, H: 1, K: 1, E: 8, whole: 1, offset: 9, tolerance: 1e-6 },
-    "biases by distance, nearer and farther than the table": { B: 2, L: 11, T: 5, H: 3, K: 3, E: 8, packed: 1, bias: 4 },
+    "biases by distance, nearer and farther than the table": {
+      B: 2,
+      L: 11,
+      T: 5,
+      H: 3,
+      K: 3,
+      E: 8,
+      packed: 1,
+      bias: 4,
+    },
     "tiles that straddle sentences, causal": { B: 5, L: 5, T: 5, H: 4, K: 2, E: 8, ragged: 1, packed: 1, causal: 1 },
     "status 0 writes nothing": { B: 1, L: 3, T: 2, H: 1, K: 1, E: 8, status: 0 },
     "one key": { B: 1, L: 1, T: 1, H: 1, K: 1, E: 4 },
@@ -94,7 +115,8 @@ checkKernel(attention, {
     "zero divided by zero": (wgsl) => wgsl.replace("select(vec4f(), 1.0 / sum, sum > vec4f())", "1.0 / sum"),
     "values that stay at the first row": (wgsl) => wgsl.replace("          v += stride;\n", ""),
     "keys past the end that count": (wgsl) => wgsl.replaceAll(/vec4u\((key|first \+ t)\) < limit/g, "vec4<bool>(true)"),
-    "a last key that is left out": (wgsl) => wgsl.replace("min(BLOCK, end - first)", "min(BLOCK, max(1u, end - first) - 1u)"),
+    "a last key that is left out": (wgsl) =>
+      wgsl.replace("min(BLOCK, end - first)", "min(BLOCK, max(1u, end - first) - 1u)"),
     "a bias of the distance turned round": (wgsl) =>
       wgsl.replace("vec4i(i32(t)) - vec4i(position)", "vec4i(position) - vec4i(i32(t))"),
     "a bias past the table": (wgsl) => wgsl.replace(/clamp\((.*), -reach, reach\)/, "($1)"),
@@ -112,30 +134,60 @@ checkKernel(attention, {
     "a maximum of one lane": (wgsl) => wgsl.replace("max(highest[quad + 2u], highest[quad + 3u])", "top"),
     "a total of one lane": (wgsl) => wgsl.replace(" + highest[quad + 3u];", ";"),
     "keys for values": (wgsl) => wgsl.replace("stage(at + params.v_at / 4u, count, lane);", ""),
-    "rows past the end that are written": (wgsl) => wgsl.replace("if (slot >= rows_here) { return; }", "")
-      .replace("let own = n + min(slot, rows_here - 1u)", "let own = n + slot"),
+    "rows past the end that are written": (wgsl) =>
+      wgsl
+        .replace("if (slot >= rows_here) { return; }", "")
+        .replace("let own = n + min(slot, rows_here - 1u)", "let own = n + slot"),
     "zero divided by zero": (wgsl) => wgsl.replace("select(0.0, 1.0 / total, total > 0.0)", "1.0 / total"),
     "a bias of the distance turned round": (wgsl) => wgsl.replace("i32(t) - i32(position)", "i32(position) - i32(t)"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
   },
   refused: {
-    "groups that do not divide the heads": [{ B: 1, L: 2, T: 2, H: 4, K: 3, E: 8 }, () => {},
-      /K must divide H, got K=3 and H=4/],
-    "a width that is no multiple of 4": [{ B: 1, L: 2, T: 2, H: 1, K: 1, E: 6 }, () => {},
-      /must be multiples of 4, got 6,6,12,0,6/],
-    "rows too short for their heads": [{ B: 1, L: 2, T: 2, H: 2, K: 2, E: 8 },
-      (args) => { args.kv = f32([2, 16], () => 0); },
-      /rows of q and kv must hold their heads, got Q=16 and Z=16/],
-    "spans of a wrong format": [{ B: 1, L: 2, T: 2, H: 1, K: 1, E: 4 },
-      (args) => { args.spans = f32([1, 2], () => 0); },
-      /spans must be u32\[B,2\], got spans f32\[1,2\]/],
-    "queries of other rows": [{ B: 1, L: 2, T: 2, H: 1, K: 1, E: 4 }, (args) => { args.q = f32([3, 4], () => 0); },
-      /q must be f32\[N,Q\] with N=2, Q=4, got q f32\[3,4\]/],
-    "biases without a middle": [{ B: 1, L: 2, T: 2, H: 1, K: 1, E: 4, bias: 1 },
-      (args) => { args.bias = f32([4, 1], () => 0); },
-      /bias must have an odd number of distances, the middle one 0, got 4/],
-    "keys that are missing": [{ B: 1, L: 2, T: 2, H: 1, K: 1, E: 4 }, (args) => { args.kv = undefined; },
-      /kv must be f32\[S,Z\], got nothing/],
+    "groups that do not divide the heads": [
+      { B: 1, L: 2, T: 2, H: 4, K: 3, E: 8 },
+      () => {},
+      /K must divide H, got K=3 and H=4/,
+    ],
+    "a width that is no multiple of 4": [
+      { B: 1, L: 2, T: 2, H: 1, K: 1, E: 6 },
+      () => {},
+      /must be multiples of 4, got 6,6,12,0,6/,
+    ],
+    "rows too short for their heads": [
+      { B: 1, L: 2, T: 2, H: 2, K: 2, E: 8 },
+      (args) => {
+        args.kv = f32([2, 16], () => 0);
+      },
+      /rows of q and kv must hold their heads, got Q=16 and Z=16/,
+    ],
+    "spans of a wrong format": [
+      { B: 1, L: 2, T: 2, H: 1, K: 1, E: 4 },
+      (args) => {
+        args.spans = f32([1, 2], () => 0);
+      },
+      /spans must be u32\[B,2\], got spans f32\[1,2\]/,
+    ],
+    "queries of other rows": [
+      { B: 1, L: 2, T: 2, H: 1, K: 1, E: 4 },
+      (args) => {
+        args.q = f32([3, 4], () => 0);
+      },
+      /q must be f32\[N,Q\] with N=2, Q=4, got q f32\[3,4\]/,
+    ],
+    "biases without a middle": [
+      { B: 1, L: 2, T: 2, H: 1, K: 1, E: 4, bias: 1 },
+      (args) => {
+        args.bias = f32([4, 1], () => 0);
+      },
+      /bias must have an odd number of distances, the middle one 0, got 4/,
+    ],
+    "keys that are missing": [
+      { B: 1, L: 2, T: 2, H: 1, K: 1, E: 4 },
+      (args) => {
+        args.kv = undefined;
+      },
+      /kv must be f32\[S,Z\], got nothing/,
+    ],
   },
 });
 

@@ -21,11 +21,26 @@ checkKernel(attentionStep, {
     };
   },
   values: ({ H, K, E, whole = 0, interleaved = 0, bias }) => ({
-    H, K, E, scale: whole ? 1 : E ** -0.5, eps: 1e-6, INTERLEAVED: interleaved, RELATIVE: Number(bias !== undefined),
+    H,
+    K,
+    E,
+    scale: whole ? 1 : E ** -0.5,
+    eps: 1e-6,
+    INTERLEAVED: interleaved,
+    RELATIVE: Number(bias !== undefined),
   }),
   tolerance: 5e-7, // measured 1e-7
   cases: {
-    "biases by distance, nearer and farther than the table": { B: 3, W: 2, M: 12, H: 3, K: 1, E: 20, position: 9, bias: 4 },
+    "biases by distance, nearer and farther than the table": {
+      B: 3,
+      W: 2,
+      M: 12,
+      H: 3,
+      K: 1,
+      E: 20,
+      position: 9,
+      bias: 4,
+    },
     "rotary, norms": { B: 2, W: 2, M: 6, H: 4, K: 2, E: 8, position: 3, rotary: 1, norms: 1 },
     "status 0 writes nothing": { B: 1, M: 4, H: 1, K: 1, E: 8, position: 2, status: 0 },
     // whole numbers: scores are exact, so that what is left is the error of exp, measured 3e-7
@@ -38,7 +53,7 @@ checkKernel(attentionStep, {
     "two heads a group": { B: 2, W: 2, M: 6, H: 4, K: 2, E: 8, position: 3 },
     "one short of a workgroup": { B: 21, W: 3, M: 4, H: 1, K: 1, E: 8, position: 2 },
     "one over a workgroup": { B: 13, W: 5, M: 4, H: 1, K: 1, E: 8, position: 2 },
-    "rotary": { B: 2, W: 2, M: 6, H: 4, K: 2, E: 16, position: 3, rotary: 1 },
+    rotary: { B: 2, W: 2, M: 6, H: 4, K: 2, E: 16, position: 3, rotary: 1 },
     "rotary, interleaved": { B: 2, W: 2, M: 6, H: 4, K: 2, E: 16, position: 4, rotary: 1, interleaved: 1 },
     "biases of a table of one": { B: 1, M: 5, H: 1, K: 1, E: 4, position: 3, bias: 0 },
     "biases, norms": { B: 1, W: 2, M: 5, H: 4, K: 2, E: 8, position: 3, bias: 2, norms: 1 },
@@ -73,8 +88,10 @@ checkKernel(attentionStep, {
     "a past that is one token short": (wgsl) => wgsl.replace("t < position; t += 4u", "t + 1u < position; t += 4u"),
     "keys past the end that count": (wgsl) => wgsl.replace("<= vec4u(rest)", "<= vec4u(3u)"),
     "a new token that is not seen": (wgsl) => wgsl.replace("var total = 1.0;", "var total = 0.0;"),
-    "a maximum that stays at the new token": (wgsl) => wgsl.replace("let next = max(max(top,", "let next = top; //")
-      .replace(" max(score.x, score.y)), max(score.z, score.w));", ""),
+    "a maximum that stays at the new token": (wgsl) =>
+      wgsl
+        .replace("let next = max(max(top,", "let next = top; //")
+        .replace(" max(score.x, score.y)), max(score.z, score.w));", ""),
     "a sum that does not decay": (wgsl) => wgsl.replace("sum[e] * decay", "sum[e]"),
   },
   shared: {
@@ -101,26 +118,55 @@ checkKernel(attentionStep, {
     "splits that are not added up": (wgsl) => wgsl.replace("sum += sums[i * WIDTH + e];", ""),
   },
   refused: {
-    "groups that do not divide the heads": [{ B: 1, M: 2, H: 4, K: 3, E: 8, position: 0 }, () => {},
-      /K must divide H, got K=3 and H=4/],
-    "a width that is no multiple of 4": [{ B: 1, M: 2, H: 1, K: 1, E: 6, position: 0 }, () => {},
-      /E must be a multiple of 4, got 6/],
-    "a cache of another capacity": [{ B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
-      (args) => { args.cache = f32([1, 3, 8], () => 0); },
-      /cache must be f32\[R,M,2\*K\*E\] with R=1, M=2, K=1, E=4, got cache f32\[1,3,8\]/],
-    "queries without keys and values": [{ B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
-      (args) => { args.qkv = f32([1, 4], () => 0); },
-      /qkv must be f32\[R,H\*E\+2\*K\*E\] with R=1, H=1, E=4, K=1, got qkv f32\[1,4\]/],
-    "rotations of another cache": [{ B: 1, M: 2, H: 1, K: 1, E: 8, position: 0, rotary: 1 },
-      (args) => { args.positional = f32([3, 8], () => 0); },
-      /rotations must be \[M,E\] = \[2,8\], got \[3,8\]/],
-    "rotations of a width that is no multiple of 8": [{ B: 1, M: 2, H: 1, K: 1, E: 4, position: 0, rotary: 1 }, () => {},
-      /E must be a multiple of 8, got 4/],
-    "biases of other heads": [{ B: 1, M: 2, H: 2, K: 1, E: 4, position: 0, bias: 1 },
-      (args) => { args.positional = f32([3, 1], () => 0); },
-      /biases must be \[distances,H\], an odd number and 2, got \[3,1\]/],
-    "an indirection that is missing": [{ B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
-      (args) => { args.indirection = undefined; },
-      /indirection must be u32\[2,R,M\], got nothing/],
+    "groups that do not divide the heads": [
+      { B: 1, M: 2, H: 4, K: 3, E: 8, position: 0 },
+      () => {},
+      /K must divide H, got K=3 and H=4/,
+    ],
+    "a width that is no multiple of 4": [
+      { B: 1, M: 2, H: 1, K: 1, E: 6, position: 0 },
+      () => {},
+      /E must be a multiple of 4, got 6/,
+    ],
+    "a cache of another capacity": [
+      { B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
+      (args) => {
+        args.cache = f32([1, 3, 8], () => 0);
+      },
+      /cache must be f32\[R,M,2\*K\*E\] with R=1, M=2, K=1, E=4, got cache f32\[1,3,8\]/,
+    ],
+    "queries without keys and values": [
+      { B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
+      (args) => {
+        args.qkv = f32([1, 4], () => 0);
+      },
+      /qkv must be f32\[R,H\*E\+2\*K\*E\] with R=1, H=1, E=4, K=1, got qkv f32\[1,4\]/,
+    ],
+    "rotations of another cache": [
+      { B: 1, M: 2, H: 1, K: 1, E: 8, position: 0, rotary: 1 },
+      (args) => {
+        args.positional = f32([3, 8], () => 0);
+      },
+      /rotations must be \[M,E\] = \[2,8\], got \[3,8\]/,
+    ],
+    "rotations of a width that is no multiple of 8": [
+      { B: 1, M: 2, H: 1, K: 1, E: 4, position: 0, rotary: 1 },
+      () => {},
+      /E must be a multiple of 8, got 4/,
+    ],
+    "biases of other heads": [
+      { B: 1, M: 2, H: 2, K: 1, E: 4, position: 0, bias: 1 },
+      (args) => {
+        args.positional = f32([3, 1], () => 0);
+      },
+      /biases must be \[distances,H\], an odd number and 2, got \[3,1\]/,
+    ],
+    "an indirection that is missing": [
+      { B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
+      (args) => {
+        args.indirection = undefined;
+      },
+      /indirection must be u32\[2,R,M\], got nothing/,
+    ],
   },
 });

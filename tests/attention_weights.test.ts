@@ -33,10 +33,22 @@ checkKernel(attentionWeights, {
     "what lay there beyond the keys": (wgsl) => wgsl.replace("weights[out + t] = 0.0;", ""),
   },
   refused: {
-    "groups that do not divide the heads": [{ B: 1, L: 1, H: 4, K: 3, E: 4, T: 1 }, () => {},
-      /K must divide H, got K=3 and H=4/],
-    "a width that is no multiple of 4": [{ B: 1, L: 1, H: 1, K: 1, E: 6, T: 1 }, () => {}, /must be multiples of 4, got 6,10,10,4/],
-    "rows too short for their heads": [{ B: 1, L: 1, H: 2, K: 2, E: 8, T: 1 }, (args) => { args.kv = f32([1, 16], () => 0); },
-      /rows of q and kv must hold their heads, got Q=20 and Z=16/],
+    "groups that do not divide the heads": [
+      { B: 1, L: 1, H: 4, K: 3, E: 4, T: 1 },
+      () => {},
+      /K must divide H, got K=3 and H=4/,
+    ],
+    "a width that is no multiple of 4": [
+      { B: 1, L: 1, H: 1, K: 1, E: 6, T: 1 },
+      () => {},
+      /must be multiples of 4, got 6,10,10,4/,
+    ],
+    "rows too short for their heads": [
+      { B: 1, L: 1, H: 2, K: 2, E: 8, T: 1 },
+      (args) => {
+        args.kv = f32([1, 16], () => 0);
+      },
+      /rows of q and kv must hold their heads, got Q=20 and Z=16/,
+    ],
   },
 });

@@ -26,8 +26,13 @@ export async function checkCheckpoint(path: string): Promise<void> {
         assert.equal(Object.keys(got).sort(), Object.keys(expected).sort());
         for (const [output, key] of Object.entries(expected)) {
           // Only what stands at tokens of input_ids is masked: not the logits of targets, nor one row a sentence.
-          const masked = got[output].dims.length === 3 && !(output === "logits" && m.architecture.encoder && m.architecture.decoder);
-          const error = worstError(got[output], golden.tensor(key as string), masked ? inputs.attention_mask : undefined);
+          const masked =
+            got[output].dims.length === 3 && !(output === "logits" && m.architecture.encoder && m.architecture.decoder);
+          const error = worstError(
+            got[output],
+            golden.tensor(key as string),
+            masked ? inputs.attention_mask : undefined,
+          );
           assert.ok(error < 2e-4, `${output} is ${error} off`);
         }
         return;
@@ -38,7 +43,10 @@ export async function checkCheckpoint(path: string): Promise<void> {
       got.sequences_scores?.forEach((score, row) => {
         const want = expected.sequences_scores?.[row] ?? NaN;
         // Scores near -300 (length_penalty -1) carry f32's own error of about 1e-6 of them, in the references too.
-        assert.ok(Math.abs(score - want) < 1e-4 * Math.max(1, Math.abs(want)), `score of row ${row} must be ${want}, got ${score}`);
+        assert.ok(
+          Math.abs(score - want) < 1e-4 * Math.max(1, Math.abs(want)),
+          `score of row ${row} must be ${want}, got ${score}`,
+        );
       });
     });
   }
@@ -51,7 +59,12 @@ export async function checkCheckpoint(path: string): Promise<void> {
     const { stats } = await generate({ input_ids: [[5, 6, 7, 0]] }, { num_beams: 4, max_new_tokens: 3 });
     const layer = encoder ? 11 : 7;
     const outside = placement === "pre" ? 5 : 4; // the last norm
-    assert.equal(stats.launches, { encoder_layer: encoder ? 7 : 0, decoder_layer: layer, outside, step: layer * decoder.layers + outside });
+    assert.equal(stats.launches, {
+      encoder_layer: encoder ? 7 : 0,
+      decoder_layer: layer,
+      outside,
+      step: layer * decoder.layers + outside,
+    });
   });
 
   test("gives all its memory back", async () => {

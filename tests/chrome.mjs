@@ -8,7 +8,10 @@ import { stripVTControlCharacters } from "node:util";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const FLAGS = [
-  "--headless=new", "--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader",
+  "--headless=new",
+  "--no-sandbox",
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
   ...(process.env.CHROME_FLAGS?.split(" ").filter(Boolean) ?? []),
 ];
 const CLOSING = 10e3; // ms; a browser that takes longer dies with this process
@@ -55,7 +58,10 @@ export async function serve() {
 function watch(browser, page, print, silence) {
   return new Promise((_, reject) => {
     const fail = (why) => reject(new Error(`Chrome: ${why}`));
-    const hung = setTimeout(() => fail(`the page hangs, it has printed nothing for ${silence} minutes`), 60e3 * silence);
+    const hung = setTimeout(
+      () => fail(`the page hangs, it has printed nothing for ${silence} minutes`),
+      60e3 * silence,
+    );
     page.on("console", (message) => {
       hung.refresh();
       const text = stripVTControlCharacters(message.text());

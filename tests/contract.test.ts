@@ -47,7 +47,11 @@ for (const kernel of all) {
       for (const field of ["Shapes", "Launch", "Numerics", "Source"]) {
         assert.match(header, new RegExp(`^// ${field.padEnd(8)} `, "m"), `the header must tell ${field}`);
       }
-      assert.equal(wgsl.split("\n").filter((line) => line.length > 120), [], "lines of at most 120 columns");
+      assert.equal(
+        wgsl.split("\n").filter((line) => line.length > 120),
+        [],
+        "lines of at most 120 columns",
+      );
     }
   });
 }
@@ -61,8 +65,14 @@ async function list(folder: string): Promise<string[]> {
 const files = suite("contract of the files", { chrome: "a page cannot list the files of a folder" });
 
 files("every shader has its four files", async () => {
-  const shaders = all.flatMap(({ name, forms }) => Object.keys(forms).map((form) => (form === "direct" ? name : `${name}.${form}`)));
-  same((await list("shaders")).map((name) => name.replace(/\.wgsl$/, "")), shaders, "shaders and the kernels that src/kernels/index.ts exports");
+  const shaders = all.flatMap(({ name, forms }) =>
+    Object.keys(forms).map((form) => (form === "direct" ? name : `${name}.${form}`)),
+  );
+  same(
+    (await list("shaders")).map((name) => name.replace(/\.wgsl$/, "")),
+    shaders,
+    "shaders and the kernels that src/kernels/index.ts exports",
+  );
   for (const stem of all.map(({ name }) => name)) {
     await readFile(`src/kernels/${stem}.ts`);
     await readFile(`tests/${stem}.test.ts`);

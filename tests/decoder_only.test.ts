@@ -34,7 +34,10 @@ for (const path of FAMILIES) {
           const solo = await m.generate({ input_ids: [row] }, { ...options, max_new_tokens: 9, output_scores: true });
           for (let rank = 0; rank < each; rank++) {
             const [from, to] = [Math.max(...lengths) - row.length, together.lengths[b * each + rank]];
-            assert.equal(together.sequences[b * each + rank].slice(from, to), solo.sequences[rank].slice(0, solo.lengths[rank]));
+            assert.equal(
+              together.sequences[b * each + rank].slice(from, to),
+              solo.sequences[rank].slice(0, solo.lengths[rank]),
+            );
             assert.equal(together.token_scores?.[b * each + rank], solo.token_scores?.[rank]); // bit for bit
           }
         }
@@ -48,8 +51,20 @@ for (const path of FAMILIES) {
     const options = { num_beams: 2, max_new_tokens: 6 };
     const plain = await m.generate({ input_ids: rows }, options);
     for (const left of [true, false]) {
-      const fill = (row: number[], filler: number): number[] => (left ? [...Array(7 - row.length).fill(filler), ...row] : [...row, ...Array(7 - row.length).fill(filler)]);
-      const padded = await m.generate({ input_ids: rows.map((row) => fill(row, 4)), attention_mask: rows.map((row) => fill(row.map(() => 1), 0)) }, options);
+      const fill = (row: number[], filler: number): number[] =>
+        left ? [...Array(7 - row.length).fill(filler), ...row] : [...row, ...Array(7 - row.length).fill(filler)];
+      const padded = await m.generate(
+        {
+          input_ids: rows.map((row) => fill(row, 4)),
+          attention_mask: rows.map((row) =>
+            fill(
+              row.map(() => 1),
+              0,
+            ),
+          ),
+        },
+        options,
+      );
       assert.equal(padded.sequences, plain.sequences);
       assert.equal(padded.sequences_scores, plain.sequences_scores);
     }
@@ -58,12 +73,17 @@ for (const path of FAMILIES) {
   laws(`${path}: what generate says of its tokens is what score says`, async () => {
     const m = await open(path);
     const rows = prompts([3, 8, 1], 11, m.architecture.V);
-    const { sequences, lengths, token_scores } = await m.generate({ input_ids: rows }, { max_new_tokens: 7, output_scores: true });
+    const { sequences, lengths, token_scores } = await m.generate(
+      { input_ids: rows },
+      { max_new_tokens: 7, output_scores: true },
+    );
     const targets = sequences.map((row, b) => row.slice(8, lengths[b]));
     const scored = await m.score({ input_ids: rows }, targets);
-    scored.forEach((list, b) => list.forEach((value, t) => {
-      assert.ok(Math.abs(value - (token_scores?.[b][t] ?? NaN)) < 1e-5, `row ${b}, token ${t}`);
-    }));
+    scored.forEach((list, b) =>
+      list.forEach((value, t) => {
+        assert.ok(Math.abs(value - (token_scores?.[b][t] ?? NaN)) < 1e-5, `row ${b}, token ${t}`);
+      }),
+    );
   });
 }
 
@@ -76,12 +96,20 @@ test("a prompt as long as the cache leaves room for one token", async () => {
   const [row] = prompts([m.architecture.P], 3, m.architecture.V);
   const { sequences } = await m.generate({ input_ids: [row] }, { max_new_tokens: 1 });
   assert.is(sequences[0].length, m.architecture.P + 1);
-  await refuses(() => m.generate({ input_ids: [row] }, { max_new_tokens: 2 }), OptionError, /max_new_tokens must leave at most 96 positions/);
+  await refuses(
+    () => m.generate({ input_ids: [row] }, { max_new_tokens: 2 }),
+    OptionError,
+    /max_new_tokens must leave at most 96 positions/,
+  );
 });
 
 test("a long prompt is read in chunks, as a short one is", async () => {
   const m = await open(FAMILIES[1]);
-  const rows = prompts(Array.from({ length: 40 }, () => 60), 13, m.architecture.V); // 2,360 rows of prompt, above one chunk
+  const rows = prompts(
+    Array.from({ length: 40 }, () => 60),
+    13,
+    m.architecture.V,
+  ); // 2,360 rows of prompt, above one chunk
   const together = await m.generate({ input_ids: rows }, { max_new_tokens: 3 });
   for (const b of [0, 34, 39]) {
     const solo = await m.generate({ input_ids: [rows[b]] }, { max_new_tokens: 3 });
@@ -134,26 +162,40 @@ test("a stop string ends its row with the token that completes it", async () => 
   const m = await brown();
   const free = await m.generate({ input_ids: PROMPT }, { max_new_tokens: 20 });
   const texts: string[] = [];
-  for await (const { row, text } of m.stream({ input_ids: PROMPT.slice(0, 1) }, { max_new_tokens: 20 })) texts.push(row === 0 ? text ?? "" : "");
+  for await (const { row, text } of m.stream({ input_ids: PROMPT.slice(0, 1) }, { max_new_tokens: 20 }))
+    texts.push(row === 0 ? (text ?? "") : "");
   const stop = texts.join("").slice(8, 12);
   const cut = await m.generate({ input_ids: PROMPT }, { max_new_tokens: 20, stop_strings: [stop] });
   assert.ok(cut.lengths[0] < free.lengths[0]);
   assert.equal(cut.sequences[0].slice(0, cut.lengths[0]), free.sequences[0].slice(0, cut.lengths[0]));
-  await refuses(() => m.generate({ input_ids: PROMPT }, { stop_strings: "a", num_beams: 2, max_new_tokens: 4 }), OptionError, /num_beams must be 1 with stop_strings/);
+  await refuses(
+    () => m.generate({ input_ids: PROMPT }, { stop_strings: "a", num_beams: 2, max_new_tokens: 4 }),
+    OptionError,
+    /num_beams must be 1 with stop_strings/,
+  );
 });
 
 test("a logits_processor on the host sees the rows and decides", async () => {
   const m = await brown();
   const seen: number[] = [];
-  const { sequences } = await m.generate({ input_ids: PROMPT }, {
-    max_new_tokens: 3,
-    logits_processor(ids, scores) {
-      seen.push(ids[0].length);
-      scores.forEach((row, r) => row.fill(-1e4).fill(5, 100 + ids[r].length, 101 + ids[r].length));
+  const { sequences } = await m.generate(
+    { input_ids: PROMPT },
+    {
+      max_new_tokens: 3,
+      logits_processor(ids, scores) {
+        seen.push(ids[0].length);
+        scores.forEach((row, r) => row.fill(-1e4).fill(5, 100 + ids[r].length, 101 + ids[r].length));
+      },
     },
-  });
+  );
   assert.equal(seen, [3, 4, 5]);
-  assert.equal(sequences.map((row) => row.slice(3)), [[103, 104, 105], [101, 102, 103]]);
+  assert.equal(
+    sequences.map((row) => row.slice(3)),
+    [
+      [103, 104, 105],
+      [101, 102, 103],
+    ],
+  );
   const plain = await m.generate({ input_ids: PROMPT }, { num_beams: 3, max_new_tokens: 6 });
   const idle = await m.generate({ input_ids: PROMPT }, { num_beams: 3, max_new_tokens: 6, logits_processor: () => {} });
   assert.equal(idle.sequences, plain.sequences);
@@ -161,7 +203,13 @@ test("a logits_processor on the host sees the rows and decides", async () => {
 
 test("a state continues as the whole prompt does, also after fork and truncate", async () => {
   const m = await brown();
-  const [start, middle] = [[[12, 900, 45, 77], [3, 3]], [[8, 9], [500]]];
+  const [start, middle] = [
+    [
+      [12, 900, 45, 77],
+      [3, 3],
+    ],
+    [[8, 9], [500]],
+  ];
   const whole = start.map((row, b) => [...row, ...middle[b]]);
   const options = { num_beams: 3, max_new_tokens: 7 };
   const want = await m.generate({ input_ids: whole }, options);
@@ -172,8 +220,19 @@ test("a state continues as the whole prompt does, also after fork and truncate",
   assert.equal((await m.generate({ state: twin }, options)).sequences, want.sequences);
   await state.append([[1, 2, 3], [4]]);
   state.truncate(4);
-  assert.equal(state.ids, [[12, 900, 45, 77], [3, 3, 4]]);
-  const other = await m.generate({ input_ids: [[12, 900, 45, 77], [3, 3, 4]] }, options);
+  assert.equal(state.ids, [
+    [12, 900, 45, 77],
+    [3, 3, 4],
+  ]);
+  const other = await m.generate(
+    {
+      input_ids: [
+        [12, 900, 45, 77],
+        [3, 3, 4],
+      ],
+    },
+    options,
+  );
   assert.equal((await m.generate({ state }, options)).sequences, other.sequences);
   await refuses(() => state.append([Array(70).fill(1), []]), InputError, /at most max_length=64 tokens/);
   twin.dispose();
@@ -192,7 +251,11 @@ test("presence_penalty and rules act with beams and without", async () => {
 test("sentences that outlive the others go on alone, and come out the same", async () => {
   const m = await brown();
   const { V } = m.architecture;
-  const rows = prompts(Array.from({ length: 24 }, (_, b) => 1 + (b % 5)), 17, V);
+  const rows = prompts(
+    Array.from({ length: 24 }, (_, b) => 1 + (b % 5)),
+    17,
+    V,
+  );
   for (const options of [{ num_beams: 1 }, { num_beams: 1, repetition_penalty: 1.2 }]) {
     // End ids that most sentences reach soon, and two or more never.
     const free = await m.generate({ input_ids: rows }, { ...options, max_new_tokens: 40, eos_token_id: V - 1 });
@@ -207,7 +270,10 @@ test("sentences that outlive the others go on alone, and come out the same", asy
     assert.ok(together.stats.compactions > 0, `${together.stats.steps} steps without a compaction`);
     for (const [b, row] of rows.entries()) {
       const solo = await m.generate({ input_ids: [row] }, long);
-      assert.equal(together.sequences[b].slice(5 - row.length, together.lengths[b]), solo.sequences[0].slice(0, solo.lengths[0]));
+      assert.equal(
+        together.sequences[b].slice(5 - row.length, together.lengths[b]),
+        solo.sequences[0].slice(0, solo.lengths[0]),
+      );
       assert.is(together.sequences_scores?.[b], solo.sequences_scores?.[0]);
     }
   }

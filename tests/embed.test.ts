@@ -5,10 +5,31 @@ import { checkKernel, f16, f32, u32 } from "./kernel.js";
 const [V, P, U] = [11, 9, 2];
 
 checkKernel(embed, {
-  args: ({ N, D, half = 0, positions = 1, shift = 0, offset = 0, first = 0, segments = 0, norm = 0, beta = norm, parted = 0, status }, random) => ({
+  args: (
+    {
+      N,
+      D,
+      half = 0,
+      positions = 1,
+      shift = 0,
+      offset = 0,
+      first = 0,
+      segments = 0,
+      norm = 0,
+      beta = norm,
+      parted = 0,
+      status,
+    },
+    random,
+  ) => ({
     // ids, positions and segments from the last one down, so that both ends of all tables are read
-    rows: u32([N, 4], (i) =>
-      [first - parted + V - 1 - ((i >> 2) % V), (P - 1 - shift) - ((i >> 2) % (P - shift)), 7, U - 1 - ((i >> 2) % U)][i % 4]),
+    rows: u32(
+      [N, 4],
+      (i) =>
+        [first - parted + V - 1 - ((i >> 2) % V), P - 1 - shift - ((i >> 2) % (P - shift)), 7, U - 1 - ((i >> 2) % U)][
+          i % 4
+        ],
+    ),
     tokens: (half ? f16 : f32)([V, D], () => random() + offset),
     positions: positions ? f32([P, D], () => random() + offset) : undefined,
     segments: segments ? f32([U, D], () => random() + offset) : undefined,
@@ -23,16 +44,16 @@ checkKernel(embed, {
     "one row of four": { N: 1, D: 4 },
     "a scale and a shift": { N: 5, D: 12, scale: 22.627, shift: 2 },
     "no positions": { N: 3, D: 8, scale: 3, positions: 0 },
-    "f16": { N: 12, D: 20, half: 1, scale: 1.5 },
+    f16: { N: 12, D: 20, half: 1, scale: 1.5 },
     "one short of a workgroup": { N: 63, D: 4 },
     "one over a workgroup": { N: 65, D: 4, half: 1 },
     "far from zero": { N: 5, D: 768, offset: 1000, scale: 16 },
     "status 1 goes on": { N: 2, D: 8, status: 1 },
     "status 0 writes nothing": { N: 2, D: 8, status: 0 },
-    "segments": { N: 5, D: 8, segments: 1 },
+    segments: { N: 5, D: 8, segments: 1 },
     "the second part of a table, with ids of the first": { N: 23, D: 8, first: 20, parted: 3 },
     "a part that holds the guard word as an id": { N: 63, D: 4, first: GUARD_WORD - 3, positions: 0 },
-    "norm": { N: 5, D: 12, norm: 1, tolerance: 2e-6 }, // measured 3e-7
+    norm: { N: 5, D: 12, norm: 1, tolerance: 2e-6 }, // measured 3e-7
     "norm without beta": { N: 5, D: 12, norm: 1, beta: 0, tolerance: 2e-6 },
     "all of it, a few rows": { N: 7, D: 192, norm: 1, segments: 1, shift: 2, scale: 3, half: 1, tolerance: 2e-6 },
     "all of it, one over 64 rows": { N: 65, D: 128, norm: 1, segments: 1, tolerance: 2e-6 },
@@ -47,23 +68,46 @@ checkKernel(embed, {
       wgsl.replace("(packed.x), unpack2x16float(packed.y)", "(packed.y), unpack2x16float(packed.x)"),
     "the sentence as its position": (wgsl) => wgsl.replace("row.y + params.shift", "row.z + params.shift"),
     "a token row that ignores d": (wgsl) => wgsl.replace("* width + d) * params.scale", "* width) * params.scale"),
-    "a part that takes every id": (wgsl) => wgsl.replace("row.x - params.first >= params.V", "row.x >= params.first + params.V"),
+    "a part that takes every id": (wgsl) =>
+      wgsl.replace("row.x - params.first >= params.V", "row.x >= params.first + params.V"),
     "the first segment for all": (wgsl) => wgsl.replace("row.w * width", "0u * width"),
-    "a variance around zero": (wgsl) => wgsl.replace("let centred = embedding(row, d) - mean;", "let centred = embedding(row, d);"),
+    "a variance around zero": (wgsl) =>
+      wgsl.replace("let centred = embedding(row, d) - mean;", "let centred = embedding(row, d);"),
     "a norm without eps or mean": (wgsl) => wgsl.replace("(value - mean) * rstd", "value * rstd"),
-    "slices that end after one": (wgsl) => wgsl.replace("d < width; d += SLICES", "d < min(width, SLICES); d += SLICES"),
+    "slices that end after one": (wgsl) =>
+      wgsl.replace("d < width; d += SLICES", "d < min(width, SLICES); d += SLICES"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
   },
   refused: {
-    "positions of another width": [{ N: 2, D: 8 }, (args) => { args.positions = f32([P, 4], () => 1); },
-      /positions must be f32\[P,D\]\? with P=9, D=8, got positions f32\[9,4\]/],
+    "positions of another width": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.positions = f32([P, 4], () => 1);
+      },
+      /positions must be f32\[P,D\]\? with P=9, D=8, got positions f32\[9,4\]/,
+    ],
     "beta without gamma": [{ N: 2, D: 8, beta: 1 }, () => {}, /gamma must be given where beta is/],
     "a width that is no multiple of 4": [{ N: 2, D: 6 }, () => {}, /D must be a multiple of 4, got 6/],
-    "tokens of a wrong format": [{ N: 2, D: 8 }, (args) => { args.tokens = u32([V, 8], () => 1); },
-      /tokens must be f32\|f16\[V,D\], got tokens u32\[11,8\]/],
-    "rows of three fields": [{ N: 2, D: 8 }, (args) => { args.rows = u32([2, 3], () => 0); },
-      /rows must be u32\[N,4\] with N=2, got rows u32\[2,3\]/],
-    "rows that are missing": [{ N: 2, D: 8 }, (args) => { args.rows = undefined; },
-      /rows must be u32\[N,4\], got nothing/],
+    "tokens of a wrong format": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.tokens = u32([V, 8], () => 1);
+      },
+      /tokens must be f32\|f16\[V,D\], got tokens u32\[11,8\]/,
+    ],
+    "rows of three fields": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.rows = u32([2, 3], () => 0);
+      },
+      /rows must be u32\[N,4\] with N=2, got rows u32\[2,3\]/,
+    ],
+    "rows that are missing": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.rows = undefined;
+      },
+      /rows must be u32\[N,4\], got nothing/,
+    ],
   },
 });

@@ -1,4 +1,14 @@
-import { type HostTensor, InputError, launches, load, type Model, OptionError, record, tensor, verify } from "../src/index.js";
+import {
+  type HostTensor,
+  InputError,
+  launches,
+  load,
+  type Model,
+  OptionError,
+  record,
+  tensor,
+  verify,
+} from "../src/index.js";
 import { encoder } from "../src/model/encoder.js";
 import { head } from "../src/model/head.js";
 import { packRows, packSpans } from "../src/model/inputs.js";
@@ -18,10 +28,19 @@ function padded(rows: readonly number[][], left = false) {
     const rest = Array<number>(width - row.length).fill(value);
     return left ? [...rest, ...row] : [...row, ...rest];
   };
-  return { input_ids: rows.map((row) => pad(row, 0)), attention_mask: rows.map((row) => pad(row.map(() => 1), 0)) };
+  return {
+    input_ids: rows.map((row) => pad(row, 0)),
+    attention_mask: rows.map((row) =>
+      pad(
+        row.map(() => 1),
+        0,
+      ),
+    ),
+  };
 }
 
-const ids = (length: number, seed: number): number[] => Array.from({ length }, (_, t) => 5 + ((t * 7 + seed * 13) % 90));
+const ids = (length: number, seed: number): number[] =>
+  Array.from({ length }, (_, t) => 5 + ((t * 7 + seed * 13) % 90));
 
 for (const name of FIXTURES) {
   test(`${name}: a row of a batch equals the row alone bit for bit, whatever side its padding is on`, async () => {
@@ -44,7 +63,10 @@ for (const name of FIXTURES) {
   });
 
   // Measured, at the worst of all elements, of size 1 to 5: f16 4.0e-3, int8 0.19 (weights are random, not trained to be robust).
-  for (const [dtype, bound] of [["f16", 5e-3], ["int8", 0.25]] as const) {
+  for (const [dtype, bound] of [
+    ["f16", 5e-3],
+    ["int8", 0.25],
+  ] as const) {
     test(`${name}: ${dtype} weights stay within ${bound}`, async () => {
       const model = await open(name, dtype);
       const golden = await readGolden(`tests/fixtures/${name}`);
@@ -69,7 +91,14 @@ test("every launch of an encoder with its head agrees with its reference", async
     const sentences = [ids(17, 1), ids(3, 2), ids(30, 3)];
     const N = sentences.flat().length;
     const [rows, spans] = [tensor("rows", "u32", [N, 4]), tensor("spans", "u32", [3, 2])];
-    gpu.write(rows, packRows(sentences, [], sentences.map((row) => row.map((id) => id % (a.segments ?? 1)))));
+    gpu.write(
+      rows,
+      packRows(
+        sentences,
+        [],
+        sentences.map((row) => row.map((id) => id % (a.segments ?? 1))),
+      ),
+    );
     gpu.write(spans, packSpans(sentences));
     const { layers: L, H } = a.encoder!;
     const attentions = Array.from({ length: L }, (_, l) => tensor(`attentions ${l}`, "f32", [N, H, 30]));
@@ -90,7 +119,10 @@ test("every launch of an encoder with its head agrees with its reference", async
 test("hidden states and attentions come on request, one a layer, zero at padding", async () => {
   const model = await open("bert");
   const inputs = padded([ids(6, 1), ids(11, 2)]);
-  const [plain, all] = [await model.forward(inputs), await model.forward(inputs, { output_hidden_states: true, output_attentions: true })];
+  const [plain, all] = [
+    await model.forward(inputs),
+    await model.forward(inputs, { output_hidden_states: true, output_attentions: true }),
+  ];
   assert.is(plain.hidden_states, undefined);
   assert.is(all.hidden_states?.length, 4);
   assert.equal(all.hidden_states![3].data, plain.last_hidden_state!.data);
@@ -117,18 +149,61 @@ test("hidden states and attentions come on request, one a layer, zero at padding
 
 test("refuses what an encoder cannot do", async () => {
   const model = await open("roberta");
-  await refuses(() => model.generate({ input_ids: [[5]] }), InputError, /generate: must be called on a model with a decoder, roberta has none; use forward\(\) or encode\(\)/);
-  await refuses(() => model.stream({ input_ids: [[5]] }).next(), InputError, /stream: must be called on a model with a decoder/);
+  await refuses(
+    () => model.generate({ input_ids: [[5]] }),
+    InputError,
+    /generate: must be called on a model with a decoder, roberta has none; use forward\(\) or encode\(\)/,
+  );
+  await refuses(
+    () => model.stream({ input_ids: [[5]] }).next(),
+    InputError,
+    /stream: must be called on a model with a decoder/,
+  );
   await refuses(() => model.state({ input_ids: [[5]] }), InputError, /state: must be called on a model with a decoder/);
-  await refuses(() => model.score({ input_ids: [[5]] }, [[5]]), InputError, /score: must be called on a model with a decoder/);
-  await refuses(() => model.forward({ input_ids: [[5]], decoder_input_ids: [[5]] }), InputError, /decoder_input_ids must be absent, roberta is no encoder-decoder/);
-  await refuses(() => model.forward({ input_ids: [[5, 6]], token_type_ids: [[0, 1]] }), InputError, /token_type_ids: must be whole numbers from 0 to 0 .* got 1 in row 0/);
-  await refuses(() => model.forward({ input_ids: [[5, 6]], token_type_ids: [[0, 0], [0, 0]] }), InputError, /token_type_ids: must have the 1 rows of input_ids, got 2/);
+  await refuses(
+    () => model.score({ input_ids: [[5]] }, [[5]]),
+    InputError,
+    /score: must be called on a model with a decoder/,
+  );
+  await refuses(
+    () => model.forward({ input_ids: [[5]], decoder_input_ids: [[5]] }),
+    InputError,
+    /decoder_input_ids must be absent, roberta is no encoder-decoder/,
+  );
+  await refuses(
+    () => model.forward({ input_ids: [[5, 6]], token_type_ids: [[0, 1]] }),
+    InputError,
+    /token_type_ids: must be whole numbers from 0 to 0 .* got 1 in row 0/,
+  );
+  await refuses(
+    () =>
+      model.forward({
+        input_ids: [[5, 6]],
+        token_type_ids: [
+          [0, 0],
+          [0, 0],
+        ],
+      }),
+    InputError,
+    /token_type_ids: must have the 1 rows of input_ids, got 2/,
+  );
   await refuses(() => model.forward({ input_ids: [ids(81, 1)] }), InputError, /must have at most 80 tokens/);
-  await refuses(() => model.forward({ input_ids: [[5]] }, { output_logits: true } as never), OptionError, /options must be among .* got output_logits/);
-  await refuses(() => model.forward({ input_ids: [[5]] }, { batch_tokens: 1.5 }), OptionError, /batch_tokens must be a whole number/);
+  await refuses(
+    () => model.forward({ input_ids: [[5]] }, { output_logits: true } as never),
+    OptionError,
+    /options must be among .* got output_logits/,
+  );
+  await refuses(
+    () => model.forward({ input_ids: [[5]] }, { batch_tokens: 1.5 }),
+    OptionError,
+    /batch_tokens must be a whole number/,
+  );
   model.dispose();
   const decoder = await open("models/gpt2-brown");
-  await refuses(() => decoder.forward({ input_ids: [[5]] }, { output_attentions: true }), OptionError, /output_attentions must be absent, gpt2 has a decoder/);
+  await refuses(
+    () => decoder.forward({ input_ids: [[5]] }, { output_attentions: true }),
+    OptionError,
+    /output_attentions must be absent, gpt2 has a decoder/,
+  );
   decoder.dispose();
 });

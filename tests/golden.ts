@@ -7,7 +7,10 @@ export interface GoldenCase {
   readonly kind: "forward" | "generate";
   readonly inputs: Readonly<Record<string, number[][]>>;
   readonly options?: Readonly<Record<string, unknown>>;
-  readonly expected: Readonly<Record<string, string>> & { readonly sequences: number[][]; readonly sequences_scores?: number[] };
+  readonly expected: Readonly<Record<string, string>> & {
+    readonly sequences: number[][];
+    readonly sequences_scores?: number[];
+  };
 }
 
 export interface Golden {
@@ -19,7 +22,10 @@ export interface Golden {
 export async function readGolden(folder: string): Promise<Golden> {
   const { cases } = await readJson<{ cases: GoldenCase[] }>(`${folder}/golden.json`);
   const bytes = await readFile(`${folder}/golden.safetensors`);
-  const entries = await readHeader("golden.safetensors", { size: bytes.length, read: async (start, end) => bytes.slice(start, end) });
+  const entries = await readHeader("golden.safetensors", {
+    size: bytes.length,
+    read: async (start, end) => bytes.slice(start, end),
+  });
   return {
     cases,
     tensor(name) {
@@ -32,7 +38,9 @@ export async function readGolden(folder: string): Promise<Golden> {
 
 /** The largest |got - want| over positions whose mask is 1 (over all without a mask). */
 export function worstError(
-  got: { dims: readonly number[]; data: Float32Array }, want: { dims: readonly number[]; data: Float32Array }, mask?: number[][],
+  got: { dims: readonly number[]; data: Float32Array },
+  want: { dims: readonly number[]; data: Float32Array },
+  mask?: number[][],
 ): number {
   if (got.dims.join() !== want.dims.join()) throw new Error(`dims must be ${want.dims}, got ${got.dims}`);
   const width = want.dims[want.dims.length - 1];

@@ -71,7 +71,11 @@ export async function readJson<T>(path: string): Promise<T> {
 }
 
 /** Asserts that `body` fails with an error of this class whose message matches. */
-export async function refuses(body: () => unknown, kind: abstract new (...args: never[]) => Error, message: RegExp): Promise<void> {
+export async function refuses(
+  body: () => unknown,
+  kind: abstract new (...args: never[]) => Error,
+  message: RegExp,
+): Promise<void> {
   let error: unknown;
   try {
     await body();

@@ -35,7 +35,9 @@ export interface Table<R extends string, W extends string> {
   readonly shared?: Mutants;
   readonly subgroup?: Mutants;
   /** Sizes of arguments changed so that recording must throw ShapeError with this message. */
-  readonly refused: Readonly<Record<string, readonly [size: Size, change: (args: Record<string, Filled | undefined>) => void, message: RegExp]>>;
+  readonly refused: Readonly<
+    Record<string, readonly [size: Size, change: (args: Record<string, Filled | undefined>) => void, message: RegExp]>
+  >;
 }
 
 const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -59,7 +61,8 @@ export function u32(shape: readonly number[], value: (index: number) => number):
 
 /** Declares the tests of a kernel, for each of its forms: every case against the reference, guard words, refusals, mutants caught. */
 export function checkKernel<R extends Patterns, W extends Patterns, P extends string, C extends string>(
-  kernel: Kernel<R, W, P, C>, table: Table<keyof R & string, keyof W & string>,
+  kernel: Kernel<R, W, P, C>,
+  table: Table<keyof R & string, keyof W & string>,
 ): void {
   const plain = kernel as unknown as Kernel;
   const test = suite(kernel.name);
@@ -67,19 +70,25 @@ export function checkKernel<R extends Patterns, W extends Patterns, P extends st
     const chosen = plain.forms[form];
     if (!chosen) continue;
     const alone = { ...plain, forms: { direct: chosen } };
-    const fits = (size: Size, SUBGROUP: number): boolean => chosen.fits?.({ ...dimsOf(plain, table, size), SUBGROUP }) !== false;
+    const fits = (size: Size, SUBGROUP: number): boolean =>
+      chosen.fits?.({ ...dimsOf(plain, table, size), SUBGROUP }) !== false;
     const cases = Object.entries(table.cases).filter(([, size]) => fits(size, 8));
     const declare = (name: string, body: () => Promise<void>): void =>
       test(`${form}: ${name}`, async () => {
-        const { device: own, class: { subgroup } } = await device();
-        if (form === "subgroup" && !own.features.has("subgroups")) return "this adapter, or the shader compiler of this runtime, has no subgroups";
-        if (!cases.some(([, size]) => fits(size, subgroup))) return `${kernel.name} has no ${form} form for subgroups of ${subgroup || "no fixed size"}`;
+        const {
+          device: own,
+          class: { subgroup },
+        } = await device();
+        if (form === "subgroup" && !own.features.has("subgroups"))
+          return "this adapter, or the shader compiler of this runtime, has no subgroups";
+        if (!cases.some(([, size]) => fits(size, subgroup)))
+          return `${kernel.name} has no ${form} form for subgroups of ${subgroup || "no fixed size"}`;
         return body();
       });
     for (const [name, size] of cases) {
       declare(name, async () => assert.is(await runCase(await device(), alone, table, size), undefined));
     }
-    const mutants = form === "direct" ? table.mutants : table[form] ?? {};
+    const mutants = form === "direct" ? table.mutants : (table[form] ?? {});
     for (const [name, mutate] of Object.entries(mutants)) {
       declare(`catches ${name}`, async () => {
         const wgsl = mutate(chosen.wgsl);
@@ -92,11 +101,15 @@ export function checkKernel<R extends Patterns, W extends Patterns, P extends st
   }
   for (const [name, [size, change, message]] of Object.entries(table.refused)) {
     test(`refuses ${name}`, () =>
-      refuses(() => {
-        const args = { ...table.args(size, randoms(1)) } as Record<string, Filled | undefined>;
-        change(args);
-        recordOne(plain, args, table.values(size));
-      }, ShapeError, message));
+      refuses(
+        () => {
+          const args = { ...table.args(size, randoms(1)) } as Record<string, Filled | undefined>;
+          change(args);
+          recordOne(plain, args, table.values(size));
+        },
+        ShapeError,
+        message,
+      ));
   }
 }
 
@@ -118,11 +131,22 @@ function recordOne(kernel: Kernel, args: Record<string, Filled | undefined>, val
   });
   // Outputs as states, so that guard words follow them.
   const step = { ...plan.steps[0], tensors: given };
-  return { plan: { ...plan, steps: [step] }, inputs, outputs: Object.keys(kernel.writes).map((name) => given[name]).filter((t) => t !== undefined) };
+  return {
+    plan: { ...plan, steps: [step] },
+    inputs,
+    outputs: Object.keys(kernel.writes)
+      .map((name) => given[name])
+      .filter((t) => t !== undefined),
+  };
 }
 
 /** Runs one case on the device and through the reference; tells the first fault, or nothing. */
-async function runCase(gpu: Gpu, kernel: Kernel, table: Table<string, string>, size: Size): Promise<string | undefined> {
+async function runCase(
+  gpu: Gpu,
+  kernel: Kernel,
+  table: Table<string, string>,
+  size: Size,
+): Promise<string | undefined> {
   const args = table.args(size, randoms(7)) as Record<string, Filled | undefined>;
   const { plan, inputs, outputs } = recordOne(kernel, args, table.values(size));
   const oracle = cpu();
@@ -135,13 +159,18 @@ async function runCase(gpu: Gpu, kernel: Kernel, table: Table<string, string>, s
   const prepared = await gpu.prepare(plan);
   try {
     const guards = outputs.map((t) => ({
-      tensor: tensor(`guard of ${t.name}`, "u32", [GUARD_WORDS]), buffer: gpu.memory.buffer(t), offset: byteLength(t),
+      tensor: tensor(`guard of ${t.name}`, "u32", [GUARD_WORDS]),
+      buffer: gpu.memory.buffer(t),
+      offset: byteLength(t),
     }));
-    const results = await gpu.submit((encoder) => {
-      const pass = encoder.beginComputePass();
-      prepared.encode(pass, 0);
-      pass.end();
-    }, [...outputs.map((t) => prepared.locate(t)), ...guards]);
+    const results = await gpu.submit(
+      (encoder) => {
+        const pass = encoder.beginComputePass();
+        prepared.encode(pass, 0);
+        pass.end();
+      },
+      [...outputs.map((t) => prepared.locate(t)), ...guards],
+    );
     for (const [index, t] of outputs.entries()) {
       const fault = compare(t, results[index], oracle.read(t), size.tolerance ?? table.tolerance);
       if (fault) return fault;

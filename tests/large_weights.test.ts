@@ -5,13 +5,19 @@ import { assert, suite } from "./harness.js";
 
 const test = suite("weights larger than a binding");
 
-const LIMITS = [["f32", 20000], ["int8", 5000]] as const;
+const LIMITS = [
+  ["f32", 20000],
+  ["int8", 5000],
+] as const;
 
 for (const name of ["bert", "roberta", "marian", "gpt2", "llama"]) {
   test(`${name}: in parts it gives what it gives whole`, async () => {
     for (const [dtype, weightLimit] of LIMITS) {
       const gpu = await openGpu({ guard: true, tuned: false, weightLimit });
-      const [whole, parts] = [await load(folder(`tests/fixtures/${name}`), { dtype }), await load(folder(`tests/fixtures/${name}`), { gpu, dtype })];
+      const [whole, parts] = [
+        await load(folder(`tests/fixtures/${name}`), { dtype }),
+        await load(folder(`tests/fixtures/${name}`), { gpu, dtype }),
+      ];
       const split = [...parts.weights.tensors].filter(({ name: own }) => parts.weights.parts(own).length > 1);
       assert.ok(split.length > 3, `${split.length} tensors are split`);
       const { cases } = await readGolden(`tests/fixtures/${name}`);

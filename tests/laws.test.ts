@@ -14,7 +14,8 @@ const test = suite("laws");
 const D = 32;
 const V = 61;
 let loading: Promise<Model> | undefined;
-const model = async (): Promise<Model> => (loading ??= load(tinyMarian({ D, V, layers: 2 }, 11), { gpu: await device() }));
+const model = async (): Promise<Model> =>
+  (loading ??= load(tinyMarian({ D, V, layers: 2 }, 11), { gpu: await device() }));
 
 /** Random token rows of these lengths. */
 function sentences(lengths: readonly number[], seed: number): number[][] {
@@ -28,7 +29,15 @@ function padded(rows: readonly number[][], side: "left" | "right") {
     const padding = Array<number>(width - row.length).fill(filler);
     return side === "right" ? [...row, ...padding] : [...padding, ...row];
   };
-  return { input_ids: rows.map((row) => pad(row, V - 1)), attention_mask: rows.map((row) => pad(row.map(() => 1), 0)) };
+  return {
+    input_ids: rows.map((row) => pad(row, V - 1)),
+    attention_mask: rows.map((row) =>
+      pad(
+        row.map(() => 1),
+        0,
+      ),
+    ),
+  };
 }
 
 test("packed, padded on either side, and solo rows have the same encoder states, bit for bit", async () => {
@@ -36,17 +45,25 @@ test("packed, padded on either side, and solo rows have the same encoder states,
   const rows = sentences([1, 7, 3, 12, 2, 30], 1);
   const packed = await m.encode({ input_ids: rows });
   for (const side of ["left", "right"] as const) {
-    const { last_hidden_state: { dims, data } } = await m.encode(padded(rows, side));
+    const {
+      last_hidden_state: { dims, data },
+    } = await m.encode(padded(rows, side));
     const shift = side === "left" ? 30 : 0;
     rows.forEach(({ length }, b) => {
       const from = (b * 30 + (shift && 30 - length)) * D;
-      assert.equal(data.slice(from, from + length * D), packed.last_hidden_state.data.slice(b * 30 * D, (b * 30 + length) * D));
+      assert.equal(
+        data.slice(from, from + length * D),
+        packed.last_hidden_state.data.slice(b * 30 * D, (b * 30 + length) * D),
+      );
     });
     assert.equal(dims, [6, 30, D]);
   }
   for (const [b, row] of rows.entries()) {
     const solo = await m.encode({ input_ids: [row] });
-    assert.equal(solo.last_hidden_state.data, packed.last_hidden_state.data.slice(b * 30 * D, (b * 30 + row.length) * D));
+    assert.equal(
+      solo.last_hidden_state.data,
+      packed.last_hidden_state.data.slice(b * 30 * D, (b * 30 + row.length) * D),
+    );
   }
 });
 
@@ -57,7 +74,10 @@ test("the decoder over a whole target gives what its steps give", async () => {
   const stepper = await m.decoder({ input_ids: sources }, { max_length: 8 });
   for (let t = 0; t < 8; t++) {
     const step = await stepper.step(targets.map((row) => row[t]));
-    const want = Float32Array.from({ length: 3 * V }, (_, i) => logits!.data[(Math.floor(i / V) * 8 + t) * V + (i % V)]);
+    const want = Float32Array.from(
+      { length: 3 * V },
+      (_, i) => logits!.data[(Math.floor(i / V) * 8 + t) * V + (i % V)],
+    );
     const error = worstError(step, { dims: [3, V], data: want });
     assert.ok(error < 1e-5, `step ${t} is ${error} off`);
   }
@@ -76,7 +96,10 @@ test("steps whose beams change parents give what their whole sequences give", as
     beams = parents.map((parent, w) => [...beams[parent], ids[w]]);
     const step = await stepper.step(ids, parents);
     const { logits } = await m.forward({ input_ids: [source[0], source[0], source[0]], decoder_input_ids: beams });
-    const last = Float32Array.from({ length: 3 * V }, (_, i) => logits!.data[(Math.floor(i / V) * (t + 1) + t) * V + (i % V)]);
+    const last = Float32Array.from(
+      { length: 3 * V },
+      (_, i) => logits!.data[(Math.floor(i / V) * (t + 1) + t) * V + (i % V)],
+    );
     assert.ok(worstError(step, { dims: [3, V], data: last }) < 1e-5);
   }
   stepper.dispose();
@@ -102,13 +125,18 @@ test("greedy search is the step's best token, again and again", async () => {
 test("a row of any batch is the row alone, by greedy and by beam search", async () => {
   const m = await model();
   for (let size = 2; size <= 9; size += 3) {
-    const sources = sentences(Array.from({ length: size }, (_, b) => 1 + ((7 * b + size) % 13)), 30 + size);
+    const sources = sentences(
+      Array.from({ length: size }, (_, b) => 1 + ((7 * b + size) % 13)),
+      30 + size,
+    );
     for (const options of [{ num_beams: 1 }, { num_beams: 3, num_return_sequences: 2 }]) {
       const together = await m.generate({ input_ids: sources }, { ...options, max_new_tokens: 10 });
       const each = options.num_return_sequences ?? 1;
       for (const [b, source] of sources.entries()) {
         const solo = await m.generate({ input_ids: [source] }, { ...options, max_new_tokens: 10 });
-        solo.sequences.forEach((row, rank) => assert.equal(together.sequences[b * each + rank].slice(0, row.length), row));
+        solo.sequences.forEach((row, rank) =>
+          assert.equal(together.sequences[b * each + rank].slice(0, row.length), row),
+        );
         assert.equal(together.sequences_scores?.slice(b * each, (b + 1) * each), solo.sequences_scores);
       }
     }
@@ -117,14 +145,26 @@ test("a row of any batch is the row alone, by greedy and by beam search", async 
 
 test("sources that outlive the others go on alone in a smaller beam search, and come out the same", async () => {
   const m = await model();
-  const sources = sentences(Array.from({ length: 32 }, (_, b) => 1 + (b % 9)), 41);
+  const sources = sentences(
+    Array.from({ length: 32 }, (_, b) => 1 + (b % 9)),
+    41,
+  );
   const eos_token_id = [0, 3, 7, 11, 20, 25, 33, 41, 47, 52]; // most sentences end within ten tokens, some never
-  const options = { num_beams: 3, early_stopping: true, max_new_tokens: 36, num_return_sequences: 2, no_repeat_ngram_size: 4, eos_token_id };
+  const options = {
+    num_beams: 3,
+    early_stopping: true,
+    max_new_tokens: 36,
+    num_return_sequences: 2,
+    no_repeat_ngram_size: 4,
+    eos_token_id,
+  };
   const together = await m.generate({ input_ids: sources }, options);
   assert.ok(together.stats.compactions > 0, `${together.stats.steps} steps without a compaction`);
   for (const [b, source] of sources.entries()) {
     const solo = await m.generate({ input_ids: [source] }, options);
-    solo.sequences.forEach((row, rank) => assert.equal(together.sequences[2 * b + rank].slice(0, solo.lengths[rank]), row.slice(0, solo.lengths[rank])));
+    solo.sequences.forEach((row, rank) =>
+      assert.equal(together.sequences[2 * b + rank].slice(0, solo.lengths[rank]), row.slice(0, solo.lengths[rank])),
+    );
     assert.equal(together.sequences_scores?.slice(2 * b, 2 * b + 2), solo.sequences_scores);
   }
 });
@@ -134,7 +174,13 @@ test("diverse beams are those of a plain search on the host", async () => {
   const [groups, per, most, penalty] = [3, 2, 7, 0.8];
   for (const source of sentences([4, 1, 9], 43)) {
     const want = await diverse(m, source, groups, per, most, penalty);
-    const options = { num_beams: groups * per, num_beam_groups: groups, diversity_penalty: penalty, num_return_sequences: 4, max_new_tokens: most };
+    const options = {
+      num_beams: groups * per,
+      num_beam_groups: groups,
+      diversity_penalty: penalty,
+      num_return_sequences: 4,
+      max_new_tokens: most,
+    };
     const { sequences, sequences_scores, lengths } = await m.generate({ input_ids: [source] }, options);
     want.slice(0, 4).forEach(({ ids, score }, rank) => {
       assert.equal(sequences[rank].slice(0, lengths[rank]), ids);
@@ -146,22 +192,34 @@ test("diverse beams are those of a plain search on the host", async () => {
 /** Diverse beam search in numbers: groups in turn, each a beam search that loses `penalty` for ids chosen by those before it. */
 async function diverse(m: Model, source: number[], groups: number, per: number, most: number, penalty: number) {
   const state = Array.from({ length: groups }, () => ({
-    running: [{ ids: [V - 1], sum: 0 }], finished: [] as { ids: number[]; score: number }[], done: false,
+    running: [{ ids: [V - 1], sum: 0 }],
+    finished: [] as { ids: number[]; score: number }[],
+    done: false,
   }));
   for (let length = 1; length <= most; length++) {
     const chosen: number[] = [];
     for (const group of state) {
       if (group.done) continue;
-      const { logits } = await m.forward({ input_ids: group.running.map(() => source), decoder_input_ids: group.running.map(({ ids }) => ids) });
-      const candidates = group.running.flatMap(({ ids, sum }, row) => {
-        const last = [...logits!.data.slice((row * length + length - 1) * V, (row * length + length) * V)];
-        const normaliser = Math.log(last.reduce((total, logit) => total + Math.exp(logit), 0));
-        return last.map((logit, id) => ({ ids: [...ids, id], sum: sum + logit - normaliser - penalty * chosen.filter((other) => other === id).length }));
-      }).sort((a, b) => b.sum - a.sum).slice(0, 2 * per);
+      const { logits } = await m.forward({
+        input_ids: group.running.map(() => source),
+        decoder_input_ids: group.running.map(({ ids }) => ids),
+      });
+      const candidates = group.running
+        .flatMap(({ ids, sum }, row) => {
+          const last = [...logits!.data.slice((row * length + length - 1) * V, (row * length + length) * V)];
+          const normaliser = Math.log(last.reduce((total, logit) => total + Math.exp(logit), 0));
+          return last.map((logit, id) => ({
+            ids: [...ids, id],
+            sum: sum + logit - normaliser - penalty * chosen.filter((other) => other === id).length,
+          }));
+        })
+        .sort((a, b) => b.sum - a.sum)
+        .slice(0, 2 * per);
       const stops = ({ ids }: { ids: number[] }): boolean => ids[length] === 0 || length === most;
       const ended = candidates.filter((candidate, rank) => stops(candidate) && rank < per);
       group.finished = [...group.finished, ...ended.map(({ ids, sum }) => ({ ids, score: sum / length }))]
-        .sort((a, b) => b.score - a.score).slice(0, per);
+        .sort((a, b) => b.score - a.score)
+        .slice(0, per);
       group.running = candidates.filter((candidate) => !stops(candidate)).slice(0, per);
       const full = group.finished.length === per;
       group.done = length === most || (full && group.running[0].sum / length <= group.finished[per - 1].score);
@@ -174,7 +232,9 @@ async function diverse(m: Model, source: number[], groups: number, per: number, 
 test("two runs are bit-equal", async () => {
   const m = await model();
   const input_ids = sentences([3, 14, 8], 7);
-  const [first, second] = [0, 1].map(() => m.generate({ input_ids }, { num_beams: 4, num_return_sequences: 4, max_new_tokens: 14 }));
+  const [first, second] = [0, 1].map(() =>
+    m.generate({ input_ids }, { num_beams: 4, num_return_sequences: 4, max_new_tokens: 14 }),
+  );
   assert.equal((await first).sequences, (await second).sequences);
   assert.equal((await first).sequences_scores, (await second).sequences_scores);
 });
@@ -182,7 +242,11 @@ test("two runs are bit-equal", async () => {
 test("wide beams over a tiny vocabulary find what exhaustive search finds", async () => {
   const V = 5;
   const m = await load(tinyMarian({ D: 16, V, layers: 1 }, 3), { gpu: await device() });
-  for (const source of [[1, 2, 0], [3, 0], [2, 2, 4, 1, 0]]) {
+  for (const source of [
+    [1, 2, 0],
+    [3, 0],
+    [2, 2, 4, 1, 0],
+  ]) {
     const want = await exhaustive(m, source, V, 3);
     const options = { num_beams: 16, num_return_sequences: 10, early_stopping: "never", max_new_tokens: 3 } as const;
     const { sequences, sequences_scores } = await m.generate({ input_ids: [source] }, options);
@@ -199,7 +263,10 @@ async function exhaustive(m: Model, source: number[], V: number, most: number) {
   const found: { ids: number[]; score: number }[] = [];
   let open = [{ ids: [V - 1], sum: 0 }];
   for (let length = 1; length <= most; length++) {
-    const { logits } = await m.forward({ input_ids: open.map(() => source), decoder_input_ids: open.map(({ ids }) => ids) });
+    const { logits } = await m.forward({
+      input_ids: open.map(() => source),
+      decoder_input_ids: open.map(({ ids }) => ids),
+    });
     const next: typeof open = [];
     open.forEach(({ ids, sum }, row) => {
       const last = [...logits!.data.slice((row * length + length - 1) * V, (row * length + length) * V)];
@@ -221,10 +288,14 @@ test("every launch of encoder and decoder agrees with its reference on the GPU's
   const [B, M] = [3, 4];
   const [sources, targets] = [sentences([5, 9, 2], 8), sentences([M, M, M], 9)];
   const state = (name: string, rows: number[][]) => ({
-    rows: tensor(`${name}_rows`, "u32", [rows.flat().length, 4]), spans: tensor(`${name}_spans`, "u32", [rows.length, 2]),
+    rows: tensor(`${name}_rows`, "u32", [rows.flat().length, 4]),
+    spans: tensor(`${name}_spans`, "u32", [rows.length, 2]),
   });
   const [source, target] = [state("source", sources), state("target", targets)];
-  for (const [{ rows, spans }, ids] of [[source, sources], [target, targets]] as const) {
+  for (const [{ rows, spans }, ids] of [
+    [source, sources],
+    [target, targets],
+  ] as const) {
     gpu.write(rows, packRows(ids));
     gpu.write(spans, packSpans(ids)); // M is every target's length, so that cache rows lie as packed rows do
   }

@@ -38,14 +38,17 @@ checkKernel(layernormResidual, {
   mutants: {
     "means that are not merged": (wgsl) => wgsl.replace("      + delta * delta * (share * f32(d));", ";"),
     "components that are not merged": (wgsl) => wgsl.replace("m2 += (mean - all) * (mean - all) * f32(width);", ""),
-    "a last vector that weighs as much as all before": (wgsl) => wgsl.replace("mean += delta / f32(d + 1)", "mean += delta / 2"),
+    "a last vector that weighs as much as all before": (wgsl) =>
+      wgsl.replace("mean += delta / f32(d + 1)", "mean += delta / 2"),
     "last vectors that are forgotten": (wgsl) => wgsl.replace("var d = whole; d < width;", "var d = whole; d < whole;"),
     "a guard that is one row late": (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),
     "rows past the end that are written": (wgsl) => wgsl.replace(" && left > 3", ""),
-    "an unbiased variance": (wgsl) => wgsl.replace("/ f32(params.D) + params.eps", "/ (f32(params.D) - 1.0) + params.eps"),
+    "an unbiased variance": (wgsl) =>
+      wgsl.replace("/ f32(params.D) + params.eps", "/ (f32(params.D) - 1.0) + params.eps"),
     "a forgotten residual": (wgsl) => wgsl.replace("return x[at] + residual[at];", "return x[at];"),
     "a row normalised as its neighbour": (wgsl) => wgsl.replace("put(r2 + d, s2,", "put(r2 + d, s1,"),
-    "a last vector that is forgotten": (wgsl) => wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
+    "a last vector that is forgotten": (wgsl) =>
+      wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
   },
   shared: {
@@ -53,7 +56,8 @@ checkKernel(layernormResidual, {
     "lanes past the end that have a mean": (wgsl) => wgsl.replace("if (lane + i * LANES < width) ", ""),
     "a tree without its root": (wgsl) => wgsl.replace("stride > 0;", "stride > 1;"),
     "a sum of another row": (wgsl) => wgsl.replace("partial[local - lane]", "partial[0]"),
-    "rows past the end that are written": (wgsl) => wgsl.replace("select(0, params.D / 4, n < params.N)", "params.D / 4"),
+    "rows past the end that are written": (wgsl) =>
+      wgsl.replace("select(0, params.D / 4, n < params.N)", "params.D / 4"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
   },
   subgroup: {
@@ -64,8 +68,20 @@ checkKernel(layernormResidual, {
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
   },
   refused: {
-    "gamma of another width": [{ N: 2, D: 8 }, (args) => { args.gamma = f32([4], () => 1); }, /gamma must be f32\[D\] with D=8, got gamma f32\[4\]/],
+    "gamma of another width": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.gamma = f32([4], () => 1);
+      },
+      /gamma must be f32\[D\] with D=8, got gamma f32\[4\]/,
+    ],
     "a width that is no multiple of 4": [{ N: 2, D: 6 }, () => {}, /D must be a multiple of 4, got 6/],
-    "an argument that is missing": [{ N: 2, D: 8 }, (args) => { args.beta = undefined; }, /beta must be f32\[D\], got nothing/],
+    "an argument that is missing": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.beta = undefined;
+      },
+      /beta must be f32\[D\], got nothing/,
+    ],
   },
 });

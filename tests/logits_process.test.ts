@@ -17,7 +17,12 @@ function rules({ V, end, suppress, begin_suppress, banned, many = 0 }: Size, seq
     begin_suppress: begin_suppress ? [2] : [],
     banned: banned
       ? [
-          [V - 2], [...tail(1), 4], [...tail(3), 3], [...tail(2), 1], [(tail(1)[0] + 1) % V, 2], new Array(40).fill(0),
+          [V - 2],
+          [...tail(1), 4],
+          [...tail(3), 3],
+          [...tail(2), 1],
+          [(tail(1)[0] + 1) % V, 2],
+          new Array(40).fill(0),
           ...more,
         ]
       : [],
@@ -41,7 +46,10 @@ function args(size: Size, random: () => number) {
   const past = Array.from({ length: place(0) }, (_, t) => history.data[t * R + from(t)]);
   const leads = lead === undefined ? undefined : u32([B, 2], (i) => (i % 2 ? PAD : (lead + i / 2) % (lead + 2)));
   return {
-    rows, indirection, history, leads,
+    rows,
+    indirection,
+    history,
+    leads,
     sentences: u32([B, 4 + 3 * W], (i) => {
       const b = Math.floor(i / (4 + 3 * W));
       return [place(b) + 1, start, limit, 0][i % (4 + 3 * W)] ?? 0;
@@ -53,7 +61,14 @@ function args(size: Size, random: () => number) {
 }
 
 const all = {
-  end: 1, suppress: 1, begin_suppress: 1, banned: 1, ngram: 2, min_new: 30, penalty: 1.3, presence: 0.375,
+  end: 1,
+  suppress: 1,
+  begin_suppress: 1,
+  banned: 1,
+  ngram: 2,
+  min_new: 30,
+  penalty: 1.3,
+  presence: 0.375,
 };
 
 /** Faults that the texts of all forms can have. */
@@ -63,8 +78,7 @@ const mutants: Readonly<Record<string, (wgsl: string) => string>> = {
     wgsl.replace("indirection[((position & 1u) * params.R + r) * params.M + t]", "r"),
   "a token that is not recorded": (wgsl) => wgsl.replace("history[position * params.R + r] = rows[r].x;", ""),
   "a penalty that rewards negative scores": (wgsl) => wgsl.replace("score < 0.0)", "false)"),
-  "a presence penalty that waits for the other": (wgsl) =>
-    wgsl.replace(" || params.presence_penalty != 0.0", ""),
+  "a presence penalty that waits for the other": (wgsl) => wgsl.replace(" || params.presence_penalty != 0.0", ""),
   "a presence penalty that divides": (wgsl) =>
     wgsl.replace("repeated - params.presence_penalty", "repeated / (1.0 + params.presence_penalty)"),
   "pads that are not counted": (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return 0u;"),
@@ -92,8 +106,14 @@ checkKernel(logitsProcess, {
   values: (size) => {
     const { ngram = 0, min_new = 0, bos = NO_ID, eos = NO_ID, begin = 0, penalty = 1, presence = 0, log = 0 } = size;
     return {
-      no_repeat_ngram_size: ngram, min_new_tokens: min_new, forced_bos: bos, forced_eos: eos, begin,
-      repetition_penalty: penalty, presence_penalty: presence, LOG_SOFTMAX: log,
+      no_repeat_ngram_size: ngram,
+      min_new_tokens: min_new,
+      forced_bos: bos,
+      forced_eos: eos,
+      begin,
+      repetition_penalty: penalty,
+      presence_penalty: presence,
+      LOG_SOFTMAX: log,
     };
   },
   tolerance: 5e-7, // measured 1.6e-7
@@ -105,9 +125,9 @@ checkKernel(logitsProcess, {
     "presence penalty, tokens seen twice": { B: 2, W: 2, V: 7, M: 20, position: 12, presence: 1.5 },
     "a presence penalty below zero": { B: 2, W: 2, V: 40, M: 20, position: 8, presence: -0.75 },
     "repetition and presence penalty": { B: 2, W: 2, V: 40, M: 20, position: 8, penalty: 1.5, presence: 0.5 },
-    "unigrams": { B: 2, W: 2, V: 9, M: 8, position: 4, ngram: 1 },
-    "bigrams": { B: 3, W: 2, V: 6, M: 20, position: 13, ngram: 2 },
-    "trigrams": { B: 3, W: 3, V: 3, M: 32, position: 25, ngram: 3 },
+    unigrams: { B: 2, W: 2, V: 9, M: 8, position: 4, ngram: 1 },
+    bigrams: { B: 3, W: 2, V: 6, M: 20, position: 13, ngram: 2 },
+    trigrams: { B: 3, W: 3, V: 3, M: 32, position: 25, ngram: 3 },
     "n-grams longer than the row": { B: 1, W: 2, V: 3, M: 8, position: 1, ngram: 4 },
     "banned sequences": { B: 1, W: 2, V: 9, M: 20, position: 11, banned: 1 },
     "banned sequences longer than the row": { B: 1, W: 1, V: 9, M: 20, position: 0, banned: 1 },
@@ -118,7 +138,7 @@ checkKernel(logitsProcess, {
     "a forced last token": { B: 1, W: 2, V: 9, M: 20, position: 8, limit: 10, eos: 7 },
     "no forced last token before": { B: 1, W: 2, V: 9, M: 20, position: 7, limit: 10, eos: 7 },
     "no forced last token after": { B: 1, W: 2, V: 9, M: 20, position: 9, limit: 10, eos: 7 },
-    "suppressed": { B: 2, V: 9, M: 20, position: 6, suppress: 1, end: 1 },
+    suppressed: { B: 2, V: 9, M: 20, position: 6, suppress: 1, end: 1 },
     "suppressed at the beginning": { B: 1, V: 9, M: 20, position: 2, start: 3, suppress: 1, begin_suppress: 1 },
     "suppressed one later": { B: 1, V: 9, M: 20, position: 3, start: 3, begin: 1, begin_suppress: 1 },
     "not suppressed before the beginning": { B: 1, V: 9, M: 20, position: 2, start: 3, begin: 1, begin_suppress: 1 },
@@ -141,7 +161,14 @@ checkKernel(logitsProcess, {
     "log-softmax far above zero": { B: 2, W: 2, V: 33, M: 8, position: 2, log: 1, offset: 1000 },
     "log-softmax far below zero": { B: 2, W: 2, V: 33, M: 8, position: 2, log: 1, offset: -1000 },
     "repetition and presence penalty of log-softmax": {
-      B: 2, W: 2, V: 40, M: 20, position: 8, penalty: 1.5, presence: 0.5, log: 1,
+      B: 2,
+      W: 2,
+      V: 40,
+      M: 20,
+      position: 8,
+      penalty: 1.5,
+      presence: 0.5,
+      log: 1,
     },
     "pads, every rule": { ...all, B: 4, W: 3, V: 12, M: 24, position: 14, lead: 2, log: 1 },
     "every rule": { ...all, B: 4, W: 3, V: 12, M: 24, position: 14, log: 1 },
@@ -156,15 +183,32 @@ checkKernel(logitsProcess, {
     "an id a lane": { ...all, B: 2, W: 2, V: 64, M: 80, position: 63, log: 1 },
     "one id over the lanes": { ...all, B: 2, W: 2, V: 65, M: 80, position: 64, log: 1 },
     "one id over 256 lanes": { ...all, B: 2, W: 2, V: 2049, M: 80, position: 64, log: 1, few: 20 },
-    "a vocabulary far above the lanes": { // one long sum rounds more than a tree
-      ...all, B: 2, W: 2, V: 5003, M: 300, position: 280, log: 1, few: 60, tolerance: 2e-6,
+    "a vocabulary far above the lanes": {
+      // one long sum rounds more than a tree
+      ...all,
+      B: 2,
+      W: 2,
+      V: 5003,
+      M: 300,
+      position: 280,
+      log: 1,
+      few: 60,
+      tolerance: 2e-6,
     },
     "a long past": { ...all, B: 3, W: 2, V: 40, M: 700, position: 515, lead: 130, log: 1 },
     "a long past of few tokens": { B: 2, W: 2, V: 5, M: 400, position: 300, ngram: 6, penalty: 1.2 },
     "a forced token over the lanes": { ...all, B: 2, W: 2, V: 700, M: 80, position: 18, limit: 20, eos: 5, log: 1 },
     "lists longer than the lanes": { ...all, B: 1, W: 2, V: 700, M: 80, position: 60, many: 150 },
     "a vocabulary of two bitmaps": { B: 1, W: 2, V: 131072, M: 80, position: 64, few: 8, penalty: 1.5 },
-    "a vocabulary of three bitmaps, the last cut": { B: 1, W: 1, V: 131109, M: 80, position: 64, few: 27, presence: 1.5 },
+    "a vocabulary of three bitmaps, the last cut": {
+      B: 1,
+      W: 1,
+      V: 131109,
+      M: 80,
+      position: 64,
+      few: 27,
+      presence: 1.5,
+    },
     "rows past 65535": { B: 65537, V: 4, M: 2, position: 1, penalty: 2 },
   },
   mutants: {
@@ -176,11 +220,13 @@ checkKernel(logitsProcess, {
   },
   shared: {
     ...mutants,
-    "pads that are not penalised": (wgsl) => wgsl.replace("var t = max(lead(r), 1u) - 1u + lane", "var t = lead(r) + lane"),
+    "pads that are not penalised": (wgsl) =>
+      wgsl.replace("var t = max(lead(r), 1u) - 1u + lane", "var t = lead(r) + lane"),
     "a penalty for each time a token was seen": (wgsl) => wgsl.replace("(atomicOr(&seen", "0u * (atomicOr(&seen"),
     "a penalty once a bit": (wgsl) => wgsl.replace("let bit = 1u << (id % 32u)", "let bit = 1u << (id % 16u)"),
     "a bitmap that is not cleared": (wgsl) => wgsl.replace("atomicStore(&seen[word], 0u);", ""),
-    "a bitmap whose tail is not cleared": (wgsl) => wgsl.replace("word < WORDS; word += LANES", "word < 64u; word += LANES"),
+    "a bitmap whose tail is not cleared": (wgsl) =>
+      wgsl.replace("word < WORDS; word += LANES", "word < 64u; word += LANES"),
     "only the first bitmap": (wgsl) => wgsl.replace("first < params.V; first +=", "first < 1u; first +="),
     "a past that ends at the lanes": (wgsl) => wgsl.replace("t < length; t += LANES", "t < length; t += 2u * LANES"),
     "a last n-gram that is not looked at": (wgsl) => wgsl.replace("end < length; end +=", "end + 1u < length; end +="),
@@ -189,25 +235,57 @@ checkKernel(logitsProcess, {
     "sums that are not scaled": (wgsl) => wgsl.replace("sums[other] * exp(tops[other] - top)", "sums[other]"),
     "a tree without its last step": (wgsl) => wgsl.replace("many > 1u;", "many > 2u;"),
     "a tree that loses the odd one": (wgsl) => wgsl.replace("many = (many + 1u) / 2u", "many = many / 2u"),
-    "a list that ends at the lanes": (wgsl) => wgsl.replace("first + count; i += LANES", "first + count; i += 2u * LANES"),
+    "a list that ends at the lanes": (wgsl) =>
+      wgsl.replace("first + count; i += LANES", "first + count; i += 2u * LANES"),
     "sequences past the lanes": (wgsl) => wgsl.replace("i % LANES == lane", "i == lane"),
     "a forced token that ends at the lanes": (wgsl) =>
-      wgsl.replace("v < params.V; v += LANES) { logits[at + v] = select", "v < params.V; v += 2u * LANES) { logits[at + v] = select"),
+      wgsl.replace(
+        "v < params.V; v += LANES) { logits[at + v] = select",
+        "v < params.V; v += 2u * LANES) { logits[at + v] = select",
+      ),
   },
   refused: {
-    "rows of three fields": [{ B: 1, V: 4, M: 2, position: 0 }, (given) => { given.rows = u32([1, 3], () => 0); },
-      /rows must be u32\[R,4\] with R=1, got rows u32\[1,3\]/],
-    "an indirection of other rows": [{ B: 2, V: 4, M: 2, position: 0 },
-      (given) => { given.indirection = u32([2, 3, 2], () => 0); },
-      /indirection must be u32\[2,R,M\] with R=2, M=2, got indirection u32\[2,3,2\]/],
-    "a history that is not transposed": [{ B: 3, V: 4, M: 2, position: 0 },
-      (given) => { given.history = u32([3, 2], () => 0); },
-      /history must be u32\[M,R\] with M=2, R=3, got history u32\[3,2\]/],
-    "rules of a wrong format": [{ B: 1, V: 4, M: 2, position: 0 }, (given) => { given.rules = f32([4], () => 0); },
-      /rules must be u32\[X\], got rules f32\[4\]/],
-    "pads without their id": [{ B: 1, V: 4, M: 2, position: 0 }, (given) => { given.leads = u32([1, 1], () => 0); },
-      /leads must be u32\[B,2\]\? with B=1, got leads u32\[1,1\]/],
-    "sentences that are missing": [{ B: 1, V: 4, M: 2, position: 0 }, (given) => { given.sentences = undefined; },
-      /sentences must be u32\[B,Y\], got nothing/],
+    "rows of three fields": [
+      { B: 1, V: 4, M: 2, position: 0 },
+      (given) => {
+        given.rows = u32([1, 3], () => 0);
+      },
+      /rows must be u32\[R,4\] with R=1, got rows u32\[1,3\]/,
+    ],
+    "an indirection of other rows": [
+      { B: 2, V: 4, M: 2, position: 0 },
+      (given) => {
+        given.indirection = u32([2, 3, 2], () => 0);
+      },
+      /indirection must be u32\[2,R,M\] with R=2, M=2, got indirection u32\[2,3,2\]/,
+    ],
+    "a history that is not transposed": [
+      { B: 3, V: 4, M: 2, position: 0 },
+      (given) => {
+        given.history = u32([3, 2], () => 0);
+      },
+      /history must be u32\[M,R\] with M=2, R=3, got history u32\[3,2\]/,
+    ],
+    "rules of a wrong format": [
+      { B: 1, V: 4, M: 2, position: 0 },
+      (given) => {
+        given.rules = f32([4], () => 0);
+      },
+      /rules must be u32\[X\], got rules f32\[4\]/,
+    ],
+    "pads without their id": [
+      { B: 1, V: 4, M: 2, position: 0 },
+      (given) => {
+        given.leads = u32([1, 1], () => 0);
+      },
+      /leads must be u32\[B,2\]\? with B=1, got leads u32\[1,1\]/,
+    ],
+    "sentences that are missing": [
+      { B: 1, V: 4, M: 2, position: 0 },
+      (given) => {
+        given.sentences = undefined;
+      },
+      /sentences must be u32\[B,Y\], got nothing/,
+    ],
   },
 });

@@ -8,7 +8,10 @@ const [half, i8, i4] = [1, 2, 3]; // values of `format`
 
 type Weight = typeof f32;
 const weights: readonly Weight[] = [
-  f32, f16, (shape, value) => quantised("i8", shape, value), (shape, value) => quantised("i4", shape, value),
+  f32,
+  f16,
+  (shape, value) => quantised("i8", shape, value),
+  (shape, value) => quantised("i4", shape, value),
 ];
 
 const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
@@ -28,7 +31,16 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
   // long sums have more, one input at a time (shared) above all: measured 1.2e-5
   cases: {
     "i4, gated, silu, residual, window": {
-      N: 10, I: 96, O: 37, Y: 44, y_at: 5, format: i4, activation: silu, gated: 1, residual: 1, tolerance: 1e-5,
+      N: 10,
+      I: 96,
+      O: 37,
+      Y: 44,
+      y_at: 5,
+      format: i4,
+      activation: silu,
+      gated: 1,
+      residual: 1,
+      tolerance: 1e-5,
     },
     "one element": { N: 1, I: 4, O: 1 },
     "one short of a tile": { N: 7, I: 12, O: 63 },
@@ -42,13 +54,36 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
     "gelu at its ends": { N: 107, I: 8, O: 8, activation: gelu, status: 1, gain: 50, tolerance: 1e-5 },
     "f16, gelu (tanh), residual": { N: 17, I: 64, O: 24, format: half, activation: gelu_tanh, residual: 1 },
     "gelu (tanh) at its ends": {
-      N: 17, I: 8, O: 8, format: half, activation: gelu_tanh, residual: 1, gain: 50, tolerance: 1e-5,
+      N: 17,
+      I: 8,
+      O: 8,
+      format: half,
+      activation: gelu_tanh,
+      residual: 1,
+      gain: 50,
+      tolerance: 1e-5,
     },
-    "silu at its ends": { N: 10, I: 32, O: 13, format: i4, activation: silu, gated: 1, residual: 1, gain: 200, tolerance: 1e-5 },
-    "tanh": { N: 10, I: 16, O: 13, activation: tanh },
+    "silu at its ends": {
+      N: 10,
+      I: 32,
+      O: 13,
+      format: i4,
+      activation: silu,
+      gated: 1,
+      residual: 1,
+      gain: 200,
+      tolerance: 1e-5,
+    },
+    tanh: { N: 10, I: 16, O: 13, activation: tanh },
     "tanh at its ends": { N: 10, I: 8, O: 13, activation: tanh, gain: 50 },
     "f16, twelve rows a tile, relu, no bias, residual": {
-      N: 96, I: 20, O: 70, format: half, activation: relu, bias: 0, residual: 1,
+      N: 96,
+      I: 20,
+      O: 70,
+      format: half,
+      activation: relu,
+      bias: 0,
+      residual: 1,
     },
     "i8, window": { N: 33, I: 32, O: 34, Y: 70, y_at: 36, format: i8 },
     "i8, many groups": { N: 12, I: 1088, O: 9, format: i8, tolerance: 2e-5 },
@@ -74,23 +109,51 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
     "a slice left out": (wgsl) => wgsl.replace("t < SPLIT", "t < SPLIT - 1"),
     "the last inputs left out": (wgsl) => wgsl.replace("width - min(width,", "width - min(width, 1 +"),
     "fours in the wrong place": (wgsl) => wgsl.replace("place(k, row, HEIGHT)", "place(k ^ 1, row, HEIGHT)"),
-    "blocks that are not transposed": (wgsl) => wgsl.replace("transpose(weights4(o0 + 4 * four, i))", "weights4(o0 + 4 * four, i)"),
+    "blocks that are not transposed": (wgsl) =>
+      wgsl.replace("transpose(weights4(o0 + 4 * four, i))", "weights4(o0 + 4 * four, i)"),
     "a scale of another output": (wgsl) => wgsl.replace("scale(w3)", "scale(w2)"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
   },
   refused: {
-    "a weight stored [in, out]": [{ N: 9, I: 8, O: 4 }, (args) => { args.weight = f32([8, 4], () => 1); },
-      /weight must be f32\|f16\|i8\|i4\[J\*O,I\] with J=1, O=4, I=8, got weight f32\[8,4\]/],
+    "a weight stored [in, out]": [
+      { N: 9, I: 8, O: 4 },
+      (args) => {
+        args.weight = f32([8, 4], () => 1);
+      },
+      /weight must be f32\|f16\|i8\|i4\[J\*O,I\] with J=1, O=4, I=8, got weight f32\[8,4\]/,
+    ],
     "an input width that is no multiple of 4": [{ N: 9, I: 6, O: 4 }, () => {}, /I must be a multiple of 4, got 6/],
-    "i8 weights of half a group": [{ N: 9, I: 16, O: 2, format: i8 }, () => {},
-      /I must be a multiple of 32 for i8 and i4, got 16/],
-    "a window past the end": [{ N: 9, I: 8, O: 4, Y: 9, y_at: 6 }, () => {}, /y_at \+ O must be at most Y=9, got 6 \+ 4/],
-    "a bias of f16": [{ N: 9, I: 8, O: 4 }, (args) => { args.bias = f16([4], () => 1); },
-      /bias must be f32\[J\*O\]\? with J=1, O=4, got bias f16\[4\]/],
-    "a residual of other rows": [{ N: 9, I: 8, O: 4 }, (args) => { args.residual = f32([8, 4], () => 1); },
-      /residual must be f32\[N,Y\]\? with N=9, Y=4, got residual f32\[8,4\]/],
-    "a weight that is missing": [{ N: 9, I: 8, O: 4 }, (args) => { args.weight = undefined; },
-      /weight must be .*, got nothing/],
+    "i8 weights of half a group": [
+      { N: 9, I: 16, O: 2, format: i8 },
+      () => {},
+      /I must be a multiple of 32 for i8 and i4, got 16/,
+    ],
+    "a window past the end": [
+      { N: 9, I: 8, O: 4, Y: 9, y_at: 6 },
+      () => {},
+      /y_at \+ O must be at most Y=9, got 6 \+ 4/,
+    ],
+    "a bias of f16": [
+      { N: 9, I: 8, O: 4 },
+      (args) => {
+        args.bias = f16([4], () => 1);
+      },
+      /bias must be f32\[J\*O\]\? with J=1, O=4, got bias f16\[4\]/,
+    ],
+    "a residual of other rows": [
+      { N: 9, I: 8, O: 4 },
+      (args) => {
+        args.residual = f32([8, 4], () => 1);
+      },
+      /residual must be f32\[N,Y\]\? with N=9, Y=4, got residual f32\[8,4\]/,
+    ],
+    "a weight that is missing": [
+      { N: 9, I: 8, O: 4 },
+      (args) => {
+        args.weight = undefined;
+      },
+      /weight must be .*, got nothing/,
+    ],
   },
 };
 

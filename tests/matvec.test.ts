@@ -10,12 +10,29 @@ const [half, i8, i4] = [1, 2, 3]; // values of `format`
 
 type Weight = typeof f32;
 const weights: readonly Weight[] = [
-  f32, f16, (shape, value) => quantised("i8", shape, value), (shape, value) => quantised("i4", shape, value),
+  f32,
+  f16,
+  (shape, value) => quantised("i8", shape, value),
+  (shape, value) => quantised("i4", shape, value),
 ];
 
 const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "status", "y"> = {
   args: (size, random) => {
-    const { N, I, O, Y = O, format = 0, bias = 1, gated = 0, residual = 0, gain = 1, offset = 0, gamma, beta, status } = size;
+    const {
+      N,
+      I,
+      O,
+      Y = O,
+      format = 0,
+      bias = 1,
+      gated = 0,
+      residual = 0,
+      gain = 1,
+      offset = 0,
+      gamma,
+      beta,
+      status,
+    } = size;
     return {
       x: f32([N, I], () => gain * random() + offset),
       weight: weights[format]([(1 + gated) * O, I], random),
@@ -28,18 +45,48 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
     };
   },
   values: ({ O, y_at = 0, activation = 0, gated = 0, norm = 0, eps = 1e-5 }) => ({
-    J: 1 + gated, O, y_at, eps, ACTIVATION: activation, NORM: norm,
+    J: 1 + gated,
+    O,
+    y_at,
+    eps,
+    ACTIVATION: activation,
+    NORM: norm,
   }),
   tolerance: 1e-6, // measured 9e-7, whatever the format
   // long sums, and a gate times another, have more: measured 5e-6
   cases: {
     "i8, layernorm, gated, silu, residual, window": {
-      N: 2, I: 224, O: 19, Y: 26, y_at: 5, format: i8, activation: silu, gated: 1, residual: 1, norm: layernorm,
-      gamma: 1, beta: 1, gain: 2, offset: 3, status: 1, tolerance: 1e-5,
+      N: 2,
+      I: 224,
+      O: 19,
+      Y: 26,
+      y_at: 5,
+      format: i8,
+      activation: silu,
+      gated: 1,
+      residual: 1,
+      norm: layernorm,
+      gamma: 1,
+      beta: 1,
+      gain: 2,
+      offset: 3,
+      status: 1,
+      tolerance: 1e-5,
     },
     "status 0 writes nothing": {
-      N: 2, I: 224, O: 3, Y: 8, y_at: 5, format: i8, activation: silu, gated: 1, residual: 1, norm: layernorm,
-      gamma: 1, beta: 1, status: 0,
+      N: 2,
+      I: 224,
+      O: 3,
+      Y: 8,
+      y_at: 5,
+      format: i8,
+      activation: silu,
+      gated: 1,
+      residual: 1,
+      norm: layernorm,
+      gamma: 1,
+      beta: 1,
+      status: 0,
     },
     "one element": { N: 1, I: 4, O: 1 },
     "one row, one short of a workgroup": { N: 1, I: 12, O: 31 },
@@ -47,7 +94,14 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
     "one row, more inputs than a turn": { N: 1, I: 516, O: 5 },
     "f16, gelu (tanh), residual": { N: 5, I: 64, O: 24, format: half, activation: gelu_tanh, residual: 1 },
     "gelu (tanh) at its ends": {
-      N: 8, I: 8, O: 8, format: half, activation: gelu_tanh, residual: 1, gain: 50, tolerance: 1e-5,
+      N: 8,
+      I: 8,
+      O: 8,
+      format: half,
+      activation: gelu_tanh,
+      residual: 1,
+      gain: 50,
+      tolerance: 1e-5,
     },
     "f16, a width of no whole loads": { N: 1, I: 20, O: 9, format: half },
     "i8, two groups, relu, window": { N: 2, I: 64, O: 30, Y: 40, y_at: 10, format: i8, activation: relu },
@@ -59,13 +113,20 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
     "one over eight rows": { N: 9, I: 8, O: 33 },
     "three rows, gelu": { N: 3, I: 16, O: 6, activation: gelu },
     "gelu at its ends": { N: 4, I: 8, O: 9, activation: gelu, gain: 50, tolerance: 1e-5 },
-    "tanh": { N: 1, I: 16, O: 10, activation: tanh },
+    tanh: { N: 1, I: 16, O: 10, activation: tanh },
     "tanh at its ends": { N: 1, I: 8, O: 9, activation: tanh, gain: 50 },
     "gated, silu, no bias": { N: 1, I: 64, O: 15, activation: silu, gated: 1, bias: 0 },
     "silu at its ends": { N: 1, I: 8, O: 13, activation: silu, gated: 1, bias: 0, gain: 200, tolerance: 1e-5 },
     "rmsnorm, one row": { N: 1, I: 100, O: 6, norm: rmsnorm, gamma: 1, gain: 3, offset: 1 },
     "layernorm, four rows far from zero": {
-      N: 4, I: 132, O: 5, norm: layernorm, gamma: 1, beta: 1, offset: 1000, tolerance: 1e-3, // x itself is rounded to 6e-5
+      N: 4,
+      I: 132,
+      O: 5,
+      norm: layernorm,
+      gamma: 1,
+      beta: 1,
+      offset: 1000,
+      tolerance: 1e-3, // x itself is rounded to 6e-5
     },
     "layernorm without weights, a row of equal values": { N: 1, I: 4, O: 3, norm: layernorm, gain: 0, offset: 7 },
     "a large eps": { N: 1, I: 36, O: 3, norm: layernorm, eps: 1 },
@@ -95,7 +156,8 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
     "rows past the end": (wgsl) => wgsl.replace("n + k < params.N && ", ""),
     "outputs past the end": (wgsl) => wgsl.replace("j < 4 && o + j <= last", "j < 4"),
     "sums of the first set": (wgsl) => wgsl.replace("k * SIZE + member * LANES", "k * SIZE"),
-    "a row whose sums are another's": (wgsl) => wgsl.replace("sums[2 * SIZE + index] = a2", "sums[2 * SIZE + index] = a1"),
+    "a row whose sums are another's": (wgsl) =>
+      wgsl.replace("sums[2 * SIZE + index] = a2", "sums[2 * SIZE + index] = a1"),
     "shares that overlap": (wgsl) => wgsl.replace("c += LANES", "c += LANES / 2"),
     "a scale of half a group": (wgsl) => wgsl.replace("(3 - WEIGHT_FORMAT)", "1"),
     "the first part of every load": (wgsl) => wgsl.replace("load[j])", "load[0])"),
@@ -112,19 +174,46 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
   },
   refused: {
-    "a weight of another input width": [{ N: 1, I: 8, O: 4 }, (args) => { args.weight = f16([4, 12], () => 1); },
-      /weight must be f32\|f16\|i8\|i4\[J\*O,I\] with J=1, O=4, I=8, got weight f16\[4,12\]/],
+    "a weight of another input width": [
+      { N: 1, I: 8, O: 4 },
+      (args) => {
+        args.weight = f16([4, 12], () => 1);
+      },
+      /weight must be f32\|f16\|i8\|i4\[J\*O,I\] with J=1, O=4, I=8, got weight f16\[4,12\]/,
+    ],
     "an input width that is no multiple of 4": [{ N: 1, I: 10, O: 4 }, () => {}, /I must be a multiple of 4, got 10/],
-    "i4 weights of half a group": [{ N: 1, I: 48, O: 2, format: i4 }, () => {},
-      /I must be a multiple of 32 for i8 and i4, got 48/],
-    "a window past the end": [{ N: 1, I: 8, O: 4, Y: 9, y_at: 6 }, () => {}, /y_at \+ O must be at most Y=9, got 6 \+ 4/],
+    "i4 weights of half a group": [
+      { N: 1, I: 48, O: 2, format: i4 },
+      () => {},
+      /I must be a multiple of 32 for i8 and i4, got 48/,
+    ],
+    "a window past the end": [
+      { N: 1, I: 8, O: 4, Y: 9, y_at: 6 },
+      () => {},
+      /y_at \+ O must be at most Y=9, got 6 \+ 4/,
+    ],
     "a norm's weight without a norm": [{ N: 1, I: 8, O: 4, gamma: 1 }, () => {}, /gamma and beta need NORM 1 or 2/],
-    "an x of one axis": [{ N: 1, I: 8, O: 4 }, (args) => { args.x = f32([8], () => 1); },
-      /x must be f32\[N,I\], got x f32\[8\]/],
-    "an output of other rows": [{ N: 2, I: 8, O: 4 }, (args) => { args.y = f32([1, 4], () => 1); },
-      /y must be f32\[N,Y\] with N=2, Y=4, got y f32\[1,4\]/],
-    "an x that is missing": [{ N: 1, I: 8, O: 4 }, (args) => { args.x = undefined; },
-      /x must be f32\[N,I\], got nothing/],
+    "an x of one axis": [
+      { N: 1, I: 8, O: 4 },
+      (args) => {
+        args.x = f32([8], () => 1);
+      },
+      /x must be f32\[N,I\], got x f32\[8\]/,
+    ],
+    "an output of other rows": [
+      { N: 2, I: 8, O: 4 },
+      (args) => {
+        args.y = f32([1, 4], () => 1);
+      },
+      /y must be f32\[N,Y\] with N=2, Y=4, got y f32\[1,4\]/,
+    ],
+    "an x that is missing": [
+      { N: 1, I: 8, O: 4 },
+      (args) => {
+        args.x = undefined;
+      },
+      /x must be f32\[N,I\], got nothing/,
+    ],
   },
 };
 

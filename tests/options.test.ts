@@ -14,11 +14,32 @@ const settled = (call: Json = {}, checkpoint: Json = {}) => settle(call, { ...CH
 
 test("the defaults are those of Transformers", () =>
   assert.equal(settled(), {
-    beams: 1, W: 1, groups: 1, diversity_penalty: 0, returned: 1, samples: 1, sampling: undefined, newTokens: 19, start: 96, end: [0], length_penalty: 1,
-    early_stopping: 1, min_new_tokens: 0,
-    repetition_penalty: 1, no_repeat_ngram_size: 0, banned: [], suppress: [], begin_suppress: [], forced_bos: undefined,
-    forced_eos: undefined, pad: 95, renormalize: false, output_scores: false,
-    presence_penalty: 0, stop_strings: [], logits_processor: undefined,
+    beams: 1,
+    W: 1,
+    groups: 1,
+    diversity_penalty: 0,
+    returned: 1,
+    samples: 1,
+    sampling: undefined,
+    newTokens: 19,
+    start: 96,
+    end: [0],
+    length_penalty: 1,
+    early_stopping: 1,
+    min_new_tokens: 0,
+    repetition_penalty: 1,
+    no_repeat_ngram_size: 0,
+    banned: [],
+    suppress: [],
+    begin_suppress: [],
+    forced_bos: undefined,
+    forced_eos: undefined,
+    pad: 95,
+    renormalize: false,
+    output_scores: false,
+    presence_penalty: 0,
+    stop_strings: [],
+    logits_processor: undefined,
   }));
 test("the checkpoint's options hold where the call has none", () => assert.is(settled({}, { num_beams: 4 }).W, 4));
 test("the call's options win over the checkpoint's", () => assert.is(settled({ num_beams: 2 }, { num_beams: 4 }).W, 2));
@@ -42,16 +63,28 @@ test("bad words that are only an end id are dropped", () =>
 test("early_stopping does not matter to greedy search", () =>
   assert.is(settled({ early_stopping: "never" }).early_stopping, settled().early_stopping));
 test("the three kinds of early_stopping differ", () =>
-  assert.is(new Set([true, false, "never"].map((kind) =>
-    settled({ num_beams: 2, early_stopping: kind }).early_stopping)).size, 3));
+  assert.is(
+    new Set([true, false, "never"].map((kind) => settled({ num_beams: 2, early_stopping: kind }).early_stopping)).size,
+    3,
+  ));
 test("the last position may be used", () => assert.is(settled({ max_length: P + 1 }).newTokens, P));
 
 const INERT = {
-  _from_model_config: true, transformers_version: "5.18.0", use_cache: true, bos_token_id: null,
+  _from_model_config: true,
+  transformers_version: "5.18.0",
+  use_cache: true,
+  bos_token_id: null,
   return_dict_in_generate: false,
-  num_beam_groups: 1, diversity_penalty: 0, temperature: 1, top_k: 50, top_p: 1, output_attentions: false,
+  num_beam_groups: 1,
+  diversity_penalty: 0,
+  temperature: 1,
+  top_k: 50,
+  top_p: 1,
+  output_attentions: false,
   output_hidden_states: false,
-  output_scores: false, typical_p: 1, remove_invalid_values: false,
+  output_scores: false,
+  typical_p: 1,
+  remove_invalid_values: false,
 };
 for (const [key, value] of Object.entries(INERT)) {
   test(`generation_config.json may hold ${key}: ${JSON.stringify(value)}, which changes nothing`, () =>
@@ -103,16 +136,29 @@ for (const [key, [says, ...wrong]] of Object.entries(RANGES)) {
   for (const value of wrong) {
     const shown = shownAs(value);
     const escaped = shown.replace(/[[\]]/g, "\\$&");
-    refusesOptions(`${key}: ${shown}, with its rule`, { [key]: value },
-      new RegExp(`^generate: ${key} must be ${says}, got ${escaped}$`));
+    refusesOptions(
+      `${key}: ${shown}, with its rule`,
+      { [key]: value },
+      new RegExp(`^generate: ${key} must be ${says}, got ${escaped}$`),
+    );
   }
 }
 
-refusesOptions("an unknown option, naming it and those known", { num_beam: 4 },
-  /^generate: num_beam is not supported; supported are num_beams, /);
-refusesOptions("an option that only JavaScript's objects know", { constructor: 4 },
-  /^generate: constructor is not supported/);
-refusesOptions("a sampling option without do_sample", { top_k: 50 }, /^generate: top_k acts only with do_sample: true, which is not set$/);
+refusesOptions(
+  "an unknown option, naming it and those known",
+  { num_beam: 4 },
+  /^generate: num_beam is not supported; supported are num_beams, /,
+);
+refusesOptions(
+  "an option that only JavaScript's objects know",
+  { constructor: 4 },
+  /^generate: constructor is not supported/,
+);
+refusesOptions(
+  "a sampling option without do_sample",
+  { top_k: 50 },
+  /^generate: top_k acts only with do_sample: true, which is not set$/,
+);
 refusesOptions("sampling with beams", { do_sample: true, num_beams: 2 }, /num_beams must be 1 with do_sample, got 2/);
 test("a checkpoint may sample by default", () => {
   const { sampling } = settled({ seed: 7 }, { do_sample: true, temperature: 0.6, top_p: 0.9 });
@@ -125,36 +171,71 @@ test("each call without a seed draws its own", () =>
 test("without an encoder no start token is needed", () =>
   assert.is(settle({}, { eos_token_id: 0 }, V, P, 4, true).newTokens, 16));
 test("min_length counts the prompt", () => assert.is(settle({ min_length: 9 }, CHECKPOINT, V, P, 4).min_new_tokens, 5));
-refusesOptions("a value out of range in generation_config.json, naming the file", {},
-  /^generation_config\.json: num_beams must be .* got 99$/, { num_beams: 99 });
-refusesOptions("an unsupported value in generation_config.json, naming the file", {},
-  /^generation_config\.json: typical_p is not supported/, { typical_p: 0.5 });
-refusesOptions("groups that do not divide the beams", { num_beams: 4, num_beam_groups: 3, diversity_penalty: 1 },
-  /num_beam_groups must divide num_beams=4, got 3/);
+refusesOptions(
+  "a value out of range in generation_config.json, naming the file",
+  {},
+  /^generation_config\.json: num_beams must be .* got 99$/,
+  { num_beams: 99 },
+);
+refusesOptions(
+  "an unsupported value in generation_config.json, naming the file",
+  {},
+  /^generation_config\.json: typical_p is not supported/,
+  { typical_p: 0.5 },
+);
+refusesOptions(
+  "groups that do not divide the beams",
+  { num_beams: 4, num_beam_groups: 3, diversity_penalty: 1 },
+  /num_beam_groups must divide num_beams=4, got 3/,
+);
 refusesOptions("groups without a penalty", { num_beams: 4, num_beam_groups: 2 }, /go together, got 2 and 0/);
 refusesOptions("a penalty without groups", { num_beams: 4, diversity_penalty: 1 }, /go together, got 1 and 1/);
-refusesOptions("an unsupported option in generation_config.json, naming the file", {},
-  /^generation_config\.json: guidance_scale is not supported/, { guidance_scale: 3 });
-refusesOptions("more results than beams, with the cure", { num_beams: 2, num_return_sequences: 3 },
-  /num_return_sequences must be at most num_beams=2, got 3; raise num_beams or set do_sample$/);
-refusesOptions("a limit that leaves no token, with the cure", { max_length: 1 },
-  /max_length must be above the 1 given tokens, got 1; raise it or give max_new_tokens$/);
-refusesOptions("max_length beyond the position table, with the cure", { max_length: 82 },
-  /max_length must leave at most 80 positions .*got 81; lower it to 81$/);
-refusesOptions("max_new_tokens beyond the position table, with the cure", { max_new_tokens: 81 },
-  /max_new_tokens must leave at most 80 positions .*got 81; lower it to 80$/);
-refusesOptions("a missing start token", {}, /decoder_start_token_id must be given, by the checkpoint or by the call$/,
-  { decoder_start_token_id: null });
-refusesOptions("more beams than the end ids leave room for", { num_beams: 32, eos_token_id: [0, 1] },
-  /num_beams must be at most 21 with 2 end ids, got 32$/);
+refusesOptions(
+  "an unsupported option in generation_config.json, naming the file",
+  {},
+  /^generation_config\.json: guidance_scale is not supported/,
+  { guidance_scale: 3 },
+);
+refusesOptions(
+  "more results than beams, with the cure",
+  { num_beams: 2, num_return_sequences: 3 },
+  /num_return_sequences must be at most num_beams=2, got 3; raise num_beams or set do_sample$/,
+);
+refusesOptions(
+  "a limit that leaves no token, with the cure",
+  { max_length: 1 },
+  /max_length must be above the 1 given tokens, got 1; raise it or give max_new_tokens$/,
+);
+refusesOptions(
+  "max_length beyond the position table, with the cure",
+  { max_length: 82 },
+  /max_length must leave at most 80 positions .*got 81; lower it to 81$/,
+);
+refusesOptions(
+  "max_new_tokens beyond the position table, with the cure",
+  { max_new_tokens: 81 },
+  /max_new_tokens must leave at most 80 positions .*got 81; lower it to 80$/,
+);
+refusesOptions("a missing start token", {}, /decoder_start_token_id must be given, by the checkpoint or by the call$/, {
+  decoder_start_token_id: null,
+});
+refusesOptions(
+  "more beams than the end ids leave room for",
+  { num_beams: 32, eos_token_id: [0, 1] },
+  /num_beams must be at most 21 with 2 end ids, got 32$/,
+);
 
 for (const [name, call] of Object.entries({
-  "bad words": { bad_words_ids: [[5]] }, suppress_tokens: { suppress_tokens: [5] },
+  "bad words": { bad_words_ids: [[5]] },
+  suppress_tokens: { suppress_tokens: [5] },
   begin_suppress_tokens: { begin_suppress_tokens: [5] },
-  forced_bos_token_id: { forced_bos_token_id: 0 }, forced_eos_token_id: { forced_eos_token_id: 0 },
+  forced_bos_token_id: { forced_bos_token_id: 0 },
+  forced_eos_token_id: { forced_eos_token_id: 0 },
   min_length: { min_length: 2 },
-  min_new_tokens: { min_new_tokens: 1 }, repetition_penalty: { repetition_penalty: 0.9 },
+  min_new_tokens: { min_new_tokens: 1 },
+  repetition_penalty: { repetition_penalty: 0.9 },
   no_repeat_ngram_size: { no_repeat_ngram_size: 1 },
-})) test(`${name} is a rule on the scores`, () => assert.is(hasRules(settled(call)), true));
+}))
+  test(`${name} is a rule on the scores`, () => assert.is(hasRules(settled(call)), true));
 test("without rules no launch is spent on them", () =>
   assert.is(hasRules(settled({ num_beams: 4, length_penalty: 2 })), false));

@@ -19,8 +19,8 @@ checkKernel(pool, {
   cases: {
     "the first row": { B: 3, D: 8, L: 3 },
     "one sentence of one row, mean": { B: 1, D: 4, L: 1, mode: mean },
-    "mean": { B: 5, D: 20, L: 4, mode: mean },
-    "max": { B: 5, D: 20, L: 4, mode: max },
+    mean: { B: 5, D: 20, L: 4, mode: mean },
+    max: { B: 5, D: 20, L: 4, mode: max },
     "max of negative numbers": { B: 5, D: 12, L: 4, mode: max, offset: -5 },
     "one short of a workgroup, mean": { B: 63, D: 4, L: 2, mode: mean },
     "one over a workgroup, max": { B: 65, D: 4, L: 2, mode: max },
@@ -40,11 +40,20 @@ checkKernel(pool, {
   },
   shared: {
     "squares of one lane": (wgsl) => wgsl.replace("total += partial[other]", "total = partial[other]"),
-    "lanes that stop after one": (wgsl) => wgsl.replace("for (var d = lane; d < width; d += 64u) {\n    let", "for (var d = lane; d < min(width, 64u); d += 64u) {\n    let"),
+    "lanes that stop after one": (wgsl) =>
+      wgsl.replace(
+        "for (var d = lane; d < width; d += 64u) {\n    let",
+        "for (var d = lane; d < min(width, 64u); d += 64u) {\n    let",
+      ),
   },
   refused: {
     "a width that is no multiple of 4": [{ B: 1, D: 6, L: 1 }, () => {}, /D must be a multiple of 4, got 6/],
-    "spans of a wrong format": [{ B: 1, D: 4, L: 1 }, (args) => { args.spans = f32([1, 2], () => 0); },
-      /spans must be u32\[B,2\], got spans f32\[1,2\]/],
+    "spans of a wrong format": [
+      { B: 1, D: 4, L: 1 },
+      (args) => {
+        args.spans = f32([1, 2], () => 0);
+      },
+      /spans must be u32\[B,2\], got spans f32\[1,2\]/,
+    ],
   },
 });

@@ -44,18 +44,19 @@ checkKernel(rmsnormResidual, {
     "a sum of squares for their mean": (wgsl) => wgsl.replace(" / f32(params.D) + params.eps", " + params.eps"),
     "an eps that is forgotten": (wgsl) => wgsl.replace(" + params.eps", ""),
     "a lane of the squares that is forgotten": (wgsl) => wgsl.replace(" + squares.w)", ")"),
-    "a residual that the mean square alone sees": (wgsl) =>
-      wgsl.replace("let s = stream(at);", "let s = x[at];"),
+    "a residual that the mean square alone sees": (wgsl) => wgsl.replace("let s = stream(at);", "let s = x[at];"),
     "a residual that the mean square forgets": (wgsl) =>
       wgsl.replace("let s = stream(row + d);", "let s = x[row + d];"),
-    "a last vector that is forgotten": (wgsl) => wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
+    "a last vector that is forgotten": (wgsl) =>
+      wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
   },
   shared: {
     "a sum of squares for their mean": (wgsl) => wgsl.replace("local) / f32(params.D)", "local)"),
     "a tree without its root": (wgsl) => wgsl.replace("stride > 0;", "stride > 1;"),
     "a sum of another row": (wgsl) => wgsl.replace("partial[local - lane]", "partial[0]"),
-    "rows past the end that are written": (wgsl) => wgsl.replace("select(0, params.D / 4, n < params.N)", "params.D / 4"),
+    "rows past the end that are written": (wgsl) =>
+      wgsl.replace("select(0, params.D / 4, n < params.N)", "params.D / 4"),
     "a last vector that is forgotten": (wgsl) => wgsl.replace("if (d < width) { s[i]", "if (d < width - 1) { s[i]"),
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
   },
@@ -67,12 +68,27 @@ checkKernel(rmsnormResidual, {
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
   },
   refused: {
-    "gamma of another width": [{ N: 2, D: 8 }, (args) => { args.gamma = f32([4], () => 1); },
-      /gamma must be f32\[D\] with D=8, got gamma f32\[4\]/],
+    "gamma of another width": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.gamma = f32([4], () => 1);
+      },
+      /gamma must be f32\[D\] with D=8, got gamma f32\[4\]/,
+    ],
     "a width that is no multiple of 4": [{ N: 2, D: 6 }, () => {}, /D must be a multiple of 4, got 6/],
-    "a residual of other rows": [{ N: 2, D: 8 }, (args) => { args.residual = f32([1, 8], () => 1); },
-      /residual must be f32\[N,D\]\? with N=2, D=8, got residual f32\[1,8\]/],
-    "an x that is missing": [{ N: 2, D: 8 }, (args) => { args.x = undefined; },
-      /x must be f32\[N,D\], got nothing/],
+    "a residual of other rows": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.residual = f32([1, 8], () => 1);
+      },
+      /residual must be f32\[N,D\]\? with N=2, D=8, got residual f32\[1,8\]/,
+    ],
+    "an x that is missing": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.x = undefined;
+      },
+      /x must be f32\[N,D\], got nothing/,
+    ],
   },
 });

@@ -31,7 +31,7 @@ checkKernel(rope, {
     "halves, norms": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 8, position: 1, norms: 1 },
     "interleaved, norms": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 8, position: 1, interleaved: 1, norms: 1 },
     "norms alone": { B: 2, T: 3, W: 3, M: 9, H: 4, K: 2, E: 8, position: 1, rotary: 0, norms: 1 },
-    "neither": { B: 3, T: 2, W: 4, M: 9, H: 3, K: 3, E: 8, position: 5, rotary: 0 },
+    neither: { B: 3, T: 2, W: 4, M: 9, H: 3, K: 3, E: 8, position: 5, rotary: 0 },
     "one group": { B: 2, T: 4, M: 5, H: 6, K: 1, E: 6 },
     "as many groups as heads": { B: 2, T: 4, W: 2, M: 5, H: 3, K: 3, E: 10 },
     "a full cache": { B: 1, T: 7, W: 2, M: 7, H: 2, K: 1, E: 4 },
@@ -49,11 +49,12 @@ checkKernel(rope, {
   },
   mutants: {
     "a rotation the other way": (wgsl) => wgsl.replace("let sine = rotary[", "let sine = -rotary["),
-    "a half that sees the other already rotated": (wgsl) => wgsl
-      .replace("qkv[second] = b * cosine + a * sine", "qkv[second] = b * cosine + qkv[first] * sine"),
-    "pairs of the other layout": (wgsl) => wgsl
-      .replace("select(i, 2u * i,", "select(2u * i, i,")
-      .replace("first + half, first + 1u,", "first + 1u, first + half,"),
+    "a half that sees the other already rotated": (wgsl) =>
+      wgsl.replace("qkv[second] = b * cosine + a * sine", "qkv[second] = b * cosine + qkv[first] * sine"),
+    "pairs of the other layout": (wgsl) =>
+      wgsl
+        .replace("select(i, 2u * i,", "select(2u * i, i,")
+        .replace("first + half, first + 1u,", "first + 1u, first + half,"),
     "sines that are cosines": (wgsl) => wgsl.replace("params.E + half + i]", "params.E + i]"),
     "positions that are rows": (wgsl) => wgsl.replace("let position = rows[n].y;", "let position = n;"),
     "a position that the cache alone knows": (wgsl) => wgsl.replace("rotate(at, position)", "rotate(at, 0u)"),
@@ -61,9 +62,10 @@ checkKernel(rope, {
     "keys that are not rotated": (wgsl) => wgsl.replace("head < params.H + params.K)", "head < params.H)"),
     "gammas exchanged": (wgsl) => wgsl.replace("select(params.E, 0u,", "select(0u, params.E,"),
     "an eps that is forgotten": (wgsl) => wgsl.replace(" + params.eps", ""),
-    "a norm after the rotation": (wgsl) => wgsl
-      .replace("if (HAS_ROTARY == 1u) { rotate(at, position); }", "")
-      .replace("if (HAS_QK_NORM == 1u) { norm", "if (HAS_ROTARY == 1u) { rotate(at, position); }\n    $&"),
+    "a norm after the rotation": (wgsl) =>
+      wgsl
+        .replace("if (HAS_ROTARY == 1u) { rotate(at, position); }", "")
+        .replace("if (HAS_QK_NORM == 1u) { norm", "if (HAS_ROTARY == 1u) { rotate(at, position); }\n    $&"),
     "a cache of one row a sentence": (wgsl) => wgsl.replace("rows[n].z * params.W * params.M", "rows[n].z * params.M"),
     "a first key that is not stored": (wgsl) => wgsl.replace("if (head >= params.H) {", "if (head > params.H) {"),
     "a guard that is one row late": (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),
@@ -71,17 +73,34 @@ checkKernel(rope, {
   },
   refused: {
     "heads of an odd width": [{ B: 1, M: 1, H: 1, K: 1, E: 3 }, () => {}, /E must be even, got 3/],
-    "queries without keys and values": [{ B: 1, M: 1, H: 2, K: 1, E: 4 },
-      (args) => { args.qkv = f32([1, 8], () => 0); },
-      /qkv must be f32\[N,H\*E\+2\*K\*E\] with N=1, H=2, E=4, K=1, got qkv f32\[1,8\]/],
-    "angles of fewer positions than the cache": [{ B: 1, M: 4, H: 1, K: 1, E: 4 },
-      (args) => { args.rotary = f32([3, 4], () => 0); },
-      /cache must be f32\[R,M,2\*K\*E\] with R=1, M=3, K=1, E=4, got cache f32\[1,4,8\]/],
-    "one gamma for queries and keys": [{ B: 1, M: 4, H: 1, K: 1, E: 4, norms: 1 },
-      (args) => { args.qk_norm = f32([1, 4], () => 0); },
-      /qk_norm must be f32\[2,E\]\? with E=4, got qk_norm f32\[1,4\]/],
-    "rows that are missing": [{ B: 1, M: 4, H: 1, K: 1, E: 4 }, (args) => { args.rows = undefined; },
-      /rows must be u32\[N,4\], got nothing/],
+    "queries without keys and values": [
+      { B: 1, M: 1, H: 2, K: 1, E: 4 },
+      (args) => {
+        args.qkv = f32([1, 8], () => 0);
+      },
+      /qkv must be f32\[N,H\*E\+2\*K\*E\] with N=1, H=2, E=4, K=1, got qkv f32\[1,8\]/,
+    ],
+    "angles of fewer positions than the cache": [
+      { B: 1, M: 4, H: 1, K: 1, E: 4 },
+      (args) => {
+        args.rotary = f32([3, 4], () => 0);
+      },
+      /cache must be f32\[R,M,2\*K\*E\] with R=1, M=3, K=1, E=4, got cache f32\[1,4,8\]/,
+    ],
+    "one gamma for queries and keys": [
+      { B: 1, M: 4, H: 1, K: 1, E: 4, norms: 1 },
+      (args) => {
+        args.qk_norm = f32([1, 4], () => 0);
+      },
+      /qk_norm must be f32\[2,E\]\? with E=4, got qk_norm f32\[1,4\]/,
+    ],
+    "rows that are missing": [
+      { B: 1, M: 4, H: 1, K: 1, E: 4 },
+      (args) => {
+        args.rows = undefined;
+      },
+      /rows must be u32\[N,4\], got nothing/,
+    ],
   },
 });
 

@@ -22,19 +22,31 @@ const runtimes = {
 };
 
 async function bundleTests(only) {
-  const files = readdirSync(`${root}tests`).filter((name) => name.endsWith(".test.ts") && (!only || name.includes(only)));
+  const files = readdirSync(`${root}tests`).filter(
+    (name) => name.endsWith(".test.ts") && (!only || name.includes(only)),
+  );
   if (!files.length) throw new Error(`no test file matches ${only}`);
   await mkdir(`${root}build`, { recursive: true });
   const imports = files.sort().map((name) => `import "../tests/${name}";`);
   const entry = `${root}${bundle}.entry.ts`;
-  writeFileSync(entry, `${imports.join("\n")}
+  writeFileSync(
+    entry,
+    `${imports.join("\n")}
 import { runAll } from "../tests/harness.js";
 export const result = await runAll();
 (globalThis as { process?: { exit(code: number): void } }).process?.exit(result ? 0 : 1);
-`);
+`,
+  );
   await build({
-    ...common, entryPoints: [entry], outfile: root + bundle, platform: "neutral", mainFields: ["module", "main"], conditions: ["import"],
-    ignoreAnnotations: true, plugins: [wgslLoader({ release: false })], banner: { js: "globalThis.UVU_DEFER = 1; globalThis.UVU_QUEUE = [[null]];" },
+    ...common,
+    entryPoints: [entry],
+    outfile: root + bundle,
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["import"],
+    ignoreAnnotations: true,
+    plugins: [wgslLoader({ release: false })],
+    banner: { js: "globalThis.UVU_DEFER = 1; globalThis.UVU_QUEUE = [[null]];" },
   });
 }
 

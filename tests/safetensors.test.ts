@@ -18,15 +18,22 @@ for (const [dtype, data] of [
     const bytes = safetensors({ a: storedF32([1], [7]), b: stored(dtype, [2, 3], data) });
     const [, b] = await read(bytes);
     assert.equal(b, {
-      name: "b", dtype, shape: [2, 3], file: "model.safetensors",
-      start: bytes.length - data.byteLength, end: bytes.length,
+      name: "b",
+      dtype,
+      shape: [2, 3],
+      file: "model.safetensors",
+      start: bytes.length - data.byteLength,
+      end: bytes.length,
     });
   });
 }
 
 test("accepts __metadata__ and makes no tensor of it", async () => {
   const entries = await read(rawFile({ __metadata__: { format: "pt" }, a: entry("F32", [1], [0, 4]) }, 4));
-  assert.equal(entries.map(({ name }) => name), ["a"]);
+  assert.equal(
+    entries.map(({ name }) => name),
+    ["a"],
+  );
 });
 
 test("accepts a header padded with spaces", async () => {
@@ -44,7 +51,10 @@ test("accepts scalars and tensors without elements", async () => {
 test("reads the header's bytes and nothing else", async () => {
   const file = recordingFile(safetensors({ a: storedF32([64, 64], new Float32Array(4096)) }));
   await readHeader("model.safetensors", file);
-  assert.equal(file.ranges, [[0, 8], [8, file.size - 16384]]);
+  assert.equal(file.ranges, [
+    [0, 8],
+    [8, file.size - 16384],
+  ]);
 });
 
 const REFUSED: Readonly<Record<string, readonly [bytes: Uint8Array<ArrayBuffer>, message: RegExp]>> = {
@@ -60,25 +70,31 @@ const REFUSED: Readonly<Record<string, readonly [bytes: Uint8Array<ArrayBuffer>,
   "a header that is null": [rawFile("null"), /the header must be a JSON object/],
   "an unknown dtype": [rawFile({ w: entry("F7", [1], [0, 4]) }, 4), /w: dtype must be one of F64 .*, got "F7"/],
   "a dtype that only JavaScript knows": [
-    rawFile({ w: entry("toString", [], [0, 4]) }, 4), /w: dtype must be one of .*, got "toString"/,
+    rawFile({ w: entry("toString", [], [0, 4]) }, 4),
+    /w: dtype must be one of .*, got "toString"/,
   ],
   "a tensor that is no object": [rawFile({ w: null }), /w: dtype must be one of .*, got undefined/],
   "a negative size": [rawFile({ w: entry("F32", [-1], [0, 4]) }, 4), /w: shape must be a list of sizes, got \[-1\]/],
   "a fractional size": [
-    rawFile({ w: entry("F32", [1.5], [0, 6]) }, 6), /w: shape must be a list of sizes, got \[1.5\]/,
+    rawFile({ w: entry("F32", [1.5], [0, 6]) }, 6),
+    /w: shape must be a list of sizes, got \[1.5\]/,
   ],
   "a shape that is no list": [rawFile({ w: entry("F32", 1, [0, 4]) }, 4), /w: shape must be a list of sizes, got 1/],
   "three offsets": [
-    rawFile({ w: entry("F32", [1], [0, 2, 4]) }, 4), /w: data_offsets must be two positions, got \[0,2,4\]/,
+    rawFile({ w: entry("F32", [1], [0, 2, 4]) }, 4),
+    /w: data_offsets must be two positions, got \[0,2,4\]/,
   ],
   "offsets that disagree with the shape": [
-    rawFile({ w: entry("F32", [3], [0, 8]) }, 8), /w: F32\[3\] must take 12 bytes, data_offsets give 8/,
+    rawFile({ w: entry("F32", [3], [0, 8]) }, 8),
+    /w: F32\[3\] must take 12 bytes, data_offsets give 8/,
   ],
   "offsets that disagree with the dtype": [
-    rawFile({ w: entry("F16", [2], [0, 8]) }, 8), /w: F16\[2\] must take 4 bytes, data_offsets give 8/,
+    rawFile({ w: entry("F16", [2], [0, 8]) }, 8),
+    /w: F16\[2\] must take 4 bytes, data_offsets give 8/,
   ],
   "offsets in the wrong order": [
-    rawFile({ w: entry("F32", [1], [4, 0]) }, 4), /w: F32\[1\] must take 4 bytes, data_offsets give -4/,
+    rawFile({ w: entry("F32", [1], [4, 0]) }, 4),
+    /w: F32\[1\] must take 4 bytes, data_offsets give -4/,
   ],
   "tensors that overlap": [
     rawFile({ v: entry("F32", [2], [0, 8]), w: entry("F32", [2], [4, 12]) }, 12),
@@ -89,10 +105,12 @@ const REFUSED: Readonly<Record<string, readonly [bytes: Uint8Array<ArrayBuffer>,
     /w: must follow the tensor before it, leaves a hole of 8 bytes/,
   ],
   "truncated data": [
-    safetensors({ w: storedF32([2], [1, 2]) }).slice(0, -1), /the file must have (\d+) bytes, got \d+ \(truncated\)/,
+    safetensors({ w: storedF32([2], [1, 2]) }).slice(0, -1),
+    /the file must have (\d+) bytes, got \d+ \(truncated\)/,
   ],
   "bytes after the last tensor": [
-    rawFile({ w: entry("F32", [1], [0, 4]) }, 5), /the file must have (\d+) bytes, got \d+; fetch/,
+    rawFile({ w: entry("F32", [1], [0, 4]) }, 5),
+    /the file must have (\d+) bytes, got \d+; fetch/,
   ],
 };
 for (const [name, [bytes, message]] of Object.entries(REFUSED)) {
@@ -103,6 +121,11 @@ for (const [name, [bytes, message]] of Object.entries(REFUSED)) {
 test("tells an aborted read from a broken header", async () => {
   const reason = new Error("enough");
   const signal = AbortSignal.abort(reason);
-  const file = { size: 100, read: async () => { throw signal.reason; } };
+  const file = {
+    size: 100,
+    read: async () => {
+      throw signal.reason;
+    },
+  };
   await refuses(() => readHeader("model.safetensors", file, signal), Error, /^enough$/);
 });

@@ -29,8 +29,9 @@ export function rawFile(header: unknown, dataBytes = 0, length?: bigint): Uint8A
 /** A sound file of these tensors, one after the other. */
 export function safetensors(tensors: Readonly<Record<string, Stored>>): Uint8Array<ArrayBuffer> {
   let end = 0;
-  const header = Object.entries(tensors).map(([name, { dtype, shape, data }]) =>
-    [name, { dtype, shape, data_offsets: [end, (end += data.length)] }] as const);
+  const header = Object.entries(tensors).map(
+    ([name, { dtype, shape, data }]) => [name, { dtype, shape, data_offsets: [end, (end += data.length)] }] as const,
+  );
   const bytes = rawFile(Object.fromEntries(header), end);
   let at = bytes.length - end;
   for (const { data } of Object.values(tensors)) {

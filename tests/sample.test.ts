@@ -18,8 +18,13 @@ checkKernel(sample, {
       status: status === undefined ? undefined : u32([2], () => status),
     };
   },
-  values: ({ temperature = 1, top_k = 0, top_p = 1, min_p = 0, seed = 7 }) => (
-    { temperature, top_k, top_p, min_p, seed }),
+  values: ({ temperature = 1, top_k = 0, top_p = 1, min_p = 0, seed = 7 }) => ({
+    temperature,
+    top_k,
+    top_p,
+    min_p,
+    seed,
+  }),
   tolerance: 1e-6, // measured 2.2e-7
   cases: {
     "one token": { R: 1, V: 1 },
@@ -29,17 +34,17 @@ checkKernel(sample, {
     "a temperature below one": { R: 64, V: 12, temperature: 0.3 },
     "a temperature above one": { R: 64, V: 12, temperature: 4 },
     "a temperature close to zero": { R: 64, V: 12, temperature: 1e-3 },
-    "top_k": { R: 64, V: 12, top_k: 3, temperature: 2 },
+    top_k: { R: 64, V: 12, top_k: 3, temperature: 2 },
     "top_k 1": { R: 64, V: 12, top_k: 1 },
     "top_k, ties at the threshold": { R: 64, V: 12, top_k: 3, steps: 4 },
     "as many as there are tokens": { R: 64, V: 12, top_k: 12 },
     "more than there are tokens": { R: 64, V: 12, top_k: 50 },
-    "top_p": { R: 64, V: 12, top_p: 0.7 },
+    top_p: { R: 64, V: 12, top_p: 0.7 },
     "top_p, ties": { R: 64, V: 12, top_p: 0.6, steps: 3 },
     "top_p that keeps the best alone": { R: 64, V: 12, top_p: 1e-6 },
     "top_p, a temperature above one": { R: 64, V: 12, top_p: 0.7, temperature: 2 },
     "top_p of what top_k keeps": { R: 64, V: 12, top_k: 5, top_p: 0.5, temperature: 2 },
-    "min_p": { R: 64, V: 12, min_p: 0.2 },
+    min_p: { R: 64, V: 12, min_p: 0.2 },
     "min_p, a temperature above one": { R: 64, V: 12, min_p: 0.2, temperature: 3 },
     "min_p 1, ties": { R: 64, V: 12, min_p: 1, steps: 3 },
     "all together": { R: 64, V: 40, temperature: 1.5, top_k: 20, top_p: 0.9, min_p: 0.1 },
@@ -70,8 +75,7 @@ checkKernel(sample, {
     "one draw for all positions": (wgsl) => wgsl.replace("rows[r].y, v)", "0u, v)"),
     "one draw for all tokens": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r].y, 0u)"),
     "the position of another row": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r / 2u].y, v)"),
-    "a temperature that is not used": (wgsl) =>
-      wgsl.replace("score = gap / params.temperature", "score = gap"),
+    "a temperature that is not used": (wgsl) => wgsl.replace("score = gap / params.temperature", "score = gap"),
     "a top_k of one more": (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)"),
     "ties at a threshold that are dropped": (wgsl) => wgsl.replace("logits[at + v] < least", "logits[at + v] <= least"),
     "a top_p of all tokens": (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
@@ -92,10 +96,14 @@ checkKernel(sample, {
   },
   shared: {
     "a draw without noise": (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", ""),
-    "ties to the larger id": (wgsl) => wgsl.replace("id < tokens[lane]", "id > tokens[lane]").replace("score > best", "score >= best")
-      .replace(" - log(exponential(r, rows[r].y, v))", ""),
+    "ties to the larger id": (wgsl) =>
+      wgsl
+        .replace("id < tokens[lane]", "id > tokens[lane]")
+        .replace("score > best", "score >= best")
+        .replace(" - log(exponential(r, rows[r].y, v))", ""),
     "a sum without its root": (wgsl) => wgsl.replace("stride > 0u", "stride > 1u"),
-    "a largest that is a sum": (wgsl) => wgsl.replace("max(partial[lane], other), largest", "partial[lane] + other, largest"),
+    "a largest that is a sum": (wgsl) =>
+      wgsl.replace("max(partial[lane], other), largest", "partial[lane] + other, largest"),
     "a top_k of one more": (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)"),
     "a top_p of all tokens": (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
     "a min_p without temperature": (wgsl) =>
@@ -104,14 +112,34 @@ checkKernel(sample, {
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
   },
   refused: {
-    "rows of three fields": [{ R: 1, V: 4 }, (args) => { args.rows = u32([1, 3], () => 0); },
-      /rows must be u32\[R,4\] with R=1, got rows u32\[1,3\]/],
-    "logits of other rows": [{ R: 2, V: 4 }, (args) => { args.logits = f32([3, 4], () => 0); },
-      /logits must be f32\[R,V\] with R=2, V=4, got logits f32\[3,4\]/],
-    "values without maximum and sum": [{ R: 1, V: 4 }, (args) => { args.values = f32([1, 1, 1], () => 0); },
-      /values must be f32\[R,1,3\] with R=1, got values f32\[1,1,1\]/],
-    "logits that are missing": [{ R: 1, V: 4 }, (args) => { args.logits = undefined; },
-      /logits must be f32\[R,V\], got nothing/],
+    "rows of three fields": [
+      { R: 1, V: 4 },
+      (args) => {
+        args.rows = u32([1, 3], () => 0);
+      },
+      /rows must be u32\[R,4\] with R=1, got rows u32\[1,3\]/,
+    ],
+    "logits of other rows": [
+      { R: 2, V: 4 },
+      (args) => {
+        args.logits = f32([3, 4], () => 0);
+      },
+      /logits must be f32\[R,V\] with R=2, V=4, got logits f32\[3,4\]/,
+    ],
+    "values without maximum and sum": [
+      { R: 1, V: 4 },
+      (args) => {
+        args.values = f32([1, 1, 1], () => 0);
+      },
+      /values must be f32\[R,1,3\] with R=1, got values f32\[1,1,1\]/,
+    ],
+    "logits that are missing": [
+      { R: 1, V: 4 },
+      (args) => {
+        args.logits = undefined;
+      },
+      /logits must be f32\[R,V\], got nothing/,
+    ],
   },
 });
 
@@ -134,10 +162,19 @@ async function draw(logits: readonly number[], given: Draws = {}): Promise<reado
   const scores = tensor("logits", "f32", [R, V]);
   const values = tensor("values", "f32", [R, 1, 3]);
   const indices = tensor("indices", "u32", [R, 1, 1]);
-  const plan = record("sample", (run) =>
-    void run(sample, "sample", { rows, logits: scores, values, indices }, { temperature, top_k, top_p, min_p, seed }));
-  gpu.write(rows, Uint32Array.from({ length: 4 * R }, (_, i) => (i % 4 === 1 ? position(Math.floor(i / 4)) : 0)));
-  gpu.write(scores, Float32Array.from({ length: R * V }, (_, i) => logits[i % V]));
+  const plan = record(
+    "sample",
+    (run) =>
+      void run(sample, "sample", { rows, logits: scores, values, indices }, { temperature, top_k, top_p, min_p, seed }),
+  );
+  gpu.write(
+    rows,
+    Uint32Array.from({ length: 4 * R }, (_, i) => (i % 4 === 1 ? position(Math.floor(i / 4)) : 0)),
+  );
+  gpu.write(
+    scores,
+    Float32Array.from({ length: R * V }, (_, i) => logits[i % V]),
+  );
   const prepared = await gpu.prepare(plan);
   const [sums, tokens] = await prepared.run({ read: [values, indices] });
   prepared.dispose();
@@ -163,7 +200,7 @@ test("marks every row that is not finite, and no other", async () => {
 // Probabilities, so that what each rule keeps can be told by hand; 0.15 comes three times.
 const P = [0.05, 0.15, 0.3, 0.15, 0.02, 0.15, 0.08, 0.1];
 const SUPPORTS: Readonly<Record<string, readonly [given: Draws, kept: readonly number[]]>> = {
-  "everything": [{}, [0, 1, 2, 3, 4, 5, 6, 7]],
+  everything: [{}, [0, 1, 2, 3, 4, 5, 6, 7]],
   "top_k 2, with all that tie": [{ top_k: 2 }, [1, 2, 3, 5]],
   "top_k 5": [{ top_k: 5 }, [1, 2, 3, 5, 7]],
   "top_p 0.29": [{ top_p: 0.29 }, [2]],
@@ -179,7 +216,10 @@ const SUPPORTS: Readonly<Record<string, readonly [given: Draws, kept: readonly n
 for (const [name, [given, kept]] of Object.entries(SUPPORTS)) {
   test(`draws every token that the rules keep and no other: ${name}`, async () => {
     const drawn = await draw([...P.map(Math.log), -3e38], { ...given, rows: 2000 });
-    assert.equal([...new Set(drawn.map(({ token }) => token))].sort((a, b) => a - b), kept);
+    assert.equal(
+      [...new Set(drawn.map(({ token }) => token))].sort((a, b) => a - b),
+      kept,
+    );
   });
 }
 
@@ -196,7 +236,11 @@ async function fit(kept: readonly number[], temperature: number, given: Draws): 
   const weights = kept.map((id) => Math.exp(TWELVE[id] / temperature));
   const total = weights.reduce((a, b) => a + b, 0);
   const counts = kept.map((id) => drawn.filter(({ token }) => token === id).length);
-  assert.is(counts.reduce((a, b) => a + b, 0), drawn.length, "tokens that must not be drawn");
+  assert.is(
+    counts.reduce((a, b) => a + b, 0),
+    drawn.length,
+    "tokens that must not be drawn",
+  );
   const chi = counts.reduce((sum, count, i) => {
     const expected = (drawn.length * weights[i]) / total;
     return sum + (count - expected) ** 2 / expected;
@@ -212,8 +256,10 @@ const FITS: Readonly<Record<string, readonly [kept: readonly number[], given: Dr
   "rows at as many positions": [all, { position: (row) => row }],
   "another seed": [all, { seed: 2 }],
   "temperature 0.7 and top_p 0.8": [NUCLEUS, { temperature: 0.7, top_p: 0.8 }],
-  "temperature 0.7 and top_p 0.8, as many positions":
-    [NUCLEUS, { temperature: 0.7, top_p: 0.8, position: (row) => row }],
+  "temperature 0.7 and top_p 0.8, as many positions": [
+    NUCLEUS,
+    { temperature: 0.7, top_p: 0.8, position: (row) => row },
+  ],
 };
 for (const [name, [kept, given]] of Object.entries(FITS)) {
   test(`20000 draws fit softmax: ${name}`, async () => {

@@ -25,7 +25,11 @@ for (const [family, launches] of Object.entries(LAYER)) {
         const got = (await m.forward(inputs as never)) as Readonly<Record<string, HostTensor>>;
         for (const [output, key] of Object.entries(expected)) {
           const masked = !(output === "logits" && m.architecture.encoder && m.architecture.decoder);
-          const error = worstError(got[output], golden.tensor(key as string), masked ? inputs.attention_mask : undefined);
+          const error = worstError(
+            got[output],
+            golden.tensor(key as string),
+            masked ? inputs.attention_mask : undefined,
+          );
           assert.ok(error < 2e-4, `${output} is ${error} off`);
         }
         return;
@@ -34,7 +38,10 @@ for (const [family, launches] of Object.entries(LAYER)) {
       assert.equal(sequences, expected.sequences);
       expected.sequences_scores?.forEach((want, row) => {
         const score = sequences_scores?.[row] ?? NaN;
-        assert.ok(Math.abs(score - want) < 1e-4 * Math.max(1, Math.abs(want)), `score of row ${row} must be ${want}, got ${score}`);
+        assert.ok(
+          Math.abs(score - want) < 1e-4 * Math.max(1, Math.abs(want)),
+          `score of row ${row} must be ${want}, got ${score}`,
+        );
       });
     });
   }

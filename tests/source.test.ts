@@ -26,31 +26,41 @@ async function holdsContent(source: SourceLike): Promise<void> {
 const isAbsent = async (source: SourceLike): Promise<void> =>
   assert.is(await openSource(source).open("absent.json"), undefined);
 
-const only = (content: () => Response | Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | null) =>
-  async (name: string) => (name === "model.bin" ? content() : undefined);
+const only = (content: () => Response | Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | null) => async (name: string) =>
+  name === "model.bin" ? content() : undefined;
 
 test("a function may give a Response", () => holdsContent(only(() => new Response(CONTENT))));
 test("a function may give a Blob", () => holdsContent(only(() => new Blob([CONTENT]))));
 test("a function may give an ArrayBuffer", () => holdsContent(only(() => CONTENT.buffer)));
 test("a function may give a Uint8Array", () => holdsContent(only(() => CONTENT)));
-test("a function may give a view into a larger buffer", () => holdsContent(only(() => {
-  const larger = new Uint8Array(CONTENT.length + 9);
-  larger.set(CONTENT, 4);
-  return larger.subarray(4, 4 + CONTENT.length);
-})));
+test("a function may give a view into a larger buffer", () =>
+  holdsContent(
+    only(() => {
+      const larger = new Uint8Array(CONTENT.length + 9);
+      larger.set(CONTENT, 4);
+      return larger.subarray(4, 4 + CONTENT.length);
+    }),
+  ));
 test("a function gives undefined for an absent file", () => isAbsent(only(() => CONTENT)));
 test("a function gives null for an absent file", () => isAbsent(async () => null));
 test("a function's answer 404 is an absent file", () => isAbsent(async () => new Response("", { status: 404 })));
 test("a function's answer 500 is refused, naming the file", () =>
-  refuses(() => open(async () => new Response("", { status: 500 })), CheckpointError,
-    /^model\.bin: must be answered with the file, answered 500/));
+  refuses(
+    () => open(async () => new Response("", { status: 500 })),
+    CheckpointError,
+    /^model\.bin: must be answered with the file, answered 500/,
+  ));
 test("a function is given the caller's signal", async () => {
   const { signal } = new AbortController();
   let given: AbortSignal | undefined;
-  await open(async (_, itsSignal) => {
-    given = itsSignal;
-    return CONTENT;
-  }, "model.bin", signal);
+  await open(
+    async (_, itsSignal) => {
+      given = itsSignal;
+      return CONTENT;
+    },
+    "model.bin",
+    signal,
+  );
   assert.is(given, signal);
 });
 
@@ -65,11 +75,18 @@ test("a Source of the caller's own is taken as it is", () => {
 });
 
 for (const [name, wrong] of [
-  ["a number", 5], ["nothing", undefined], ["null", null], ["an object", {}], ["a list of names", ["config.json"]],
+  ["a number", 5],
+  ["nothing", undefined],
+  ["null", null],
+  ["an object", {}],
+  ["a list of names", ["config.json"]],
 ] as const) {
   test(`${name} is refused as a source, naming the kinds there are`, () =>
-    refuses(() => openSource(wrong as never), CheckpointError,
-      /^load: the source must be a folder path, a URL, a list of Files or a function, got \[object/));
+    refuses(
+      () => openSource(wrong as never),
+      CheckpointError,
+      /^load: the source must be a folder path, a URL, a list of Files or a function, got \[object/,
+    ));
 }
 
 const local = suite("source on this machine", { chrome: "a page has no folders and cannot be a server" });
@@ -93,15 +110,22 @@ local("a folder may be a file: URL with escapes", () => inFolder((path) => holds
 local("a folder may be a file: URL as text", () => inFolder((path) => holdsContent(new URL(`file://${path}/`).href)));
 local("a file that a folder lacks is absent", () => inFolder(isAbsent));
 local("a folder that does not exist has no files", () => isAbsent("/no/such/folder"));
-local("a folder in place of a file is absent", () => inFolder(async (path) => {
-  const parts = path.split("/");
-  assert.is(await openSource(parts.slice(0, -1).join("/")).open(parts[parts.length - 1]), undefined);
-}));
-local("a file that shrank is refused, naming it and the cure", () => inFolder(async (path) => {
-  const file = await open(path);
-  await refuses(() => file.read(0, CONTENT.length + 1), CheckpointError,
-    /model\.bin: must have 70001 bytes, ended at 70000; fetch the file again$/);
-}));
+local("a folder in place of a file is absent", () =>
+  inFolder(async (path) => {
+    const parts = path.split("/");
+    assert.is(await openSource(parts.slice(0, -1).join("/")).open(parts[parts.length - 1]), undefined);
+  }),
+);
+local("a file that shrank is refused, naming it and the cure", () =>
+  inFolder(async (path) => {
+    const file = await open(path);
+    await refuses(
+      () => file.read(0, CONTENT.length + 1),
+      CheckpointError,
+      /model\.bin: must have 70001 bytes, ended at 70000; fetch the file again$/,
+    );
+  }),
+);
 
 interface Served {
   readonly url: string;
@@ -137,38 +161,63 @@ const served = async (withRanges: boolean, body: (server: Served) => unknown): P
   }
 };
 
-for (const [name, withRanges] of [["with ranges", true], ["without ranges", false]] as const) {
+for (const [name, withRanges] of [
+  ["with ranges", true],
+  ["without ranges", false],
+] as const) {
   local(`a URL ${name} gives its files by range`, () => served(withRanges, ({ url }) => holdsContent(url)));
   local(`a file that a URL ${name} lacks is absent`, () => served(withRanges, ({ url }) => isAbsent(url)));
 }
 local("a URL may be a URL object with a slash at its end", () =>
-  served(true, ({ url }) => holdsContent(new URL(`${url}/`))));
-local("a URL with ranges is asked for the bytes read and no others", () => served(true, async ({ url, ranges }) => {
-  const file = await open(url);
-  await file.read(...MIDDLE);
-  assert.equal(ranges, ["bytes=0-65535", `bytes=${MIDDLE[0]}-${MIDDLE[1] - 1}`]);
-}));
-local("a URL without ranges is asked once", () => served(false, async ({ url, ranges }) => {
-  const file = await open(url);
-  await file.read(...MIDDLE);
-  assert.is(ranges.length, 1);
-}));
-local("a URL's answer 500 is refused, naming the address", () => served(true, ({ url }) =>
-  refuses(() => open(url, "broken"), CheckpointError,
-    /^http:.*\/folder\/broken: must answer with the file, answered 500/)));
-local("a partial answer that hides the file's size is refused", () => served(true, ({ url }) =>
-  refuses(() => open(url, "unsized"), CheckpointError,
-    /unsized: a partial answer must state the file's size in content-range/)));
-local("an abort ends the opening of a URL with the signal's reason", () => served(true, async ({ url }) => {
-  const controller = new AbortController();
-  setTimeout(() => controller.abort(new Error("enough")), 30);
-  await refuses(() => open(url, "hang", controller.signal), Error, /^enough$/);
-}));
-local("an abort ends a read of a URL with the reason of its own signal", () => served(true, async ({ url }) => {
-  const file = await open(url, "late");
-  const controller = new AbortController();
-  setTimeout(() => controller.abort(new Error("enough")), 30);
-  const forever = new Promise((_, reject) =>
-    setTimeout(() => reject(new Error("still reading after two seconds")), 2000));
-  await refuses(() => Promise.race([file.read(...MIDDLE, controller.signal), forever]), Error, /^enough$/);
-}));
+  served(true, ({ url }) => holdsContent(new URL(`${url}/`))),
+);
+local("a URL with ranges is asked for the bytes read and no others", () =>
+  served(true, async ({ url, ranges }) => {
+    const file = await open(url);
+    await file.read(...MIDDLE);
+    assert.equal(ranges, ["bytes=0-65535", `bytes=${MIDDLE[0]}-${MIDDLE[1] - 1}`]);
+  }),
+);
+local("a URL without ranges is asked once", () =>
+  served(false, async ({ url, ranges }) => {
+    const file = await open(url);
+    await file.read(...MIDDLE);
+    assert.is(ranges.length, 1);
+  }),
+);
+local("a URL's answer 500 is refused, naming the address", () =>
+  served(true, ({ url }) =>
+    refuses(
+      () => open(url, "broken"),
+      CheckpointError,
+      /^http:.*\/folder\/broken: must answer with the file, answered 500/,
+    ),
+  ),
+);
+local("a partial answer that hides the file's size is refused", () =>
+  served(true, ({ url }) =>
+    refuses(
+      () => open(url, "unsized"),
+      CheckpointError,
+      /unsized: a partial answer must state the file's size in content-range/,
+    ),
+  ),
+);
+local("an abort ends the opening of a URL with the signal's reason", () =>
+  served(true, async ({ url }) => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("enough")), 30);
+    await refuses(() => open(url, "hang", controller.signal), Error, /^enough$/);
+  }),
+);
+local("an abort ends a read of a URL with the reason of its own signal", () =>
+  served(true, async ({ url }) => {
+    const file = await open(url, "late");
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("enough")), 30);
+    const forever = new Promise((_, reject) =>
+      setTimeout(() => reject(new Error("still reading after two seconds")), 2000),
+    );
+    await refuses(() => Promise.race([file.read(...MIDDLE, controller.signal), forever]), Error, /^enough$/);
+  }),
+);

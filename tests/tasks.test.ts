@@ -9,35 +9,76 @@ const LETTERS = [..."abcdefghijklmnopqrstuvwxyz"];
 
 /** A WordPiece tokenizer of letters for fixtures, which have 97 tokens and no tokenizer of their own. */
 const TOKENIZER = {
-  version: "1.0", truncation: null, padding: null,
-  added_tokens: ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map((content, id) =>
-    ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
-  normalizer: { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true },
+  version: "1.0",
+  truncation: null,
+  padding: null,
+  added_tokens: ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map((content, id) => ({
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  })),
+  normalizer: {
+    type: "BertNormalizer",
+    clean_text: true,
+    handle_chinese_chars: true,
+    strip_accents: null,
+    lowercase: true,
+  },
   pre_tokenizer: { type: "BertPreTokenizer" },
   post_processor: {
     type: "TemplateProcessing",
-    single: [{ SpecialToken: { id: "[CLS]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }, { SpecialToken: { id: "[SEP]", type_id: 0 } }],
+    single: [
+      { SpecialToken: { id: "[CLS]", type_id: 0 } },
+      { Sequence: { id: "A", type_id: 0 } },
+      { SpecialToken: { id: "[SEP]", type_id: 0 } },
+    ],
     pair: [
-      { SpecialToken: { id: "[CLS]", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }, { SpecialToken: { id: "[SEP]", type_id: 0 } },
-      { Sequence: { id: "B", type_id: 1 } }, { SpecialToken: { id: "[SEP]", type_id: 1 } },
+      { SpecialToken: { id: "[CLS]", type_id: 0 } },
+      { Sequence: { id: "A", type_id: 0 } },
+      { SpecialToken: { id: "[SEP]", type_id: 0 } },
+      { Sequence: { id: "B", type_id: 1 } },
+      { SpecialToken: { id: "[SEP]", type_id: 1 } },
     ],
     special_tokens: Object.fromEntries(["[CLS]", "[SEP]"].map((id, i) => [id, { id, ids: [2 + i], tokens: [id] }])),
   },
   decoder: { type: "WordPiece", prefix: "##", cleanup: true },
   model: {
-    type: "WordPiece", unk_token: "[UNK]", continuing_subword_prefix: "##", max_input_chars_per_word: 100,
-    vocab: Object.fromEntries(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...LETTERS, ...LETTERS.map((letter) => `##${letter}`), ...PUNCTUATION]
-      .map((token, id) => [token, id])),
+    type: "WordPiece",
+    unk_token: "[UNK]",
+    continuing_subword_prefix: "##",
+    max_input_chars_per_word: 100,
+    vocab: Object.fromEntries(
+      [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        ...LETTERS,
+        ...LETTERS.map((letter) => `##${letter}`),
+        ...PUNCTUATION,
+      ].map((token, id) => [token, id]),
+    ),
   },
 };
 
 /** A fixture with a tokenizer, and other files over it. */
-const fixture = (name: string, files: Readonly<Record<string, unknown>> = {}) => async (file: string) => {
-  const all: Readonly<Record<string, unknown>> = { "tokenizer.json": TOKENIZER, "tokenizer_config.json": { unk_token: "[UNK]" }, ...files };
-  if (file in all) return new TextEncoder().encode(JSON.stringify(all[file]));
-  if (!["config.json", "model.safetensors"].includes(file)) return undefined;
-  return readFile(`tests/fixtures/${name}/${file}`);
-};
+const fixture =
+  (name: string, files: Readonly<Record<string, unknown>> = {}) =>
+  async (file: string) => {
+    const all: Readonly<Record<string, unknown>> = {
+      "tokenizer.json": TOKENIZER,
+      "tokenizer_config.json": { unk_token: "[UNK]" },
+      ...files,
+    };
+    if (file in all) return new TextEncoder().encode(JSON.stringify(all[file]));
+    if (!["config.json", "model.safetensors"].includes(file)) return undefined;
+    return readFile(`tests/fixtures/${name}/${file}`);
+  };
 
 const close = (got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number): void => {
   assert.is(got.length, want.length);
@@ -52,7 +93,11 @@ interface Sentence {
 }
 
 const heldout = async (): Promise<Sentence[]> =>
-  new TextDecoder().decode(await readFile("models/bert-pos/heldout.jsonl")).trim().split("\n").map((line) => JSON.parse(line));
+  new TextDecoder()
+    .decode(await readFile("models/bert-pos/heldout.jsonl"))
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
 
 // In Chrome, on a software adapter, all of it takes minutes: there a tenth stands for the whole.
 const share = runtime === "chrome" ? 10 : 1;
@@ -62,13 +107,20 @@ test("bert-pos tags its held-out words as its README says: 95.67%, and as the re
   const tag = await pipeline("token-classification", folder("models/bert-pos"), { gpu: await device() });
   try {
     const loads: number[] = [];
-    const results = await tag(sentences.map(({ words }) => ({ words })), {
-      aggregation_strategy: "first", progress: ({ loaded }) => loads.push(loaded),
-    });
+    const results = await tag(
+      sentences.map(({ words }) => ({ words })),
+      {
+        aggregation_strategy: "first",
+        progress: ({ loaded }) => loads.push(loaded),
+      },
+    );
     let [words, right, same] = [0, 0, 0];
     results.forEach(({ entities, truncated }, s) => {
       assert.is(truncated, 0);
-      assert.equal(entities.map(({ word }) => word), sentences[s].words);
+      assert.equal(
+        entities.map(({ word }) => word),
+        sentences[s].words,
+      );
       entities.forEach(({ entity }, index) => {
         words++;
         if (entity === sentences[s].tags[index]) right++;
@@ -87,10 +139,18 @@ test("bert-pos tags its held-out words as its README says: 95.67%, and as the re
 test("bert-pos tags as its reference with int8 and int4 weights", async () => {
   const sentences = (await heldout()).filter((_, index) => index % (30 * share) === 0);
   // Measured on every tenth sentence, 2,864 words: int8 100.00%, int4 99.90%.
-  for (const [dtype, least] of [["int8", 0.999], ["int4", 0.99]] as const) {
+  for (const [dtype, least] of [
+    ["int8", 0.999],
+    ["int4", 0.99],
+  ] as const) {
     const tag = await pipeline("token-classification", folder("models/bert-pos"), { gpu: await device(), dtype });
-    const results = await tag(sentences.map(({ words }) => ({ words })), { aggregation_strategy: "first" });
-    const same = results.flatMap(({ entities }, s) => entities.map(({ entity }, index) => Number(entity === sentences[s].reference[index])));
+    const results = await tag(
+      sentences.map(({ words }) => ({ words })),
+      { aggregation_strategy: "first" },
+    );
+    const same = results.flatMap(({ entities }, s) =>
+      entities.map(({ entity }, index) => Number(entity === sentences[s].reference[index])),
+    );
     const agreement = same.reduce((sum, one) => sum + one, 0) / same.length;
     assert.ok(agreement >= least, `${dtype}: ${100 * agreement}% of ${same.length} words`);
     tag.dispose();
@@ -103,11 +163,17 @@ test("tokens and words are placed in the text", async () => {
   const tokens = await tag(text);
   assert.equal(tokens.entities.map(({ word }) => word).slice(0, 6), ["K", "ara", "ma", "z", "ov", "isn"]);
   for (const { word, start, end } of tokens.entities) assert.is(text.slice(start, end), word);
-  assert.equal(tokens.entities.map(({ index }) => index), tokens.entities.map((_, i) => i + 1));
+  assert.equal(
+    tokens.entities.map(({ index }) => index),
+    tokens.entities.map((_, i) => i + 1),
+  );
   assert.is(tokens.unknown, 2); // the face, and a word with an accent that the vocabulary has not
   for (const aggregation_strategy of ["first", "average", "max"] as const) {
     const { entities } = await tag(text, { aggregation_strategy });
-    assert.equal(entities.map(({ word }) => word), ["Karamazov", "isn", "'", "t", "naïve", "😀", "(", "x", ")", "."]);
+    assert.equal(
+      entities.map(({ word }) => word),
+      ["Karamazov", "isn", "'", "t", "naïve", "😀", "(", "x", ")", "."],
+    );
   }
   const first = await tag(text, { aggregation_strategy: "first" });
   assert.is(first.entities[0].score, tokens.entities[0].score);
@@ -121,13 +187,27 @@ test("tokens of bytes and of SentencePiece are placed too, and tokens of another
   const text = "The naïve  book😀 x";
   const tokens = ["The", "Ġn", "a", "Ã", "¯", "ve", "Ġ", "Ġbook", "ð", "Ł", "ĺ", "Ģ", "Ġ", "x"];
   const places = (more: Partial<Parameters<typeof alignTokens>[0]>) =>
-    alignTokens({ text, tokens, spelling: "bytes", unknown: undefined, ...more }).map(([start, end]) => (more.text ?? text).slice(start, end));
+    alignTokens({ text, tokens, spelling: "bytes", unknown: undefined, ...more }).map(([start, end]) =>
+      (more.text ?? text).slice(start, end),
+    );
   assert.equal(places({}), ["The", "n", "a", "ï", "ï", "ve", " ", "book", "😀", "😀", "😀", "😀", " ", "x"]);
   assert.equal(places({ tokens: ["Ġone", "Ġtwo"], text: "one two" }), ["one", "two"]);
-  assert.equal(places({ tokens: ["▁One", "▁two", "s"], text: "One  twos", spelling: "metaspace" }), ["One", "two", "s"]);
+  assert.equal(places({ tokens: ["▁One", "▁two", "s"], text: "One  twos", spelling: "metaspace" }), [
+    "One",
+    "two",
+    "s",
+  ]);
   assert.equal(places({ tokens: ["cafe", "##s"], text: " Cafés", spelling: "wordpiece" }), ["Café", "s"]);
-  await refuses(() => places({ tokens: ["one"], text: "two three" }), InputError, /token "one" must stand at character 0/);
-  await refuses(() => places({ tokens: ["two", "four"], text: "two three", spelling: "wordpiece" }), InputError, /token "four" must stand at character 4 of "two three"/);
+  await refuses(
+    () => places({ tokens: ["one"], text: "two three" }),
+    InputError,
+    /token "one" must stand at character 0/,
+  );
+  await refuses(
+    () => places({ tokens: ["two", "four"], text: "two three", spelling: "wordpiece" }),
+    InputError,
+    /token "four" must stand at character 4 of "two three"/,
+  );
 });
 
 test("labels B- and I- join words to entities, and O is left out", async () => {
@@ -140,7 +220,10 @@ test("labels B- and I- join words to entities, and O is left out", async () => {
   assert.ok(words.every(({ word, start, end }) => text.slice(start, end) === word));
   assert.ok(words.every(({ entity }) => ["O", "PER", "LOC", "X"].includes(entity)));
   assert.is(words.map(({ word }) => word).join(" "), text);
-  assert.equal((await tag(text, { aggregation_strategy: "average" })).entities, words.filter(({ entity }) => entity !== "O"));
+  assert.equal(
+    (await tag(text, { aggregation_strategy: "average" })).entities,
+    words.filter(({ entity }) => entity !== "O"),
+  );
   tag.dispose();
 });
 
@@ -155,9 +238,17 @@ test("feature extraction pools by first state, mean and maximum, and normalises"
     const means = Array.from({ length: D }, (_, d) => column(d).reduce((a, c) => a + c) / T);
     const length = Math.hypot(...means);
     close((await extract(texts[b], { pooling: "cls" })).embedding!, states!.data.slice(0, D), 0);
-    close((await extract(texts[b], { pooling: "max" })).embedding!, Array.from({ length: D }, (_, d) => Math.max(...column(d))), 0);
+    close(
+      (await extract(texts[b], { pooling: "max" })).embedding!,
+      Array.from({ length: D }, (_, d) => Math.max(...column(d))),
+      0,
+    );
     close((await extract(texts, { pooling: "mean" }))[b].embedding!, means, 1e-6);
-    close((await extract(texts, { pooling: "mean", normalize: true }))[b].embedding!, means.map((mean) => mean / length), 1e-6);
+    close(
+      (await extract(texts, { pooling: "mean", normalize: true }))[b].embedding!,
+      means.map((mean) => mean / length),
+      1e-6,
+    );
   }
   extract.dispose();
 });
@@ -169,7 +260,12 @@ test("a sentence-transformers folder says how to pool", async () => {
       { idx: 1, name: "1", path: "1_Pooling", type: "sentence_transformers.models.Pooling" },
       { idx: 2, name: "2", path: "2_Normalize", type: "sentence_transformers.models.Normalize" },
     ],
-    "1_Pooling/config.json": { word_embedding_dimension: 64, pooling_mode_cls_token: false, pooling_mode_mean_tokens: true, pooling_mode_max_tokens: false },
+    "1_Pooling/config.json": {
+      word_embedding_dimension: 64,
+      pooling_mode_cls_token: false,
+      pooling_mode_mean_tokens: true,
+      pooling_mode_max_tokens: false,
+    },
     "sentence_bert_config.json": { max_seq_length: 12, do_lower_case: false },
   };
   const gpu = await device();
@@ -180,10 +276,21 @@ test("a sentence-transformers folder says how to pool", async () => {
   const { token_ids, truncated } = await extract("abcdefghij klmnop", {});
   assert.equal([token_ids.length, truncated], [12, 6]);
   extract.dispose();
-  const dense = { ...files, "modules.json": [...files["modules.json"], { type: "sentence_transformers.models.Dense", path: "3_Dense" }] };
-  await refuses(() => pipeline("feature-extraction", fixture("bert", dense), { gpu }), CheckpointError, /modules must be Transformer, Pooling and Normalize, got .*Dense/);
+  const dense = {
+    ...files,
+    "modules.json": [...files["modules.json"], { type: "sentence_transformers.models.Dense", path: "3_Dense" }],
+  };
+  await refuses(
+    () => pipeline("feature-extraction", fixture("bert", dense), { gpu }),
+    CheckpointError,
+    /modules must be Transformer, Pooling and Normalize, got .*Dense/,
+  );
   const sqrt = { ...files, "1_Pooling/config.json": { pooling_mode_mean_sqrt_len_tokens: true } };
-  await refuses(() => pipeline("feature-extraction", fixture("bert", sqrt), { gpu }), CheckpointError, /pooling must be one of cls, mean, max, got .*sqrt_len/);
+  await refuses(
+    () => pipeline("feature-extraction", fixture("bert", sqrt), { gpu }),
+    CheckpointError,
+    /pooling must be one of cls, mean, max, got .*sqrt_len/,
+  );
 });
 
 test("text classification gives the best label or all, by softmax or sigmoid as the config says, for texts and pairs", async () => {
@@ -196,16 +303,28 @@ test("text classification gives the best label or all, by softmax or sigmoid as 
   assert.equal(best.labels, all.labels.slice(0, 1));
   close([all.labels.reduce((sum, { score }) => sum + score, 0)], [1], 1e-6);
   const raw = await classify(pair, { top_k: null, function_to_apply: "none" });
-  const ids = (text: string): number[] => [...text.replace(/ /g, "")].map((_, i, letters) => 5 + LETTERS.indexOf(letters[i]));
-  const word = (text: string): number[] => text.split(" ").flatMap((one) => ids(one).map((id, i) => (i ? id + 26 : id)));
+  const ids = (text: string): number[] =>
+    [...text.replace(/ /g, "")].map((_, i, letters) => 5 + LETTERS.indexOf(letters[i]));
+  const word = (text: string): number[] =>
+    text.split(" ").flatMap((one) => ids(one).map((id, i) => (i ? id + 26 : id)));
   const rows = [2, ...word("one two"), 3, ...word("three four five"), 3];
   const types = rows.map((_, t) => (t <= word("one two").length + 1 ? 0 : 1));
   const { logits } = await classify.model.forward({ input_ids: [rows], token_type_ids: [types] });
-  assert.equal(raw.labels.map(({ score }) => score), [...logits!.data].sort((a, b) => b - a));
-  const multi = await pipeline("text-classification",
-    fixture("bert-sequence-classifier", { "config.json": { ...config, problem_type: "multi_label_classification" } }), { gpu });
+  assert.equal(
+    raw.labels.map(({ score }) => score),
+    [...logits!.data].sort((a, b) => b - a),
+  );
+  const multi = await pipeline(
+    "text-classification",
+    fixture("bert-sequence-classifier", { "config.json": { ...config, problem_type: "multi_label_classification" } }),
+    { gpu },
+  );
   const sigmoids = await multi(pair, { top_k: 2 });
-  close(sigmoids.labels.map(({ score }) => score), raw.labels.slice(0, 2).map(({ score }) => 1 / (1 + Math.exp(-score))), 1e-6);
+  close(
+    sigmoids.labels.map(({ score }) => score),
+    raw.labels.slice(0, 2).map(({ score }) => 1 / (1 + Math.exp(-score))),
+    1e-6,
+  );
   classify.dispose();
   multi.dispose();
 });
@@ -214,7 +333,7 @@ test("texts that are too long are shortened, the longer of a pair first, and res
   const classify = await pipeline("feature-extraction", fixture("bert"), { gpu: await device() });
   const long = "a b c d e f g h i j";
   const read = async (text: string, text_pair: string | undefined, max_length: number) =>
-    (await classify(text_pair ? { text, text_pair } : text, { max_length }));
+    await classify(text_pair ? { text, text_pair } : text, { max_length });
   assert.equal((await read(long, undefined, 12)).truncated, 0);
   assert.equal((await read(long, undefined, 11)).truncated, 1);
   assert.equal((await read(long, undefined, 5)).token_ids, [2, 5, 6, 7, 3]);
@@ -222,8 +341,16 @@ test("texts that are too long are shortened, the longer of a pair first, and res
   assert.equal((await read(long, "a b", 9)).token_ids, [2, 5, 6, 7, 8, 3, 5, 6, 3]);
   assert.equal((await read(long, long, 10)).token_ids, [2, 5, 6, 7, 3, 5, 6, 7, 8, 3]);
   assert.equal((await classify("a ".repeat(200))).truncated, 122); // to the model's 80 positions
-  await refuses(() => classify("a ".repeat(200), { truncation: false }), InputError, /must have at most 80 tokens with special ones, got 202; shorten it, or pass truncation: true/);
-  await refuses(() => read("a", "b", 4), InputError, /must have at most 4 tokens with special ones, got 5; shorten it or raise max_length/);
+  await refuses(
+    () => classify("a ".repeat(200), { truncation: false }),
+    InputError,
+    /must have at most 80 tokens with special ones, got 202; shorten it, or pass truncation: true/,
+  );
+  await refuses(
+    () => read("a", "b", 4),
+    InputError,
+    /must have at most 4 tokens with special ones, got 5; shorten it or raise max_length/,
+  );
   classify.dispose();
 });
 
@@ -232,7 +359,11 @@ test("a list of any lengths gives what each text gives alone, in order, whatever
   const texts = Array.from({ length: 23 }, (_, i) => LETTERS.slice(0, 1 + ((i * 7) % 19)).join(" "));
   const together = await extract(texts, { pooling: "mean" });
   const batches: number[] = [];
-  const apart = await extract(texts, { pooling: "mean", batch_tokens: 40, progress: ({ loaded }) => batches.push(loaded) });
+  const apart = await extract(texts, {
+    pooling: "mean",
+    batch_tokens: 40,
+    progress: ({ loaded }) => batches.push(loaded),
+  });
   assert.ok(batches.length > 5 && batches[batches.length - 1] === 23);
   for (const [index, text] of texts.entries()) {
     const alone = await extract(text, { pooling: "mean" });
@@ -248,9 +379,16 @@ test("a signal ends the work between batches, and what ran before it is not told
   const extract = await pipeline("feature-extraction", fixture("distilbert"), { gpu });
   const stop = new AbortController();
   let calls = 0;
-  const work = extract(Array.from({ length: 40 }, () => "a b c"), {
-    batch_tokens: 10, signal: stop.signal, progress: () => { if (++calls === 2) stop.abort(new Error("enough")); },
-  });
+  const work = extract(
+    Array.from({ length: 40 }, () => "a b c"),
+    {
+      batch_tokens: 10,
+      signal: stop.signal,
+      progress: () => {
+        if (++calls === 2) stop.abort(new Error("enough"));
+      },
+    },
+  );
   await refuses(() => work, Error, /enough/);
   assert.ok(calls < 10);
   await refuses(() => extract("a", { signal: AbortSignal.abort(new Error("before")) }), Error, /before/);
@@ -261,20 +399,56 @@ test("a signal ends the work between batches, and what ran before it is not told
 test("refuses what it does not know", async () => {
   const gpu = await device();
   const extract = await pipeline("feature-extraction", fixture("bert"), { gpu });
-  await refuses(() => extract("a", { polling: "mean" } as never), OptionError, /options must be among pooling, normalize, .* got polling/);
-  await refuses(() => extract("a", { pooling: "sum" as never }), OptionError, /pooling must be one of cls, mean, max, none, got "sum"/);
-  await refuses(() => extract("a", { normalize: true }), OptionError, /normalize must be true or false, and false without pooling/);
-  await refuses(() => extract("a", { max_length: 81 }), OptionError, /max_length must be a whole number from 1 to 80, got 81/);
+  await refuses(
+    () => extract("a", { polling: "mean" } as never),
+    OptionError,
+    /options must be among pooling, normalize, .* got polling/,
+  );
+  await refuses(
+    () => extract("a", { pooling: "sum" as never }),
+    OptionError,
+    /pooling must be one of cls, mean, max, none, got "sum"/,
+  );
+  await refuses(
+    () => extract("a", { normalize: true }),
+    OptionError,
+    /normalize must be true or false, and false without pooling/,
+  );
+  await refuses(
+    () => extract("a", { max_length: 81 }),
+    OptionError,
+    /max_length must be a whole number from 1 to 80, got 81/,
+  );
   await refuses(() => extract("a", { batch_tokens: 0 }), OptionError, /batch_tokens must be a whole number from 1/);
   await refuses(() => extract(" "), InputError, /must hold at least one character/);
   await refuses(() => extract(7 as never), InputError, /text: must be a string/);
   await refuses(() => extract({ text: "a", text_pair: "" }), InputError, /must hold at least one character/);
-  await refuses(() => pipeline("token-classification", fixture("bert"), { gpu }), CheckpointError, /must have been saved with a classifier of tokens, got \["BertModel"\] of bert/);
-  await refuses(() => pipeline("text-classification", fixture("bert-token-classifier"), { gpu }), CheckpointError, /a classifier of sequences/);
-  await refuses(() => pipeline("feature-extraction", folder("models/gpt2-brown"), { gpu }), CheckpointError, /must be an encoder without a decoder, got gpt2/);
-  await refuses(() => pipeline("fill-mask" as never, fixture("bert"), { gpu }), OptionError, /task must be one of .*token-classification, got "fill-mask"/);
+  await refuses(
+    () => pipeline("token-classification", fixture("bert"), { gpu }),
+    CheckpointError,
+    /must have been saved with a classifier of tokens, got \["BertModel"\] of bert/,
+  );
+  await refuses(
+    () => pipeline("text-classification", fixture("bert-token-classifier"), { gpu }),
+    CheckpointError,
+    /a classifier of sequences/,
+  );
+  await refuses(
+    () => pipeline("feature-extraction", folder("models/gpt2-brown"), { gpu }),
+    CheckpointError,
+    /must be an encoder without a decoder, got gpt2/,
+  );
+  await refuses(
+    () => pipeline("fill-mask" as never, fixture("bert"), { gpu }),
+    OptionError,
+    /task must be one of .*token-classification, got "fill-mask"/,
+  );
   const tag = await pipeline("token-classification", fixture("bert-token-classifier"), { gpu });
-  await refuses(() => tag("a", { aggregation_strategy: "simple" as never }), OptionError, /aggregation_strategy must be one of none, first, average, max, got "simple"/);
+  await refuses(
+    () => tag("a", { aggregation_strategy: "simple" as never }),
+    OptionError,
+    /aggregation_strategy must be one of none, first, average, max, got "simple"/,
+  );
   await refuses(() => tag({ words: ["a", " "] }), InputError, /words that are not empty/);
   extract.dispose();
   tag.dispose();

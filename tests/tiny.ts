@@ -1,13 +1,17 @@
 import { randoms } from "./harness.js";
 
 /** Tensors by name as a safetensors file of F32. */
-export function safetensors(tensors: Readonly<Record<string, { shape: readonly number[]; data: Float32Array }>>): Uint8Array<ArrayBuffer> {
+export function safetensors(
+  tensors: Readonly<Record<string, { shape: readonly number[]; data: Float32Array }>>,
+): Uint8Array<ArrayBuffer> {
   let at = 0;
-  const header = Object.fromEntries(Object.entries(tensors).map(([name, { shape, data }]) => {
-    const begin = at;
-    at += data.byteLength;
-    return [name, { dtype: "F32", shape, data_offsets: [begin, at] }];
-  }));
+  const header = Object.fromEntries(
+    Object.entries(tensors).map(([name, { shape, data }]) => {
+      const begin = at;
+      at += data.byteLength;
+      return [name, { dtype: "F32", shape, data_offsets: [begin, at] }];
+    }),
+  );
   const text = new TextEncoder().encode(JSON.stringify(header));
   const bytes = new Uint8Array(8 + text.length + at);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
@@ -52,9 +56,18 @@ export function tinyMarian({ D, V, layers }: { D: number; V: number; layers: num
     }
   }
   const config = {
-    model_type: "marian", d_model: D, vocab_size: V, max_position_embeddings: 40, encoder_layers: layers, decoder_layers: layers,
-    encoder_ffn_dim: F, decoder_ffn_dim: F, encoder_attention_heads: 2, decoder_attention_heads: 2,
-    activation_function: "gelu", scale_embedding: true,
+    model_type: "marian",
+    d_model: D,
+    vocab_size: V,
+    max_position_embeddings: 40,
+    encoder_layers: layers,
+    decoder_layers: layers,
+    encoder_ffn_dim: F,
+    decoder_ffn_dim: F,
+    encoder_attention_heads: 2,
+    decoder_attention_heads: 2,
+    activation_function: "gelu",
+    scale_embedding: true,
   };
   const generation = { eos_token_id: 0, pad_token_id: V - 1, decoder_start_token_id: V - 1 };
   const files: Record<string, Uint8Array<ArrayBuffer>> = {

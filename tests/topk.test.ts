@@ -24,10 +24,10 @@ checkKernel(topk, {
     "parts shorter than C": { R: 3, V: 10, G: 4, C: 8 },
     "an empty part": { R: 2, V: 5, G: 4, C: 2 },
     "more parts than ids": { R: 2, V: 3, G: 8, C: 4 },
-    "ties": { R: 4, V: 60, G: 3, C: 8, steps: 3 },
+    ties: { R: 4, V: 60, G: 3, C: 8, steps: 3 },
     "all equal": { R: 2, V: 20, G: 2, C: 4, gain: 0, offset: 1 },
-    "rising": { R: 1, V: 40, G: 2, C: 6, gain: 0, slope: 0.25 },
-    "falling": { R: 1, V: 40, G: 2, C: 6, gain: 0, slope: -0.25 },
+    rising: { R: 1, V: 40, G: 2, C: 6, gain: 0, slope: 0.25 },
+    falling: { R: 1, V: 40, G: 2, C: 6, gain: 0, slope: -0.25 },
     "the longest list in registers": { R: 2, V: 300, G: 3, C: 16 },
     "a list of 17": { R: 2, V: 300, G: 3, C: 17 },
     "the longest list": { R: 2, V: 600, G: 3, C: 128 },
@@ -75,13 +75,32 @@ checkKernel(topk, {
     "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
   },
   refused: {
-    "a list that is too long": [{ R: 1, V: 100, G: 1, C: 129 }, () => {}, /C must be at most 128 \(64 beams\), got 129/],
-    "ids of a wrong format": [{ R: 1, V: 8, G: 2, C: 2 }, (args) => { args.indices = f32([1, 2, 2], () => 0); },
-      /indices must be u32\[R,G,C\] with R=1, G=2, C=2, got indices f32\[1,2,2\]/],
-    "values without maximum and sum": [{ R: 1, V: 8, G: 2, C: 2 }, (args) => { args.values = f32([1, 2, 2], () => 0); },
-      /values must be f32\[R,G,C\+2\] with R=1, G=2, C=2, got values f32\[1,2,2\]/],
-    "logits that are missing": [{ R: 1, V: 8, G: 2, C: 2 }, (args) => { args.logits = undefined; },
-      /logits must be f32\[R,V\], got nothing/],
+    "a list that is too long": [
+      { R: 1, V: 100, G: 1, C: 129 },
+      () => {},
+      /C must be at most 128 \(64 beams\), got 129/,
+    ],
+    "ids of a wrong format": [
+      { R: 1, V: 8, G: 2, C: 2 },
+      (args) => {
+        args.indices = f32([1, 2, 2], () => 0);
+      },
+      /indices must be u32\[R,G,C\] with R=1, G=2, C=2, got indices f32\[1,2,2\]/,
+    ],
+    "values without maximum and sum": [
+      { R: 1, V: 8, G: 2, C: 2 },
+      (args) => {
+        args.values = f32([1, 2, 2], () => 0);
+      },
+      /values must be f32\[R,G,C\+2\] with R=1, G=2, C=2, got values f32\[1,2,2\]/,
+    ],
+    "logits that are missing": [
+      { R: 1, V: 8, G: 2, C: 2 },
+      (args) => {
+        args.logits = undefined;
+      },
+      /logits must be f32\[R,V\], got nothing/,
+    ],
   },
 });
 
@@ -96,10 +115,13 @@ suite("topk")("marks every part that is not finite, and no other", async () => {
   const values = tensor("values", "f32", [R, G, C + 2]);
   const plan = record("topk", (run) => void run(topk, "topk", { logits, values }, { G, C }));
   const of = (r: number): number[] => faults[Math.floor(r / bad.length)];
-  gpu.write(logits, Float32Array.from({ length: R * V }, (_, i) => {
-    const [r, id] = [Math.floor(i / V), i % V];
-    return of(r).includes(id) ? bad[r % bad.length] : id / 4;
-  }));
+  gpu.write(
+    logits,
+    Float32Array.from({ length: R * V }, (_, i) => {
+      const [r, id] = [Math.floor(i / V), i % V];
+      return of(r).includes(id) ? bad[r % bad.length] : id / 4;
+    }),
+  );
   const prepared = await gpu.prepare(plan);
   const [got] = await prepared.run({ read: [values] });
   for (let part = 0; part < R * G; part++) {

@@ -10,7 +10,8 @@ const norm = layernormResidual as unknown as Kernel;
 const dims = { N: 5, D: 64, eps: 1e-5, HAS_RESIDUAL: 0, HAS_SUM: 0, HAS_STATUS: 0 };
 
 const software = deviceClass(true, true, 8);
-const forms = (device: DeviceClass, kernel: Kernel, forced = false): string => chooseForm(kernel, dims, device, { forced }).name;
+const forms = (device: DeviceClass, kernel: Kernel, forced = false): string =>
+  chooseForm(kernel, dims, device, { forced }).name;
 
 test("the adapter's class chooses the form, and a forced form goes before it", () => {
   const form: Form = { wgsl: "", groups: () => 1 };
@@ -18,7 +19,10 @@ test("the adapter's class chooses the form, and a forced form goes before it", (
   const plain = { ...norm, forms: { direct: form, shared: form } };
   const special = { ...norm, forms: { ...all.forms, subgroup: { ...form, software: true } } };
   const gpu = deviceClass(false, true, 0);
-  assert.equal([forms(software, all), forms(software, plain), forms(software, special)], ["direct", "direct", "subgroup"]);
+  assert.equal(
+    [forms(software, all), forms(software, plain), forms(software, special)],
+    ["direct", "direct", "subgroup"],
+  );
   assert.equal([forms(gpu, all), forms(gpu, plain), forms(gpu, special)], ["subgroup", "shared", "shared"]);
   assert.is(forms(deviceClass(false, false, 0), all), "shared");
   assert.is(forms(deviceClass(true, true, 8, "shared"), all, true), "shared");
@@ -29,7 +33,10 @@ test("the adapter's class chooses the form, and a forced form goes before it", (
 
 test("a form says which sizes it takes, and sees the device's subgroups", () => {
   const form: Form = { wgsl: "", groups: () => 1 };
-  const picky = { ...norm, forms: { direct: form, subgroup: { ...form, software: true, fits: ({ SUBGROUP }: Dims) => SUBGROUP === 8 } } };
+  const picky = {
+    ...norm,
+    forms: { direct: form, subgroup: { ...form, software: true, fits: ({ SUBGROUP }: Dims) => SUBGROUP === 8 } },
+  };
   assert.is(forms(software, picky), "subgroup");
   assert.is(forms(deviceClass(true, true, 4), picky), "direct");
 });
@@ -45,7 +52,8 @@ test("launches of about as many rows share a winner, others do not", () => {
 test("a winner is used where the kernel still has it, and nowhere else", () => {
   const key = tuningKey(norm, dims);
   const winner = candidates(norm, dims, software).find(({ form }) => form === "shared")!;
-  const choose = (size: Dims, one: Winner): string => chooseForm(norm, size, software, { winners: { [key]: one } }).name;
+  const choose = (size: Dims, one: Winner): string =>
+    chooseForm(norm, size, software, { winners: { [key]: one } }).name;
   assert.is(choose(dims, winner), "shared");
   assert.is(choose({ ...dims, N: 9 }, winner), "direct");
   assert.is(choose(dims, { form: "shared", constants: { NO_SUCH: 3 } }), "direct");
@@ -53,7 +61,11 @@ test("a winner is used where the kernel still has it, and nowhere else", () => {
 
 test("tune measures every kind of launch once, uses the winners, and gives its memory back", async () => {
   const gpu = await openGpu({ tuned: false });
-  const [x, gamma, beta] = [tensor("x", "f32", [5, 64]), tensor("gamma", "f32", [64], "weight"), tensor("beta", "f32", [64], "weight")];
+  const [x, gamma, beta] = [
+    tensor("x", "f32", [5, 64]),
+    tensor("gamma", "f32", [64], "weight"),
+    tensor("beta", "f32", [64], "weight"),
+  ];
   gpu.write(gamma, new Float32Array(64));
   gpu.write(beta, new Float32Array(64));
   const plan = record("norms", (run) => {
@@ -62,7 +74,9 @@ test("tune measures every kind of launch once, uses the winners, and gives its m
   assert.is(launches(plan), 3);
   const held = gpu.use();
   const events: string[] = [];
-  const winners = await tune(gpu, [plan], { progress: ({ key, loaded, total }) => events.push(`${key} ${loaded}/${total}`) });
+  const winners = await tune(gpu, [plan], {
+    progress: ({ key, loaded, total }) => events.push(`${key} ${loaded}/${total}`),
+  });
   const key = tuningKey(norm, plan.steps[0].dims);
   assert.equal(events, [`${key} 1/1`]);
   assert.equal(Object.keys(winners), [key]);
@@ -75,7 +89,13 @@ test("tune measures every kind of launch once, uses the winners, and gives its m
 });
 
 test("winners are kept from one session to the next, by adapter", async () => {
-  const info = { vendor: "test", architecture: String(Math.random()), description: "an adapter of nobody's", software: true, subgroup: 8 };
+  const info = {
+    vendor: "test",
+    architecture: String(Math.random()),
+    description: "an adapter of nobody's",
+    software: true,
+    subgroup: 8,
+  };
   const store = winnerStore(info);
   assert.ok(store);
   assert.equal(await store!.read(), {});

@@ -6,7 +6,10 @@ import { here, models, readCases } from "./harness.mjs";
 
 const NEW_TOKENS = 16;
 const PROMPT = 8; // tokens
-const CASES = [{ B: 1, rounds: 5 }, { B: 8, rounds: 3 }];
+const CASES = [
+  { B: 1, rounds: 5 },
+  { B: 8, rounds: 3 },
+];
 
 /** The model as transformers.js wants it. */
 function exportModel() {
@@ -29,15 +32,24 @@ export async function measureChrome(report, findBrowser) {
     const prompts = golden.expected.sequences.map((row) => row.slice(width, width + PROMPT)); // of one length
     const options = { max_new_tokens: NEW_TOKENS };
     for (const { B, rounds } of CASES) {
-      const { sequences, dispatches, timed } =
-        await call("measure", prompts.slice(0, B), { ...options, num_beams: 1 }, rounds);
+      const { sequences, dispatches, timed } = await call(
+        "measure",
+        prompts.slice(0, B),
+        { ...options, num_beams: 1 },
+        rounds,
+      );
       if (!same(sequences.ours, sequences.theirs)) throw new Error(`not timed, B=${B}: ${JSON.stringify(sequences)}`);
-      const [theirDispatches, ourDispatches] =
-        [dispatches.theirs, dispatches.ours].map((count) => Math.round(count / NEW_TOKENS));
+      const [theirDispatches, ourDispatches] = [dispatches.theirs, dispatches.ours].map((count) =>
+        Math.round(count / NEW_TOKENS),
+      );
       report({
-        rival: "transformers.js, WebGPU in Chrome", setting: `gpt2-brown greedy, a step at B=${B}`,
-        theirs: timed.map(({ theirs }) => theirs / NEW_TOKENS), ours: timed.map(({ ours }) => ours / NEW_TOKENS),
-        rounds, outputs: "same tokens", note: `${theirDispatches} and ${ourDispatches} dispatches a step`,
+        rival: "transformers.js, WebGPU in Chrome",
+        setting: `gpt2-brown greedy, a step at B=${B}`,
+        theirs: timed.map(({ theirs }) => theirs / NEW_TOKENS),
+        ours: timed.map(({ ours }) => ours / NEW_TOKENS),
+        rounds,
+        outputs: "same tokens",
+        note: `${theirDispatches} and ${ourDispatches} dispatches a step`,
       });
     }
     const one = prompts.slice(0, 1);

@@ -5,10 +5,11 @@ export async function counted(run) {
   const { prototype } = GPUComputePassEncoder;
   const { dispatchWorkgroups, dispatchWorkgroupsIndirect } = prototype;
   let count = 0;
-  const counting = (dispatch) => function (...args) {
-    count++;
-    return dispatch.apply(this, args);
-  };
+  const counting = (dispatch) =>
+    function (...args) {
+      count++;
+      return dispatch.apply(this, args);
+    };
   prototype.dispatchWorkgroups = counting(dispatchWorkgroups);
   prototype.dispatchWorkgroupsIndirect = counting(dispatchWorkgroupsIndirect);
   const result = await run();

@@ -15,13 +15,20 @@ function open(folder) {
   const base = 8 + Number(file.readBigUInt64LE(0));
   const header = JSON.parse(file.subarray(8, base).toString());
   const read = (name) => {
-    const { dtype, shape, data_offsets: [start, end] } = header[name];
+    const {
+      dtype,
+      shape,
+      data_offsets: [start, end],
+    } = header[name];
     if (dtype !== "F16") throw new Error(`${name}: must be F16, got ${dtype}`);
     const halves = new Uint16Array(file.buffer.slice(file.byteOffset + base + start, file.byteOffset + base + end));
     return { shape, data: Float32Array.from(halves, (bits) => HALVES[bits]) };
   };
   const transposed = (name) => {
-    const { shape: [O, I], data } = read(name);
+    const {
+      shape: [O, I],
+      data,
+    } = read(name);
     return { shape: [I, O], data: data.map((_, at) => data[(at % O) * I + Math.floor(at / O)]) };
   };
   return { config, read, transposed };
@@ -47,8 +54,8 @@ function layers(g, { read, transposed }, { D, H, eps }) {
     const joined = g.op("Transpose", [g.op("MatMul", [weights, values])], { perm: [0, 2, 1, 3] });
     return g.op("Reshape", [joined, g.ints(0, 0, D)]);
   };
-  const norm = (x, name) => g.op("LayerNormalization", [x, weight(`${name}.weight`), weight(`${name}.bias`)],
-    { axis: -1, epsilon: eps });
+  const norm = (x, name) =>
+    g.op("LayerNormalization", [x, weight(`${name}.weight`), weight(`${name}.bias`)], { axis: -1, epsilon: eps });
   /** The past as an input and the past with `x` behind it as an output. */
   const cached = (x, past, present) => {
     const kept = g.op("Concat", [g.input(past, FLOAT, ["R", H, "S", E]), x], { axis: 2 }, present);
@@ -77,7 +84,10 @@ export function marianCross(folder) {
   const { E, linear, split } = layers(g, checkpoint, shape);
   const states = g.input("encoder_hidden_states", FLOAT, ["R", "N", shape.D]);
   for (let l = 0; l < checkpoint.config.decoder_layers; l++) {
-    for (const [part, projection] of [["key", "k_proj"], ["value", "v_proj"]]) {
+    for (const [part, projection] of [
+      ["key", "k_proj"],
+      ["value", "v_proj"],
+    ]) {
       const x = split(linear(states, `model.decoder.layers.${l}.encoder_attn.${projection}`));
       const name = g.op("Identity", [x], {}, `present.${l}.encoder.${part}`);
       g.output(name, FLOAT, ["R", shape.H, "N", E]);
@@ -114,15 +124,20 @@ export function marianDecoder(folder, { fused = false } = {}) {
     const at = `model.decoder.layers.${l}`;
     const own = (part) => linear(x, `${at}.self_attn.${part}_proj`);
     const names = (time) => ["key", "value"].map((part) => `${time}.${l}.decoder.${part}`);
-    const mixed = fused ? fusedSelf(own, names("past_key_values"), names("present"))
-      : attend(split(own("q")), ...names("past_key_values").map((past, part) =>
-        cached(split(own("kv"[part])), past, names("present")[part])));
+    const mixed = fused
+      ? fusedSelf(own, names("past_key_values"), names("present"))
+      : attend(
+          split(own("q")),
+          ...names("past_key_values").map((past, part) => cached(split(own("kv"[part])), past, names("present")[part])),
+        );
     const self = linear(mixed, `${at}.self_attn.out_proj`);
     x = norm(g.op("Add", [x, self]), `${at}.self_attn_layer_norm`);
     const [crossKey, crossValue] = ["key", "value"].map((part) =>
-      g.input(`past_key_values.${l}.encoder.${part}`, FLOAT, ["R", H, "N", E]));
+      g.input(`past_key_values.${l}.encoder.${part}`, FLOAT, ["R", H, "N", E]),
+    );
     const q = linear(x, `${at}.encoder_attn.q_proj`);
-    const read = fused ? g.op("MultiHeadAttention", [q, crossKey, crossValue, "", "", bias], { num_heads: H })
+    const read = fused
+      ? g.op("MultiHeadAttention", [q, crossKey, crossValue, "", "", bias], { num_heads: H })
       : attend(split(q), crossKey, crossValue, bias);
     const cross = linear(read, `${at}.encoder_attn.out_proj`);
     x = norm(g.op("Add", [x, cross]), `${at}.encoder_attn_layer_norm`);

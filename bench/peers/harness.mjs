@@ -11,8 +11,13 @@ export const models = fileURLToPath(new URL("../../models/", import.meta.url));
 export async function bundle() {
   const outfile = `${here}build/wgformer.mjs`;
   await build({
-    ...common, entryPoints: ["src/index.ts"], outfile, platform: "neutral", mainFields: ["module", "main"],
-    conditions: ["import"], plugins: [wgslLoader({ release: true })],
+    ...common,
+    entryPoints: ["src/index.ts"],
+    outfile,
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["import"],
+    plugins: [wgslLoader({ release: true })],
   });
   return outfile;
 }

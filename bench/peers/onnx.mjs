@@ -34,7 +34,12 @@ function attribute(name, value) {
 
 /** Sizes are numbers, or names where they vary between runs. */
 function valueInfo(name, type, dims) {
-  const shape = message(field(1, dims.map((dim) => message(field(typeof dim === "number" ? 1 : 2, dim)))));
+  const shape = message(
+    field(
+      1,
+      dims.map((dim) => message(field(typeof dim === "number" ? 1 : 2, dim))),
+    ),
+  );
   return message(field(1, name), field(2, message(field(1, message(field(1, type), field(2, shape))))));
 }
 
@@ -54,10 +59,16 @@ export function createGraph(opset) {
     op(type, args, attributes = {}, result = `${type}.${nodes.length}`) {
       const list = Object.entries(attributes).map(([key, value]) => attribute(key, value));
       const domain = ADDED.has(type) ? CONTRIB : "";
-      nodes.push(message(
-        field(1, args), field(2, [result].flat()), field(3, `node.${nodes.length}`), field(4, type), field(5, list),
-        field(7, domain),
-      ));
+      nodes.push(
+        message(
+          field(1, args),
+          field(2, [result].flat()),
+          field(3, `node.${nodes.length}`),
+          field(4, type),
+          field(5, list),
+          field(7, domain),
+        ),
+      );
       return result;
     },
     weight: (name, dims, array) => initializer(name, FLOAT, dims, array),
@@ -70,9 +81,16 @@ export function createGraph(opset) {
     output: (name, type, dims) => void outputs.push(valueInfo(name, type, dims)),
     bytes() {
       const graph = message(
-        field(1, nodes), field(2, "graph"), field(5, initializers), field(11, inputs), field(12, outputs),
+        field(1, nodes),
+        field(2, "graph"),
+        field(5, initializers),
+        field(11, inputs),
+        field(12, outputs),
       );
-      const domains = [["", opset], [CONTRIB, 1]].map(([name, version]) => message(field(1, name), field(2, version)));
+      const domains = [
+        ["", opset],
+        [CONTRIB, 1],
+      ].map(([name, version]) => message(field(1, name), field(2, version)));
       return message(field(1, 9), field(2, "wgformer-peers"), field(7, graph), field(8, domains));
     },
   };

@@ -7,7 +7,10 @@ import { watchOthers } from "./machine.mjs";
 import { provePlacement } from "./placement.mjs";
 import { alternate, verifyGolden } from "./turns.mjs";
 
-const CASES = [{ name: "one-word-beam-4", rounds: 31 }, { name: "beam-4-64", rounds: 9 }];
+const CASES = [
+  { name: "one-word-beam-4", rounds: 31 },
+  { name: "beam-4-64", rounds: 9 },
+];
 const MAX_LENGTH = 48;
 const TOLERANCE = 1e-3;
 const NOWHERE = -1e9; // added to the scores of padding
@@ -16,7 +19,8 @@ const folder = `${models}g2p-en`;
 const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
 const HEADS = config.decoder_attention_heads;
 const CACHE = Array.from({ length: config.decoder_layers }, (_, l) =>
-  ["key", "value"].map((part) => `present.${l}.decoder.${part}`)).flat();
+  ["key", "value"].map((part) => `present.${l}.decoder.${part}`),
+).flat();
 const built = `${here}build/`;
 
 async function openRival({ provider, fused }) {
@@ -28,19 +32,25 @@ async function openRival({ provider, fused }) {
   return {
     cross: await open(marianCross(folder), "gpu-buffer"),
     decoder: await open(
-      marianDecoder(folder, { fused }), Object.fromEntries(CACHE.map((name) => [name, "gpu-buffer"])),
+      marianDecoder(folder, { fused }),
+      Object.fromEntries(CACHE.map((name) => [name, "gpu-buffer"])),
     ),
   };
 }
 
-const asPast = (outputs) => Object.fromEntries(Object.entries(outputs).map(([name, t]) =>
-  [name.replace("present", "past_key_values"), t]));
+const asPast = (outputs) =>
+  Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name.replace("present", "past_key_values"), t]));
 
 const release = (tensors) => Object.values(tensors).forEach((t) => t.location === "gpu-buffer" && t.dispose());
 
 /** What the rival is given: the encoder's states for every beam, and the tokens that each row is fed. */
 async function sources(model, { inputs, expected }, steps) {
-  const { last_hidden_state: { dims: [B, N, D], data } } = await model.encode(inputs);
+  const {
+    last_hidden_state: {
+      dims: [B, N, D],
+      data,
+    },
+  } = await model.encode(inputs);
   const R = expected.sequences.length;
   const W = R / B;
   const states = new Float32Array(R * N * D);
@@ -48,7 +58,10 @@ async function sources(model, { inputs, expected }, steps) {
   for (let r = 0; r < R; r++) {
     const b = Math.floor(r / W);
     states.set(data.subarray(b * N * D, (b + 1) * N * D), r * N * D);
-    bias.set(inputs.attention_mask[b].map((seen) => (seen ? 0 : NOWHERE)), r * N);
+    bias.set(
+      inputs.attention_mask[b].map((seen) => (seen ? 0 : NOWHERE)),
+      r * N,
+    );
   }
   const pad = model.checkpoint.generationConfig.pad_token_id;
   const tokens = Array.from({ length: steps }, (_, t) => expected.sequences.map((row) => row[t] ?? pad));
@@ -70,7 +83,8 @@ async function steps({ decoder }, given, source) {
       input_ids: new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), [R, 1]),
       position_ids: new ort.Tensor("int64", BigInt64Array.of(BigInt(t)), [1]),
       encoder_attention_bias: new ort.Tensor("float32", bias, [R, 1, 1, N]),
-      ...source, ...past,
+      ...source,
+      ...past,
     });
     release(past);
     past = asPast(present);
@@ -97,8 +111,9 @@ async function compare(model, { inputs }, { W, tokens }, theirs) {
   return worst;
 }
 
-const trim = ({ input_ids, attention_mask }) =>
-  ({ input_ids: input_ids.map((row, r) => row.filter((_, t) => attention_mask[r][t] === 1)) });
+const trim = ({ input_ids, attention_mask }) => ({
+  input_ids: input_ids.map((row, r) => row.filter((_, t) => attention_mask[r][t] === 1)),
+});
 
 // Attention in standard operators as exporters write it; in onnxruntime's own operator, the best it can do; and its CPU
 // provider, which has no part in the claims: what one would run on a machine without a GPU.
@@ -122,7 +137,9 @@ export async function measureOrt(report) {
     const golden = readCases("g2p-en").find((one) => one.name === name);
     await verifyGolden(model, golden);
     const options = { num_beams: golden.options.num_beams, max_length: MAX_LENGTH };
-    const { stats: { steps: count } } = await model.generate(golden.inputs, options);
+    const {
+      stats: { steps: count },
+    } = await model.generate(golden.inputs, options);
     const given = await sources(model, golden, count);
     for (const rival of RIVALS) {
       const sessions = await openRival(rival);
@@ -130,16 +147,29 @@ export async function measureOrt(report) {
       const { all, location } = await steps(sessions, given, source);
       const worst = await compare(model, golden, given, all);
       const timed = await alternate(
-        rounds, () => model.generate(golden.inputs, options), () => steps(sessions, given, source), watchOthers,
+        rounds,
+        () => model.generate(golden.inputs, options),
+        () => steps(sessions, given, source),
+        watchOthers,
       );
       release(source);
       await Promise.all(Object.values(sessions).map((session) => session.release()));
       report({
-        rival: rival.name, setting: `g2p-en, a step at B=${given.R / given.W} W=${given.W}`,
-        theirs: timed.map(({ theirs }) => theirs / count), ours: timed.map(({ ours }) => ours / count),
-        loop: timed.map(({ returned: { stats: { ms } } }) => ms / (count - 1)), // without the encoder, as theirs
-        others: timed.map(({ others }) => others), rounds,
-        outputs: `logits within ${worst.toExponential(1)}`, note: `cache: ${location}`,
+        rival: rival.name,
+        setting: `g2p-en, a step at B=${given.R / given.W} W=${given.W}`,
+        theirs: timed.map(({ theirs }) => theirs / count),
+        ours: timed.map(({ ours }) => ours / count),
+        loop: timed.map(
+          ({
+            returned: {
+              stats: { ms },
+            },
+          }) => ms / (count - 1),
+        ), // without the encoder, as theirs
+        others: timed.map(({ others }) => others),
+        rounds,
+        outputs: `logits within ${worst.toExponential(1)}`,
+        note: `cache: ${location}`,
       });
     }
   }

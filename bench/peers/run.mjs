@@ -59,7 +59,10 @@ installPackages();
 const { bundle, quartiles } = await import("./harness.mjs");
 await bundle();
 
-const load = () => `load ${loadavg().map((average) => average.toFixed(1)).join(" ")} on ${cpus().length} cores`;
+const load = () =>
+  `load ${loadavg()
+    .map((average) => average.toFixed(1))
+    .join(" ")} on ${cpus().length} cores`;
 const rows = [];
 const COLUMNS = ["theirs ms", "ours ms", "ratio", "ours, loop alone ms", "ratio"];
 const say = (rival, setting, cells, outputs) =>
@@ -89,8 +92,15 @@ for (const [setting, median] of Object.entries(PYTORCH)) {
   const { ours_ms, loop_ms } = rows.find((row) => row.setting === setting) ?? {};
   if (!ours_ms) continue;
   rows.push({
-    rival: "PyTorch, CPU (NOT measured here)", setting, theirs_ms: { median }, ours_ms, loop_ms,
-    ratio: median / ours_ms.median, loop_ratio: median / loop_ms.median, outputs: "-", note: "published, 2 CPU cores",
+    rival: "PyTorch, CPU (NOT measured here)",
+    setting,
+    theirs_ms: { median },
+    ours_ms,
+    loop_ms,
+    ratio: median / ours_ms.median,
+    loop_ratio: median / loop_ms.median,
+    outputs: "-",
+    note: "published, 2 CPU cores",
   });
 }
 console.log("\nmedians (quartiles); ratio: theirs over ours\n");

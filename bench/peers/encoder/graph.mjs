@@ -17,7 +17,9 @@ function operators(g, { tensors, config }, fused) {
   const { hidden_size: D, num_attention_heads: H, layer_norm_eps: epsilon } = config;
   const weight = (name) => g.weight(name, tensors.get(name).shape, tensors.get(name).data);
   const product = (x, name) => {
-    const { shape: [O, I] } = tensors.get(`${name}.weight`);
+    const {
+      shape: [O, I],
+    } = tensors.get(`${name}.weight`);
     return g.op("MatMul", [x, g.weight(`${name}.matrix`, [I, O], transposed(tensors.get(`${name}.weight`)))]);
   };
   const linear = (x, name) => g.op("Add", [product(x, name), weight(`${name}.bias`)]);

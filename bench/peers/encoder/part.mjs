@@ -17,9 +17,13 @@ const folderOf = (name) => `${here}build/encoder/${name}`;
 
 /** Exporters write the mask always; the fused form has none where no batch needs it. */
 function variants(batches) {
-  return FORMS.flatMap((form) => [false, true].map((masked) =>
-    ({ form, masked, batches: batches.filter(({ ragged }) => masked === (form === "standard" || ragged)) })))
-    .filter((variant) => variant.batches.length);
+  return FORMS.flatMap((form) =>
+    [false, true].map((masked) => ({
+      form,
+      masked,
+      batches: batches.filter(({ ragged }) => masked === (form === "standard" || ragged)),
+    })),
+  ).filter((variant) => variant.batches.length);
 }
 
 async function measureInNode(load, report, rounds) {

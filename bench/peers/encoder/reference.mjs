@@ -1,6 +1,7 @@
 // BERT in plain f64, slow: what both graphs must give at a tiny size.
 
-const erf = (x) => { // Taylor series, to f64 precision for what a tiny model computes
+const erf = (x) => {
+  // Taylor series, to f64 precision for what a tiny model computes
   let [sum, term] = [0, x];
   for (let n = 0; n < 200; n++) {
     sum += term / (2 * n + 1);
@@ -24,13 +25,20 @@ export function referenceStates({ config, tensors }, ids) {
   const { num_attention_heads: H, num_hidden_layers: L, hidden_size: D, layer_norm_eps: eps } = config;
   const E = D / H;
   const rows = (name) => {
-    const { shape: [O, I], data } = tensors.get(name);
+    const {
+      shape: [O, I],
+      data,
+    } = tensors.get(name);
     return Array.from({ length: O }, (_, o) => [...data.subarray(o * I, (o + 1) * I)]);
   };
   const vector = (name) => [...tensors.get(name).data];
   const linear = (name) => {
     const [weight, bias] = [rows(`${name}.weight`), vector(`${name}.bias`)];
-    return (x) => add(weight.map((row) => dot(row, x)), bias);
+    return (x) =>
+      add(
+        weight.map((row) => dot(row, x)),
+        bias,
+      );
   };
   const norm = (name) => {
     const [gamma, beta] = [vector(`${name}.weight`), vector(`${name}.bias`)];
@@ -40,13 +48,22 @@ export function referenceStates({ config, tensors }, ids) {
       return x.map((value, d) => ((value - mean) / Math.sqrt(variance + eps)) * gamma[d] + beta[d]);
     };
   };
-  const mix = (q, keys, values) => Array.from({ length: H }, (_, h) => {
-    const head = (x) => x.slice(h * E, (h + 1) * E);
-    const weights = softmax(keys.map((k) => dot(head(q), head(k)) / Math.sqrt(E)));
-    return weights.reduce((sum, weight, t) => add(sum, head(values[t]).map((v) => weight * v)), Array(E).fill(0));
-  }).flat();
-  const [words, places, kinds] =
-    ["word", "position", "token_type"].map((of) => rows(`embeddings.${of}_embeddings.weight`));
+  const mix = (q, keys, values) =>
+    Array.from({ length: H }, (_, h) => {
+      const head = (x) => x.slice(h * E, (h + 1) * E);
+      const weights = softmax(keys.map((k) => dot(head(q), head(k)) / Math.sqrt(E)));
+      return weights.reduce(
+        (sum, weight, t) =>
+          add(
+            sum,
+            head(values[t]).map((v) => weight * v),
+          ),
+        Array(E).fill(0),
+      );
+    }).flat();
+  const [words, places, kinds] = ["word", "position", "token_type"].map((of) =>
+    rows(`embeddings.${of}_embeddings.weight`),
+  );
   let x = ids.map((id, t) => add(add(words[id], places[t]), kinds[0])).map(norm("embeddings.LayerNorm"));
   for (let l = 0; l < L; l++) {
     const at = `encoder.layer.${l}`;

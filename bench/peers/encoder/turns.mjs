@@ -15,8 +15,11 @@ export async function compareBatch({ model, theirs, batch, rounds, watch, count 
   if (failed) return { failed };
   const timed = await alternate(rounds, () => model.forward(inputs), call, watch);
   return {
-    theirs: timed.map((one) => one.theirs), ours: timed.map((one) => one.ours),
-    others: watch && timed.map((one) => one.others), rounds, outputs: `states within ${worst.toExponential(1)}`,
+    theirs: timed.map((one) => one.theirs),
+    ours: timed.map((one) => one.ours),
+    others: watch && timed.map((one) => one.others),
+    rounds,
+    outputs: `states within ${worst.toExponential(1)}`,
     note: dispatches && `theirs of ${dispatches} dispatches`,
   };
 }

@@ -4,7 +4,9 @@ import { randoms } from "../random.mjs";
 const matmul = (N, I, O) => ({ name: `matmul ${N}x${I}x${O}`, kernel: "matmul", N, I, O });
 
 export const CASES = [
-  matmul(512, 512, 512), matmul(1024, 1024, 1024), matmul(128, 768, 3072),
+  matmul(512, 512, 512),
+  matmul(1024, 1024, 1024),
+  matmul(128, 768, 3072),
   { name: "layernorm N=512 D=768", kernel: "layernorm", N: 512, D: 768 },
   { name: "attention S=512 H=12 E=64", kernel: "attention", S: 512, H: 12, E: 64 },
   { name: "topk R=4 V=50257 k=8", kernel: "topk", R: 4, V: 50257, C: 8 },
@@ -27,8 +29,9 @@ export const WEIGHTS = ["weight", "gamma", "beta"];
 export function inputsOf(test) {
   const random = randoms(7);
   const fill = (dims) => Float32Array.from({ length: dims.reduce((a, b) => a * b) }, random);
-  return Object.fromEntries(Object.entries(SHAPES[test.kernel](test)).map(([name, dims]) =>
-    [name, { dims, data: fill(dims) }]));
+  return Object.fromEntries(
+    Object.entries(SHAPES[test.kernel](test)).map(([name, dims]) => [name, { dims, data: fill(dims) }]),
+  );
 }
 
 /** Largest difference of values, relative above 1. Throws when outputs, [values, ids?], disagree. */

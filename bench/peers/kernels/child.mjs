@@ -62,7 +62,10 @@ if (visible && !globalThis.Deno) await polyfill();
 const ours = await openOurs(wgformer);
 console.log(`${rival.package} ${versionOf(rival.package)}; wgformer: ${ours.adapter}`);
 await compareKernels({
-  ours, theirs: await rival.open(), count: visible ? counted : undefined, watch: watchOthers,
+  ours,
+  theirs: await rival.open(),
+  count: visible ? counted : undefined,
+  watch: watchOthers,
   rounds: rounds && Number(rounds),
   report: (row) => console.log(`row ${JSON.stringify(row)}`),
 });

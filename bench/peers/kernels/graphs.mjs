@@ -11,7 +11,10 @@ const RESULTS = {
   matmul: ({ N, O }) => [["y", FLOAT, [N, O]]],
   layernorm: ({ N, D }) => [["y", FLOAT, [N, D]]],
   attention: ({ S, H, E }) => [["y", FLOAT, [1, S, H * E]]],
-  topk: ({ R, C }) => [["y", FLOAT, [R, C]], ["ids", INT64, [R, C]]],
+  topk: ({ R, C }) => [
+    ["y", FLOAT, [R, C]],
+    ["ids", INT64, [R, C]],
+  ],
 };
 
 /** [1,S,D] of all heads as a batch of heads, and back. */
@@ -85,13 +88,15 @@ function probeGraph(test, form) {
 /** Writes every case in every form; returns the files of the launches. */
 export function writeGraphs(cases) {
   mkdirSync(`${here}build/kernels`, { recursive: true });
-  return cases.flatMap((test) => formsOf(test).map((form) => {
-    const inputs = Object.entries(inputsOf(test));
-    const write = (part, bytes) => writeFileSync(here + fileOf(test, form, part), bytes);
-    write("launch", launchGraph(test, inputs, form));
-    write("upload", uploadGraph(test, inputs, form));
-    write("result", resultGraph(test, form));
-    write("probe", probeGraph(test, form));
-    return here + fileOf(test, form, "launch");
-  }));
+  return cases.flatMap((test) =>
+    formsOf(test).map((form) => {
+      const inputs = Object.entries(inputsOf(test));
+      const write = (part, bytes) => writeFileSync(here + fileOf(test, form, part), bytes);
+      write("launch", launchGraph(test, inputs, form));
+      write("upload", uploadGraph(test, inputs, form));
+      write("result", resultGraph(test, form));
+      write("probe", probeGraph(test, form));
+      return here + fileOf(test, form, "launch");
+    }),
+  );
 }

@@ -3,10 +3,19 @@ import { EPSILON } from "./cases.mjs";
 
 // A function takes hold of its arguments: `.ref` keeps one for another use.
 const functions = ({ numpy: np, nn, lax }) => ({
-  matmul: () => ({ x, weight }) => [np.matmul(x, weight)],
-  layernorm: () => ({ x, gamma, beta }) => [nn.standardize(x, -1, { epsilon: EPSILON }).mul(gamma).add(beta)],
-  attention: () => ({ q, k, v }) => [nn.dotProductAttention(q, k, v)],
-  topk: ({ C }) => ({ x }) => lax.topK(x, C),
+  matmul:
+    () =>
+    ({ x, weight }) => [np.matmul(x, weight)],
+  layernorm:
+    () =>
+    ({ x, gamma, beta }) => [nn.standardize(x, -1, { epsilon: EPSILON }).mul(gamma).add(beta)],
+  attention:
+    () =>
+    ({ q, k, v }) => [nn.dotProductAttention(q, k, v)],
+  topk:
+    ({ C }) =>
+    ({ x }) =>
+      lax.topK(x, C),
 });
 
 export async function openJax(jax) {
@@ -15,8 +24,9 @@ export async function openJax(jax) {
   jax.defaultDevice("webgpu");
   async function prepare(test, inputs) {
     const dimsOf = ({ dims }) => (test.kernel === "attention" ? [1, test.S, test.H, test.E] : dims);
-    const placed = Object.fromEntries(Object.entries(inputs).map(([name, one]) =>
-      [name, jax.numpy.array(one.data).reshape(dimsOf(one))]));
+    const placed = Object.fromEntries(
+      Object.entries(inputs).map(([name, one]) => [name, jax.numpy.array(one.data).reshape(dimsOf(one))]),
+    );
     await jax.blockUntilReady(placed);
     const run = jax.jit(functions(jax)[test.kernel](test));
     const launch = () => run(Object.fromEntries(Object.entries(placed).map(([name, array]) => [name, array.ref])));

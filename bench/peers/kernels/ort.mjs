@@ -6,12 +6,17 @@ const GPU = "gpu-buffer";
 /** `ort` is the package's module; `folder` is where the graphs lie, a path or an address. */
 export async function openOrt(ort, folder) {
   async function prepare(test, inputs, form) {
-    const open = (part, preferredOutputLocation) => ort.InferenceSession.create(folder + fileOf(test, form, part), {
-      executionProviders: ["webgpu"], preferredOutputLocation, logSeverityLevel: 3,
-    });
+    const open = (part, preferredOutputLocation) =>
+      ort.InferenceSession.create(folder + fileOf(test, form, part), {
+        executionProviders: ["webgpu"],
+        preferredOutputLocation,
+        logSeverityLevel: 3,
+      });
     const sessions = {
-      upload: await open("upload", GPU), launch: await open("launch", GPU),
-      result: await open("result", "cpu"), probe: await open("probe", "cpu"),
+      upload: await open("upload", GPU),
+      launch: await open("launch", GPU),
+      result: await open("result", "cpu"),
+      probe: await open("probe", "cpu"),
     };
     const given = sessions.upload.inputNames.map((name) => {
       const { dims, data } = inputs[name.replace("host ", "")];

@@ -8,10 +8,11 @@ function transposed({ dims: [I, O], data }) {
 }
 
 /** Queries, keys and values of a token side by side, as the projection of an encoder layer leaves them. */
-const packed = (parts, width) => Float32Array.from({ length: parts[0].length * 3 }, (_, at) => {
-  const [row, column] = [Math.floor(at / (3 * width)), at % (3 * width)];
-  return parts[Math.floor(column / width)][row * width + (column % width)];
-});
+const packed = (parts, width) =>
+  Float32Array.from({ length: parts[0].length * 3 }, (_, at) => {
+    const [row, column] = [Math.floor(at / (3 * width)), at % (3 * width)];
+    return parts[Math.floor(column / width)][row * width + (column % width)];
+  });
 
 /** Best values and ids of each row from those of its parts. */
 function mergeParts({ R, C }, values, indices) {
@@ -37,21 +38,27 @@ function mergeParts({ R, C }, values, indices) {
 /** Kernel, arguments as [format, shape, data], written arguments as [format, shape], and values of each case. */
 const launchOf = (w) => ({
   matmul: ({ N, I, O }, { x, weight }) => ({
-    kernel: w.matmul, values: { J: 1, O, y_at: 0 },
-    reads: { x: ["f32", [N, I], x.data], weight: ["f32", [O, I], transposed(weight)] }, writes: { y: ["f32", [N, O]] },
+    kernel: w.matmul,
+    values: { J: 1, O, y_at: 0 },
+    reads: { x: ["f32", [N, I], x.data], weight: ["f32", [O, I], transposed(weight)] },
+    writes: { y: ["f32", [N, O]] },
   }),
   layernorm: ({ N, D }, { x, gamma, beta }) => ({
-    kernel: w.layernormResidual, values: { eps: EPSILON },
+    kernel: w.layernormResidual,
+    values: { eps: EPSILON },
     reads: { x: ["f32", [N, D], x.data], gamma: ["f32", [D], gamma.data], beta: ["f32", [D], beta.data] },
     writes: { out: ["f32", [N, D]] },
   }),
   attention({ S, H, E }, { q, k, v }) {
     const qkv = ["f32", [S, 3 * H * E], packed([q.data, k.data, v.data], H * E)];
     return {
-      kernel: w.attention, values: { H, K: H, E, k_at: H * E, v_at: 2 * H * E, scale: E ** -0.5 },
+      kernel: w.attention,
+      values: { H, K: H, E, k_at: H * E, v_at: 2 * H * E, scale: E ** -0.5 },
       reads: {
         rows: ["u32", [S, 4], Uint32Array.from({ length: 4 * S }, (_, at) => (at % 4 === 1 ? at >> 2 : 0))],
-        spans: ["u32", [1, 2], Uint32Array.of(0, S)], q: qkv, kv: qkv,
+        spans: ["u32", [1, 2], Uint32Array.of(0, S)],
+        q: qkv,
+        kv: qkv,
       },
       writes: { out: ["f32", [S, H * E]] },
     };
@@ -59,7 +66,9 @@ const launchOf = (w) => ({
   topk: (test, { x }) => {
     const { R, V, C } = test;
     return {
-      kernel: w.topk, values: { G: PARTS, C }, reads: { logits: ["f32", [R, V], x.data] },
+      kernel: w.topk,
+      values: { G: PARTS, C },
+      reads: { logits: ["f32", [R, V], x.data] },
       writes: { values: ["f32", [R, PARTS, C + 2]], indices: ["u32", [R, PARTS, C]] },
       finish: (values, indices) => mergeParts(test, values, indices),
     };
@@ -69,11 +78,14 @@ const launchOf = (w) => ({
 /** Opens a device for `prepare`; `w` is what the bundle of wgformer exports. */
 export async function openOurs(w) {
   const gpu = await w.gpu();
-  const make = (list) => Object.fromEntries(Object.entries(list).map(([name, [dtype, shape, data]]) => {
-    const t = w.tensor(name, dtype, shape);
-    if (data) gpu.write(t, data);
-    return [name, t];
-  }));
+  const make = (list) =>
+    Object.fromEntries(
+      Object.entries(list).map(([name, [dtype, shape, data]]) => {
+        const t = w.tensor(name, dtype, shape);
+        if (data) gpu.write(t, data);
+        return [name, t];
+      }),
+    );
   const mark = make({ mark: ["u32", [1], Uint32Array.of(0)] }).mark; // read to know that what is before it is done
   async function prepare(test, inputs) {
     const { kernel, values, reads, writes, finish } = launchOf(w)[test.kernel](test, inputs);

@@ -25,7 +25,11 @@ export async function open(name) {
 export async function measure(index, rounds) {
   const rows = [];
   await compareKernels({
-    ...globalThis.kernels, count: counted, cases: [CASES[index]], rounds, report: (row) => rows.push(row),
+    ...globalThis.kernels,
+    count: counted,
+    cases: [CASES[index]],
+    rounds,
+    report: (row) => rows.push(row),
   });
   return rows;
 }

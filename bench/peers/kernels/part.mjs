@@ -21,8 +21,12 @@ const NAMES = {
 async function bundleTfjs() {
   const contents = `export * as tf from "@tensorflow/tfjs-core"; import "@tensorflow/tfjs-backend-webgpu";`;
   await build({
-    stdin: { contents, resolveDir: here }, outfile: `${here}build/tfjs.mjs`, bundle: true, format: "esm",
-    platform: "browser", logLevel: "error",
+    stdin: { contents, resolveDir: here },
+    outfile: `${here}build/tfjs.mjs`,
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    logLevel: "error",
   });
 }
 

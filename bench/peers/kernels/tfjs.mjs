@@ -13,8 +13,7 @@ const graphs = (tf) => ({
     const scale = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), EPSILON));
     return [tf.add(tf.mul(tf.mul(centred, scale), gamma), beta)];
   },
-  attention: ({ E }, { q, k, v }) =>
-    [tf.matMul(tf.softmax(tf.matMul(tf.mul(q, E ** -0.5), k, false, true)), v)],
+  attention: ({ E }, { q, k, v }) => [tf.matMul(tf.softmax(tf.matMul(tf.mul(q, E ** -0.5), k, false, true)), v)],
   topk: ({ C }, { x }) => {
     const { values, indices } = tf.topk(x, C);
     return [values, indices];
@@ -24,8 +23,7 @@ const graphs = (tf) => ({
 export async function openTfjs(tf) {
   if (!(await tf.setBackend("webgpu"))) throw new Error("tfjs: its webgpu backend must open, it does not here");
   async function prepare(test, inputs) {
-    const place = (one) =>
-      test.kernel === "attention" ? splitHeads(tf, one, test.E) : tf.tensor(one.data, one.dims);
+    const place = (one) => (test.kernel === "attention" ? splitHeads(tf, one, test.E) : tf.tensor(one.data, one.dims));
     const placed = Object.fromEntries(Object.entries(inputs).map(([name, one]) => [name, place(one)]));
     const launch = () => tf.tidy(() => graphs(tf)[test.kernel](test, placed));
     const output = async () => {

@@ -49,11 +49,19 @@ async function measure({ own, rival, count, watch, rounds }) {
   const [ourLaunches, theirLaunches] = [await launches(own), await launches(rival)];
   const dispatches = count && (await count(() => rival.repeat(theirLaunches))).count / theirLaunches;
   if (dispatches === 0) throw new Error("kernels: the rival must give its work to the GPU, it dispatched nothing");
-  const timed = await alternate(rounds, () => own.repeat(ourLaunches), () => rival.repeat(theirLaunches), watch);
+  const timed = await alternate(
+    rounds,
+    () => own.repeat(ourLaunches),
+    () => rival.repeat(theirLaunches),
+    watch,
+  );
   return {
-    theirs: timed.map((one) => one.theirs / theirLaunches), ours: timed.map((one) => one.ours / ourLaunches),
-    others: watch && timed.map((one) => one.others), rounds,
-    note: `${theirLaunches} and ${ourLaunches} launches a turn` +
+    theirs: timed.map((one) => one.theirs / theirLaunches),
+    ours: timed.map((one) => one.ours / ourLaunches),
+    others: watch && timed.map((one) => one.others),
+    rounds,
+    note:
+      `${theirLaunches} and ${ourLaunches} launches a turn` +
       (dispatches ? `, theirs of ${Math.round(dispatches)} dispatches` : ""),
   };
 }
