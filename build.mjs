@@ -23,6 +23,14 @@ export function wgslLoader({ release }) {
   };
 }
 
+/** The command line imports the library that lies beside it in dist/. */
+const beside = {
+  name: "beside",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: "./index.js", external: true }));
+  },
+};
+
 /** What every bundle of this project shares. */
 export const common = {
   absWorkingDir: root,
@@ -51,11 +59,11 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   });
   await build({
     ...library,
-    entryPoints: ["src/cli.ts"],
+    entryPoints: ["src/cli/index.ts"],
     outfile: "dist/cli.js",
     platform: "node",
     banner: { js: "#!/usr/bin/env node" },
-    external: [...library.external, "./index.js"],
+    plugins: [...library.plugins, beside],
   });
   execFileSync(
     process.execPath,

@@ -1,5 +1,5 @@
 import { attention } from "../src/kernels/index.js";
-import { benchKernel, noise, u32 } from "./harness.js";
+import { benchKernel, noise, u32 } from "./support/harness.js";
 
 // B sentences of T queries and S keys each, or of about as many where ragged. Self attention reads queries, keys and values
 // from rows of 3 * D numbers.

@@ -1,5 +1,5 @@
 import { attentionStep } from "../src/kernels/index.js";
-import { benchKernel, noise, u32 } from "./harness.js";
+import { benchKernel, noise, u32 } from "./support/harness.js";
 
 // A cache half full, beams that changed rows at random.
 export const bench = benchKernel(

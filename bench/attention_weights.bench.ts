@@ -1,5 +1,5 @@
 import { attentionWeights } from "../src/kernels/index.js";
-import { benchKernel, noise, u32 } from "./harness.js";
+import { benchKernel, noise, u32 } from "./support/harness.js";
 
 export const bench = benchKernel(
   attentionWeights,

@@ -1,5 +1,5 @@
 import { conv1d } from "../src/kernels/index.js";
-import { benchKernel, bothFormats, f32, noise, u32 } from "./harness.js";
+import { benchKernel, bothFormats, f32, noise, u32 } from "./support/harness.js";
 
 // Half a minute of speech: conv1 over 3,000 frames of 80 mel bands, conv2 at stride 2 with the positions.
 export const bench = benchKernel(

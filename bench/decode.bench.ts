@@ -3,9 +3,9 @@ import { USAGE } from "../src/runtime/memory.js";
 import { profile } from "../src/runtime/profile.js";
 import { tensor, type TypedArray } from "../src/runtime/tensor.js";
 import { load, type Model } from "../src/model/model.js";
-import { folder } from "../tests/checkpoint.js";
-import { readJson } from "../tests/harness.js";
-import { type Bench, type Context, type Row, spread, timestamps } from "./harness.js";
+import { folder } from "../tests/support/checkpoint.js";
+import { readJson } from "../tests/support/harness.js";
+import { type Bench, type Context, type Row, spread, timestamps } from "./support/harness.js";
 
 interface GoldenCase {
   readonly name: string;

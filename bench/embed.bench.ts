@@ -1,5 +1,5 @@
 import { embed } from "../src/kernels/index.js";
-import { benchKernel, bothFormats, noise, u32 } from "./harness.js";
+import { benchKernel, bothFormats, noise, u32 } from "./support/harness.js";
 
 export const bench = benchKernel(
   embed,

@@ -1,15 +1,15 @@
-import type { Json } from "../src/model/checkpoint.js";
+import type { Json } from "../src/model/checkpoint/checkpoint.js";
 import type { Core } from "../src/model/core.js";
-import { encodeAll, type EncoderRow } from "../src/model/encode.js";
-import { encoder } from "../src/model/encoder.js";
+import { encodeAll, type EncoderRow } from "../src/model/encode/batches.js";
+import { encoder } from "../src/model/graph/encoder.js";
 import { bert } from "../src/model/families/bert.js";
-import { createPool } from "../src/model/pool.js";
-import type { WeightRow, Weights } from "../src/model/weights.js";
+import { createPool } from "../src/model/idle.js";
+import type { WeightRow, Weights } from "../src/model/checkpoint/weights.js";
 import type { Gpu } from "../src/runtime/gpu.js";
 import { launches, type Plan, record } from "../src/runtime/plan.js";
 import { type Tensor, tensor } from "../src/runtime/tensor.js";
-import { randoms } from "../tests/harness.js";
-import { type Bench, type Context, noise, spread } from "./harness.js";
+import { randoms } from "../tests/support/harness.js";
+import { type Bench, type Context, noise, spread } from "./support/harness.js";
 
 const MODELS = {
   minilm: { hidden_size: 384, num_attention_heads: 12, num_hidden_layers: 6, intermediate_size: 1536 },

@@ -1,5 +1,5 @@
 import { layernormResidual } from "../src/kernels/index.js";
-import { benchKernel, f32, noise } from "./harness.js";
+import { benchKernel, f32, noise } from "./support/harness.js";
 
 export const bench = benchKernel(
   layernormResidual,

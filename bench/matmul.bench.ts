@@ -1,6 +1,6 @@
 import { matmul } from "../src/kernels/index.js";
-import { benchKernel } from "./harness.js";
-import { build, inFormats, layersOf } from "./linear.js";
+import { benchKernel } from "./support/harness.js";
+import { build, inFormats, layersOf } from "./support/linear.js";
 
 const marian = layersOf("marian-base B=32 W=4", { N: 128, D: 512, F: 2048 });
 const bert = layersOf("bert-base N=512", { N: 512, D: 768, F: 3072 });

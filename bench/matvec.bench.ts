@@ -1,6 +1,6 @@
 import { matvec } from "../src/kernels/index.js";
-import { benchKernel } from "./harness.js";
-import { build, inFormats, layersOf } from "./linear.js";
+import { benchKernel } from "./support/harness.js";
+import { build, inFormats, layersOf } from "./support/linear.js";
 
 const llama = layersOf("llama-1b N=1", { N: 1, D: 2048, F: 8192, KV: 2 * 8 * 64, gated: 1 });
 

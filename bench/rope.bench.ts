@@ -1,5 +1,5 @@
 import { rope } from "../src/kernels/index.js";
-import { benchKernel, noise, u32 } from "./harness.js";
+import { benchKernel, noise, u32 } from "./support/harness.js";
 
 // Prompts of B sentences of T rows each, from position 0. gpt2-brown rotates nothing: its keys and values are stored.
 export const bench = benchKernel(

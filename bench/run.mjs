@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { common, wgslLoader } from "../build.mjs";
 import { ensureBrowser } from "../setup.mjs";
-import { runInChrome, serve } from "../tests/chrome.mjs";
+import { runInChrome, serve } from "../tests/support/chrome.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [bundle, page, output] = ["build/bench.mjs", "build/bench-page.js", "build/bench.json"];
@@ -58,7 +58,7 @@ async function bundleBenches(stems, outfile, start) {
     mainFields: ["module", "main"],
     conditions: ["import"],
     plugins: [wgslLoader({ release: false })],
-    // tests/harness.ts brings uvu, which must not run
+    // tests/support/harness.ts brings uvu, which must not run
     banner: { js: "globalThis.UVU_DEFER = 1; globalThis.UVU_QUEUE = [[null]];" },
   });
 }
@@ -69,7 +69,7 @@ async function servePage(stems) {
   await bundleBenches(
     kernels,
     page,
-    `import { showBenches } from "../bench/page.js";
+    `import { showBenches } from "../bench/support/page.js";
 await showBenches({ ${kernels.join(", ")} });
 `,
   );
@@ -89,7 +89,7 @@ async function measure(name, stems) {
   await bundleBenches(
     stems,
     bundle,
-    `import { runBenches } from "../bench/harness.js";
+    `import { runBenches } from "../bench/support/harness.js";
 export const result = await runBenches([${stems.join(", ")}], ${JSON.stringify({ form: values.form })});
 const { document, process } = globalThis as { document?: unknown; process?: { exit(code: number): void } };
 if (!document) {

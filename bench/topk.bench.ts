@@ -1,5 +1,5 @@
 import { topk } from "../src/kernels/index.js";
-import { benchKernel, noise } from "./harness.js";
+import { benchKernel, noise } from "./support/harness.js";
 
 // G and C as a decoding session chooses them on a CPU adapter: see partsOf in src/model/search.ts.
 export const bench = benchKernel(

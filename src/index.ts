@@ -1,9 +1,9 @@
 export * from "./kernels/index.js";
-export { type Checkpoint, openCheckpoint, type ProgressEvent } from "./model/checkpoint.js";
+export { type Checkpoint, openCheckpoint, type ProgressEvent } from "./model/checkpoint/checkpoint.js";
 export type { Core, HostTensor } from "./model/core.js";
-export type { Launches } from "./model/decoding.js";
+export type { Launches } from "./model/decode/loop.js";
 export type { ModelInputs, TokenRows } from "./model/inputs.js";
-export type { GenerateInputs, GenerateResult, GenerateStats } from "./model/generate.js";
+export type { GenerateInputs, GenerateResult, GenerateStats } from "./model/decode/generate.js";
 export {
   type EncodeInputs,
   type ForwardInputs,
@@ -12,23 +12,23 @@ export {
   type LoadOptions,
   type Model,
 } from "./model/model.js";
-export type { GenerateOptions, LogitsProcessor } from "./model/options.js";
-export type { EncoderOptions, EncoderOutput } from "./model/outputs.js";
-export { defaultTask, pipeline, type Tasks } from "./model/pipeline.js";
-export type { Source, SourceFile, SourceLike } from "./model/source.js";
-export type { State } from "./model/state.js";
-export type { Stepper as Decoder } from "./model/stepper.js";
-export type { StreamEvent } from "./model/stream.js";
-export type { EncoderTask, EncodingOptions, TextInput } from "./model/tasks/encoding.js";
+export type { GenerateOptions, LogitsProcessor } from "./model/decode/options.js";
+export type { EncoderOptions, EncoderOutput } from "./model/encode/outputs.js";
+export { defaultTask, pipeline, type Tasks } from "./model/tasks/index.js";
+export type { Source, SourceFile, SourceLike } from "./model/checkpoint/source.js";
+export type { State } from "./model/decode/past.js";
+export type { Stepper as Decoder } from "./model/decode/decoder.js";
+export type { StreamEvent } from "./model/decode/stream.js";
+export type { EncoderTask, EncodingOptions, TextInput } from "./model/tasks/encoder_task.js";
 export type { Features, FeatureOptions, FeatureTask } from "./model/tasks/feature_extraction.js";
 export type { GeneratedText, TextEvent, TextOptions, TextStats, TextTask } from "./model/tasks/generation.js";
 export type { Classification, ClassificationOptions, ClassificationTask } from "./model/tasks/text_classification.js";
 export type { Entity, Tagging, TaggingOptions, TaggingTask, TokenInput } from "./model/tasks/token_classification.js";
 export type { TuneOptions } from "./model/tune.js";
-export type { WeightFormat } from "./model/weights.js";
+export type { WeightFormat } from "./model/checkpoint/weights.js";
 export { cpu } from "./runtime/cpu.js";
 export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
-export { type Choice, tuningKey, type Winner, type Winners } from "./runtime/forms.js";
+export { type Choice, tuningKey, type Winner, type Winners } from "./runtime/variants.js";
 export { type Gpu, gpu, type GpuOptions, type Prepared } from "./runtime/gpu.js";
 export { defineKernel, type Kernel } from "./runtime/kernel.js";
 export type { MemoryUse } from "./runtime/memory.js";
@@ -37,4 +37,4 @@ export { profile } from "./runtime/profile.js";
 export { type DType, type Tensor, tensor } from "./runtime/tensor.js";
 export { tune, type TuneEvent, type TuneHooks } from "./runtime/tune.js";
 export { verify } from "./runtime/verify.js";
-export type { Tuning } from "./runtime/winners.js";
+export type { Tuning } from "./runtime/tuning.js";

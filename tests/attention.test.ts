@@ -1,7 +1,7 @@
 import { relativeBias, relativeBucket } from "../src/kernels/attention.js";
 import { attention } from "../src/kernels/index.js";
-import { assert, suite } from "./harness.js";
-import { checkKernel, f32, u32 } from "./kernel.js";
+import { assert, suite } from "./support/harness.js";
+import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 type Size = Readonly<Record<string, number>>;
 

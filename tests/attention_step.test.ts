@@ -1,5 +1,5 @@
 import { attentionStep } from "../src/kernels/index.js";
-import { checkKernel, f32, u32 } from "./kernel.js";
+import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 checkKernel(attentionStep, {
   // B sentences of W beams; the beams of a sentence share its position, each sentence has its own

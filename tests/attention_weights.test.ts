@@ -1,5 +1,5 @@
 import { attentionWeights } from "../src/kernels/index.js";
-import { checkKernel, f32, u32 } from "./kernel.js";
+import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 checkKernel(attentionWeights, {
   // sentence b has b % L + 1 keys and as many queries; `empty` leaves it none to see

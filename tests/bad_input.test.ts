@@ -1,8 +1,8 @@
 import { CheckpointError, type Gpu, InputError, load, type Model, OptionError } from "../src/index.js";
-import { readHeader } from "../src/model/safetensors.js";
-import { readGolden } from "./golden.js";
-import { assert, device, readFile, readJson, refuses, runtime, suite } from "./harness.js";
-import { folder, recordingFile } from "./safetensors.js";
+import { readHeader } from "../src/model/checkpoint/safetensors.js";
+import { readGolden } from "./support/golden.js";
+import { assert, device, readFile, readJson, refuses, runtime, suite } from "./support/harness.js";
+import { folder, recordingFile } from "./support/safetensors.js";
 
 const test = suite("bad input");
 

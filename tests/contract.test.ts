@@ -1,7 +1,7 @@
 import * as kernels from "../src/kernels/index.js";
 import { type Form, type Kernel, parsePattern } from "../src/runtime/kernel.js";
 import { shaderOf } from "../src/runtime/pipelines.js";
-import { assert, readFile, suite } from "./harness.js";
+import { assert, readFile, suite } from "./support/harness.js";
 
 const test = suite("contract");
 const all = Object.values(kernels) as unknown as readonly Kernel[];

@@ -1,5 +1,5 @@
 import { conv1d } from "../src/kernels/index.js";
-import { checkKernel, f16, f32, u32 } from "./kernel.js";
+import { checkKernel, f16, f32, u32 } from "./support/kernel.js";
 
 // Sequences of `lengths` rows: two digits of it a sequence, so that 120301 are 12, 3 and 1.
 const lengthsOf = (lengths: number): number[] => {

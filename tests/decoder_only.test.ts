@@ -1,6 +1,6 @@
 import { load, type Model, OptionError, InputError } from "../src/index.js";
-import { checkCheckpoint, folder } from "./checkpoint.js";
-import { assert, device, randoms, refuses, suite } from "./harness.js";
+import { checkCheckpoint, folder } from "./support/checkpoint.js";
+import { assert, device, randoms, refuses, suite } from "./support/harness.js";
 
 const FAMILIES = ["gpt2", "llama", "llama3-rope", "qwen2", "qwen3"].map((name) => `tests/fixtures/${name}`);
 

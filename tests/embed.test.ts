@@ -1,6 +1,6 @@
 import { embed } from "../src/kernels/index.js";
 import { GUARD_WORD } from "../src/runtime/memory.js";
-import { checkKernel, f16, f32, u32 } from "./kernel.js";
+import { checkKernel, f16, f32, u32 } from "./support/kernel.js";
 
 const [V, P, U] = [11, 9, 2];
 

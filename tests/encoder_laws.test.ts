@@ -9,12 +9,12 @@ import {
   tensor,
   verify,
 } from "../src/index.js";
-import { encoder } from "../src/model/encoder.js";
-import { head } from "../src/model/head.js";
+import { encoder } from "../src/model/graph/encoder.js";
+import { head } from "../src/model/graph/heads.js";
 import { packRows, packSpans } from "../src/model/inputs.js";
-import { folder } from "./checkpoint.js";
-import { readGolden, worstError } from "./golden.js";
-import { assert, device, refuses, suite } from "./harness.js";
+import { folder } from "./support/checkpoint.js";
+import { readGolden, worstError } from "./support/golden.js";
+import { assert, device, refuses, suite } from "./support/harness.js";
 
 const test = suite("laws of encoders");
 const FIXTURES = ["bert", "bert-token-classifier", "bert-sequence-classifier", "roberta", "distilbert"];

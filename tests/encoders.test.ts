@@ -1,4 +1,4 @@
-import { checkCheckpoint } from "./checkpoint.js";
+import { checkCheckpoint } from "./support/checkpoint.js";
 
 await checkCheckpoint("tests/fixtures/bert");
 await checkCheckpoint("tests/fixtures/bert-token-classifier");

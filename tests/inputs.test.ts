@@ -1,6 +1,6 @@
 import { packRows, packSpans, readSequences } from "../src/model/inputs.js";
 import { InputError } from "../src/runtime/errors.js";
-import { assert, refuses, suite } from "./harness.js";
+import { assert, refuses, suite } from "./support/harness.js";
 
 const test = suite("inputs");
 

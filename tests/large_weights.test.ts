@@ -1,7 +1,7 @@
 import { gpu as openGpu, type HostTensor, load } from "../src/index.js";
-import { folder } from "./checkpoint.js";
-import { readGolden, worstError } from "./golden.js";
-import { assert, suite } from "./harness.js";
+import { folder } from "./support/checkpoint.js";
+import { readGolden, worstError } from "./support/golden.js";
+import { assert, suite } from "./support/harness.js";
 
 const test = suite("weights larger than a binding");
 

@@ -1,14 +1,14 @@
 import { load, type Model } from "../src/index.js";
-import type { DecoderArchitecture } from "../src/model/architecture.js";
-import { decoderPrompt, lmHead, sourceKeys } from "../src/model/decoder.js";
-import { encoder } from "../src/model/encoder.js";
+import type { DecoderArchitecture } from "../src/model/graph/architecture.js";
+import { decoderPrompt, lmHead, sourceKeys } from "../src/model/graph/decoder.js";
+import { encoder } from "../src/model/graph/encoder.js";
 import { packRows, packSpans } from "../src/model/inputs.js";
 import { record } from "../src/runtime/plan.js";
 import { tensor } from "../src/runtime/tensor.js";
 import { verify } from "../src/runtime/verify.js";
-import { assert, device, randoms, suite } from "./harness.js";
-import { worstError } from "./golden.js";
-import { tinyMarian } from "./tiny.js";
+import { assert, device, randoms, suite } from "./support/harness.js";
+import { worstError } from "./support/golden.js";
+import { tinyMarian } from "./support/tiny.js";
 
 const test = suite("laws");
 const D = 32;

@@ -1,5 +1,5 @@
 import { layernormResidual } from "../src/kernels/index.js";
-import { checkKernel, f32, u32 } from "./kernel.js";
+import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 checkKernel(layernormResidual, {
   args: ({ N, D, offset = 0, outlier = 0, residual = 1, status }, random) => ({

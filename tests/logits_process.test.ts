@@ -1,7 +1,7 @@
 import { logitsProcess } from "../src/kernels/index.js";
 import { packRules } from "../src/kernels/logits_process.js";
 import { NO_ID } from "../src/kernels/topk.js";
-import { checkKernel, f32, type Filled, u32 } from "./kernel.js";
+import { checkKernel, f32, type Filled, u32 } from "./support/kernel.js";
 
 type Size = Readonly<Record<string, number>>;
 

@@ -1,6 +1,6 @@
 import { pipeline } from "../src/index.js";
-import { checkCheckpoint, folder } from "./checkpoint.js";
-import { assert, device, readFile, suite } from "./harness.js";
+import { checkCheckpoint, folder } from "./support/checkpoint.js";
+import { assert, device, readFile, suite } from "./support/harness.js";
 
 await checkCheckpoint("tests/fixtures/marian");
 await checkCheckpoint("models/g2p-en");

@@ -1,7 +1,7 @@
 import { ACTIVATION } from "../src/kernels/activation.js";
 import { matmul } from "../src/kernels/index.js";
 import type { Form } from "../src/runtime/kernel.js";
-import { checkKernel, f16, f32, quantised, type Table, u32 } from "./kernel.js";
+import { checkKernel, f16, f32, quantised, type Table, u32 } from "./support/kernel.js";
 
 const { relu, gelu, gelu_tanh, silu, tanh } = ACTIVATION;
 const [half, i8, i4] = [1, 2, 3]; // values of `format`

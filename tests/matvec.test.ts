@@ -2,7 +2,7 @@ import { ACTIVATION } from "../src/kernels/activation.js";
 import { matvec } from "../src/kernels/index.js";
 import { NORM } from "../src/kernels/matvec.js";
 import type { Form } from "../src/runtime/kernel.js";
-import { checkKernel, f16, f32, quantised, type Table, u32 } from "./kernel.js";
+import { checkKernel, f16, f32, quantised, type Table, u32 } from "./support/kernel.js";
 
 const { relu, gelu, gelu_tanh, silu, tanh } = ACTIVATION;
 const { layernorm, rmsnorm } = NORM;

@@ -1,7 +1,7 @@
-import type { Json } from "../src/model/checkpoint.js";
-import { type GenerateOptions, hasRules, settle } from "../src/model/options.js";
+import type { Json } from "../src/model/checkpoint/checkpoint.js";
+import { type GenerateOptions, hasRules, settle } from "../src/model/decode/options.js";
 import { OptionError } from "../src/runtime/errors.js";
-import { assert, refuses, suite } from "./harness.js";
+import { assert, refuses, suite } from "./support/harness.js";
 
 const test = suite("options");
 

@@ -1,5 +1,5 @@
 import { rmsnormResidual } from "../src/kernels/index.js";
-import { checkKernel, f32, u32 } from "./kernel.js";
+import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 checkKernel(rmsnormResidual, {
   args: ({ N, D, gain = 1, offset = 0, residual = 1, sum = residual, status }, random) => ({

@@ -2,8 +2,8 @@ import { vec2 } from "wgpu-matrix";
 import { rope } from "../src/kernels/index.js";
 import { record } from "../src/runtime/plan.js";
 import { tensor } from "../src/runtime/tensor.js";
-import { assert, device, randoms, suite } from "./harness.js";
-import { checkKernel, f32, u32 } from "./kernel.js";
+import { assert, device, randoms, suite } from "./support/harness.js";
+import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 checkKernel(rope, {
   // B sentences of T new rows each; a sentence begins 3 positions after the one before

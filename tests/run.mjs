@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { common, wgslLoader } from "../build.mjs";
 import { ensureBrowser } from "../setup.mjs";
-import { runInChrome } from "./chrome.mjs";
+import { runInChrome } from "./support/chrome.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bundle = `build/tests.${process.pid}.mjs`; // runs side by side must not share it
@@ -32,7 +32,7 @@ async function bundleTests(only) {
   writeFileSync(
     entry,
     `${imports.join("\n")}
-import { runAll } from "../tests/harness.js";
+import { runAll } from "../tests/support/harness.js";
 export const result = await runAll();
 (globalThis as { process?: { exit(code: number): void } }).process?.exit(result ? 0 : 1);
 `,

@@ -18,7 +18,7 @@ import { profile } from "../src/runtime/profile.js";
 import { byteLength, type DType, elements, owner, prefix, type Tensor, tensor } from "../src/runtime/tensor.js";
 import { verify } from "../src/runtime/verify.js";
 import { packParams, readShader, specialise } from "../src/runtime/wgsl.js";
-import { assert, device, randoms, refuses, suite } from "./harness.js";
+import { assert, device, randoms, refuses, suite } from "./support/harness.js";
 
 const t = (name: string, shape: readonly number[], dtype: DType = "f32"): Tensor => tensor(name, dtype, shape);
 

@@ -1,7 +1,7 @@
-import { type Entry, readHeader } from "../src/model/safetensors.js";
+import { type Entry, readHeader } from "../src/model/checkpoint/safetensors.js";
 import { CheckpointError } from "../src/runtime/errors.js";
-import { assert, refuses, suite } from "./harness.js";
-import { rawFile, recordingFile, safetensors, stored, storedF32 } from "./safetensors.js";
+import { assert, refuses, suite } from "./support/harness.js";
+import { rawFile, recordingFile, safetensors, stored, storedF32 } from "./support/safetensors.js";
 
 const test = suite("safetensors");
 

@@ -1,8 +1,8 @@
 import { sample } from "../src/kernels/index.js";
 import { record } from "../src/runtime/plan.js";
 import { tensor } from "../src/runtime/tensor.js";
-import { assert, device, suite } from "./harness.js";
-import { checkKernel, f32, u32 } from "./kernel.js";
+import { assert, device, suite } from "./support/harness.js";
+import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 checkKernel(sample, {
   // `steps` values only, so that logits tie

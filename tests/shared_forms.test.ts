@@ -1,9 +1,9 @@
 import { type HostTensor, load, type Model } from "../src/index.js";
-import type { DecoderArchitecture } from "../src/model/architecture.js";
+import type { DecoderArchitecture } from "../src/model/graph/architecture.js";
 import { type Gpu, gpu as openGpu } from "../src/runtime/gpu.js";
-import { folder } from "./checkpoint.js";
-import { readGolden, worstError } from "./golden.js";
-import { assert, suite } from "./harness.js";
+import { folder } from "./support/checkpoint.js";
+import { readGolden, worstError } from "./support/golden.js";
+import { assert, suite } from "./support/harness.js";
 
 /** Launches of a decoder layer at a step: norms ride in the linear layers behind them where GPU forms run. */
 const LAYER: Readonly<Record<string, number>> = { marian: 11, gpt2: 5, llama: 5 };

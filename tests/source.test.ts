@@ -1,6 +1,6 @@
-import { openSource, type SourceFile, type SourceLike } from "../src/model/source.js";
+import { openSource, type SourceFile, type SourceLike } from "../src/model/checkpoint/source.js";
 import { CheckpointError } from "../src/runtime/errors.js";
-import { assert, refuses, suite } from "./harness.js";
+import { assert, refuses, suite } from "./support/harness.js";
 
 const test = suite("source");
 

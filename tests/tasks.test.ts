@@ -1,7 +1,7 @@
 import { CheckpointError, InputError, OptionError, pipeline } from "../src/index.js";
-import { alignTokens } from "../src/model/offsets.js";
-import { folder } from "./checkpoint.js";
-import { assert, device, readFile, readJson, refuses, runtime, suite } from "./harness.js";
+import { alignTokens } from "../src/model/text/offsets.js";
+import { folder } from "./support/checkpoint.js";
+import { assert, device, readFile, readJson, refuses, runtime, suite } from "./support/harness.js";
 
 const test = suite("tasks of encoders");
 const PUNCTUATION = [..."0123456789.,!?'\"()-:;/&%$#@*+=<>"];

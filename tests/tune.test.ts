@@ -1,9 +1,9 @@
 import { gpu as openGpu, launches, record, tensor, tune, tuningKey, type Winner } from "../src/index.js";
 import { layernormResidual } from "../src/kernels/index.js";
-import { candidates, chooseForm, type DeviceClass, deviceClass } from "../src/runtime/forms.js";
+import { candidates, chooseForm, type DeviceClass, deviceClass } from "../src/runtime/variants.js";
 import type { Dims, Form, Kernel } from "../src/runtime/kernel.js";
-import { winnerStore } from "../src/runtime/winners.js";
-import { assert, refuses, runtime, suite } from "./harness.js";
+import { winnerStore } from "../src/runtime/tuning.js";
+import { assert, refuses, runtime, suite } from "./support/harness.js";
 
 const test = suite("tuning");
 const norm = layernormResidual as unknown as Kernel;

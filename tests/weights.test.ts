@@ -1,10 +1,10 @@
-import { openCheckpoint, type ProgressEvent } from "../src/model/checkpoint.js";
-import { loadWeights, type WeightFormat, type WeightRow, type Weights } from "../src/model/weights.js";
+import { openCheckpoint, type ProgressEvent } from "../src/model/checkpoint/checkpoint.js";
+import { loadWeights, type WeightFormat, type WeightRow, type Weights } from "../src/model/checkpoint/weights.js";
 import { CheckpointError } from "../src/runtime/errors.js";
 import { fromBF16, fromF16, toF16 } from "../src/runtime/half.js";
 import { describe, type TypedArray } from "../src/runtime/tensor.js";
-import { assert, device, refuses, suite } from "./harness.js";
-import { folder, safetensors, stored, storedF32 } from "./safetensors.js";
+import { assert, device, refuses, suite } from "./support/harness.js";
+import { folder, safetensors, stored, storedF32 } from "./support/safetensors.js";
 
 const test = suite("weights");
 const half = suite("half");

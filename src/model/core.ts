@@ -1,7 +1,7 @@
 import type { Gpu } from "../runtime/gpu.js";
-import type { Architecture, DecoderArchitecture } from "./architecture.js";
-import type { Pool } from "./pool.js";
-import type { Weights } from "./weights.js";
+import type { Architecture, DecoderArchitecture } from "./graph/architecture.js";
+import type { Pool } from "./idle.js";
+import type { Weights } from "./checkpoint/weights.js";
 
 /** A loaded model, as the three levels (`Encoder`, `Decoder`, `Decoding`) see it. */
 export interface Core {

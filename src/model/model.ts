@@ -1,25 +1,25 @@
 import { InputError, OptionError, show } from "../runtime/errors.js";
-import type { Winners } from "../runtime/forms.js";
+import type { Winners } from "../runtime/variants.js";
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
-import type { Architecture } from "./architecture.js";
-import { type Checkpoint, type LoadHooks, openCheckpoint, renamed } from "./checkpoint.js";
+import type { Architecture } from "./graph/architecture.js";
+import { type Checkpoint, type LoadHooks, openCheckpoint, renamed } from "./checkpoint/checkpoint.js";
 import type { Core, DecoderCore, During, HostTensor } from "./core.js";
 import { familyOf } from "./families/index.js";
-import { forward } from "./forward.js";
-import { type GenerateInputs, type GenerateResult, planTask, runTask } from "./generate.js";
+import { forward } from "./decode/forward.js";
+import { type GenerateInputs, type GenerateResult, planTask, runTask } from "./decode/generate.js";
 import { checkPositions, type ModelInputs, readSequences, type Sequences, type TokenRows } from "./inputs.js";
-import type { GenerateOptions } from "./options.js";
-import { checkEncoderOptions, type EncoderOptions, type EncoderOutput, encodeRows, ownOutputs } from "./outputs.js";
-import { createPool } from "./pool.js";
-import { score } from "./score.js";
-import type { SourceLike } from "./source.js";
-import { createState, type State } from "./state.js";
-import { createStepper, type Stepper } from "./stepper.js";
-import type { StreamEvent } from "./stream.js";
-import { openTokenizer, type TextCodec } from "./tokenizer.js";
+import type { GenerateOptions } from "./decode/options.js";
+import { checkEncoderOptions, type EncoderOptions, type EncoderOutput, encodeRows, ownOutputs } from "./encode/outputs.js";
+import { createPool } from "./idle.js";
+import { score } from "./decode/score.js";
+import type { SourceLike } from "./checkpoint/source.js";
+import { createState, type State } from "./decode/past.js";
+import { createStepper, type Stepper } from "./decode/decoder.js";
+import type { StreamEvent } from "./decode/stream.js";
+import { openTokenizer, type TextCodec } from "./text/tokenizer.js";
 import { type TuneOptions, tuneModel } from "./tune.js";
-import { loadWeights, WEIGHT_FORMATS, type WeightFormat, type Weights } from "./weights.js";
+import { loadWeights, WEIGHT_FORMATS, type WeightFormat, type Weights } from "./checkpoint/weights.js";
 
 export interface LoadOptions extends LoadHooks {
   /** Storage of the weight matrices: "auto" as the checkpoint has them, "f32", "f16", "int8" or "int4". Default "auto". */

@@ -1,9 +1,9 @@
-import type { Winners } from "../runtime/forms.js";
+import type { Winners } from "../runtime/variants.js";
 import { record } from "../runtime/plan.js";
 import { tensor } from "../runtime/tensor.js";
 import { tune, type TuneHooks } from "../runtime/tune.js";
 import type { Core } from "./core.js";
-import { layers } from "./layers.js";
+import { layers } from "./graph/layers.js";
 
 export interface TuneOptions extends TuneHooks {
   /** Numbers of rows: of tokens in a batch, of beams in a step. Default: powers of two to 512. */

@@ -1,14 +1,14 @@
 import { assignArenas } from "./arena.js";
 import { type AdapterInfo, type DeviceOptions, openDevice } from "./device.js";
 import { DeviceError } from "./errors.js";
-import { type Choice, chooseForm, type DeviceClass, deviceClass } from "./forms.js";
+import { type Choice, chooseForm, type DeviceClass, deviceClass } from "./variants.js";
 import type { Dims, FormName, Kernel } from "./kernel.js";
 import { createMemory, type Memory, type MemoryUse, type Source, USAGE } from "./memory.js";
 import { createPipelines, shaderOf } from "./pipelines.js";
 import type { Plan } from "./plan.js";
-import { createRest } from "./rest.js";
+import { createRest } from "./polling.js";
 import { byteLength, owner, type Tensor, type TypedArray } from "./tensor.js";
-import { openTuning, type Tuning } from "./winners.js";
+import { openTuning, type Tuning } from "./tuning.js";
 import { packParams } from "./wgsl.js";
 
 export interface GpuOptions extends DeviceOptions {

@@ -1,5 +1,5 @@
 import { DeviceError } from "./errors.js";
-import type { Choice } from "./forms.js";
+import type { Choice } from "./variants.js";
 import type { Form, Kernel } from "./kernel.js";
 import { readShader, type ShaderText, specialise } from "./wgsl.js";
 

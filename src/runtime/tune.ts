@@ -1,4 +1,4 @@
-import { candidates, inForm, tuningKey, type Winner, type Winners } from "./forms.js";
+import { candidates, inForm, tuningKey, type Winner, type Winners } from "./variants.js";
 import type { Gpu } from "./gpu.js";
 import type { Plan, Step } from "./plan.js";
 import { profile } from "./profile.js";

@@ -1,9 +1,9 @@
 import { CheckpointError } from "../../runtime/errors.js";
-import type { Architecture, Stack } from "../architecture.js";
-import { readConfig } from "../config.js";
-import type { WeightRow } from "../weights.js";
+import type { Architecture, Stack } from "../graph/architecture.js";
+import { readConfig } from "../checkpoint/config.js";
+import type { WeightRow } from "../checkpoint/weights.js";
 import { type Family, linearRows, normRows } from "./family.js";
-import { classifierHead, headKind } from "./heads.js";
+import { classifierHead, headKind } from "./classifier.js";
 
 interface Differences {
   readonly model_type: string;

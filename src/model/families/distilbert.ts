@@ -1,7 +1,7 @@
-import type { Architecture, Stack } from "../architecture.js";
-import { readConfig } from "../config.js";
+import type { Architecture, Stack } from "../graph/architecture.js";
+import { readConfig } from "../checkpoint/config.js";
 import { type Family, linearRows, normRows } from "./family.js";
-import { classifierHead, headKind } from "./heads.js";
+import { classifierHead, headKind } from "./classifier.js";
 
 /** DistilBERT (Sanh et al. 2019): BERT without segments and pooler, half its layers. */
 export const distilbert: Family = {

@@ -1,6 +1,6 @@
 import { CheckpointError } from "../../runtime/errors.js";
-import type { DecoderArchitecture } from "../architecture.js";
-import { readConfig } from "../config.js";
+import type { DecoderArchitecture } from "../graph/architecture.js";
+import { readConfig } from "../checkpoint/config.js";
 import { type Family, linearRows, normRows } from "./family.js";
 
 /** GPT-2 (Radford et al. 2019): pre-norm decoder, learned positions, tied embeddings; its linear weights are stored [in, out]. */

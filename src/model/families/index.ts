@@ -1,5 +1,5 @@
 import { CheckpointError } from "../../runtime/errors.js";
-import type { Json } from "../checkpoint.js";
+import type { Json } from "../checkpoint/checkpoint.js";
 import { bert, roberta } from "./bert.js";
 import { distilbert } from "./distilbert.js";
 import type { Family } from "./family.js";

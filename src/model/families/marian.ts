@@ -1,6 +1,6 @@
-import type { Architecture, Stack } from "../architecture.js";
-import { readConfig } from "../config.js";
-import type { WeightRow } from "../weights.js";
+import type { Architecture, Stack } from "../graph/architecture.js";
+import { readConfig } from "../checkpoint/config.js";
+import type { WeightRow } from "../checkpoint/weights.js";
 import { type Family, linearRows, normRows } from "./family.js";
 
 /** Marian (Junczys-Dowmunt et al. 2018), as `MarianMTModel` of Transformers: post-norm, sinusoidal positions, tied embeddings. */

@@ -1,10 +1,10 @@
-import { POOLING, type Pooling } from "../../kernels/pool.js";
+import { POOLING, type Pooling } from "../../kernels/pooling.js";
 import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
-import type { Checkpoint, Json } from "../checkpoint.js";
+import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
 import type { HostTensor } from "../core.js";
 import type { LoadOptions } from "../model.js";
-import type { SourceLike } from "../source.js";
-import { type EncoderTask, type EncodingOptions, openEncoderTask, type Reading, type TextInput } from "./encoding.js";
+import type { SourceLike } from "../checkpoint/source.js";
+import { type EncoderTask, type EncodingOptions, openEncoderTask, type Reading, type TextInput } from "./encoder_task.js";
 
 export interface FeatureOptions extends EncodingOptions {
   /** One vector a text by its first state, mean or maximum; "none" gives the states. Default: what the folder says, else "none". */

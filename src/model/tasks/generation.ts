@@ -1,9 +1,9 @@
 import { InputError, OptionError } from "../../runtime/errors.js";
-import type { Launches } from "../decoding.js";
+import type { Launches } from "../decode/loop.js";
 import { load, type LoadOptions, type Model } from "../model.js";
-import type { GenerateOptions } from "../options.js";
-import type { SourceLike } from "../source.js";
-import { openTokenizer, type TextCodec } from "../tokenizer.js";
+import type { GenerateOptions } from "../decode/options.js";
+import type { SourceLike } from "../checkpoint/source.js";
+import { openTokenizer, type TextCodec } from "../text/tokenizer.js";
 
 export interface TextOptions extends GenerateOptions {
   readonly signal?: AbortSignal;

@@ -1,7 +1,7 @@
 import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
-import type { Json } from "../checkpoint.js";
+import type { Json } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../model.js";
-import type { SourceLike } from "../source.js";
+import type { SourceLike } from "../checkpoint/source.js";
 import {
   type EncoderTask,
   type EncodingOptions,
@@ -9,7 +9,7 @@ import {
   probabilities,
   type Reading,
   type TextInput,
-} from "./encoding.js";
+} from "./encoder_task.js";
 
 export interface ClassificationOptions extends EncodingOptions {
   /** How many labels, best first; null for all. Default 1. */

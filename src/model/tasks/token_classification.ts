@@ -1,7 +1,7 @@
 import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
 import type { LoadOptions } from "../model.js";
-import type { Range } from "../offsets.js";
-import type { SourceLike } from "../source.js";
+import type { Range } from "../text/offsets.js";
+import type { SourceLike } from "../checkpoint/source.js";
 import {
   type EncoderTask,
   type EncodingOptions,
@@ -9,7 +9,7 @@ import {
   probabilities,
   type Reading,
   type ReadText,
-} from "./encoding.js";
+} from "./encoder_task.js";
 
 /** A text, or its words, which are then the units that get labels. */
 export type TokenInput = string | { readonly words: readonly string[] };

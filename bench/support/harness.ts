@@ -1,0 +1,385 @@
+import { cpu } from "../../src/runtime/cpu.js";
+import { type Gpu, gpu as openGpu } from "../../src/runtime/gpu.js";
+import { fromF16 } from "../../src/runtime/half.js";
+import type { Dims, FormName, Kernel, Patterns } from "../../src/runtime/kernel.js";
+import { record, type Run, type Step } from "../../src/runtime/plan.js";
+import { profile } from "../../src/runtime/profile.js";
+import { elements, prefix, type Tensor, tensor } from "../../src/runtime/tensor.js";
+import { randoms, runtime } from "../../tests/support/harness.js";
+import { f16, f32, type Filled, u32 } from "../../tests/support/kernel.js";
+import { copy, fma } from "./roofs.js";
+
+export { f16, f32, u32 };
+
+export type Size = Readonly<Record<string, number>>;
+type Args = Readonly<Record<string, Filled | undefined>>;
+
+/** How the arguments of a kernel follow from the sizes of a shape. */
+export interface Build<R extends string, W extends string> {
+  args(size: Size, random: () => number): Partial<Record<R | W, Filled | undefined>>;
+  values(size: Size): Readonly<Record<string, number>>;
+  /** Most of |got - want| / (1 + |want|) for f32; integers must be equal. */
+  readonly tolerance: number;
+  /** Sizes that make a shape cheap for the reference and keep its variant. */
+  readonly small: Size;
+  /** A launch changes its own input: it is put back before each repeat. */
+  readonly inPlace?: boolean;
+}
+
+/** Microseconds. */
+export interface Spread {
+  readonly median: number;
+  readonly p10: number;
+  readonly p90: number;
+}
+
+/** A line of the results. What is measured besides `us` depends on the bench. */
+export interface Row {
+  readonly bench: string;
+  readonly shape: string;
+  readonly us: Spread;
+  readonly [measure: string]: unknown;
+}
+
+export interface KernelRow extends Row {
+  readonly sizes: string;
+  readonly format: string;
+  /** Of the two that which the roofs leave less room for. */
+  readonly gb_s?: number;
+  readonly gflop_s?: number;
+  /** Time of the least traffic or arithmetic at the roof, over the time measured. */
+  readonly roof_percent: number;
+  readonly form: FormName;
+  readonly samples: number;
+}
+
+/** What this device does at most, measured in the same run. */
+export interface Roofs {
+  /** Rate of a plain copy, read and written bytes counted, by its bytes: small ones stay in a cache. */
+  readonly copies: readonly { readonly bytes: number; readonly gb_s: number }[];
+  readonly gflop_s: number;
+  /** A launch of one workgroup that does next to nothing. */
+  readonly launch_us: number;
+}
+
+export interface Context {
+  readonly gpu: Gpu;
+  readonly roofs: Roofs;
+  /** Keeps a row and prints its line. */
+  report(row: Row, line: string): void;
+  /** Tells that a shape is not measured. */
+  skip(bench: string, shape: string, why: string): void;
+}
+
+export interface Bench {
+  readonly run: (context: Context) => Promise<void>;
+}
+
+/** Where the benches run. */
+export interface Setting {
+  readonly runtime: string;
+  readonly adapter: string;
+  /** Forced for all kernels, or chosen for each. */
+  readonly form: FormName | "by adapter";
+  readonly clock: "timestamps" | "wall clock";
+  readonly roofs: Roofs;
+}
+
+export interface Results extends Setting {
+  readonly rows: readonly Row[];
+}
+
+/** Is told of everything as it is measured. */
+export interface Watcher extends Pick<Context, "report" | "skip"> {
+  begin(setting: Setting): void;
+}
+
+const LONGEST = 2e6; // us of one repeat
+const CHEAP = 2e7; // flops that the reference does without being waited for
+const SAMPLING = 150e3; // us spent on the samples of one shape
+
+/** Numbers in [-1, 1) that repeat: timings do not depend on them, and a vocabulary's weights take seconds to draw. */
+export function noise(dtype: "f32" | "f16", shape: readonly number[], random: () => number): Filled {
+  const length = elements({ shape });
+  const block = (dtype === "f16" ? f16 : f32)([Math.min(length, 65521)], random).data;
+  const data = dtype === "f16" ? new Uint16Array(length) : new Float32Array(length);
+  for (let at = 0; at < length; at += block.length) data.set(block.subarray(0, length - at), at);
+  return { dtype, shape, data };
+}
+
+/** Every shape in f32 and with weights in f16. */
+export function bothFormats(shapes: Readonly<Record<string, Size>>): Record<string, Size> {
+  return Object.fromEntries(
+    Object.entries(shapes).flatMap(([name, size]) => [
+      [name, { ...size, half: 0 }],
+      [`${name} f16`, { ...size, half: 1 }],
+    ]),
+  );
+}
+
+/** Times a kernel at named shapes, after its output at each has matched the reference. */
+export function benchKernel<R extends Patterns, W extends Patterns, P extends string, C extends string>(
+  kernel: Kernel<R, W, P, C>,
+  shapes: Readonly<Record<string, Size>>,
+  build: Build<keyof R & string, keyof W & string>,
+): Bench {
+  const plain = kernel as unknown as Kernel;
+  return {
+    async run(context) {
+      for (const [shape, size] of Object.entries(shapes)) {
+        const row = await measureShape(context, plain, shape, size, build);
+        if (row) context.report(row, line(row));
+      }
+    },
+  };
+}
+
+async function measureShape(
+  { gpu, roofs, skip }: Context,
+  kernel: Kernel,
+  shape: string,
+  size: Size,
+  build: Build<string, string>,
+): Promise<KernelRow | undefined> {
+  const launched = launch(kernel, build.args(size, randoms(7)), build.values(size));
+  const { dims } = launched.step;
+  if (kernel.flops(dims) <= CHEAP) await check(gpu, launched, shape, build.tolerance);
+  else {
+    const cheap = { ...size, ...build.small };
+    await check(gpu, launch(kernel, build.args(cheap, randoms(7)), build.values(cheap)), shape, build.tolerance);
+  }
+  const limit = gpu.device.limits.maxStorageBufferBindingSize;
+  const large = launched.inputs.find(([, { data }]) => data.byteLength > limit);
+  if (large) {
+    const [{ name }, { data }] = large;
+    return void skip(kernel.name, shape, `${name} needs ${data.byteLength} bytes, one binding holds ${limit}`);
+  }
+  const times = await time(gpu, launched, build.inPlace);
+  if (!times) return void skip(kernel.name, shape, `one repeat takes more than ${LONGEST / 1e6} s`);
+  const us = spread(times);
+  const [bytes, flops] = [kernel.bytes(dims), kernel.flops(dims)];
+  const moving = bytes / copyRate(roofs, bytes) / 1e3; // us at the roof
+  const computing = flops / roofs.gflop_s / 1e3;
+  return {
+    bench: kernel.name,
+    shape,
+    us,
+    sizes: Object.entries(dims)
+      .filter(([key]) => key.length === 1)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(" "),
+    format: launched.inputs.find(([{ dtype }]) => dtype !== "f32" && dtype !== "u32")?.[0].dtype ?? "f32",
+    ...(moving >= computing ? { gb_s: bytes / us.median / 1e3 } : { gflop_s: flops / us.median / 1e3 }),
+    roof_percent: (100 * Math.max(moving, computing)) / us.median,
+    form: gpu.choose(kernel, dims).name,
+    samples: times.length,
+  };
+}
+
+interface Launch {
+  readonly step: Step;
+  readonly inputs: readonly (readonly [Tensor, Filled])[];
+  readonly outputs: readonly Tensor[];
+}
+
+function launch(kernel: Kernel, args: Args, values: Dims): Launch {
+  const inputs: [Tensor, Filled][] = [];
+  const tensors: Record<string, Tensor | undefined> = {};
+  for (const [name, filled] of Object.entries(args)) {
+    if (filled) inputs.push([(tensors[name] = tensor(name, filled.dtype, filled.shape)), filled]);
+  }
+  const {
+    steps: [step],
+  } = record(kernel.name, (run: Run) => {
+    const written = run(kernel, kernel.name, tensors as never, values);
+    for (const [name, t] of Object.entries(written)) tensors[name] ??= t && tensor(name, t.dtype, t.shape);
+  });
+  const outputs = Object.keys(kernel.writes)
+    .map((name) => tensors[name])
+    .filter((t) => t !== undefined);
+  return { step: { ...step, tensors }, inputs, outputs };
+}
+
+/** Throws when the kernel and its reference differ. */
+async function check(gpu: Gpu, { step, inputs, outputs }: Launch, shape: string, tolerance: number): Promise<void> {
+  const oracle = cpu();
+  for (const [t, { data }] of inputs) {
+    oracle.write(t, data);
+    gpu.write(t, data);
+  }
+  oracle.step(step);
+  const prepared = await gpu.prepare({ name: "check", steps: [step] });
+  const results = await prepared.run({ read: outputs });
+  prepared.dispose();
+  gpu.memory.free([...inputs.map(([t]) => t), ...outputs]);
+  outputs.forEach((t, output) =>
+    oracle.read(t).forEach((want, index) => {
+      const bits = results[output][index];
+      const got = t.dtype === "f16" ? fromF16(bits) : bits;
+      const allowed = t.dtype === "u32" ? 0 : tolerance * (1 + Math.abs(want));
+      if (!(Math.abs(got - want) <= allowed)) {
+        throw new Error(`${step.kernel.name}, ${shape}: not timed, ${t.name}[${index}] must be ${want}, got ${got}`);
+      }
+    }),
+  );
+}
+
+/** Microseconds of each repeat; nothing when one takes too long. */
+async function time(gpu: Gpu, { step, inputs, outputs }: Launch, inPlace = false): Promise<number[] | undefined> {
+  for (const [t, { data }] of inputs) gpu.write(t, data);
+  const changed = inPlace ? inputs.filter(([t]) => outputs.includes(t)) : [];
+  const saved = changed.map(([t, { data }]) => {
+    const original = tensor(`${t.name} as it was`, t.dtype, t.shape);
+    gpu.write(original, data);
+    return original;
+  });
+  const flat = (t: Tensor): Tensor => prefix(t, [elements(t)]);
+  const { steps: restore } = record("restore", (run) => {
+    saved.forEach((original, index) => run(copy, "restore", { x: flat(original), y: flat(changed[index][0]) }, {}));
+  });
+  const repeat = async (count: number): Promise<number[]> => {
+    const steps = Array.from({ length: count }, () => [...restore, step]).flat();
+    const prepared = await gpu.prepare({ name: "repeats", steps });
+    try {
+      if (timestamps(gpu)) {
+        const timings = await profile(gpu, prepared);
+        return timings.filter((_, index) => steps[index] === step).map(({ ms }) => 1e3 * ms);
+      }
+      const start = performance.now();
+      await prepared.run({ read: [outputs[0]] });
+      return [(1e3 * (performance.now() - start)) / count];
+    } finally {
+      prepared.dispose();
+    }
+  };
+  try {
+    const [first] = await repeat(1); // compiles too, on adapters that leave it to the first launch
+    const estimate = Math.min(...(await repeat(first > LONGEST / 4 ? 1 : 3)));
+    if (estimate > LONGEST) return undefined;
+    const count = Math.round(Math.min(200, Math.max(estimate > SAMPLING ? 3 : 7, SAMPLING / Math.max(estimate, 1))));
+    if (timestamps(gpu)) return (await repeat(count + 2)).slice(2);
+    const samples: number[] = [];
+    while (samples.length < 7) samples.push(...(await repeat(Math.ceil(count / 7))));
+    return samples;
+  } finally {
+    gpu.memory.free([...inputs.map(([t]) => t), ...outputs, ...saved]);
+  }
+}
+
+export function timestamps(gpu: Gpu): boolean {
+  return gpu.device.features.has("timestamp-query");
+}
+
+export function spread(samples: readonly number[]): Spread {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))];
+  return { median: at(0.5), p10: at(0.1), p90: at(0.9) };
+}
+
+/** Rate of a copy of as many bytes, between the sizes that were measured. */
+function copyRate({ copies }: Roofs, bytes: number): number {
+  const above = copies.findIndex((point) => point.bytes >= bytes);
+  if (above <= 0) return (above === 0 ? copies[0] : copies[copies.length - 1]).gb_s;
+  const [low, high] = [copies[above - 1], copies[above]];
+  const share = Math.log(bytes / low.bytes) / Math.log(high.bytes / low.bytes);
+  return low.gb_s * (high.gb_s / low.gb_s) ** share;
+}
+
+async function measureRoofs(gpu: Gpu): Promise<Roofs> {
+  const run = async (kernel: Kernel, args: Args, small = args): Promise<[us: number, Launch]> => {
+    const launched = launch(kernel, args, {});
+    await check(gpu, launch(kernel, small, {}), "roof", 1e-4);
+    const times = await time(gpu, launched);
+    if (!times) throw new Error(`roof ${kernel.name}: a repeat takes more than ${LONGEST / 1e6} s`);
+    return [spread(times).p10, launched]; // what else runs on the machine must not lower a roof
+  };
+  const random = randoms(7);
+  const empty = (N: number): Filled => ({ dtype: "f32", shape: [N], data: new Float32Array(N) });
+  const copies: Roofs["copies"][number][] = [];
+  for (let N = 2 ** 11; N <= 2 ** 24; N *= 8) {
+    const small = { x: f32([1000], random), y: empty(1000) };
+    const [us, { step }] = await run(copy as unknown as Kernel, { x: noise("f32", [N], random), y: empty(N) }, small);
+    copies.push({ bytes: copy.bytes(step.dims), gb_s: copy.bytes(step.dims) / us / 1e3 });
+  }
+  let gflop_s = 0;
+  for (let N = 1024, last = 0; last < 2000; N *= 4) {
+    const x = f32([8], (index) => (index < 4 ? 0.999 : 0.001));
+    const [us, { step }] = await run(fma as unknown as Kernel, { x, y: empty(N) });
+    gflop_s = Math.max(gflop_s, fma.flops(step.dims) / us / 1e3);
+    last = us;
+  }
+  const [launch_us] = await run(copy as unknown as Kernel, { x: empty(4), y: empty(4) });
+  return { copies, gflop_s, launch_us };
+}
+
+const COLUMNS =
+  "kernel              shape                             sizes                                         " +
+  "weights  median us          p10..p90              rate    roof  form";
+
+/** The numbers of a row as text. */
+export function cells({ us, gb_s, gflop_s = 0, roof_percent }: KernelRow) {
+  return {
+    median: us.median.toFixed(1),
+    range: `${us.p10.toFixed(1)}..${us.p90.toFixed(1)}`,
+    rate: gb_s === undefined ? `${gflop_s.toFixed(2)} GFLOP/s` : `${gb_s.toFixed(2)} GB/s`,
+    roof: `${roof_percent.toFixed(0)} %`,
+  };
+}
+
+function line(row: KernelRow): string {
+  const { median, range, rate, roof } = cells(row);
+  return [
+    row.bench.padEnd(20),
+    row.shape.padEnd(34),
+    row.sizes.padEnd(46),
+    row.format.padEnd(7),
+    median.padStart(11),
+    range.padStart(21),
+    rate.padStart(18),
+    roof.padStart(8),
+    `  ${row.form}`,
+  ].join("");
+}
+
+/** The roofs as text. */
+export function describeRoofs({ copies, gflop_s, launch_us }: Roofs): string {
+  const rates = copies.map(({ bytes, gb_s }) => `${gb_s.toFixed(1)} (${(bytes / 2 ** 20).toPrecision(2)} MiB)`);
+  const [flops, empty] = [gflop_s.toFixed(1), launch_us.toFixed(1)];
+  return `fma ${flops} GFLOP/s; copy ${rates.join(", ")} GB/s; a launch of one workgroup ${empty} us`;
+}
+
+const printer: Watcher = {
+  begin({ runtime, adapter, clock, form, roofs }) {
+    console.log(`${runtime} on ${adapter}, ${clock}, forms ${form}\nroofs: ${describeRoofs(roofs)}\n\n${COLUMNS}`);
+  },
+  report: (_, text) => console.log(text),
+  skip: (bench, shape, why) => console.log(`${bench.padEnd(20)}${shape.padEnd(34)}skipped: ${why}`),
+};
+
+/** Runs benches on one device, tells the watcher of each shape once it is measured, and returns all that it measured. */
+export async function runBenches(
+  benches: readonly Bench[],
+  options: { readonly form?: FormName },
+  { begin, report, skip }: Watcher = printer,
+): Promise<Results> {
+  const gpu = await openGpu(options);
+  const rows: Row[] = [];
+  try {
+    const setting: Setting = {
+      runtime,
+      adapter: gpu.info.description,
+      form: options.form ?? "by adapter",
+      clock: timestamps(gpu) ? "timestamps" : "wall clock",
+      roofs: await measureRoofs(gpu),
+    };
+    begin(setting);
+    const keep = (row: Row, text: string): void => {
+      rows.push(row);
+      report(row, text);
+    };
+    for (const bench of benches) await bench.run({ gpu, roofs: setting.roofs, report: keep, skip });
+    return { ...setting, rows };
+  } finally {
+    gpu.dispose();
+  }
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import {
+  type ClassificationTask,
+  defaultTask,
+  type FeatureTask,
+  openCheckpoint,
+  pipeline,
+  type TaggingTask,
+  type TextTask,
+} from "../index.js";
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** `wgformer run`: texts, or the lines of standard input, through the task that the checkpoint is for. */
+export async function run(model: string, texts: readonly string[], { dtype, ...options }: Options): Promise<void> {
+  const lines = texts.length
+    ? texts
+    : readFileSync(0, "utf8")
+        .split("\n")
+        .filter((line) => line.trim());
+  const name = defaultTask(await openCheckpoint(model));
+  const task = await pipeline(name, model, { dtype: dtype as never });
+  try {
+    if (name === "token-classification") await tag(task as TaggingTask, lines, options);
+    else if (name === "text-classification") await classify(task as ClassificationTask, lines, options);
+    else if (name === "feature-extraction") await extract(task as FeatureTask, lines, options);
+    else await generate(task as TextTask, lines, options);
+  } finally {
+    task.dispose();
+  }
+}
+
+async function tag(task: TaggingTask, lines: readonly string[], options: Options): Promise<void> {
+  const results = await task(lines, { aggregation_strategy: "first", ...options });
+  for (const { entities } of results) console.log(entities.map(({ word, entity }) => `${word}/${entity}`).join(" "));
+}
+
+async function classify(task: ClassificationTask, lines: readonly string[], options: Options): Promise<void> {
+  const results = await task(lines, { top_k: null, ...options });
+  results.forEach(({ labels }, index) => {
+    console.log(lines[index]);
+    for (const { label, score } of labels) console.log(`  ${score.toFixed(4)}  ${label}`);
+  });
+}
+
+async function extract(task: FeatureTask, lines: readonly string[], options: Options): Promise<void> {
+  const results = await task(lines, options);
+  results.forEach(({ embedding, states }, index) => {
+    const dims = states?.dims ?? [embedding?.length];
+    const shown = Array.from((embedding ?? states?.data ?? []).slice(0, 6), (value) => value.toFixed(4));
+    console.log(`${lines[index]}\n  [${dims.join(", ")}]  ${shown.join(" ")} ...`);
+  });
+}
+
+async function generate(task: TextTask, lines: readonly string[], options: Options): Promise<void> {
+  const beams = options.num_beams ?? task.model.checkpoint.generationConfig.num_beams ?? 1;
+  const shown = options.do_sample === true ? undefined : { num_return_sequences: beams as number };
+  const results = await task(lines, { ...options, ...(options.num_return_sequences === undefined && shown) });
+  results.forEach((hypotheses, index) => {
+    console.log(lines[index]);
+    for (const { score, generated_text } of hypotheses)
+      console.log(`  ${score?.toFixed(4).padStart(8) ?? ""}  ${generated_text}`);
+  });
+  const stats = task.stats();
+  console.log(`\n${task.model.gpu.info.description}`);
+  if (!stats?.timed_steps) return;
+  const ms = stats.ms / stats.timed_steps;
+  const rate = ((1000 * stats.tokens) / (stats.steps * ms)).toFixed(0);
+  const { encoder_layer, decoder_layer, outside, step } = stats.launches;
+  console.log(`${rate} tokens/s, ${ms.toFixed(2)} ms a step`);
+  const encoder = encoder_layer ? `, ${encoder_layer} an encoder layer` : "";
+  console.log(`launches: ${step} a step (${decoder_layer} a decoder layer, ${outside} outside the layers)${encoder}`);
+}

@@ -1,0 +1,42 @@
+import wgsl from "../../shaders/pooling.wgsl";
+import shared from "../../shaders/pooling.shared.wgsl";
+import { type Dims, defineKernel } from "../runtime/kernel.js";
+
+/** Values of the constant MODE. */
+export const POOLING = { cls: 0, mean: 1, max: 2 } as const;
+
+export type Pooling = keyof typeof POOLING;
+
+const perSentence = ({ D, NORMALIZE }: Dims): number => (NORMALIZE ? 1 : D / 4);
+
+/** One vector a sentence. Maths, shapes and source: the header of the WGSL file. */
+export const pool = defineKernel({
+  name: "pool",
+  reads: { x: "f32[N,D]", spans: "u32[B,2]" },
+  writes: { out: "f32[B,D]" },
+  params: [],
+  constants: ["MODE", "NORMALIZE"],
+  forms: {
+    direct: {
+      wgsl,
+      groups: ({ B, SLICES }) => Math.ceil((B * SLICES) / 64),
+      constants: (d) => ({ SLICES: perSentence(d) }),
+    },
+    shared: { wgsl: shared, groups: ({ B }) => B },
+  },
+  check: ({ D }) => (D % 4 ? `D must be a multiple of 4, got ${D}` : undefined),
+  bytes: ({ N, B, D, MODE = 0 }) => 4 * D * (B + (MODE === POOLING.cls ? B : N)) + 8 * B,
+  flops: ({ N, D }) => N * D,
+  reference({ B, D, MODE = 0, NORMALIZE = 0 }, { x, spans, out }) {
+    for (let b = 0; b < B; b++) {
+      const [first, count] = [spans[2 * b], spans[2 * b + 1]];
+      const row = Array.from({ length: D }, (_, d) => {
+        const column = Array.from({ length: MODE === POOLING.cls ? 1 : count }, (_, t) => x[(first + t) * D + d]);
+        if (MODE === POOLING.max) return column.reduce((a, c) => Math.max(a, c));
+        return column.reduce((a, c) => a + c, 0) / column.length;
+      });
+      const length = NORMALIZE ? Math.max(1e-12, Math.hypot(...row)) : 1;
+      row.forEach((value, d) => (out[b * D + d] = value / length));
+    }
+  },
+});

@@ -1,0 +1,167 @@
+import { CheckpointError } from "../../runtime/errors.js";
+import { type Entry, readHeader } from "./safetensors.js";
+import { openSource, type Source, type SourceFile, type SourceLike } from "./source.js";
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** What loading tells its caller, in the manner of transformers.js: `loaded` and `total` are bytes of `file`. */
+export interface ProgressEvent {
+  readonly status: "initiate" | "progress" | "done" | "ready";
+  readonly name: string;
+  readonly file?: string;
+  readonly loaded?: number;
+  readonly total?: number;
+}
+
+export interface LoadHooks {
+  readonly signal?: AbortSignal;
+  readonly progress?: (event: ProgressEvent) => void;
+}
+
+/** A checkpoint folder whose headers are read and checked; no tensor is read yet. */
+export interface Checkpoint {
+  readonly label: string;
+  readonly config: Json;
+  readonly generationConfig: Json;
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** Another file of the folder, a JSON object; undefined when it is absent. */
+  json(name: string): Promise<Json | undefined>;
+  /** The same for a file that holds a JSON list of objects. */
+  list(name: string): Promise<readonly Json[] | undefined>;
+  /** Visits the bytes of tensors in file order, a few large reads for many small tensors. */
+  read(
+    entries: Iterable<Entry>,
+    visit: (entry: Entry, bytes: Uint8Array<ArrayBuffer>) => void,
+    hooks?: LoadHooks,
+  ): Promise<void>;
+}
+
+const CHUNK = 64 * 2 ** 20;
+
+/**
+ * Opens `config.json`, `generation_config.json` and the headers of `model.safetensors` or of the shards that
+ * `model.safetensors.index.json` names. Throws CheckpointError naming the file and the cure.
+ */
+export async function openCheckpoint(input: SourceLike, { signal }: LoadHooks = {}): Promise<Checkpoint> {
+  const source = openSource(input);
+  const config = await readJson(source, "config.json", signal);
+  if (!config)
+    throw new CheckpointError(
+      `${source.label}: must be a checkpoint folder with config.json, model.safetensors and tokenizer.json; found no config.json`,
+    );
+  const files = new Map<string, SourceFile>();
+  const entries = new Map<string, Entry>();
+  for (const name of await weightFiles(source, signal)) {
+    const file = await source.open(name, signal);
+    if (!file)
+      throw new CheckpointError(`${source.label}: must hold ${name}, found none; fetch every shard of the checkpoint`);
+    files.set(name, file);
+    for (const entry of await readHeader(name, file, signal)) {
+      const twin = entries.get(entry.name);
+      if (twin)
+        throw new CheckpointError(
+          `${source.label}: ${entry.name} must lie in one shard, lies in ${twin.file} and ${name}`,
+        );
+      entries.set(entry.name, entry);
+    }
+  }
+  return {
+    label: source.label,
+    config,
+    generationConfig: (await readJson(source, "generation_config.json", signal)) ?? {},
+    entries,
+    json: (name) => readJson(source, name, signal),
+    list: (name) => readList(source, name, signal),
+    async read(wanted, visit, hooks = {}) {
+      const all = [...wanted];
+      for (const [name, file] of files) {
+        const sorted = all.filter((entry) => entry.file === name).sort((a, b) => a.start - b.start);
+        await readFile(source.label, name, file, sorted, visit, hooks);
+      }
+    },
+  };
+}
+
+/** The checkpoint with other names for its tensors. Throws CheckpointError when two of them get one name. */
+export function renamed(checkpoint: Checkpoint, rename: (name: string) => string): Checkpoint {
+  const entries = new Map<string, Entry>();
+  for (const [name, entry] of checkpoint.entries) {
+    const twin = entries.get(rename(name));
+    if (twin)
+      throw new CheckpointError(
+        `${checkpoint.label}: ${rename(name)} must lie there once, lies there as ${twin.name} and ${name}`,
+      );
+    entries.set(rename(name), entry);
+  }
+  return { ...checkpoint, entries };
+}
+
+async function readFile(
+  label: string,
+  name: string,
+  file: SourceFile,
+  sorted: readonly Entry[],
+  visit: (entry: Entry, bytes: Uint8Array<ArrayBuffer>) => void,
+  { signal, progress }: LoadHooks,
+): Promise<void> {
+  progress?.({ status: "initiate", name: label, file: name, loaded: 0, total: file.size });
+  for (let first = 0; first < sorted.length;) {
+    let last = first + 1;
+    while (last < sorted.length && sorted[last].end - sorted[first].start <= CHUNK) last++;
+    const { start } = sorted[first];
+    const end = sorted[last - 1].end;
+    signal?.throwIfAborted();
+    const bytes = await file.read(start, end, signal);
+    if (bytes.length !== end - start)
+      throw new CheckpointError(
+        `${name}: bytes ${start} to ${end} must be readable, got ${bytes.length} of them; fetch the file again`,
+      );
+    signal?.throwIfAborted();
+    for (const entry of sorted.slice(first, last)) visit(entry, bytes.subarray(entry.start - start, entry.end - start));
+    progress?.({ status: "progress", name: label, file: name, loaded: end, total: file.size });
+    first = last;
+  }
+  progress?.({ status: "done", name: label, file: name, loaded: file.size, total: file.size });
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+async function readJson(source: Source, name: string, signal?: AbortSignal): Promise<Json | undefined> {
+  const value = await parseFile(source, name, signal);
+  if (value === undefined || isObject(value)) return value;
+  throw new CheckpointError(`${source.label}/${name}: must be a JSON object`);
+}
+
+async function readList(source: Source, name: string, signal?: AbortSignal): Promise<readonly Json[] | undefined> {
+  const value = await parseFile(source, name, signal);
+  if (value === undefined || (Array.isArray(value) && value.every(isObject))) return value;
+  throw new CheckpointError(`${source.label}/${name}: must be a JSON list of objects`);
+}
+
+async function parseFile(source: Source, name: string, signal?: AbortSignal): Promise<unknown> {
+  const file = await source.open(name, signal);
+  if (!file) return undefined;
+  const text = new TextDecoder().decode(await file.read(0, file.size, signal));
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CheckpointError(`${source.label}/${name}: must be JSON, ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function weightFiles(source: Source, signal?: AbortSignal): Promise<string[]> {
+  const index = await readJson(source, "model.safetensors.index.json", signal);
+  if (!index) return ["model.safetensors"];
+  const map = index.weight_map;
+  if (
+    typeof map !== "object" ||
+    map === null ||
+    !Object.values(map).every((name) => typeof name === "string" && /^[\w.-]+$/.test(name))
+  ) {
+    throw new CheckpointError(
+      `${source.label}/model.safetensors.index.json: weight_map must give a file name for each tensor`,
+    );
+  }
+  return [...new Set(Object.values(map) as string[])].sort();
+}

@@ -1,0 +1,48 @@
+import type { Activation } from "../../kernels/activation.js";
+import { CheckpointError } from "../../runtime/errors.js";
+import type { Json } from "./checkpoint.js";
+
+/** Typed reading of `config.json`; collects nothing silently: a missing or odd field throws CheckpointError with its name. */
+export function readConfig(config: Json) {
+  const refuse = (key: string, rule: string): CheckpointError =>
+    new CheckpointError(`config.json: ${key} must be ${rule}, got ${JSON.stringify(config[key])}`);
+  return {
+    count(key: string): number {
+      const value = config[key];
+      if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > 2 ** 31)
+        throw refuse(key, "a whole number above 0");
+      return value as number;
+    },
+    divisor(key: string, of: string): number {
+      const [value, whole] = [this.count(key), this.count(of)];
+      if (whole % value) throw refuse(key, `a divisor of ${of}=${whole}`);
+      return value;
+    },
+    number(key: string, fallback: number): number {
+      const value = config[key] ?? fallback;
+      if (typeof value !== "number") throw refuse(key, "a number");
+      return value;
+    },
+    flag(key: string, fallback: boolean): boolean {
+      const value = config[key] ?? fallback;
+      if (typeof value !== "boolean") throw refuse(key, "true or false");
+      return value;
+    },
+    activation(key: string): Activation {
+      const name = String(config[key]);
+      if (!Object.hasOwn(ACTIVATIONS, name)) throw refuse(key, `one of ${Object.keys(ACTIVATIONS).join(", ")}`);
+      return ACTIVATIONS[name];
+    },
+  };
+}
+
+// Names of Transformers, activations.py.
+const ACTIVATIONS: Readonly<Record<string, Activation>> = {
+  relu: "relu",
+  gelu: "gelu",
+  gelu_new: "gelu_tanh",
+  gelu_pytorch_tanh: "gelu_tanh",
+  gelu_fast: "gelu_tanh",
+  silu: "silu",
+  swish: "silu",
+};

@@ -1,0 +1,104 @@
+import { OptionError } from "../../runtime/errors.js";
+import type { Architecture, Stack } from "../graph/architecture.js";
+import type { Core, HostTensor } from "../core.js";
+import { type EncodeHooks, encodeAll, type Encoded, type Wanted } from "./batches.js";
+import { readSegments, type Sequences, type TokenRows } from "../inputs.js";
+
+/** What an encoder gives, by the names of Transformers; zeros at padding. B sequences, S the width of the caller's rows. */
+export interface EncoderOutput {
+  /** f32[B,S,D]; models with a classifier leave it out, `encode()` has it always. */
+  readonly last_hidden_state?: HostTensor;
+  /** f32[B,D]. */
+  readonly pooler_output?: HostTensor;
+  /** f32[B,S,labels] or f32[B,labels], of a classifier. */
+  readonly logits?: HostTensor;
+  /** f32[B,S,D] after the embeddings and after each layer. */
+  readonly hidden_states?: readonly HostTensor[];
+  /** f32[B,H,S,S] of each layer: query, then key. */
+  readonly attentions?: readonly HostTensor[];
+}
+
+export interface EncoderOptions extends EncodeHooks {
+  readonly output_hidden_states?: boolean;
+  readonly output_attentions?: boolean;
+}
+
+const OPTIONS = ["output_hidden_states", "output_attentions", "signal", "progress", "batch_tokens"];
+
+/** Throws OptionError for options that are unknown or out of range. */
+export function checkEncoderOptions(call: string, options: EncoderOptions): void {
+  const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
+  if (unknown) throw new OptionError(`${call}: options must be among ${OPTIONS.join(", ")}, got ${unknown}`);
+  const { batch_tokens = 1 } = options;
+  if (!Number.isInteger(batch_tokens) || batch_tokens < 1)
+    throw new OptionError(`${call}: batch_tokens must be a whole number of at least 1, got ${batch_tokens}`);
+}
+
+/** What `forward()` brings back by default: what a model of this kind is for. */
+export function ownOutputs({ head }: Architecture): Wanted {
+  if (head?.classifier) return { logits: true };
+  return { last_hidden_state: true, pooler_output: head?.pooler !== undefined };
+}
+
+/** Encodes rows with padding and lays the results out like them. */
+export async function encodeRows(
+  core: Core,
+  rows: Sequences,
+  token_type_ids: TokenRows | undefined,
+  wanted: Wanted,
+  { output_hidden_states = false, output_attentions = false, ...hooks }: EncoderOptions,
+): Promise<EncoderOutput> {
+  const { a } = core;
+  const segments = readSegments(token_type_ids, rows, a.segments);
+  const all = { ...wanted, hidden_states: output_hidden_states, attentions: output_attentions };
+  const sequences = rows.ids.map((ids, b) => ({ ids, segments: segments?.[b] }));
+  const encoded = await encodeAll(core, sequences, all, hooks);
+  const { layers: L, H } = a.encoder as Stack;
+  const tokens = (name: string): HostTensor => byToken(encoded, name, rows);
+  const states = output_hidden_states
+    ? Array.from({ length: L + 1 }, (_, l) => tokens(`hidden_states.${l}`))
+    : undefined;
+  const logits = a.head?.classifier === "tokens" ? byToken : bySentence;
+  return {
+    ...(wanted.last_hidden_state && { last_hidden_state: states?.[L] ?? tokens("last_hidden_state") }),
+    ...(wanted.pooler_output && { pooler_output: bySentence(encoded, "pooler_output") }),
+    ...(wanted.logits && { logits: logits(encoded, "logits", rows) }),
+    ...(states && { hidden_states: states }),
+    ...(output_attentions && {
+      attentions: Array.from({ length: L }, (_, l) => attentionSquares(encoded, `attentions.${l}`, rows, H)),
+    }),
+  };
+}
+
+/** [B,S,columns]. */
+function byToken(encoded: readonly Encoded[], name: string, { ids, offsets, width }: Sequences): HostTensor {
+  const columns = encoded[0][name].length / ids[0].length;
+  const data = new Float32Array(ids.length * width * columns);
+  encoded.forEach((own, b) => data.set(own[name], (b * width + offsets[b]) * columns));
+  return { dims: [ids.length, width, columns], data };
+}
+
+/** [B,columns]. */
+function bySentence(encoded: readonly Encoded[], name: string): HostTensor {
+  const columns = encoded[0][name].length;
+  const data = new Float32Array(encoded.length * columns);
+  encoded.forEach((own, b) => data.set(own[name], b * columns));
+  return { dims: [encoded.length, columns], data };
+}
+
+/** A sentence's [query,head,key] (keys up to those of its batch) at its places in [B,H,S,S]. */
+function attentionSquares(encoded: readonly Encoded[], name: string, rows: Sequences, H: number): HostTensor {
+  const { ids, offsets, width: S } = rows;
+  const data = new Float32Array(ids.length * H * S * S);
+  encoded.forEach((own, b) => {
+    const count = ids[b].length;
+    const T = own[name].length / count / H;
+    for (let q = 0; q < count; q++) {
+      for (let h = 0; h < H; h++) {
+        const weights = own[name].subarray((q * H + h) * T, (q * H + h) * T + count);
+        data.set(weights, ((b * H + h) * S + offsets[b] + q) * S + offsets[b]);
+      }
+    }
+  });
+  return { dims: [ids.length, H, S, S], data };
+}

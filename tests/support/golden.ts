@@ -1,0 +1,53 @@
+import { readHeader } from "../../src/model/checkpoint/safetensors.js";
+import { readFile, readJson } from "./harness.js";
+
+/** One reference case of a checkpoint folder (see tests/fixtures/README.md). */
+export interface GoldenCase {
+  readonly name: string;
+  readonly kind: "forward" | "generate";
+  readonly inputs: Readonly<Record<string, number[][]>>;
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly expected: Readonly<Record<string, string>> & {
+    readonly sequences: number[][];
+    readonly sequences_scores?: number[];
+  };
+}
+
+export interface Golden {
+  readonly cases: readonly GoldenCase[];
+  tensor(name: string): { readonly dims: readonly number[]; readonly data: Float32Array };
+}
+
+/** The references of a checkpoint folder. */
+export async function readGolden(folder: string): Promise<Golden> {
+  const { cases } = await readJson<{ cases: GoldenCase[] }>(`${folder}/golden.json`);
+  const bytes = await readFile(`${folder}/golden.safetensors`);
+  const entries = await readHeader("golden.safetensors", {
+    size: bytes.length,
+    read: async (start, end) => bytes.slice(start, end),
+  });
+  return {
+    cases,
+    tensor(name) {
+      const entry = entries.find((candidate) => candidate.name === name);
+      if (!entry) throw new Error(`golden.safetensors has no ${name}`);
+      return { dims: entry.shape, data: new Float32Array(bytes.slice(entry.start, entry.end).buffer) };
+    },
+  };
+}
+
+/** The largest |got - want| over positions whose mask is 1 (over all without a mask). */
+export function worstError(
+  got: { dims: readonly number[]; data: Float32Array },
+  want: { dims: readonly number[]; data: Float32Array },
+  mask?: number[][],
+): number {
+  if (got.dims.join() !== want.dims.join()) throw new Error(`dims must be ${want.dims}, got ${got.dims}`);
+  const width = want.dims[want.dims.length - 1];
+  const kept = mask?.flat();
+  return want.data.reduce((worst, value, i) => {
+    if (kept && kept[Math.floor(i / width)] === 0) return worst;
+    const error = Math.abs(got.data[i] - value);
+    return error <= worst ? worst : Number.isNaN(error) ? Infinity : error;
+  }, 0);
+}

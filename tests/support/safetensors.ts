@@ -1,0 +1,64 @@
+import type { SourceFile } from "../../src/model/checkpoint/source.js";
+
+/** A tensor as a safetensors file stores it. */
+export interface Stored {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array<ArrayBuffer>;
+}
+
+type Words = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>;
+
+export function stored(dtype: string, shape: readonly number[], words: Words): Stored {
+  return { dtype, shape, data: new Uint8Array(words.buffer) };
+}
+
+export function storedF32(shape: readonly number[], values: Iterable<number>): Stored {
+  return stored("F32", shape, Float32Array.from(values));
+}
+
+/** A file of this header and so many zero bytes of data; `length` is what its first eight bytes say. */
+export function rawFile(header: unknown, dataBytes = 0, length?: bigint): Uint8Array<ArrayBuffer> {
+  const text = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
+  const bytes = new Uint8Array(8 + text.length + dataBytes);
+  new DataView(bytes.buffer).setBigUint64(0, length ?? BigInt(text.length), true);
+  bytes.set(text, 8);
+  return bytes;
+}
+
+/** A sound file of these tensors, one after the other. */
+export function safetensors(tensors: Readonly<Record<string, Stored>>): Uint8Array<ArrayBuffer> {
+  let end = 0;
+  const header = Object.entries(tensors).map(
+    ([name, { dtype, shape, data }]) => [name, { dtype, shape, data_offsets: [end, (end += data.length)] }] as const,
+  );
+  const bytes = rawFile(Object.fromEntries(header), end);
+  let at = bytes.length - end;
+  for (const { data } of Object.values(tensors)) {
+    bytes.set(data, at);
+    at += data.length;
+  }
+  return bytes;
+}
+
+/** A SourceFile over bytes that notes the ranges read. */
+export function recordingFile(bytes: Uint8Array<ArrayBuffer>): SourceFile & { readonly ranges: [number, number][] } {
+  const ranges: [number, number][] = [];
+  return {
+    size: bytes.length,
+    ranges,
+    async read(start, end) {
+      ranges.push([start, end]);
+      return bytes.slice(start, end);
+    },
+  };
+}
+
+/** A function source over files in memory; objects become JSON. */
+export function folder(files: Readonly<Record<string, object>>) {
+  return async (name: string): Promise<Uint8Array<ArrayBuffer> | undefined> => {
+    const found = files[name];
+    if (found === undefined || found instanceof Uint8Array) return found as Uint8Array<ArrayBuffer> | undefined;
+    return new TextEncoder().encode(JSON.stringify(found));
+  };
+}
