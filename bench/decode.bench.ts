@@ -72,7 +72,7 @@ function metered(gpu: Gpu, meter: () => Meter): Gpu {
       if (plan.name !== "step" && plan.name !== "decoder") return prepared;
       const run = (options: RunOptions = {}): Promise<TypedArray[]> => {
         const now = meter();
-        now.launches = plan.steps.length;
+        now.launches = plan.launches.length;
         if (now.mode === "profile") {
           const turn = now.late.then(() => profileStep(gpu, prepared, now, options));
           now.late = turn;
@@ -96,7 +96,7 @@ const plainStep: MeteredRun = async (gpu, prepared, meter, { read = [] }) => {
   const start = performance.now();
   const encoder = gpu.device.createCommandEncoder();
   const pass = encoder.beginComputePass();
-  prepared.plan.steps.forEach((_, index) => prepared.encode(pass, index));
+  prepared.plan.launches.forEach((_, index) => prepared.encode(pass, index));
   pass.end();
   const staged = gpu.memory.stage(encoder, read.map(prepared.locate));
   gpu.device.queue.submit([encoder.finish()]);
@@ -115,7 +115,7 @@ const clockStep: MeteredRun = async (gpu, prepared, meter, { read = [] }) => {
     (encoder) => {
       const timestampWrites = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
       const pass = encoder.beginComputePass({ timestampWrites });
-      prepared.plan.steps.forEach((_, index) => prepared.encode(pass, index));
+      prepared.plan.launches.forEach((_, index) => prepared.encode(pass, index));
       pass.end();
       encoder.resolveQuerySet(querySet, 0, 2, buffer, 0);
     },

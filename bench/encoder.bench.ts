@@ -3,10 +3,10 @@ import type { Core } from "../src/model/core.js";
 import { encodeAll, type EncoderRow } from "../src/model/encode/batches.js";
 import { encoder } from "../src/model/graph/encoder.js";
 import { bert } from "../src/model/families/bert.js";
-import { createPool } from "../src/model/idle.js";
+import { createIdleCache } from "../src/model/idle.js";
 import type { WeightRow, Weights } from "../src/model/checkpoint/weights.js";
 import type { Gpu } from "../src/runtime/gpu.js";
-import { launches, type Plan, record } from "../src/runtime/plan.js";
+import { countLaunches, type Plan, record } from "../src/runtime/plan.js";
 import { type Tensor, tensor } from "../src/runtime/tensor.js";
 import { randoms } from "../tests/support/harness.js";
 import { type Bench, type Context, noise, spread } from "./support/harness.js";
@@ -46,16 +46,16 @@ function openRandom(gpu: Gpu, config: Json): Core {
   const get = (name: string): Tensor => made.get(name) as Tensor;
   const parts = (name: string): Tensor[] => [made.get(name)].filter((t) => t !== undefined);
   const w: Weights = { get, find: (name) => made.get(name), parts, tensors: new Set(made.values()) };
-  return { gpu, a, w, pool: createPool(4) };
+  return { gpu, architecture: a, weights: w, idle: createIdleCache(4) };
 }
 
-function planOf({ a, w }: Core, lengths: readonly number[]): Plan {
+function planOf({ architecture: a, weights: w }: Core, lengths: readonly number[]): Plan {
   const N = lengths.reduce((sum, length) => sum + length, 0);
   const [rows, spans] = [tensor("rows", "u32", [N, 4]), tensor("spans", "u32", [lengths.length, 2])];
   return record("encoder", (run) => void encoder(run, a, w, rows, spans));
 }
 
-const flopsOf = ({ steps }: Plan): number => steps.reduce((sum, { kernel, dims }) => sum + kernel.flops(dims), 0);
+const flopsOf = ({ launches }: Plan): number => launches.reduce((sum, { kernel, dims }) => sum + kernel.flops(dims), 0);
 
 /** Milliseconds of whole calls: rows packed and written, the encoder, hidden states back on the host. */
 async function timeCalls(core: Core, rows: readonly EncoderRow[]): Promise<number[]> {
@@ -105,7 +105,7 @@ async function measureModel({ gpu, roofs, report, skip }: Context, model: keyof 
           continue;
         }
         const us = spread((await timeCalls(core, lengths.map(sentence))).map((ms) => 1e3 * ms));
-        const [layer, outside] = [launches(plan, "encoder.layers.0"), plan.steps.length];
+        const [layer, outside] = [countLaunches(plan, "encoder.layers.0"), plan.launches.length];
         const roof_percent = (100 * flops) / roofs.gflop_s / 1e3 / us.median;
         medians[kind] = us.median;
         rate = Math.max(1e6, (1e3 * flops) / us.median);
@@ -122,8 +122,8 @@ async function measureModel({ gpu, roofs, report, skip }: Context, model: keyof 
       }
     }
   }
-  core.pool.dispose();
-  gpu.memory.free(core.w.tensors);
+  core.idle.dispose();
+  gpu.memory.free(core.weights.tensors);
 }
 
 /** Encoders of BERT's architecture: batches of full length, ragged ones packed, and the same padded to their longest. */

@@ -1,8 +1,8 @@
-import { POOLING, pool } from "../src/kernels/pooling.js";
+import { POOLING, pooling } from "../src/kernels/pooling.js";
 import { benchKernel, noise, u32 } from "./support/harness.js";
 
 export const bench = benchKernel(
-  pool,
+  pooling,
   {
     "minilm B=1 S=128": { B: 1, S: 128, D: 384 },
     "minilm B=32 S=128": { B: 32, S: 128, D: 384 },

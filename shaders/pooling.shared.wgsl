@@ -1,4 +1,4 @@
-// pool: one vector a sentence, from the rows of its span; the maths is that of pool.wgsl.
+// pooling: one vector a sentence, from the rows of its span; the maths is that of pooling.wgsl.
 // Shapes   x: f32[N,D]   spans: u32[B,2] (first row, number of rows, at least 1)   out: f32[B,D]
 // Launch   shared: a workgroup a sentence, its lanes side by side along D; D a multiple of 4
 // Numerics f32 sums in the order of rows; squares summed a lane first

@@ -32,7 +32,7 @@ export { type Choice, tuningKey, type Winner, type Winners } from "./runtime/var
 export { type Gpu, gpu, type GpuOptions, type Prepared } from "./runtime/gpu.js";
 export { defineKernel, type Kernel } from "./runtime/kernel.js";
 export type { MemoryUse } from "./runtime/memory.js";
-export { launches, type Plan, printPlan, record, type Run, type Step } from "./runtime/plan.js";
+export { countLaunches, type Plan, printPlan, record, type Run, type Launch } from "./runtime/plan.js";
 export { profile } from "./runtime/profile.js";
 export { type DType, type Tensor, tensor } from "./runtime/tensor.js";
 export { tune, type TuneEvent, type TuneHooks } from "./runtime/tune.js";

@@ -1,7 +1,7 @@
 import {
   type HostTensor,
   InputError,
-  launches,
+  countLaunches,
   load,
   type Model,
   OptionError,
@@ -109,8 +109,8 @@ test("every launch of an encoder with its head agrees with its reference", async
       if (a.head) head(run, a, w, hidden, spans, { logits });
     });
     assert.is(await verify(gpu, plan, 2e-5), undefined);
-    assert.is(launches(plan, "encoder.layers.0"), 8, "7 and one to look at the weights");
-    assert.is(launches(plan, "encoder.embed"), 1);
+    assert.is(countLaunches(plan, "encoder.layers.0"), 8, "7 and one to look at the weights");
+    assert.is(countLaunches(plan, "encoder.embed"), 1);
     gpu.memory.free([rows, spans, ...attentions]);
     dispose();
   }

@@ -1,9 +1,9 @@
-import { POOLING, pool } from "../src/kernels/pooling.js";
+import { POOLING, pooling } from "../src/kernels/pooling.js";
 import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 const { mean, max } = POOLING;
 
-checkKernel(pool, {
+checkKernel(pooling, {
   // sentence b has b % L + 1 rows, with a row of nobody's before each
   args: ({ B, D, L, offset = 0, zero = 0 }, random) => {
     const spans: number[] = [];

@@ -13,7 +13,7 @@ import {
   type Patterns,
   solve,
 } from "../src/runtime/kernel.js";
-import { launches, type Plan, printPlan, record } from "../src/runtime/plan.js";
+import { countLaunches, type Plan, printPlan, record } from "../src/runtime/plan.js";
 import { profile } from "../src/runtime/profile.js";
 import { byteLength, type DType, elements, owner, prefix, type Tensor, tensor } from "../src/runtime/tensor.js";
 import { verify } from "../src/runtime/verify.js";
@@ -238,10 +238,10 @@ const chain = (shared?: Readonly<Record<string, Tensor>>): Plan =>
   );
 
 recording("a written argument that is not supplied becomes an activation named by its launch", () =>
-  assert.equal(chain().steps[1].tensors.y, tensor("encoder.1.y", "f32", [4], "activation")),
+  assert.equal(chain().launches[1].tensors.y, tensor("encoder.1.y", "f32", [4], "activation")),
 );
 recording("an optional output that is not supplied is not written", () =>
-  assert.is(chain().steps[0].tensors.also, undefined),
+  assert.is(chain().launches[0].tensors.also, undefined),
 );
 recording("a written argument that is supplied is returned", () => {
   const y = t("mine", [4]);
@@ -264,16 +264,16 @@ recording("an unknown argument is refused", () =>
 recording("a shared argument goes to every launch that has it", () => {
   const status = t("status", [2], "u32");
   assert.is(
-    chain({ status }).steps.every(({ tensors: { status: given } }) => given === status),
+    chain({ status }).launches.every(({ tensors: { status: given } }) => given === status),
     true,
   );
 });
 recording("a shared argument that no launch has is left out", () =>
-  assert.is("other" in chain({ other: t("other", [1]) }).steps[0].tensors, false),
+  assert.is("other" in chain({ other: t("other", [1]) }).launches[0].tensors, false),
 );
 recording("launches are counted by whole parts of their labels", () =>
   assert.equal(
-    ["", "encoder", "encoder.1", "encoder_norm", "none"].map((prefix) => launches(chain(), prefix)),
+    ["", "encoder", "encoder.1", "encoder_norm", "none"].map((prefix) => countLaunches(chain(), prefix)),
     [4, 2, 1, 1, 0],
   ),
 );
@@ -288,7 +288,7 @@ const ALIGNMENT = 256;
 function fault(plan: Plan): string | undefined {
   const { places, sizes } = assignArenas(plan, ALIGNMENT);
   const lives = new Map<Tensor, { first: number; last: number }>();
-  for (const [index, { kernel, tensors: given }] of plan.steps.entries()) {
+  for (const [index, { kernel, tensors: given }] of plan.launches.entries()) {
     const sides = [kernel.reads, kernel.writes].map((patterns) =>
       Object.keys(patterns)
         .map((key) => given[key])
@@ -342,7 +342,7 @@ function randomPlan(seed: number): Plan {
 arenas("in a chain two tensors take turns", () => assert.equal(assignArenas(chain(), ALIGNMENT).sizes, [256, 256]));
 arenas("bytes are used again once the last reader has run", () => {
   const { places } = assignArenas(chain(), ALIGNMENT);
-  const [first, , third] = chain().steps.map((_, index) => [...places.values()][index]);
+  const [first, , third] = chain().launches.map((_, index) => [...places.values()][index]);
   assert.equal([first.arena, first.offset], [third.arena, third.offset]);
 });
 arenas("weights and states have no place in an arena", () => assert.is(assignArenas(chain()).places.size, 4));
@@ -459,7 +459,7 @@ running("progress counts the compiled pipelines", async () => {
 running("an activation is updated in place while another is read", async () => {
   const gpu = await device();
   const { plan, out, x, free } = norms(gpu, 3, 8, [layernormResidual]);
-  const { gamma, beta } = plan.steps[0].tensors as { gamma: Tensor; beta: Tensor };
+  const { gamma, beta } = plan.launches[0].tensors as { gamma: Tensor; beta: Tensor };
   const inPlace = record("in place", (run) => {
     const norm = (label: string, stream: Tensor, target?: Tensor): Tensor =>
       run(layernormResidual, label, { x: stream, gamma, beta, ...(target && { out: target }) }, { eps: 1e-5 }).out;
@@ -675,7 +675,7 @@ running("verify names the first broken launch", async () => {
   const found = await verify(gpu, plan);
   free();
   assert.equal(
-    [found?.step, found?.kernel, found?.label, found?.tensor],
+    [found?.launch, found?.kernel, found?.label, found?.tensor],
     [1, "layernorm_residual", "norm.1", "norm.1.out"],
   );
 });
@@ -686,5 +686,5 @@ running("verify tells NaN from a number", async () => {
   ]);
   const found = await verify(gpu, plan);
   free();
-  assert.is(found?.step, 0);
+  assert.is(found?.launch, 0);
 });

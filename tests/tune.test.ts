@@ -1,4 +1,4 @@
-import { gpu as openGpu, launches, record, tensor, tune, tuningKey, type Winner } from "../src/index.js";
+import { gpu as openGpu, countLaunches, record, tensor, tune, tuningKey, type Winner } from "../src/index.js";
 import { layernormResidual } from "../src/kernels/index.js";
 import { candidates, chooseForm, type DeviceClass, deviceClass } from "../src/runtime/variants.js";
 import type { Dims, Form, Kernel } from "../src/runtime/kernel.js";
@@ -71,17 +71,17 @@ test("tune measures every kind of launch once, uses the winners, and gives its m
   const plan = record("norms", (run) => {
     for (let n = 0; n < 3; n++) run(layernormResidual, `norm.${n}`, { x, gamma, beta }, { eps: 1e-5 });
   });
-  assert.is(launches(plan), 3);
+  assert.is(countLaunches(plan), 3);
   const held = gpu.use();
   const events: string[] = [];
   const winners = await tune(gpu, [plan], {
     progress: ({ key, loaded, total }) => events.push(`${key} ${loaded}/${total}`),
   });
-  const key = tuningKey(norm, plan.steps[0].dims);
+  const key = tuningKey(norm, plan.launches[0].dims);
   assert.equal(events, [`${key} 1/1`]);
   assert.equal(Object.keys(winners), [key]);
   assert.equal(gpu.tuning.winners(), winners);
-  assert.is(gpu.choose(norm, plan.steps[0].dims).name, winners[key].form);
+  assert.is(gpu.choose(norm, plan.launches[0].dims).name, winners[key].form);
   const { staging: _, total: __, ...now } = gpu.use();
   for (const [kind, bytes] of Object.entries(now)) assert.is(bytes, held[kind as keyof typeof held], kind);
   await refuses(() => tune(gpu, [plan], { signal: AbortSignal.abort(new Error("enough")) }), Error, /enough/);

@@ -2,7 +2,7 @@ import { cpu } from "../../src/runtime/cpu.js";
 import { type Gpu, gpu as openGpu } from "../../src/runtime/gpu.js";
 import { fromF16 } from "../../src/runtime/half.js";
 import type { Dims, FormName, Kernel, Patterns } from "../../src/runtime/kernel.js";
-import { record, type Run, type Step } from "../../src/runtime/plan.js";
+import { record, type Run, type Launch } from "../../src/runtime/plan.js";
 import { profile } from "../../src/runtime/profile.js";
 import { elements, prefix, type Tensor, tensor } from "../../src/runtime/tensor.js";
 import { randoms, runtime } from "../../tests/support/harness.js";
@@ -141,12 +141,12 @@ async function measureShape(
   size: Size,
   build: Build<string, string>,
 ): Promise<KernelRow | undefined> {
-  const launched = launch(kernel, build.args(size, randoms(7)), build.values(size));
-  const { dims } = launched.step;
+  const launched = recordLaunch(kernel, build.args(size, randoms(7)), build.values(size));
+  const { dims } = launched.launch;
   if (kernel.flops(dims) <= CHEAP) await check(gpu, launched, shape, build.tolerance);
   else {
     const cheap = { ...size, ...build.small };
-    await check(gpu, launch(kernel, build.args(cheap, randoms(7)), build.values(cheap)), shape, build.tolerance);
+    await check(gpu, recordLaunch(kernel, build.args(cheap, randoms(7)), build.values(cheap)), shape, build.tolerance);
   }
   const limit = gpu.device.limits.maxStorageBufferBindingSize;
   const large = launched.inputs.find(([, { data }]) => data.byteLength > limit);
@@ -176,20 +176,20 @@ async function measureShape(
   };
 }
 
-interface Launch {
-  readonly step: Step;
+interface Launched {
+  readonly launch: Launch;
   readonly inputs: readonly (readonly [Tensor, Filled])[];
   readonly outputs: readonly Tensor[];
 }
 
-function launch(kernel: Kernel, args: Args, values: Dims): Launch {
+function recordLaunch(kernel: Kernel, args: Args, values: Dims): Launched {
   const inputs: [Tensor, Filled][] = [];
   const tensors: Record<string, Tensor | undefined> = {};
   for (const [name, filled] of Object.entries(args)) {
     if (filled) inputs.push([(tensors[name] = tensor(name, filled.dtype, filled.shape)), filled]);
   }
   const {
-    steps: [step],
+    launches: [launch],
   } = record(kernel.name, (run: Run) => {
     const written = run(kernel, kernel.name, tensors as never, values);
     for (const [name, t] of Object.entries(written)) tensors[name] ??= t && tensor(name, t.dtype, t.shape);
@@ -197,18 +197,18 @@ function launch(kernel: Kernel, args: Args, values: Dims): Launch {
   const outputs = Object.keys(kernel.writes)
     .map((name) => tensors[name])
     .filter((t) => t !== undefined);
-  return { step: { ...step, tensors }, inputs, outputs };
+  return { launch: { ...launch, tensors }, inputs, outputs };
 }
 
 /** Throws when the kernel and its reference differ. */
-async function check(gpu: Gpu, { step, inputs, outputs }: Launch, shape: string, tolerance: number): Promise<void> {
+async function check(gpu: Gpu, { launch, inputs, outputs }: Launched, shape: string, tolerance: number): Promise<void> {
   const oracle = cpu();
   for (const [t, { data }] of inputs) {
     oracle.write(t, data);
     gpu.write(t, data);
   }
-  oracle.step(step);
-  const prepared = await gpu.prepare({ name: "check", steps: [step] });
+  oracle.launch(launch);
+  const prepared = await gpu.prepare({ name: "check", launches: [launch] });
   const results = await prepared.run({ read: outputs });
   prepared.dispose();
   gpu.memory.free([...inputs.map(([t]) => t), ...outputs]);
@@ -218,14 +218,14 @@ async function check(gpu: Gpu, { step, inputs, outputs }: Launch, shape: string,
       const got = t.dtype === "f16" ? fromF16(bits) : bits;
       const allowed = t.dtype === "u32" ? 0 : tolerance * (1 + Math.abs(want));
       if (!(Math.abs(got - want) <= allowed)) {
-        throw new Error(`${step.kernel.name}, ${shape}: not timed, ${t.name}[${index}] must be ${want}, got ${got}`);
+        throw new Error(`${launch.kernel.name}, ${shape}: not timed, ${t.name}[${index}] must be ${want}, got ${got}`);
       }
     }),
   );
 }
 
 /** Microseconds of each repeat; nothing when one takes too long. */
-async function time(gpu: Gpu, { step, inputs, outputs }: Launch, inPlace = false): Promise<number[] | undefined> {
+async function time(gpu: Gpu, { launch, inputs, outputs }: Launched, inPlace = false): Promise<number[] | undefined> {
   for (const [t, { data }] of inputs) gpu.write(t, data);
   const changed = inPlace ? inputs.filter(([t]) => outputs.includes(t)) : [];
   const saved = changed.map(([t, { data }]) => {
@@ -234,16 +234,16 @@ async function time(gpu: Gpu, { step, inputs, outputs }: Launch, inPlace = false
     return original;
   });
   const flat = (t: Tensor): Tensor => prefix(t, [elements(t)]);
-  const { steps: restore } = record("restore", (run) => {
+  const { launches: restore } = record("restore", (run) => {
     saved.forEach((original, index) => run(copy, "restore", { x: flat(original), y: flat(changed[index][0]) }, {}));
   });
   const repeat = async (count: number): Promise<number[]> => {
-    const steps = Array.from({ length: count }, () => [...restore, step]).flat();
-    const prepared = await gpu.prepare({ name: "repeats", steps });
+    const launches = Array.from({ length: count }, () => [...restore, launch]).flat();
+    const prepared = await gpu.prepare({ name: "repeats", launches });
     try {
       if (timestamps(gpu)) {
         const timings = await profile(gpu, prepared);
-        return timings.filter((_, index) => steps[index] === step).map(({ ms }) => 1e3 * ms);
+        return timings.filter((_, index) => launches[index] === launch).map(({ ms }) => 1e3 * ms);
       }
       const start = performance.now();
       await prepared.run({ read: [outputs[0]] });
@@ -286,9 +286,9 @@ function copyRate({ copies }: Roofs, bytes: number): number {
 }
 
 async function measureRoofs(gpu: Gpu): Promise<Roofs> {
-  const run = async (kernel: Kernel, args: Args, small = args): Promise<[us: number, Launch]> => {
-    const launched = launch(kernel, args, {});
-    await check(gpu, launch(kernel, small, {}), "roof", 1e-4);
+  const run = async (kernel: Kernel, args: Args, small = args): Promise<[us: number, Launched]> => {
+    const launched = recordLaunch(kernel, args, {});
+    await check(gpu, recordLaunch(kernel, small, {}), "roof", 1e-4);
     const times = await time(gpu, launched);
     if (!times) throw new Error(`roof ${kernel.name}: a repeat takes more than ${LONGEST / 1e6} s`);
     return [spread(times).p10, launched]; // what else runs on the machine must not lower a roof
@@ -298,14 +298,14 @@ async function measureRoofs(gpu: Gpu): Promise<Roofs> {
   const copies: Roofs["copies"][number][] = [];
   for (let N = 2 ** 11; N <= 2 ** 24; N *= 8) {
     const small = { x: f32([1000], random), y: empty(1000) };
-    const [us, { step }] = await run(copy as unknown as Kernel, { x: noise("f32", [N], random), y: empty(N) }, small);
-    copies.push({ bytes: copy.bytes(step.dims), gb_s: copy.bytes(step.dims) / us / 1e3 });
+    const [us, { launch }] = await run(copy as unknown as Kernel, { x: noise("f32", [N], random), y: empty(N) }, small);
+    copies.push({ bytes: copy.bytes(launch.dims), gb_s: copy.bytes(launch.dims) / us / 1e3 });
   }
   let gflop_s = 0;
   for (let N = 1024, last = 0; last < 2000; N *= 4) {
     const x = f32([8], (index) => (index < 4 ? 0.999 : 0.001));
-    const [us, { step }] = await run(fma as unknown as Kernel, { x, y: empty(N) });
-    gflop_s = Math.max(gflop_s, fma.flops(step.dims) / us / 1e3);
+    const [us, { launch }] = await run(fma as unknown as Kernel, { x, y: empty(N) });
+    gflop_s = Math.max(gflop_s, fma.flops(launch.dims) / us / 1e3);
     last = us;
   }
   const [launch_us] = await run(copy as unknown as Kernel, { x: empty(4), y: empty(4) });

@@ -8,7 +8,7 @@ export { layernormResidual } from "./layernorm_residual.js";
 export { logitsProcess } from "./logits_process.js";
 export { matmul } from "./matmul.js";
 export { matvec } from "./matvec.js";
-export { pool } from "./pooling.js";
+export { pooling } from "./pooling.js";
 export { rmsnormResidual } from "./rmsnorm_residual.js";
 export { rope } from "./rope.js";
 export { sample } from "./sample.js";

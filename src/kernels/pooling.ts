@@ -10,8 +10,8 @@ export type Pooling = keyof typeof POOLING;
 const perSentence = ({ D, NORMALIZE }: Dims): number => (NORMALIZE ? 1 : D / 4);
 
 /** One vector a sentence. Maths, shapes and source: the header of the WGSL file. */
-export const pool = defineKernel({
-  name: "pool",
+export const pooling = defineKernel({
+  name: "pooling",
   reads: { x: "f32[N,D]", spans: "u32[B,2]" },
   writes: { out: "f32[B,D]" },
   params: [],

@@ -1,19 +1,19 @@
 import type { Gpu } from "../runtime/gpu.js";
 import type { Architecture, DecoderArchitecture } from "./graph/architecture.js";
-import type { Pool } from "./idle.js";
+import type { IdleCache } from "./idle.js";
 import type { Weights } from "./checkpoint/weights.js";
 
 /** A loaded model, as the three levels (`Encoder`, `Decoder`, `Decoding`) see it. */
 export interface Core {
   readonly gpu: Gpu;
-  readonly a: Architecture;
-  readonly w: Weights;
-  readonly pool: Pool;
+  readonly architecture: Architecture;
+  readonly weights: Weights;
+  readonly idle: IdleCache;
 }
 
 /** A loaded model that generates. */
 export interface DecoderCore extends Core {
-  readonly a: DecoderArchitecture;
+  readonly architecture: DecoderArchitecture;
 }
 
 /** Runs a call on the model, which stays on the device until the call ends. Throws InputError once the model is disposed. */

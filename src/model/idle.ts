@@ -1,20 +1,20 @@
 /** Device memory of finished calls, kept for the next call of the same shape. A value in use belongs to one call alone. */
-export interface Pool {
+export interface IdleCache {
   /** An idle value of this key, or a new one. */
-  take<T extends { dispose(): void }>(key: string, make: () => Promise<T>): Promise<T>;
-  give(key: string, value: { dispose(): void }): void;
+  acquire<T extends { dispose(): void }>(key: string, make: () => Promise<T>): Promise<T>;
+  release(key: string, value: { dispose(): void }): void;
   dispose(): void;
 }
 
-export function createPool(capacity: number): Pool {
+export function createIdleCache(capacity: number): IdleCache {
   let idle: { key: string; value: { dispose(): void } }[] = [];
   let disposed = false;
   return {
-    async take<T extends { dispose(): void }>(key: string, make: () => Promise<T>): Promise<T> {
+    async acquire<T extends { dispose(): void }>(key: string, make: () => Promise<T>): Promise<T> {
       const found = idle.findLastIndex((entry) => entry.key === key);
       return found >= 0 ? (idle.splice(found, 1)[0].value as T) : make();
     },
-    give(key, value) {
+    release(key, value) {
       if (disposed) return value.dispose();
       idle.push({ key, value });
       while (idle.length > capacity) idle.shift()?.value.dispose();

@@ -10,8 +10,14 @@ import { forward } from "./decode/forward.js";
 import { type GenerateInputs, type GenerateResult, planTask, runTask } from "./decode/generate.js";
 import { checkPositions, type ModelInputs, readSequences, type Sequences, type TokenRows } from "./inputs.js";
 import type { GenerateOptions } from "./decode/options.js";
-import { checkEncoderOptions, type EncoderOptions, type EncoderOutput, encodeRows, ownOutputs } from "./encode/outputs.js";
-import { createPool } from "./idle.js";
+import {
+  checkEncoderOptions,
+  type EncoderOptions,
+  type EncoderOutput,
+  encodeRows,
+  ownOutputs,
+} from "./encode/outputs.js";
+import { createIdleCache } from "./idle.js";
 import { score } from "./decode/score.js";
 import type { SourceLike } from "./checkpoint/source.js";
 import { createState, type State } from "./decode/past.js";
@@ -105,7 +111,7 @@ export async function load(source: SourceLike, options: LoadOptions = {}): Promi
   try {
     const rows = family.rows(a, checkpoint.config);
     const w = await loadWeights(gpu, checkpoint, rows, family.ignored(checkpoint.config), dtype, { signal, progress });
-    const core: Core = { gpu, a, w, pool: createPool(IDLE_SESSIONS) };
+    const core: Core = { gpu, architecture: a, weights: w, idle: createIdleCache(IDLE_SESSIONS) };
     progress?.({ status: "ready", name: checkpoint.label });
     return createModel(core, checkpoint, release);
   } catch (error) {
@@ -115,11 +121,11 @@ export async function load(source: SourceLike, options: LoadOptions = {}): Promi
 }
 
 function createModel(core: Core, checkpoint: Checkpoint, release: () => void): Model {
-  const { gpu, a, w } = core;
+  const { gpu, architecture: a, weights: w } = core;
   let disposed = false;
   let calls = 0;
   const free = (): void => {
-    core.pool.dispose();
+    core.idle.dispose();
     gpu.memory.free(w.tensors);
     release();
   };

@@ -13,7 +13,10 @@ export interface TuneOptions extends TuneHooks {
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 /** Measures the linear layers and norms of a model on its device. Throws as `tune` does. */
-export async function tuneModel({ gpu, a, w }: Core, { rows = ROWS, ...hooks }: TuneOptions): Promise<Winners> {
+export async function tuneModel(
+  { gpu, architecture: a, weights: w }: Core,
+  { rows = ROWS, ...hooks }: TuneOptions,
+): Promise<Winners> {
   const names = [...w.tensors]
     .map(({ name }) => name.match(/^(.*)\.weight$/)?.[1])
     .filter((name) => name !== undefined);

@@ -1,5 +1,5 @@
 import type { Patterns } from "./kernel.js";
-import type { Plan, Step } from "./plan.js";
+import type { Plan, Launch } from "./plan.js";
 import { byteLength, owner, type Tensor } from "./tensor.js";
 
 export interface Place {
@@ -13,7 +13,7 @@ export interface Arenas {
   readonly places: ReadonlyMap<Tensor, Place>;
 }
 
-function activations({ tensors }: Step, patterns: Patterns): Tensor[] {
+function activations({ tensors }: Launch, patterns: Patterns): Tensor[] {
   return Object.keys(patterns)
     .map((key) => tensors[key])
     .filter((t): t is Tensor => t?.role === "activation")
@@ -22,7 +22,7 @@ function activations({ tensors }: Step, patterns: Patterns): Tensor[] {
 
 interface Block extends Place {
   readonly end: number;
-  readonly lastStep: number;
+  readonly lastLaunch: number;
 }
 
 /**
@@ -32,8 +32,8 @@ interface Block extends Place {
 export function assignArenas(plan: Plan, alignment = 256): Arenas {
   const lastUse = new Map<Tensor, number>();
   const apart = new Map<Tensor, Set<Tensor>>(); // what any launch reads while it writes the key, or writes while it reads it
-  plan.steps.forEach((step, index) => {
-    const [read, written] = [activations(step, step.kernel.reads), activations(step, step.kernel.writes)];
+  plan.launches.forEach((launch, index) => {
+    const [read, written] = [activations(launch, launch.kernel.reads), activations(launch, launch.kernel.writes)];
     for (const t of [...read, ...written]) lastUse.set(t, index);
     for (const [side, other] of [
       [read, written],
@@ -45,9 +45,9 @@ export function assignArenas(plan: Plan, alignment = 256): Arenas {
   const sizes: number[] = [];
   const places = new Map<Tensor, Place>();
   let blocks: Block[] = [];
-  plan.steps.forEach((step, index) => {
-    blocks = blocks.filter((block) => block.lastStep >= index);
-    for (const t of activations(step, step.kernel.writes)) {
+  plan.launches.forEach((launch, index) => {
+    blocks = blocks.filter((block) => block.lastLaunch >= index);
+    for (const t of activations(launch, launch.kernel.writes)) {
       if (places.has(t)) continue;
       const busy = new Set([...(apart.get(t) ?? [])].map((other) => places.get(other)?.arena));
       let arena = 0;
@@ -57,7 +57,7 @@ export function assignArenas(plan: Plan, alignment = 256): Arenas {
         blocks.filter((block) => block.arena === arena),
         bytes,
       );
-      const block = { arena, offset, end: offset + bytes, lastStep: lastUse.get(t) ?? index };
+      const block = { arena, offset, end: offset + bytes, lastLaunch: lastUse.get(t) ?? index };
       blocks.push(block);
       places.set(t, block);
       sizes[arena] = Math.max(sizes[arena] ?? 0, block.end);

@@ -1,6 +1,6 @@
 import { fromF16 } from "./half.js";
 import type { Values } from "./kernel.js";
-import type { Plan, Step } from "./plan.js";
+import type { Plan, Launch } from "./plan.js";
 import { dequantise } from "./quant.js";
 import { elements, owner, type Tensor, type TypedArray } from "./tensor.js";
 
@@ -9,7 +9,7 @@ export interface Cpu {
   write(t: Tensor, data: TypedArray): void;
   read(t: Tensor): Float64Array;
   run(plan: Plan): void;
-  step(step: Step): void;
+  launch(launch: Launch): void;
 }
 
 export function cpu(): Cpu {
@@ -20,15 +20,15 @@ export function cpu(): Cpu {
     arrays.set(root, known);
     return t === root ? known : known.subarray(0, elements(t));
   };
-  const step = ({ kernel, tensors, dims }: Step): void => {
+  const launch = ({ kernel, tensors, dims }: Launch): void => {
     const values: Record<string, Values> = {};
     for (const [name, t] of Object.entries(tensors)) if (t) values[name] = array(t);
     kernel.reference(dims, values);
   };
   return {
-    step,
+    launch,
     read: array,
-    run: (plan) => plan.steps.forEach(step),
+    run: (plan) => plan.launches.forEach(launch),
     write(t, data) {
       const target = array(t);
       if (t.dtype === "i8" || t.dtype === "i4") target.set(dequantise(t.dtype, data as Uint32Array, elements(t)));

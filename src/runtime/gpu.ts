@@ -3,7 +3,7 @@ import { type AdapterInfo, type DeviceOptions, openDevice } from "./device.js";
 import { DeviceError } from "./errors.js";
 import { type Choice, chooseForm, type DeviceClass, deviceClass } from "./variants.js";
 import type { Dims, FormName, Kernel } from "./kernel.js";
-import { createMemory, type Memory, type MemoryUse, type Source, USAGE } from "./memory.js";
+import { createMemory, type Memory, type MemoryUse, type Location, USAGE } from "./memory.js";
 import { createPipelines, shaderOf } from "./pipelines.js";
 import type { Plan } from "./plan.js";
 import { createRest } from "./polling.js";
@@ -26,7 +26,7 @@ export interface RunOptions {
   /** Tensors to copy to the host after the run: weights or states. */
   readonly read?: readonly Tensor[];
   /** Steps to run, `[first, last)`; all when absent. */
-  readonly steps?: readonly [number, number];
+  readonly launches?: readonly [number, number];
 }
 
 /** `count` four-byte elements of `from`, from element `fromAt`, to element `toAt` of `to`. */
@@ -44,11 +44,11 @@ export interface Prepared {
   /** One encoder, one compute pass, one submit. Resolves with the tensors asked for, once the device has computed them. */
   run(options?: RunOptions): Promise<TypedArray[]>;
   /** Changes scalars of one launch, for the runs to come. */
-  set(step: number, values: Readonly<Record<string, number>>): void;
+  set(launch: number, values: Readonly<Record<string, number>>): void;
   /** The commands of one launch in a pass of the caller's (timing). */
-  encode(pass: GPUComputePassEncoder, step: number): void;
+  encode(pass: GPUComputePassEncoder, launch: number): void;
   /** Where a tensor of this plan lies; activations too. */
-  locate(t: Tensor): Source;
+  locate(t: Tensor): Location;
   dispose(): void;
 }
 
@@ -73,7 +73,7 @@ export interface Gpu {
   /** Copies elements of one weight or state to another, on the device. */
   copy(copies: readonly Copy[]): Promise<void>;
   /** Runs commands of the caller's and copies tensors to the host after them. */
-  submit(encode: (encoder: GPUCommandEncoder) => void, read: readonly Source[]): Promise<TypedArray[]>;
+  submit(encode: (encoder: GPUCommandEncoder) => void, read: readonly Location[]): Promise<TypedArray[]>;
   use(): MemoryUse;
   dispose(): void;
 }
@@ -110,7 +110,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
 
   const submit = async (
     encode: (encoder: GPUCommandEncoder) => void,
-    read: readonly Source[],
+    read: readonly Location[],
   ): Promise<TypedArray[]> => {
     healthy();
     const encoder = device.createCommandEncoder();
@@ -131,15 +131,15 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
 
   const prepare: Gpu["prepare"] = async (plan, progress, chosen = choose) => {
     healthy();
-    for (const { tensors } of plan.steps) for (const t of Object.values(tensors)) if (t) memory.check(t);
+    for (const { tensors } of plan.launches) for (const t of Object.values(tensors)) if (t) memory.check(t);
     const { sizes, places } = assignArenas(plan);
     sizes.forEach((size, index) => memory.checkSize(`${plan.name} arena ${index}`, size));
     let done = 0;
-    const choices = plan.steps.map(({ kernel, dims }) => chosen(kernel, dims));
+    const choices = plan.launches.map(({ kernel, dims }) => chosen(kernel, dims));
     const compiled = await Promise.all(
-      plan.steps.map(async ({ kernel }, index) => {
+      plan.launches.map(async ({ kernel }, index) => {
         const pipeline = await pipelines.get(kernel, choices[index]);
-        progress?.(++done, plan.steps.length);
+        progress?.(++done, plan.launches.length);
         return pipeline;
       }),
     );
@@ -150,16 +150,16 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     const stride = device.limits.minUniformBufferOffsetAlignment;
     const uniforms = memory.create(
       `${plan.name} uniforms`,
-      stride * plan.steps.length,
+      stride * plan.launches.length,
       USAGE.uniform | USAGE.copyTarget,
       "uniforms",
     );
-    const bytes = new Uint8Array(stride * plan.steps.length);
-    const locate = (t: Tensor): Source => {
+    const bytes = new Uint8Array(stride * plan.launches.length);
+    const locate = (t: Tensor): Location => {
       const place = places.get(owner(t));
       return { tensor: t, buffer: place ? arenas[place.arena] : memory.buffer(t), offset: place?.offset ?? 0 };
     };
-    const commands = plan.steps.map(({ kernel, tensors, dims }, index) => {
+    const commands = plan.launches.map(({ kernel, tensors, dims }, index) => {
       const choice = choices[index];
       const shader = shaderOf(kernel, choice.form);
       bytes.set(new Uint8Array(packParams(kernel.name, shader.params, dims)), index * stride);
@@ -184,10 +184,10 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
       pass.setBindGroup(0, group);
       pass.dispatchWorkgroups(x, y);
     };
-    const set = (step: number, values: Readonly<Record<string, number>>): void => {
-      const { kernel, dims } = plan.steps[step];
-      const { params } = shaderOf(kernel, choices[step].form);
-      device.queue.writeBuffer(uniforms, step * stride, packParams(kernel.name, params, { ...dims, ...values }));
+    const set = (launch: number, values: Readonly<Record<string, number>>): void => {
+      const { kernel, dims } = plan.launches[launch];
+      const { params } = shaderOf(kernel, choices[launch].form);
+      device.queue.writeBuffer(uniforms, launch * stride, packParams(kernel.name, params, { ...dims, ...values }));
     };
     let released = false;
     return {
@@ -195,12 +195,12 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
       set,
       encode,
       locate,
-      async run({ read = [], steps = [0, commands.length] } = {}) {
+      async run({ read = [], launches = [0, commands.length] } = {}) {
         healthy();
         if (released) throw new DeviceError(`${plan.name}: must not be run after dispose(); prepare the plan again`);
         return submit((encoder) => {
           const pass = encoder.beginComputePass({ label: plan.name });
-          for (let index = steps[0]; index < steps[1]; index++) encode(pass, index);
+          for (let index = launches[0]; index < launches[1]; index++) encode(pass, index);
           pass.end();
         }, read.map(locate));
       },

@@ -39,13 +39,13 @@ export interface Memory {
   /** Copies values into a weight or a state, from its first element on. */
   write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>): void;
   /** Copies tensors to the host at the end of the commands in `encoder`; call `collect` after the submit. */
-  stage(encoder: GPUCommandEncoder, sources: readonly Source[]): Staged;
+  stage(encoder: GPUCommandEncoder, locations: readonly Location[]): Staged;
   free(tensors: Iterable<Tensor>): void;
   use(): MemoryUse;
   dispose(): void;
 }
 
-export interface Source {
+export interface Location {
   readonly tensor: Tensor;
   readonly buffer: GPUBuffer;
   readonly offset: number;
@@ -134,12 +134,12 @@ export function createMemory(
       padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
       device.queue.writeBuffer(buffer(t), 0, padded);
     },
-    stage(encoder, sources) {
-      const sizes = sources.map(({ tensor }) => byteLength(tensor));
+    stage(encoder, locations) {
+      const sizes = locations.map(({ tensor }) => byteLength(tensor));
       const target = staging(sizes.reduce((sum, size) => sum + size, 0));
       let at = 0;
-      sources.forEach((source, index) => {
-        encoder.copyBufferToBuffer(source.buffer, source.offset, target, at, sizes[index]);
+      locations.forEach((location, index) => {
+        encoder.copyBufferToBuffer(location.buffer, location.offset, target, at, sizes[index]);
         at += sizes[index];
       });
       return {
@@ -149,7 +149,7 @@ export function createMemory(
           target.unmap();
           idle.push(target);
           let start = 0;
-          return sources.map(({ tensor }, index) => {
+          return locations.map(({ tensor }, index) => {
             const bytes = copy.slice(start, (start += sizes[index]));
             return typedArray(tensor.dtype, bytes, elements(tensor));
           });

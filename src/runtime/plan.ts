@@ -12,7 +12,7 @@ import {
 import { type Tensor, tensor } from "./tensor.js";
 
 /** One launch: a kernel, its arguments by name (optional ones may be absent), its sizes and scalars. */
-export interface Step {
+export interface Launch {
   readonly kernel: Kernel;
   /** Place in the model, such as `decoder.layers.0.self_attn`. */
   readonly label: string;
@@ -23,7 +23,7 @@ export interface Step {
 /** A recorded model: launches in order, every shape settled. Knows no device. */
 export interface Plan {
   readonly name: string;
-  readonly steps: readonly Step[];
+  readonly launches: readonly Launch[];
 }
 
 /**
@@ -40,7 +40,7 @@ export type Run = <R extends Patterns, W extends Patterns, P extends string, C e
 
 /** Records what `build` runs. `shared` arguments are added to every launch whose kernel has an argument of that name. */
 export function record(name: string, build: (run: Run) => void, shared: Readonly<Record<string, Tensor>> = {}): Plan {
-  const steps: Step[] = [];
+  const launches: Launch[] = [];
   const run = (kernel: Kernel, label: string, args: Readonly<Record<string, Tensor | undefined>>, values: Dims) => {
     const allowed = new Set<string>([...kernel.params, ...kernel.constants]);
     const stray = Object.keys(values).find((key) => !allowed.has(key));
@@ -57,23 +57,24 @@ export function record(name: string, build: (run: Run) => void, shared: Readonly
       const make = (): Tensor => tensor(`${label}.${key}`, dtype, outputShape(kernel, key, dims), "activation");
       written[key] = given[key] ?? (optional ? undefined : make());
     }
-    steps.push({ kernel, label, tensors: { ...given, ...written }, dims });
+    launches.push({ kernel, label, tensors: { ...given, ...written }, dims });
     return written;
   };
   build(run as Run);
-  return { name, steps };
+  return { name, launches };
 }
 
 /** Number of launches whose label starts with `prefix`, of all launches without one. */
-export function launches(plan: Plan, prefix = ""): number {
-  return plan.steps.filter((step) => step.label === prefix || step.label.startsWith(prefix && `${prefix}.`)).length;
+export function countLaunches(plan: Plan, prefix = ""): number {
+  return plan.launches.filter((launch) => launch.label === prefix || launch.label.startsWith(prefix && `${prefix}.`))
+    .length;
 }
 
 /** The plan as a table: launch, kernel, outputs and their shapes. */
 export function printPlan(plan: Plan): string {
-  const rows = plan.steps.map(({ kernel, label, tensors }, index) => {
+  const rows = plan.launches.map(({ kernel, label, tensors }, index) => {
     const written = Object.keys(kernel.writes).map((key) => `${key} [${tensors[key]?.shape.join(",")}]`);
     return `${String(index).padStart(4)}  ${kernel.name.padEnd(20)} ${label.padEnd(40)} ${written.join(" ")}`;
   });
-  return [`${plan.name}: ${plan.steps.length} launches`, ...rows].join("\n");
+  return [`${plan.name}: ${plan.launches.length} launches`, ...rows].join("\n");
 }

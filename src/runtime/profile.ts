@@ -19,11 +19,11 @@ export async function profile(gpu: Gpu, prepared: Prepared): Promise<Timing[]> {
   const { device } = gpu;
   if (!device.features.has("timestamp-query"))
     throw new DeviceError("profile: the device must have the feature timestamp-query, it has not");
-  const { steps } = prepared.plan;
+  const { launches } = prepared.plan;
   const times: bigint[] = [];
   const chunk = 2048; // a query set holds at most 4096 timestamps
-  for (let first = 0; first < steps.length; first += chunk) {
-    const count = Math.min(chunk, steps.length - first);
+  for (let first = 0; first < launches.length; first += chunk) {
+    const count = Math.min(chunk, launches.length - first);
     const querySet = device.createQuerySet({ type: "timestamp", count: 2 * count });
     const resolved = device.createBuffer({ size: 16 * count, usage: USAGE.queryResolve | USAGE.copySource });
     const tensor = { name: "timestamps", dtype: "u32", shape: [4 * count], role: "state" } as const;
@@ -44,7 +44,7 @@ export async function profile(gpu: Gpu, prepared: Prepared): Promise<Timing[]> {
     querySet.destroy();
     resolved.destroy();
   }
-  return steps.map(({ kernel, label, dims }, index) => ({
+  return launches.map(({ kernel, label, dims }, index) => ({
     kernel: kernel.name,
     label,
     ms: Number(times[2 * index + 1] - times[2 * index]) / 1e6,

@@ -3,7 +3,7 @@ import { quantWords } from "./quant.js";
 /** Storage formats. Arithmetic is always f32; f16, i8 and i4 are for weights: values packed into 32-bit words, see quant.ts. */
 export type DType = "f32" | "u32" | "f16" | "i8" | "i4";
 
-/** Weights and state live as long as their owner; an activation lives from the step that writes it to the last that reads it. */
+/** Weights and state live as long as their owner; an activation lives from the launch that writes it to the last that reads it. */
 export type Role = "weight" | "state" | "activation";
 
 /** A name, a format and a shape. Where the values lie is the business of the runner (`gpu` or `cpu`). */

@@ -1,6 +1,6 @@
 import { candidates, inForm, tuningKey, type Winner, type Winners } from "./variants.js";
 import type { Gpu } from "./gpu.js";
-import type { Plan, Step } from "./plan.js";
+import type { Plan, Launch } from "./plan.js";
 import { profile } from "./profile.js";
 import { type Tensor, tensor } from "./tensor.js";
 
@@ -28,16 +28,16 @@ const MARGIN = 0.97; // a candidate must be as much faster than the present form
  * Throws the signal's reason when aborted.
  */
 export async function tune(gpu: Gpu, plans: readonly Plan[], { signal, progress }: TuneHooks = {}): Promise<Winners> {
-  const kinds = new Map<string, Step>();
-  for (const step of plans.flatMap(({ steps }) => steps)) {
-    if (!readsIndices(step) && candidates(step.kernel, step.dims, gpu.class).length > 1)
-      kinds.set(tuningKey(step.kernel, step.dims), step);
+  const kinds = new Map<string, Launch>();
+  for (const launch of plans.flatMap(({ launches }) => launches)) {
+    if (!readsIndices(launch) && candidates(launch.kernel, launch.dims, gpu.class).length > 1)
+      kinds.set(tuningKey(launch.kernel, launch.dims), launch);
   }
   const winners: Record<string, Winner> = {};
   let loaded = 0;
-  for (const [key, step] of kinds) {
+  for (const [key, launch] of kinds) {
     signal?.throwIfAborted();
-    const { winner, speedup } = await fastest(gpu, step, candidates(step.kernel, step.dims, gpu.class));
+    const { winner, speedup } = await fastest(gpu, launch, candidates(launch.kernel, launch.dims, gpu.class));
     winners[key] = winner;
     progress?.({ status: "progress", key, winner, speedup, loaded: ++loaded, total: kinds.size });
   }
@@ -45,25 +45,25 @@ export async function tune(gpu: Gpu, plans: readonly Plan[], { signal, progress 
   return winners;
 }
 
-const readsIndices = ({ kernel, tensors }: Step): boolean =>
+const readsIndices = ({ kernel, tensors }: Launch): boolean =>
   Object.keys(kernel.reads).some((name) => name !== "status" && tensors[name]?.dtype === "u32");
 
-async function fastest(gpu: Gpu, step: Step, all: readonly Winner[]): Promise<{ winner: Winner; speedup: number }> {
+async function fastest(gpu: Gpu, launch: Launch, all: readonly Winner[]): Promise<{ winner: Winner; speedup: number }> {
   const made: Tensor[] = [];
   const alone = (t: Tensor): Tensor => {
     if (t.role === "weight") return t;
     made.push(tensor(`tune ${t.name}`, t.dtype, t.shape));
     return made[made.length - 1];
   };
-  const { status: _, ...tensors } = step.tensors;
+  const { status: _, ...tensors } = launch.tensors;
   const copies = Object.entries(tensors).map(([name, t]) => [name, t && alone(t)]);
   const single = {
-    ...step,
-    tensors: Object.fromEntries(copies) as Step["tensors"],
-    dims: { ...step.dims, HAS_STATUS: 0 },
+    ...launch,
+    tensors: Object.fromEntries(copies) as Launch["tensors"],
+    dims: { ...launch.dims, HAS_STATUS: 0 },
   };
-  const plan: Plan = { name: "tune", steps: [single] };
-  const present = gpu.choose(step.kernel, step.dims);
+  const plan: Plan = { name: "tune", launches: [single] };
+  const present = gpu.choose(launch.kernel, launch.dims);
   const prepared = await Promise.all(
     all.map((winner) => gpu.prepare(plan, undefined, (kernel, dims) => inForm(kernel, dims, winner, gpu.class))),
   );
@@ -82,7 +82,7 @@ async function fastest(gpu: Gpu, step: Step, all: readonly Winner[]): Promise<{ 
     gpu.memory.free(made);
   }
   const own = all.findIndex((one) => {
-    const { name, dims } = inForm(step.kernel, step.dims, one, gpu.class);
+    const { name, dims } = inForm(launch.kernel, launch.dims, one, gpu.class);
     return name === present.name && Object.keys(dims).every((key) => dims[key] === present.dims[key]);
   });
   const first = best.indexOf(Math.min(...best));

@@ -6,7 +6,7 @@ import type { Tensor } from "./tensor.js";
 
 /** Where a GPU run first leaves its reference. */
 export interface Divergence {
-  readonly step: number;
+  readonly launch: number;
   readonly kernel: string;
   readonly label: string;
   readonly tensor: string;
@@ -25,8 +25,8 @@ export async function verify(gpu: Gpu, plan: Plan, tolerance = 1e-4): Promise<Di
   const oracle = cpu();
   const known = new Set<Tensor>();
   try {
-    for (const [index, step] of plan.steps.entries()) {
-      const inputs = Object.values(step.tensors).filter(
+    for (const [index, launch] of plan.launches.entries()) {
+      const inputs = Object.values(launch.tensors).filter(
         (t): t is Tensor => t !== undefined && t.role !== "activation" && !known.has(t),
       );
       const values = await gpu.read(...inputs);
@@ -34,19 +34,19 @@ export async function verify(gpu: Gpu, plan: Plan, tolerance = 1e-4): Promise<Di
         oracle.write(t, values[at]);
         if (t.role === "weight") known.add(t);
       });
-      oracle.step(step);
-      const outputs = Object.keys(step.kernel.writes)
-        .map((key) => step.tensors[key])
+      oracle.launch(launch);
+      const outputs = Object.keys(launch.kernel.writes)
+        .map((key) => launch.tensors[key])
         .filter((t): t is Tensor => t !== undefined);
-      const computed = await prepared.run({ steps: [index, index + 1], read: outputs });
+      const computed = await prepared.run({ launches: [index, index + 1], read: outputs });
       for (const [at, t] of outputs.entries()) {
         const worst = worstElement(computed[at], oracle.read(t), t.dtype === "f16");
         if (worst.error > tolerance) {
           const { index: element, got, want } = worst;
           return {
-            step: index,
-            kernel: step.kernel.name,
-            label: step.label,
+            launch: index,
+            kernel: launch.kernel.name,
+            label: launch.label,
             tensor: t.name,
             index: element,
             got,

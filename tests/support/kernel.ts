@@ -114,7 +114,7 @@ export function checkKernel<R extends Patterns, W extends Patterns, P extends st
 }
 
 function dimsOf(kernel: Kernel, table: Table<string, string>, size: Size): Size {
-  return recordOne(kernel, table.args(size, randoms(7)), table.values(size)).plan.steps[0].dims;
+  return recordOne(kernel, table.args(size, randoms(7)), table.values(size)).plan.launches[0].dims;
 }
 
 function recordOne(kernel: Kernel, args: Record<string, Filled | undefined>, values: Size) {
@@ -130,9 +130,9 @@ function recordOne(kernel: Kernel, args: Record<string, Filled | undefined>, val
     for (const [name, t] of Object.entries(shapes)) given[name] ??= t && tensor(name, t.dtype, t.shape);
   });
   // Outputs as states, so that guard words follow them.
-  const step = { ...plan.steps[0], tensors: given };
+  const launch = { ...plan.launches[0], tensors: given };
   return {
-    plan: { ...plan, steps: [step] },
+    plan: { ...plan, launches: [launch] },
     inputs,
     outputs: Object.keys(kernel.writes)
       .map((name) => given[name])

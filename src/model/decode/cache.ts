@@ -36,7 +36,7 @@ export interface Session {
 const PLANS = 16; // shapes of sources and prompts kept prepared
 const CHUNK = 2048; // most rows of a prompt plan: bounds its activations
 
-export function createSession({ gpu, a, w }: DecoderCore, { B, n, W, M, S }: Capacity): Session {
+export function createSession({ gpu, architecture: a, weights: w }: DecoderCore, { B, n, W, M, S }: Capacity): Session {
   const fan = n * W; // rows of a prompt
   const R = B * fan;
   const { layers, K, E } = a.decoder;

@@ -24,7 +24,7 @@ export async function createStepper(
   { max_length: M, num_beams: W = 1 }: { max_length: number; num_beams?: number },
   during: During,
 ): Promise<Stepper> {
-  const { gpu, a, w } = core;
+  const { gpu, architecture: a, weights: w } = core;
   if (!Number.isInteger(M) || M < 1 || M > a.P)
     throw new OptionError(`decoder: max_length must be a whole number from 1 to ${a.P}, got ${M}`);
   if (!Number.isInteger(W) || W < 1 || W > MAX_BEAMS)

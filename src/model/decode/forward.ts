@@ -18,7 +18,7 @@ const total = ({ ids }: Sequences): number => ids.reduce((sum, { length }) => su
 
 /** Decoder over `targets`, after the encoder over `sources` in models that have one: one plan over packed rows. */
 export async function forward(core: DecoderCore, targets: Sequences, sources?: Sequences): Promise<Forward> {
-  const { gpu, a, w } = core;
+  const { gpu, architecture: a, weights: w } = core;
   if (sources && sources.ids.length !== targets.ids.length) {
     throw new InputError(
       `decoder_input_ids: must have the ${sources.ids.length} rows of input_ids, got ${targets.ids.length}`,

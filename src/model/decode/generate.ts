@@ -48,7 +48,7 @@ export interface Task {
 
 /** Checks inputs and options. Throws InputError and OptionError. */
 export function planTask(
-  { a }: DecoderCore,
+  { architecture: a }: DecoderCore,
   defaults: Json,
   inputs: GenerateInputs | undefined,
   options: GenerateOptions,

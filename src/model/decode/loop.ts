@@ -1,5 +1,5 @@
 import { InputError } from "../../runtime/errors.js";
-import { launches, type Plan } from "../../runtime/plan.js";
+import { countLaunches, type Plan } from "../../runtime/plan.js";
 import type { TypedArray } from "../../runtime/tensor.js";
 import { compacted, pays } from "./compaction.js";
 import type { DecoderCore } from "../core.js";
@@ -48,11 +48,11 @@ export interface DecodeHooks {
   readonly kept?: readonly (number | undefined)[];
 }
 
-function countLaunches(encode: Plan | undefined, step: Plan): Launches {
-  const [all, inLayers] = [launches(step), launches(step, "decoder.layers")];
+function launchCounts(encode: Plan | undefined, step: Plan): Launches {
+  const [all, inLayers] = [countLaunches(step), countLaunches(step, "decoder.layers")];
   return {
-    encoder_layer: encode ? launches(encode, "encoder.layers.0") : 0,
-    decoder_layer: launches(step, "decoder.layers.0"),
+    encoder_layer: encode ? countLaunches(encode, "encoder.layers.0") : 0,
+    decoder_layer: countLaunches(step, "decoder.layers.0"),
     outside: all - inLayers,
     step: all,
   };
@@ -105,7 +105,7 @@ export async function decode(core: DecoderCore, job: Job, g: Generation, hooks: 
     const fresh = prompts.map((ids, b) => ids.slice(lengths[b], -1));
     if (fresh.some(({ length }) => length > 0)) await session.prompt(fresh, lengths);
     current.search.start(firstStep(job, capacity, g), g.sampling?.seed);
-    const launches = countLaunches(encodePlan, step.plan);
+    const launches = launchCounts(encodePlan, step.plan);
 
     const reports: Report[] = [];
     let places = Array.from({ length: prompts.length * capacity.n }, (_, b) => b);
@@ -204,7 +204,7 @@ async function stepOnHost(
   if (!scoring || !g.logits_processor) throw new Error("decoding: a search without scores for the host");
   const { logits, chooses } = scoring;
   const [R, V] = logits.shape;
-  const [scores] = (await step.run({ steps: [0, chooses], read: [logits] })) as Float32Array<ArrayBuffer>[];
+  const [scores] = (await step.run({ launches: [0, chooses], read: [logits] })) as Float32Array<ArrayBuffer>[];
   const ids = Array.from({ length: R }, (_, r) => {
     const chosen = reports.length ? ancestors(reports, Math.floor(r / g.W), r % g.W, g.W) : [];
     return [...prompts[Math.floor((r * prompts.length) / R)], ...chosen.map(({ id }) => id)];
@@ -214,5 +214,5 @@ async function stepOnHost(
     Array.from({ length: R }, (_, r) => scores.subarray(r * V, (r + 1) * V)),
   );
   core.gpu.write(logits, scores);
-  return step.run({ steps: [chooses, step.plan.steps.length], read: report });
+  return step.run({ launches: [chooses, step.plan.launches.length], read: report });
 }

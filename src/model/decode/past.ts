@@ -36,7 +36,7 @@ export async function createState(
   during: During,
   origin?: Origin,
 ): Promise<State> {
-  const { gpu, a } = core;
+  const { gpu, architecture: a } = core;
   if (!Number.isInteger(max_length) || max_length < 1 || max_length > a.P) {
     throw new OptionError(`state: max_length must be a whole number from 1 to ${a.P}, got ${show(max_length)}`);
   }

@@ -18,7 +18,7 @@ export async function score(
   inputs: Sequences,
   targets: Sequences,
 ): Promise<number[][]> {
-  const { a } = core;
+  const { architecture: a } = core;
   if (targets.ids.length !== inputs.ids.length)
     throw new InputError(`targets: must have the ${inputs.ids.length} rows of input_ids, got ${targets.ids.length}`);
   const start = defaults.decoder_start_token_id;

@@ -53,7 +53,7 @@ function partsOf(software: boolean, W: number, V: number, C: number): number {
 }
 
 export async function createSearch(core: DecoderCore, capacity: Capacity, g: Generation): Promise<Search> {
-  const { gpu, a, w } = core;
+  const { gpu, architecture: a, weights: w } = core;
   const { B, n, W, M } = capacity;
   const fan = n * W;
   const R = B * fan;
@@ -112,7 +112,7 @@ export async function createSearch(core: DecoderCore, capacity: Capacity, g: Gen
     { status },
   );
   const step = await gpu.prepare(plan);
-  const chooses = plan.steps.findIndex(({ label }) => label === "topk" || label === "sample");
+  const chooses = plan.launches.findIndex(({ label }) => label === "topk" || label === "sample");
   return {
     session,
     step,
@@ -188,6 +188,6 @@ export async function lease(core: DecoderCore, capacity: Capacity, g: Generation
   const { returned, pad, start, stop_strings, newTokens, logits_processor, sampling, ...recorded } = g;
   const draws = sampling && { ...sampling, seed: 0 };
   const key = JSON.stringify([capacity, recorded, draws, Boolean(logits_processor)]);
-  const search = await core.pool.take(key, () => createSearch(core, capacity, g));
-  return { search, capacity, release: () => core.pool.give(key, search) };
+  const search = await core.idle.acquire(key, () => createSearch(core, capacity, g));
+  return { search, capacity, release: () => core.idle.release(key, search) };
 }

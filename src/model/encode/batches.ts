@@ -115,7 +115,7 @@ async function encodeBatch(core: Core, sequences: readonly EncoderRow[], wanted:
   const N = lengths.reduce((sum, length) => sum + length, 0);
   const size = { N, B: ids.length, T: wanted.attentions ? Math.max(...lengths) : 0 };
   const key = `encode ${Object.values(size)} ${JSON.stringify(wanted)}`;
-  const encoding = await core.pool.take(key, () => createEncoding(core, size, wanted));
+  const encoding = await core.idle.acquire(key, () => createEncoding(core, size, wanted));
   try {
     const { prepared, rows, spans, outputs } = encoding;
     const segments = sequences.map((sequence) => sequence.segments);
@@ -133,11 +133,15 @@ async function encodeBatch(core: Core, sequences: readonly EncoderRow[], wanted:
       return Object.fromEntries(own);
     });
   } finally {
-    core.pool.give(key, encoding);
+    core.idle.release(key, encoding);
   }
 }
 
-async function createEncoding({ gpu, a, w }: Core, { N, B, T }: BatchSize, wanted: Wanted): Promise<Encoding> {
+async function createEncoding(
+  { gpu, architecture: a, weights: w }: Core,
+  { N, B, T }: BatchSize,
+  wanted: Wanted,
+): Promise<Encoding> {
   const { D } = a;
   const { H, layers: L } = a.encoder as Stack;
   const outputs: Output[] = [];

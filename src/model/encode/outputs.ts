@@ -48,7 +48,7 @@ export async function encodeRows(
   wanted: Wanted,
   { output_hidden_states = false, output_attentions = false, ...hooks }: EncoderOptions,
 ): Promise<EncoderOutput> {
-  const { a } = core;
+  const { architecture: a } = core;
   const segments = readSegments(token_type_ids, rows, a.segments);
   const all = { ...wanted, hidden_states: output_hidden_states, attentions: output_attentions };
   const sequences = rows.ids.map((ids, b) => ({ ids, segments: segments?.[b] }));

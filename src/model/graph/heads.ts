@@ -1,4 +1,4 @@
-import { pool } from "../../kernels/index.js";
+import { pooling } from "../../kernels/index.js";
 import { POOLING, type Pooling } from "../../kernels/pooling.js";
 import type { Run } from "../../runtime/plan.js";
 import type { Tensor } from "../../runtime/tensor.js";
@@ -15,7 +15,7 @@ export function sentenceVectors(
   normalize: boolean,
   out: Tensor,
 ): void {
-  run(pool, "pooling", { x: hidden, spans, out }, { MODE: POOLING[mode], NORMALIZE: Number(normalize) });
+  run(pooling, "pooling", { x: hidden, spans, out }, { MODE: POOLING[mode], NORMALIZE: Number(normalize) });
 }
 
 /** The head of an encoder: `pooled` f32[B,D] and `logits` f32[N,labels] or f32[B,labels], whichever are given. */
@@ -32,7 +32,7 @@ export function head(
     if (logits) linear("classifier", hidden, { y: logits });
     return;
   }
-  const first = run(pool, "pooler.first", { x: hidden, spans }, { MODE: POOLING.cls, NORMALIZE: 0 }).out;
+  const first = run(pooling, "pooler.first", { x: hidden, spans }, { MODE: POOLING.cls, NORMALIZE: 0 }).out;
   const dense = linear("pooler", first, { activation: a.head?.pooler, y: pooled });
   if (logits) linear("classifier", dense, { y: logits });
 }

@@ -4,7 +4,13 @@ import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
 import type { HostTensor } from "../core.js";
 import type { LoadOptions } from "../model.js";
 import type { SourceLike } from "../checkpoint/source.js";
-import { type EncoderTask, type EncodingOptions, openEncoderTask, type Reading, type TextInput } from "./encoder_task.js";
+import {
+  type EncoderTask,
+  type EncodingOptions,
+  openEncoderTask,
+  type Reading,
+  type TextInput,
+} from "./encoder_task.js";
 
 export interface FeatureOptions extends EncodingOptions {
   /** One vector a text by its first state, mean or maximum; "none" gives the states. Default: what the folder says, else "none". */
