@@ -49,10 +49,10 @@ function openRandom(gpu: Gpu, config: Json): Core {
   return { gpu, architecture: a, weights: w, idle: createIdleCache(4) };
 }
 
-function planOf({ architecture: a, weights: w }: Core, lengths: readonly number[]): Plan {
+function planOf(core: Core, lengths: readonly number[]): Plan {
   const N = lengths.reduce((sum, length) => sum + length, 0);
   const [rows, spans] = [tensor("rows", "u32", [N, 4]), tensor("spans", "u32", [lengths.length, 2])];
-  return record("encoder", (run) => void encoder(run, a, w, rows, spans));
+  return record("encoder", (run) => void encoder(run, core, { rows, spans }));
 }
 
 const flopsOf = ({ launches }: Plan): number => launches.reduce((sum, { kernel, dims }) => sum + kernel.flops(dims), 0);

@@ -93,9 +93,9 @@ const PROMPT = [[464, 1200, 33], [7]];
 
 test("a prompt as long as the cache leaves room for one token", async () => {
   const m = await open(FAMILIES[0]);
-  const [row] = prompts([m.architecture.P], 3, m.architecture.V);
+  const [row] = prompts([m.architecture.decoder!.P], 3, m.architecture.V);
   const { sequences } = await m.generate({ input_ids: [row] }, { max_new_tokens: 1 });
-  assert.is(sequences[0].length, m.architecture.P + 1);
+  assert.is(sequences[0].length, m.architecture.decoder!.P + 1);
   await refuses(
     () => m.generate({ input_ids: [row] }, { max_new_tokens: 2 }),
     OptionError,

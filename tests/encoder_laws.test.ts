@@ -87,7 +87,8 @@ for (const name of FIXTURES) {
 test("every launch of an encoder with its head agrees with its reference", async () => {
   const gpu = await device();
   for (const name of FIXTURES) {
-    const { architecture: a, weights: w, dispose } = await open(name);
+    const model = await open(name);
+    const { architecture: a, dispose } = model;
     const sentences = [ids(17, 1), ids(3, 2), ids(30, 3)];
     const N = sentences.flat().length;
     const [rows, spans] = [tensor("rows", "u32", [N, 4]), tensor("spans", "u32", [3, 2])];
@@ -96,17 +97,17 @@ test("every launch of an encoder with its head agrees with its reference", async
       packRows(
         sentences,
         [],
-        sentences.map((row) => row.map((id) => id % (a.segments ?? 1))),
+        sentences.map((row) => row.map((id) => id % (a.encoder?.segments ?? 1))),
       ),
     );
     gpu.write(spans, packSpans(sentences));
-    const { layers: L, H } = a.encoder!;
+    const { depth: L, H } = a.encoder!;
     const attentions = Array.from({ length: L }, (_, l) => tensor(`attentions ${l}`, "f32", [N, H, 30]));
     const plan = record("encoder", (run) => {
-      const hidden = encoder(run, a, w, rows, spans, { attentions });
+      const hidden = encoder(run, model, { rows, spans }, { attentions });
       const B = a.head?.classifier === "tokens" ? N : 3;
       const logits = a.head?.classifier && tensor("logits", "f32", [B, a.head.labels.length], "activation");
-      if (a.head) head(run, a, w, hidden, spans, { logits });
+      if (a.head) head(run, model, hidden, spans, { logits });
     });
     assert.is(await verify(gpu, plan, 2e-5), undefined);
     assert.is(countLaunches(plan, "encoder.layers.0"), 8, "7 and one to look at the weights");

@@ -299,13 +299,14 @@ test("every launch of encoder and decoder agrees with its reference on the GPU's
     gpu.write(rows, packRows(ids));
     gpu.write(spans, packSpans(ids)); // M is every target's length, so that cache rows lie as packed rows do
   }
-  const { architecture, weights: w } = m;
-  const a = architecture as DecoderArchitecture;
-  const caches = Array.from({ length: a.decoder.layers }, (_, l) => tensor(`cache ${l}`, "f32", [B, M, 2 * D]));
+  const graph = { ...m, architecture: m.architecture as DecoderArchitecture };
+  const caches = Array.from({ length: graph.architecture.decoder.depth }, (_, l) =>
+    tensor(`cache ${l}`, "f32", [B, M, 2 * D]),
+  );
   const plan = record("forward", (run) => {
-    const encoded = encoder(run, a, w, source.rows, source.spans);
-    const cross = { kv: sourceKeys(run, a, w, encoded), spans: source.spans };
-    lmHead(run, a, w, decoderPrompt(run, a, w, target.rows, { caches }, target.spans, 1, cross));
+    const encoded = encoder(run, graph, source);
+    const cross = { kv: sourceKeys(run, graph, encoded), spans: source.spans };
+    lmHead(run, graph, decoderPrompt(run, graph, { ...target, past: { caches }, rowsPerPrompt: 1, cross }));
   });
   assert.is(await verify(gpu, plan, 2e-5), undefined); // measured 6e-6, in attention
   gpu.memory.free([source.rows, source.spans, target.rows, target.spans, ...caches]);

@@ -51,7 +51,7 @@ for (const [family, launches] of Object.entries(LAYER)) {
     const { decoder, placement } = architecture as DecoderArchitecture;
     const { stats } = await generate({ input_ids: [[5, 6, 7, 0]] }, { num_beams: 4, max_new_tokens: 3 });
     assert.is(stats.launches.decoder_layer, launches);
-    assert.is(stats.launches.step, launches * decoder.layers + stats.launches.outside);
+    assert.is(stats.launches.step, launches * decoder.depth + stats.launches.outside);
     assert.ok(placement === "pre" || stats.launches.outside === 4);
   });
 }

@@ -10,6 +10,17 @@ export interface ModelInputs {
   readonly attention_mask?: TokenRows;
 }
 
+/**
+ * One sequence for an encoder: token ids, with the segment of each where the model has segments; or feature rows f32[length,D] that
+ * take the place of token embeddings.
+ */
+export type EncoderInput =
+  | { readonly ids: readonly number[]; readonly segments?: readonly number[] }
+  | { readonly features: Float32Array<ArrayBuffer>; readonly length: number };
+
+/** Rows of a sequence. */
+export const lengthOf = (input: EncoderInput): number => ("ids" in input ? input.ids.length : input.length);
+
 /** Rows of the packed batch: their ids without padding, and where in the caller's row each sequence starts. */
 export interface Sequences {
   readonly ids: readonly (readonly number[])[];

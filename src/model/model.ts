@@ -2,7 +2,7 @@ import { InputError, OptionError, show } from "../runtime/errors.js";
 import type { Winners } from "../runtime/variants.js";
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
-import type { Architecture } from "./graph/architecture.js";
+import type { Architecture, Stack } from "./graph/architecture.js";
 import { type Checkpoint, type LoadHooks, openCheckpoint, renamed } from "./checkpoint/checkpoint.js";
 import type { Core, DecoderCore, During, HostTensor } from "./core.js";
 import { familyOf } from "./families/index.js";
@@ -138,7 +138,10 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
       if (--calls === 0 && disposed) free();
     }
   };
-  const sequences = (name: string, ids: unknown, mask?: unknown): Sequences => readSequences(name, ids, mask, a.V, a.P);
+  const sequences = (name: string, ids: unknown, mask?: unknown): Sequences => {
+    const side = name === "input_ids" ? (a.encoder ?? a.decoder) : a.decoder;
+    return readSequences(name, ids, mask, a.V, (side as Stack).P);
+  };
   const given = (inputs: ModelInputs | undefined): Sequences =>
     sequences("input_ids", inputs?.input_ids, inputs?.attention_mask);
   let opening: Promise<TextCodec> | undefined;
@@ -242,7 +245,7 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
       during(async () =>
         score(generative("score"), checkpoint.generationConfig, given(inputs), sequences("targets", targets)),
       ),
-    state: (inputs, { max_length = Math.min(a.P, 2048) } = {}) =>
+    state: (inputs, { max_length = Math.min(a.decoder?.P ?? 0, 2048) } = {}) =>
       during(async () => {
         const decoding = generative("state");
         if (a.encoder)

@@ -13,16 +13,14 @@ export interface TuneOptions extends TuneHooks {
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 /** Measures the linear layers and norms of a model on its device. Throws as `tune` does. */
-export async function tuneModel(
-  { gpu, architecture: a, weights: w }: Core,
-  { rows = ROWS, ...hooks }: TuneOptions,
-): Promise<Winners> {
+export async function tuneModel(core: Core, { rows = ROWS, ...hooks }: TuneOptions): Promise<Winners> {
+  const { gpu, architecture: a, weights: w } = core;
   const names = [...w.tensors]
     .map(({ name }) => name.match(/^(.*)\.weight$/)?.[1])
     .filter((name) => name !== undefined);
   const plans = rows.map((N) =>
     record("tune", (run) => {
-      const { linear, norm } = layers(run, a, w);
+      const { linear, norm } = layers(run, core, a.encoder ? "encoder" : "decoder");
       for (const name of names) {
         const [weight] = w.parts(`${name}.weight`);
         const width = weight.shape[weight.shape.length - 1];

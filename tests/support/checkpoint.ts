@@ -63,7 +63,7 @@ export async function checkCheckpoint(path: string): Promise<void> {
       encoder_layer: encoder ? 7 : 0,
       decoder_layer: layer,
       outside,
-      step: layer * decoder.layers + outside,
+      step: layer * decoder.depth + outside,
     });
   });
 

@@ -2,7 +2,7 @@ import type { Prepared } from "../../runtime/gpu.js";
 import { type Plan, record } from "../../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
-import { type CrossKeys, decoderPrompt, type DecoderCache, sourceKeys } from "../graph/decoder.js";
+import { type CrossKeys, decoderPrompt, type PastKeys, sourceKeys } from "../graph/decoder.js";
 import { encoder } from "../graph/encoder.js";
 import { packRows, packSpans } from "../inputs.js";
 import { rotaryTable } from "../graph/positions.js";
@@ -21,7 +21,7 @@ type Sentences = readonly (readonly number[])[];
 /** Device memory of B prompts being continued: the source's keys, the caches, and which cache row holds which row's past. */
 export interface Session {
   readonly rows: Tensor;
-  readonly cache: DecoderCache;
+  readonly cache: PastKeys;
   readonly cross: CrossKeys | undefined;
   readonly indirection: Tensor;
   /** Runs the encoder and stores its keys and values for every decoder layer; nothing without an encoder. Returns the plan it ran. */
@@ -36,14 +36,15 @@ export interface Session {
 const PLANS = 16; // shapes of sources and prompts kept prepared
 const CHUNK = 2048; // most rows of a prompt plan: bounds its activations
 
-export function createSession({ gpu, architecture: a, weights: w }: DecoderCore, { B, n, W, M, S }: Capacity): Session {
+export function createSession(core: DecoderCore, { B, n, W, M, S }: Capacity): Session {
+  const { gpu, architecture: a } = core;
   const fan = n * W; // rows of a prompt
   const R = B * fan;
-  const { layers, K, E } = a.decoder;
+  const { depth, K, E, rotary } = a.decoder;
   const perLayer = (name: string, shape: number[]): Tensor[] =>
-    Array.from({ length: layers }, (_, l) => tensor(`decoder.layers.${l}.${name}`, "f32", shape));
-  const table = a.rotary && rotaryTable(a.rotary, M, E);
-  const cache: DecoderCache = {
+    Array.from({ length: depth }, (_, l) => tensor(`decoder.layers.${l}.${name}`, "f32", shape));
+  const table = rotary && rotaryTable(rotary, M, E);
+  const cache: PastKeys = {
     caches: perLayer("cache", [R, M, 2 * K * E]),
     rotary: table && tensor("rotary", "f32", [M, E]),
   };
@@ -75,19 +76,23 @@ export function createSession({ gpu, architecture: a, weights: w }: DecoderCore,
   };
   const encodePlan = (N: number, kv: readonly Tensor[]): Plan =>
     record("encode", (run) => {
-      const encoded = encoder(run, a, w, prefix(state.sourceRows, [N, 4]), state.sourceSpans);
+      const encoded = encoder(run, core, { rows: prefix(state.sourceRows, [N, 4]), spans: state.sourceSpans });
       sourceKeys(
         run,
-        a,
-        w,
+        core,
         encoded,
         kv.map((t) => prefix(t, [N, 2 * K * E])),
       );
     });
   const promptPlan = (N: number): Plan =>
     record("prompt", (run) => {
-      const source = cross && { kv: cross.kv, spans: state.sourceSpans };
-      decoderPrompt(run, a, w, prefix(state.promptRows, [N, 4]), cache, state.promptSpans, fan, source);
+      decoderPrompt(run, core, {
+        rows: prefix(state.promptRows, [N, 4]),
+        past: cache,
+        spans: state.promptSpans,
+        rowsPerPrompt: fan,
+        cross: cross && { kv: cross.kv, spans: state.sourceSpans },
+      });
     });
   return {
     rows: state.rows,

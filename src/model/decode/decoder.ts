@@ -24,9 +24,10 @@ export async function createStepper(
   { max_length: M, num_beams: W = 1 }: { max_length: number; num_beams?: number },
   during: During,
 ): Promise<Stepper> {
-  const { gpu, architecture: a, weights: w } = core;
-  if (!Number.isInteger(M) || M < 1 || M > a.P)
-    throw new OptionError(`decoder: max_length must be a whole number from 1 to ${a.P}, got ${M}`);
+  const { gpu, architecture: a } = core;
+  const { P } = a.decoder;
+  if (!Number.isInteger(M) || M < 1 || M > P)
+    throw new OptionError(`decoder: max_length must be a whole number from 1 to ${P}, got ${M}`);
   if (!Number.isInteger(W) || W < 1 || W > MAX_BEAMS)
     throw new OptionError(`decoder: num_beams must be a whole number from 1 to ${MAX_BEAMS}, got ${W}`);
   const B = sources.length;
@@ -35,7 +36,7 @@ export async function createStepper(
   const { rows, indirection, cache, cross } = session;
   const logits = tensor("logits", "f32", [R, a.V]);
   const prepared = await gpu.prepare(
-    record("decoder", (run) => void decoderStep(run, a, w, rows, cache, indirection, cross, logits)),
+    record("decoder", (run) => void decoderStep(run, core, { rows, past: cache, indirection, cross, logits })),
   );
   await session.encode(sources);
   let table: number[][] = Array.from({ length: R }, () => []); // for every row, which row holds each step of its past

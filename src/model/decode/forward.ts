@@ -18,7 +18,7 @@ const total = ({ ids }: Sequences): number => ids.reduce((sum, { length }) => su
 
 /** Decoder over `targets`, after the encoder over `sources` in models that have one: one plan over packed rows. */
 export async function forward(core: DecoderCore, targets: Sequences, sources?: Sequences): Promise<Forward> {
-  const { gpu, architecture: a, weights: w } = core;
+  const { gpu, architecture: a } = core;
   if (sources && sources.ids.length !== targets.ids.length) {
     throw new InputError(
       `decoder_input_ids: must have the ${sources.ids.length} rows of input_ids, got ${targets.ids.length}`,
@@ -27,7 +27,7 @@ export async function forward(core: DecoderCore, targets: Sequences, sources?: S
   const {
     D,
     V,
-    decoder: { layers, K, E },
+    decoder: { depth, K, E, rotary: frequencies },
   } = a;
   const inputs: Tensor[] = [];
   const state = (name: string, shape: number[], data: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>): Tensor => {
@@ -47,17 +47,17 @@ export async function forward(core: DecoderCore, targets: Sequences, sources?: S
     const source = sources && packed("source", sources, packSpans(sources.ids));
     const spans = Uint32Array.from(targets.ids.flatMap(({ length }, b) => [b * M, length]));
     const target = packed("target", targets, spans);
-    const rotary = a.rotary && state("rotary", [M, E], rotaryTable(a.rotary, M, E));
-    const states = a.encoder && [...Array<undefined>(a.encoder.layers), hidden];
+    const rotary = frequencies && state("rotary", [M, E], rotaryTable(frequencies, M, E));
+    const states = a.encoder && [...Array<undefined>(a.encoder.depth), hidden];
     const plan = record("forward", (run) => {
-      const encoded = source && encoder(run, a, w, source.rows, source.spans, { states });
+      const encoded = source && encoder(run, core, source, { states });
       const B = targets.ids.length;
-      const caches = Array.from({ length: layers }, (_, l) =>
+      const caches = Array.from({ length: depth }, (_, l) =>
         tensor(`decoder.layers.${l}.cache`, "f32", [B, M, 2 * K * E], "activation"),
       );
-      const cross = encoded && source && { kv: sourceKeys(run, a, w, encoded), spans: source.spans };
-      const decoded = decoderPrompt(run, a, w, target.rows, { caches, rotary }, target.spans, 1, cross);
-      lmHead(run, a, w, decoded, logits);
+      const cross = encoded && source && { kv: sourceKeys(run, core, encoded), spans: source.spans };
+      const decoded = decoderPrompt(run, core, { ...target, past: { caches, rotary }, rowsPerPrompt: 1, cross });
+      lmHead(run, core, decoded, logits);
     });
     const prepared = await gpu.prepare(plan);
     try {

@@ -53,8 +53,12 @@ export function planTask(
   inputs: GenerateInputs | undefined,
   options: GenerateOptions,
 ): Task {
-  const read = (name: string, ids: unknown, mask?: unknown): Sequences => readSequences(name, ids, mask, a.V, a.P);
-  if (inputs?.state) return planContinuation(a.P, a.V, defaults, inputs.state, inputs, options, read);
+  const { P } = a.decoder;
+  const read = (name: string, ids: unknown, mask?: unknown): Sequences => {
+    const most = a.encoder && name === "input_ids" ? a.encoder.P : P;
+    return readSequences(name, ids, mask, a.V, most);
+  };
+  if (inputs?.state) return planContinuation(P, a.V, defaults, inputs.state, inputs, options, read);
   const rows = read("input_ids", inputs?.input_ids, inputs?.attention_mask);
   const begun = inputs?.decoder_input_ids;
   if (!a.encoder) {
@@ -62,7 +66,7 @@ export function planTask(
       throw new InputError(
         `generate: decoder_input_ids must be absent, ${a.family} has no encoder; begin input_ids with them`,
       );
-    const g = settle(options as Json, defaults, a.V, a.P, rows.width, true);
+    const g = settle(options as Json, defaults, a.V, P, rows.width, true);
     return { job: { prompts: rows.ids, pads: rows.pads }, g, width: rows.width };
   }
   const prefix = begun === undefined ? undefined : read("decoder_input_ids", begun);
@@ -72,7 +76,7 @@ export function planTask(
     );
   }
   const width = prefix?.width ?? 1;
-  const g = settle(options as Json, defaults, a.V, a.P, width);
+  const g = settle(options as Json, defaults, a.V, P, width);
   return {
     job: { prompts: prefix?.ids ?? rows.ids.map(() => [g.start]), sources: rows.ids, pads: prefix?.pads },
     g,

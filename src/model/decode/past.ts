@@ -1,12 +1,12 @@
 import { InputError, OptionError, show } from "../../runtime/errors.js";
 import type { DecoderCore, During } from "../core.js";
-import type { DecoderCache } from "../graph/decoder.js";
+import type { PastKeys } from "../graph/decoder.js";
 import { type Capacity, createSession } from "./cache.js";
 
 /** Tokens a decoder has read: their keys and values lie in a cache, one row a sequence. */
 export interface Past {
   /** Copies the keys of each row's first `lengths` tokens to the first row of each prompt in another cache. */
-  copyInto(cache: DecoderCache, capacity: Capacity, lengths: readonly number[]): Promise<void>;
+  copyInto(cache: PastKeys, capacity: Capacity, lengths: readonly number[]): Promise<void>;
 }
 
 /** Sequences that a decoder-only model has read, to be continued any number of times. Release it with `dispose()`. */
@@ -37,8 +37,8 @@ export async function createState(
   origin?: Origin,
 ): Promise<State> {
   const { gpu, architecture: a } = core;
-  if (!Number.isInteger(max_length) || max_length < 1 || max_length > a.P) {
-    throw new OptionError(`state: max_length must be a whole number from 1 to ${a.P}, got ${show(max_length)}`);
+  if (!Number.isInteger(max_length) || max_length < 1 || max_length > a.decoder.P) {
+    throw new OptionError(`state: max_length must be a whole number from 1 to ${a.decoder.P}, got ${show(max_length)}`);
   }
   const capacity: Capacity = { B: rows, n: 1, W: 1, M: max_length, S: 1 };
   const session = createSession(core, capacity);

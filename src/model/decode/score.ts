@@ -26,10 +26,10 @@ export async function score(
     throw new OptionError("score: decoder_start_token_id must be in generation_config.json, it is not");
   const prompts = a.encoder ? targets.ids.map(() => [start as number]) : inputs.ids;
   const whole = plain(prompts.map((ids, b) => [...ids, ...targets.ids[b]].slice(0, -1)));
-  const long = whole.ids.findIndex(({ length }) => length > a.P);
+  const long = whole.ids.findIndex(({ length }) => length > a.decoder.P);
   if (long >= 0)
     throw new InputError(
-      `score: a prompt with its targets must have at most ${a.P + 1} tokens, row ${long} has ${whole.ids[long].length + 1}; shorten it`,
+      `score: a prompt with its targets must have at most ${a.decoder.P + 1} tokens, row ${long} has ${whole.ids[long].length + 1}; shorten it`,
     );
   const { logits } = await forward(core, whole, a.encoder && inputs);
   return targets.ids.map((ids, b) =>

@@ -53,7 +53,7 @@ function partsOf(software: boolean, W: number, V: number, C: number): number {
 }
 
 export async function createSearch(core: DecoderCore, capacity: Capacity, g: Generation): Promise<Search> {
-  const { gpu, architecture: a, weights: w } = core;
+  const { gpu, architecture: a } = core;
   const { B, n, W, M } = capacity;
   const fan = n * W;
   const R = B * fan;
@@ -77,7 +77,13 @@ export async function createSearch(core: DecoderCore, capacity: Capacity, g: Gen
   const plan = record(
     "step",
     (run) => {
-      const logits = decoderStep(run, a, w, rows, session.cache, indirection, session.cross, hostLogits);
+      const logits = decoderStep(run, core, {
+        rows,
+        past: session.cache,
+        indirection,
+        cross: session.cross,
+        logits: hostLogits,
+      });
       if (ruled) {
         run(
           logitsProcess,

@@ -1,11 +1,10 @@
-import type { Pooling } from "../../kernels/pooling.js";
 import type { Prepared } from "../../runtime/gpu.js";
 import { record } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Stack } from "../graph/architecture.js";
 import type { Core } from "../core.js";
 import { encoder } from "../graph/encoder.js";
-import { head, sentenceVectors } from "../graph/heads.js";
+import { head, type PoolingChoice, sentenceVectors } from "../graph/heads.js";
 import { packRows, packSpans } from "../inputs.js";
 
 /** One sequence: its token ids and, for models with segments, the segment of each token. */
@@ -22,7 +21,7 @@ export interface Wanted {
   readonly attentions?: boolean;
   readonly pooler_output?: boolean;
   readonly logits?: boolean;
-  readonly embedding?: { readonly mode: Pooling; readonly normalize: boolean };
+  readonly embedding?: PoolingChoice;
 }
 
 /** Results of one sequence by name (`hidden_states.3`, `attentions.0`): rows of its own tokens, or one row of the sentence. */
@@ -137,13 +136,10 @@ async function encodeBatch(core: Core, sequences: readonly EncoderRow[], wanted:
   }
 }
 
-async function createEncoding(
-  { gpu, architecture: a, weights: w }: Core,
-  { N, B, T }: BatchSize,
-  wanted: Wanted,
-): Promise<Encoding> {
+async function createEncoding(core: Core, { N, B, T }: BatchSize, wanted: Wanted): Promise<Encoding> {
+  const { gpu, architecture: a } = core;
   const { D } = a;
-  const { H, layers: L } = a.encoder as Stack;
+  const { H, depth: L } = a.encoder as Stack;
   const outputs: Output[] = [];
   const output = (name: string, per: Output["per"], columns: readonly number[]): Tensor => {
     const t = tensor(name, "f32", [per === "token" ? N : B, ...columns]);
@@ -163,10 +159,10 @@ async function createEncoding(
   const vectors = wanted.embedding && output("embedding", "sentence", [D]);
   const [rows, spans] = [tensor("rows", "u32", [N, 4]), tensor("spans", "u32", [B, 2])];
   const plan = record("encode", (run) => {
-    const hidden = encoder(run, a, w, rows, spans, { states, attentions });
-    if (pooled || logits) head(run, a, w, hidden, spans, { pooled, logits });
+    const hidden = encoder(run, core, { rows, spans }, { states, attentions });
+    if (pooled || logits) head(run, core, hidden, spans, { pooled, logits });
     if (vectors && wanted.embedding) {
-      sentenceVectors(run, hidden, spans, wanted.embedding.mode, wanted.embedding.normalize, vectors);
+      sentenceVectors(run, hidden, spans, wanted.embedding, vectors);
     }
   });
   const prepared = await gpu.prepare(plan);

@@ -49,11 +49,11 @@ export async function encodeRows(
   { output_hidden_states = false, output_attentions = false, ...hooks }: EncoderOptions,
 ): Promise<EncoderOutput> {
   const { architecture: a } = core;
-  const segments = readSegments(token_type_ids, rows, a.segments);
+  const segments = readSegments(token_type_ids, rows, a.encoder?.segments);
   const all = { ...wanted, hidden_states: output_hidden_states, attentions: output_attentions };
   const sequences = rows.ids.map((ids, b) => ({ ids, segments: segments?.[b] }));
   const encoded = await encodeAll(core, sequences, all, hooks);
-  const { layers: L, H } = a.encoder as Stack;
+  const { depth: L, H } = a.encoder as Stack;
   const tokens = (name: string): HostTensor => byToken(encoded, name, rows);
   const states = output_hidden_states
     ? Array.from({ length: L + 1 }, (_, l) => tokens(`hidden_states.${l}`))

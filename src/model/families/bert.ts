@@ -2,7 +2,7 @@ import { CheckpointError } from "../../runtime/errors.js";
 import type { Architecture, Stack } from "../graph/architecture.js";
 import { readConfig } from "../checkpoint/config.js";
 import type { WeightRow } from "../checkpoint/weights.js";
-import { type Family, linearRows, normRows } from "./family.js";
+import { equalHeads, type Family, linearRows, normRows } from "./family.js";
 import { classifierHead, headKind } from "./classifier.js";
 
 interface Differences {
@@ -39,24 +39,29 @@ function bertLike({ model_type, shifted, sentence }: Differences): Family {
         family: model_type,
         D,
         V: read.count("vocab_size"),
-        P: read.count("max_position_embeddings") - positionShift,
-        positionShift,
-        segments: read.count("type_vocab_size"),
-        encoder: { layers: read.count("num_hidden_layers"), F: read.count("intermediate_size"), H, K: H, E: D / H },
+        encoder: {
+          depth: read.count("num_hidden_layers"),
+          F: read.count("intermediate_size"),
+          ...equalHeads(D, H),
+          P: read.count("max_position_embeddings") - positionShift,
+          positionShift,
+          segments: read.count("type_vocab_size"),
+          embeddingScale: 1,
+          lastNorm: false,
+        },
         head: kind === "none" ? pooler : classifierHead(kind, config, "tanh"),
         norm: "layernorm",
         placement: "post",
         eps: read.number("layer_norm_eps", 1e-12),
         activation: read.activation("hidden_act"),
         gated: false,
-        embeddingScale: 1,
       };
     },
 
     rows(a) {
-      const { D, V, P, head, positionShift = 0, segments = 0 } = a;
-      const { layers, F } = a.encoder as Stack;
-      const blocks = Array.from({ length: layers }, (_, l) => {
+      const { D, V, head } = a;
+      const { depth, F, P, positionShift = 0, segments = 0 } = a.encoder as Stack;
+      const blocks = Array.from({ length: depth }, (_, l) => {
         const [at, from] = [`encoder.layers.${l}`, `encoder.layer.${l}`];
         const heads = ["query", "key", "value"].map((part) => `${from}.attention.self.${part}`);
         return [

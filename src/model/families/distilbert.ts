@@ -1,6 +1,6 @@
 import type { Architecture, Stack } from "../graph/architecture.js";
 import { readConfig } from "../checkpoint/config.js";
-import { type Family, linearRows, normRows } from "./family.js";
+import { equalHeads, type Family, linearRows, normRows } from "./family.js";
 import { classifierHead, headKind } from "./classifier.js";
 
 /** DistilBERT (Sanh et al. 2019): BERT without segments and pooler, half its layers. */
@@ -16,21 +16,26 @@ export const distilbert: Family = {
       family: "distilbert",
       D,
       V: read.count("vocab_size"),
-      P: read.count("max_position_embeddings"),
-      encoder: { layers: read.count("n_layers"), F: read.count("hidden_dim"), H, K: H, E: D / H },
+      encoder: {
+        depth: read.count("n_layers"),
+        F: read.count("hidden_dim"),
+        ...equalHeads(D, H),
+        P: read.count("max_position_embeddings"),
+        embeddingScale: 1,
+        lastNorm: false,
+      },
       head: classifierHead(headKind(config), config, "relu"),
       norm: "layernorm",
       placement: "post",
       eps: 1e-12,
       activation: read.activation("activation"),
       gated: false,
-      embeddingScale: 1,
     };
   },
 
-  rows({ D, V, P, head, encoder }) {
-    const { layers, F } = encoder as Stack;
-    const blocks = Array.from({ length: layers }, (_, l) => {
+  rows({ D, V, head, encoder }) {
+    const { depth, F, P } = encoder as Stack;
+    const blocks = Array.from({ length: depth }, (_, l) => {
       const [at, from] = [`encoder.layers.${l}`, `transformer.layer.${l}`];
       const heads = ["q_lin", "k_lin", "v_lin"].map((part) => `${from}.attention.${part}`);
       return [

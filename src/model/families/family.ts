@@ -14,6 +14,9 @@ export interface Family<A extends Architecture = Architecture> {
   ignored(config: Json): RegExp[];
 }
 
+/** H heads of equal width for queries, keys and values, and scores divided by the root of that width (Vaswani et al. 2017, eq. 1). */
+export const equalHeads = (D: number, H: number) => ({ H, K: H, E: D / H, scale: (D / H) ** -0.5 });
+
 /** Rows of a linear layer f32[O,I] whose parts (such as q, k, v) are laid one after the other. */
 export function linearRows(
   ours: string,

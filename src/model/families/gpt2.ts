@@ -1,7 +1,7 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import type { DecoderArchitecture } from "../graph/architecture.js";
 import { readConfig } from "../checkpoint/config.js";
-import { type Family, linearRows, normRows } from "./family.js";
+import { equalHeads, type Family, linearRows, normRows } from "./family.js";
 
 /** GPT-2 (Radford et al. 2019): pre-norm decoder, learned positions, tied embeddings; its linear weights are stored [in, out]. */
 export const gpt2: Family<DecoderArchitecture> = {
@@ -20,24 +20,29 @@ export const gpt2: Family<DecoderArchitecture> = {
       family: "gpt2",
       D,
       V: read.count("vocab_size"),
-      P: read.count("n_positions"),
-      decoder: { layers: read.count("n_layer"), F, H, K: H, E: D / H },
+      decoder: {
+        depth: read.count("n_layer"),
+        F,
+        ...equalHeads(D, H),
+        P: read.count("n_positions"),
+        embeddingScale: 1,
+        lastNorm: true,
+      },
       norm: "layernorm",
       placement: "pre",
       eps: read.number("layer_norm_epsilon", 1e-5),
       activation: read.activation("activation_function"),
       gated: false,
-      embeddingScale: 1,
     };
   },
 
   rows(a, config) {
     const {
       D,
-      decoder: { F, layers },
+      decoder: { F, P, depth },
     } = a;
     const tied = readConfig(config).flag("tie_word_embeddings", true);
-    const blocks = Array.from({ length: layers }, (_, l) => {
+    const blocks = Array.from({ length: depth }, (_, l) => {
       const [at, from] = [`decoder.layers.${l}`, `transformer.h.${l}`];
       return [
         ...normRows(`${at}.self_attn_norm`, `${from}.ln_1`, D),
@@ -50,7 +55,7 @@ export const gpt2: Family<DecoderArchitecture> = {
     });
     return [
       { ours: "decoder.embed_tokens.weight", theirs: ["transformer.wte.weight"], shape: [a.V, D], lookup: true },
-      { ours: "decoder.embed_positions.weight", theirs: ["transformer.wpe.weight"], shape: [a.P, D], f32: true },
+      { ours: "decoder.embed_positions.weight", theirs: ["transformer.wpe.weight"], shape: [P, D], f32: true },
       ...blocks.flat(),
       ...normRows("decoder.norm", "transformer.ln_f", D),
       { ours: "lm_head.weight", theirs: [tied ? "transformer.wte.weight" : "lm_head.weight"], shape: [a.V, D] },

@@ -22,15 +22,23 @@ function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: bool
         family: model_type,
         D,
         V: read.count("vocab_size"),
-        P: read.count("max_position_embeddings"),
-        decoder: { layers: read.count("num_hidden_layers"), F: read.count("intermediate_size"), H, K, E },
+        decoder: {
+          depth: read.count("num_hidden_layers"),
+          F: read.count("intermediate_size"),
+          H,
+          K,
+          E,
+          P: read.count("max_position_embeddings"),
+          embeddingScale: 1,
+          scale: E ** -0.5,
+          lastNorm: true,
+          rotary: rotaryOf(config, E),
+        },
         norm: "rmsnorm",
         placement: "pre",
         eps: read.number("rms_norm_eps", 1e-6),
         activation: read.activation("hidden_act"),
         gated: true,
-        embeddingScale: 1,
-        rotary: rotaryOf(config, E),
       };
     },
 
@@ -38,7 +46,7 @@ function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: bool
       const {
         D,
         V,
-        decoder: { F, layers, H, K, E },
+        decoder: { F, depth, H, K, E },
       } = a;
       const read = readConfig(config);
       const qkvBias = options.qkvBias || read.flag("attention_bias", false);
@@ -49,7 +57,7 @@ function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: bool
         theirs: [`${theirs}.weight`],
         shape: [D],
       });
-      const blocks = Array.from({ length: layers }, (_, l) => {
+      const blocks = Array.from({ length: depth }, (_, l) => {
         const [at, from] = [`decoder.layers.${l}`, `model.layers.${l}`];
         const heads = ["q_proj", "k_proj", "v_proj"].map((part) => `${from}.self_attn.${part}`);
         const qkNorm = {

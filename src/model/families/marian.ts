@@ -1,7 +1,7 @@
 import type { Architecture, Stack } from "../graph/architecture.js";
 import { readConfig } from "../checkpoint/config.js";
 import type { WeightRow } from "../checkpoint/weights.js";
-import { type Family, linearRows, normRows } from "./family.js";
+import { equalHeads, type Family, linearRows, normRows } from "./family.js";
 
 /** Marian (Junczys-Dowmunt et al. 2018), as `MarianMTModel` of Transformers: post-norm, sinusoidal positions, tied embeddings. */
 export const marian: Family = {
@@ -12,13 +12,19 @@ export const marian: Family = {
     const D = read.count("d_model");
     const stack = (side: string): Stack => {
       const H = read.divisor(`${side}_attention_heads`, "d_model");
-      return { layers: read.count(`${side}_layers`), F: read.count(`${side}_ffn_dim`), H, K: H, E: D / H };
+      return {
+        depth: read.count(`${side}_layers`),
+        F: read.count(`${side}_ffn_dim`),
+        ...equalHeads(D, H),
+        P: read.count("max_position_embeddings"),
+        embeddingScale: read.flag("scale_embedding", false) ? Math.sqrt(D) : 1,
+        lastNorm: false,
+      };
     };
     return {
       family: "marian",
       D,
       V: read.count("vocab_size"),
-      P: read.count("max_position_embeddings"),
       encoder: stack("encoder"),
       decoder: stack("decoder"),
       norm: "layernorm",
@@ -26,7 +32,6 @@ export const marian: Family = {
       eps: 1e-5,
       activation: read.activation("activation_function"),
       gated: false,
-      embeddingScale: read.flag("scale_embedding", false) ? Math.sqrt(D) : 1,
     };
   },
 
@@ -35,10 +40,13 @@ export const marian: Family = {
     const shared = flag("share_encoder_decoder_embeddings", true);
     const tokens = (side: string): string => (shared ? "model.shared.weight" : `model.${side}.embed_tokens.weight`);
     const head = flag("tie_word_embeddings", true) ? tokens("decoder") : "lm_head.weight";
-    const table = (side: string): WeightRow[] => [
-      { ours: `${side}.embed_tokens.weight`, theirs: [tokens(side)], shape: [a.V, a.D], lookup: true },
-      { ours: `${side}.embed_positions.weight`, theirs: [], shape: [a.P, a.D], compute: () => sinusoids(a.P, a.D) },
-    ];
+    const table = (side: "encoder" | "decoder"): WeightRow[] => {
+      const { P } = a[side] as Stack;
+      return [
+        { ours: `${side}.embed_tokens.weight`, theirs: [tokens(side)], shape: [a.V, a.D], lookup: true },
+        { ours: `${side}.embed_positions.weight`, theirs: [], shape: [P, a.D], compute: () => sinusoids(P, a.D) },
+      ];
+    };
     return [
       ...table("encoder"),
       ...stackRows("encoder", a),
@@ -57,8 +65,8 @@ export const marian: Family = {
 
 function stackRows(side: "encoder" | "decoder", a: Architecture): WeightRow[] {
   const { D } = a;
-  const { layers, F } = a[side] as Stack;
-  return Array.from({ length: layers }, (_, l) => {
+  const { depth, F } = a[side] as Stack;
+  return Array.from({ length: depth }, (_, l) => {
     const [at, from] = [`${side}.layers.${l}`, `model.${side}.layers.${l}`];
     const cross =
       side === "encoder"

@@ -3,8 +3,7 @@ import { attention, embed, layernormResidual, matmul, matvec, rmsnormResidual } 
 import { MATVEC_ROWS, NORM } from "../../kernels/matvec.js";
 import type { Run } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
-import type { Architecture, Stack } from "./architecture.js";
-import type { Weights } from "../checkpoint/weights.js";
+import type { GraphModel, Stack } from "./architecture.js";
 
 /** Where the keys and values of an attention lie: columns `k_at` and `v_at` of the rows `spans` gives for each sentence. */
 export interface Keys {
@@ -25,7 +24,7 @@ interface LinearOptions {
 }
 
 /** Rows still to be normalised: the linear layer that takes them may do it itself, and save a launch. */
-export interface Normed {
+export interface PendingNorm {
   readonly h: Tensor;
   readonly norm: string;
 }
@@ -34,43 +33,45 @@ const NORM_ROWS = 4; // every workgroup normalises all rows again: for few it is
 
 /** The vocabulary of a model file: layers by the name of their weights, which is also the label of their launch. */
 export interface Layers {
-  /** Token, position and segment rows, whichever tables there are, normalised where the model does. */
-  embed(stack: string, rows: Tensor, out?: Tensor): Tensor;
-  linear(name: string, x: Tensor | Normed, options?: LinearOptions): Tensor;
+  /** Token, position and segment rows, whichever tables there are, normalised where the model does. `features` replace the tokens' rows. */
+  embed(rows: Tensor, options?: { readonly features?: Tensor; readonly out?: Tensor }): Tensor;
+  linear(name: string, x: Tensor | PendingNorm, options?: LinearOptions): Tensor;
   norm(name: string, x: Tensor, out?: Tensor): Tensor;
-  attend(name: string, stack: Stack, q: Tensor, keys: Keys, rows: Tensor, causal: boolean): Tensor;
-  /** A residual block: `body` takes its input and what to add to its result; the norm comes before or after it. */
-  block(norm: string, h: Tensor, body: (x: Tensor | Normed, residual: Tensor) => Tensor, out?: Tensor): Tensor;
-  /** fc1, activation, fc2. */
-  feedForward(at: string, x: Tensor | Normed, residual: Tensor): Tensor;
+  /** Self attention, over the tokens so far where `causal`, or attention to another sequence where `cross`. */
+  attend(name: string, q: Tensor, keys: Keys, rows: Tensor, kind?: { causal?: boolean; cross?: boolean }): Tensor;
+  /** A residual block: h + project(body(norm(h))) in pre-norm models, norm(h + project(body(h))) in post-norm ones. */
+  block(norm: string, project: string, h: Tensor, body: (x: Tensor | PendingNorm) => Tensor, out?: Tensor): Tensor;
+  /** The block of fc1, activation and fc2. */
+  feedForward(at: string, h: Tensor, out?: Tensor): Tensor;
 }
 
-export function layers(run: Run, a: Architecture, w: Weights): Layers {
-  const embedRows = (stack: string, rows: Tensor, out?: Tensor): Tensor => {
-    const [gamma, beta] = [w.find(`${stack}.embed_norm.weight`), w.find(`${stack}.embed_norm.bias`)];
-    const tables = w.parts(`${stack}.embed_tokens.weight`);
+/** The weight that biases self attention by distance, f32[U,H], in every layer of a stack (Raffel et al. 2020, section 2.1). */
+export const relativeBias = (side: "encoder" | "decoder"): string => `${side}.relative_bias`;
+
+export function layers(run: Run, { architecture: a, weights: w }: GraphModel, side: "encoder" | "decoder"): Layers {
+  const stack = a[side] as Stack;
+
+  const embedRows: Layers["embed"] = (rows, { features, out } = {}) => {
+    const [gamma, beta] = [w.find(`${side}.embed_norm.weight`), w.find(`${side}.embed_norm.bias`)];
+    const tables = features ? [features] : w.parts(`${side}.embed_tokens.weight`);
     const fused = tables.length === 1; // a table in parts is summed up before its norm
     const tail = {
-      positions: w.find(`${stack}.embed_positions.weight`),
-      segments: w.find(`${stack}.embed_segments.weight`),
+      positions: w.find(`${side}.embed_positions.weight`),
+      segments: w.find(`${side}.embed_segments.weight`),
       ...(fused && { gamma, beta }),
     };
-    const values = { shift: a.positionShift ?? 0, scale: a.embeddingScale, eps: a.eps };
+    const values = { shift: stack.positionShift ?? 0, scale: features ? 1 : stack.embeddingScale, eps: a.eps };
     let first = 0;
     let sum = fused || !gamma ? out : undefined;
     for (const tokens of tables) {
       const args = { rows, tokens, ...tail, ...(sum && { out: sum }) };
-      sum = run(embed, `${stack}.embed`, args, { first, ...values }).out;
+      sum = run(embed, `${side}.embed`, args, { first, ...values }).out;
       first += tokens.shape[0];
     }
-    return fused || !gamma ? (sum as Tensor) : norm(`${stack}.embed_norm`, sum as Tensor, out);
+    return fused || !gamma ? (sum as Tensor) : norm(`${side}.embed_norm`, sum as Tensor, out);
   };
 
-  const linear = (
-    name: string,
-    input: Tensor | Normed,
-    { activation = "none", gated = false, residual, y }: LinearOptions = {},
-  ): Tensor => {
+  const linear: Layers["linear"] = (name, input, { activation = "none", gated = false, residual, y } = {}) => {
     const rides = "norm" in input && a.normInLinear && input.h.shape[0] <= NORM_ROWS;
     const x = !("norm" in input) ? input : rides ? input.h : norm(input.norm, input.h);
     const scaling = rides ? { gamma: w.get(`${input.norm}.weight`), beta: w.find(`${input.norm}.bias`) } : {};
@@ -91,26 +92,31 @@ export function layers(run: Run, a: Architecture, w: Weights): Layers {
     return out;
   };
 
-  const norm = (name: string, x: Tensor, out?: Tensor): Tensor => {
+  const norm: Layers["norm"] = (name, x, out) => {
     const args = { x, gamma: w.get(`${name}.weight`), ...(out && { out }) };
     if (a.norm === "rmsnorm") return run(rmsnormResidual, name, args, { eps: a.eps }).out;
     return run(layernormResidual, name, { ...args, beta: w.get(`${name}.bias`) }, { eps: a.eps }).out;
+  };
+
+  const block: Layers["block"] = (name, project, h, body, out) => {
+    if (a.placement === "pre") return linear(project, body({ h, norm: name }), { residual: h, y: out });
+    return norm(name, linear(project, body(h), { residual: h }), out);
   };
 
   return {
     embed: embedRows,
     linear,
     norm,
-    attend(name, { H, K, E }, q, { kv, spans, k_at, v_at }, rows, causal) {
-      const values = { H, K, E, k_at, v_at, scale: E ** -0.5, CAUSAL: Number(causal) };
-      return run(attention, name, { rows, spans, q, kv }, values).out;
+    block,
+    attend(name, q, { kv, spans, k_at, v_at }, rows, { causal = false, cross = false } = {}) {
+      const { H, K, E, scale } = stack;
+      const bias = cross ? undefined : w.find(relativeBias(side));
+      const values = { H, K, E, k_at, v_at, scale, CAUSAL: Number(causal) };
+      return run(attention, name, { rows, spans, q, kv, bias }, values).out;
     },
-    block(name, h, body, out) {
-      return a.placement === "pre" ? body({ h, norm: name }, h) : norm(name, body(h, h), out);
-    },
-    feedForward(at, x, residual) {
-      const wide = linear(`${at}.fc1`, x, { activation: a.activation, gated: a.gated });
-      return linear(`${at}.fc2`, wide, { residual });
+    feedForward(at, h, out) {
+      const { activation, gated } = a;
+      return block(`${at}.final_norm`, `${at}.fc2`, h, (x) => linear(`${at}.fc1`, x, { activation, gated }), out);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
 import { type Encoded, type EncodeHooks, encodeAll, type Wanted } from "../encode/batches.js";
+import type { Stack } from "../graph/architecture.js";
 import { load, type LoadOptions, type Model } from "../model.js";
 import type { SourceLike } from "../checkpoint/source.js";
 import { type EncodedText, openTokenizer, type TextCodec } from "../text/tokenizer.js";
@@ -82,9 +83,10 @@ function createTask<Input, Options extends EncodingOptions, Result>(
   model: Model,
   codec: TextCodec,
 ): EncoderTask<Input, Options, Result> {
-  const allowed = Math.min(model.architecture.P, codec.longest ?? Infinity, task.longest ?? Infinity);
+  const { P } = model.architecture.encoder as Stack;
+  const allowed = Math.min(P, codec.longest ?? Infinity, task.longest ?? Infinity);
   const run = async (inputs: readonly Input[], options: Options): Promise<Result[]> => {
-    checkOptions(task, options, model.architecture.P);
+    checkOptions(task, options, P);
     const { truncation = true, max_length = allowed, signal, progress, batch_tokens } = options;
     const texts = inputs.map((input) => readText(codec, task.texts(input), max_length, truncation));
     const wanted = task.wanted(model, options);
