@@ -1,6 +1,6 @@
 import { beamStep } from "../src/kernels/index.js";
 import { EARLY_STOPPING } from "../src/kernels/beam_step.js";
-import { ABSENT, NO_ID } from "../src/kernels/topk.js";
+import { ABSENT, NO_ID } from "../src/kernels/constants.js";
 import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 type Size = Readonly<Record<string, number>>;

@@ -1,6 +1,6 @@
 import { logitsProcess } from "../src/kernels/index.js";
 import { packRules } from "../src/kernels/logits_process.js";
-import { NO_ID } from "../src/kernels/topk.js";
+import { NO_ID } from "../src/kernels/constants.js";
 import { checkKernel, f32, type Filled, u32 } from "./support/kernel.js";
 
 type Size = Readonly<Record<string, number>>;

@@ -1,4 +1,4 @@
-import type { Winners } from "../runtime/variants.js";
+import type { TunedChoices } from "../runtime/variants.js";
 import { record } from "../runtime/plan.js";
 import { tensor } from "../runtime/tensor.js";
 import { tune, type TuneHooks } from "../runtime/tune.js";
@@ -13,7 +13,7 @@ export interface TuneOptions extends TuneHooks {
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 /** Measures the linear layers and norms of a model on its device. Throws as `tune` does. */
-export async function tuneModel(core: Core, { rows = ROWS, ...hooks }: TuneOptions): Promise<Winners> {
+export async function tuneModel(core: Core, { rows = ROWS, ...hooks }: TuneOptions): Promise<TunedChoices> {
   const { gpu, architecture: a, weights: w } = core;
   const names = [...w.tensors]
     .map(({ name }) => name.match(/^(.*)\.weight$/)?.[1])
