@@ -54,6 +54,9 @@ export function suite(name: string, exceptAll: Except = {}): Test {
 
 let shared: Promise<Gpu> | undefined;
 
+/** Sets of a corpus's size are run in full in Node; one of so many of their items stands for all elsewhere. */
+export const share = runtime === "node" ? 1 : 10;
+
 /** One device for all tests, with guard words after every tensor. */
 export function device(): Promise<Gpu> {
   return (shared ??= openGpu({ guard: true, tuned: false }));
@@ -99,6 +102,9 @@ function describe(error: unknown): string {
   const frames = stack.includes("\n    at ") ? stack.slice(stack.indexOf("\n    at ")) : "";
   return [message, details || "", frames, cause ? `caused by ${describe(cause)}` : ""].filter(Boolean).join("\n");
 }
+
+/** A folder of the repository as a source of a checkpoint. */
+export const folder = (path: string): string | URL => (runtime === "chrome" ? new URL(path, location.href) : path);
 
 /** A file of the repository. */
 export async function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
