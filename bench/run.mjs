@@ -58,8 +58,6 @@ async function bundleBenches(stems, outfile, start) {
     mainFields: ["module", "main"],
     conditions: ["import"],
     plugins: [wgslLoader({ release: false })],
-    // tests/support/harness.ts brings uvu, which must not run
-    banner: { js: "globalThis.UVU_DEFER = 1; globalThis.UVU_QUEUE = [[null]];" },
   });
 }
 
