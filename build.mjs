@@ -41,14 +41,21 @@ export const common = {
   external: ["webgpu", "node:*"],
 };
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  rmSync(`${root}dist`, { recursive: true, force: true });
+/** The package: the library and its kernels with their common code in one file, a single file for pages, the command line. */
+async function bundle() {
   const library = {
     ...common,
     plugins: [wgslLoader({ release: true })],
     external: [...common.external, "@huggingface/tokenizers"],
   };
-  await build({ ...library, entryPoints: ["src/index.ts"], outfile: "dist/index.js", platform: "neutral" });
+  await build({
+    ...library,
+    entryPoints: { index: "src/index.ts", kernels: "src/kernels/index.ts" },
+    splitting: true,
+    chunkNames: "shared-[hash]",
+    outdir: "dist",
+    platform: "neutral",
+  });
   await build({
     ...library,
     entryPoints: ["src/index.ts"],
@@ -65,21 +72,15 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     banner: { js: "#!/usr/bin/env node" },
     plugins: [...library.plugins, beside],
   });
-  execFileSync(
-    process.execPath,
-    [
-      "node_modules/typescript/bin/tsc",
-      "--noEmit",
-      "false",
-      "--emitDeclarationOnly",
-      "--declaration",
-      "--rootDir",
-      "src",
-      "--outDir",
-      "dist/types",
-      "--project",
-      "tsconfig.build.json",
-    ],
-    { cwd: root, stdio: "inherit" },
-  );
+}
+
+function declareTypes() {
+  const compiler = "node_modules/typescript/bin/tsc";
+  execFileSync(process.execPath, [compiler, "--project", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  rmSync(`${root}dist`, { recursive: true, force: true });
+  await bundle();
+  declareTypes();
 }
