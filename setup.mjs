@@ -103,7 +103,7 @@ export function ensureBrowser() {
 
 /** The shell lines that give this system Chromium, or nothing where we know none. Ubuntu's package is a stub for snaps. */
 function browserCommands() {
-  const { id, like } = (process.platform === "linux" && linuxRelease()) || {};
+  const { id, like } = (process.platform === "linux" ? linuxRelease() : undefined) ?? {};
   if (id === "ubuntu" || !`${id} ${like}`.includes("debian")) return undefined;
   return ["apt-get update", `${APT_INSTALL} chromium`];
 }

@@ -87,7 +87,7 @@ async function runPage() {
 const words = process.argv.slice(2);
 const named = words.filter((word) => word in runtimes);
 const names = named.length ? named : Object.keys(runtimes);
-const [only] = words.filter((word) => !(word in runtimes));
+const only = words.find((word) => !(word in runtimes));
 const browser = names.includes("chrome") ? ensureBrowser() : undefined;
 await bundleTests(only);
 const total = [0, 0];

@@ -34,7 +34,7 @@ for (const [family, launches] of Object.entries(LAYER)) {
         }
         return;
       }
-      const { sequences, sequences_scores } = await m.generate(inputs as never, options);
+      const { sequences, sequences_scores } = await m.generate(inputs, options);
       assert.equal(sequences, expected.sequences);
       expected.sequences_scores?.forEach((want, row) => {
         const score = sequences_scores?.[row] ?? NaN;

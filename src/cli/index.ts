@@ -27,7 +27,8 @@ wgformer VERB --help tells the options of a verb.`;
 function helpOf(name: string, { usage, summary, details, options = {} }: Verb): string {
   const width = Math.max(...Object.keys(options).map(({ length }) => length));
   const lines = Object.entries(options).map(([option, text]) => `  ${option.padEnd(width)}   ${text}`);
-  const parts = [`wgformer ${name} ${usage}`.trim() + `\n  ${summary}`, details, lines.join("\n")];
+  const title = `wgformer ${name} ${usage}`.trim();
+  const parts = [`${title}\n  ${summary}`, details, lines.join("\n")];
   return parts.filter(Boolean).join("\n\n");
 }
 

@@ -16,7 +16,7 @@ export const generate = requestVerb(
     if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {
       throw new OptionError(`request: options must be an object, got ${JSON.stringify(options)}`);
     }
-    const { sequences, sequences_scores, token_scores } = await model.generate(inputs as never, options as never);
+    const { sequences, sequences_scores, token_scores } = await model.generate(inputs, options);
     return { sequences, ...(sequences_scores && { sequences_scores }), ...(token_scores && { token_scores }) };
   },
 );

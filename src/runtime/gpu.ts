@@ -96,7 +96,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   let fault: DeviceError | undefined;
   let disposed = false;
   device.addEventListener("uncapturederror", (event) => {
-    fault ??= new DeviceError(`gpu: ${(event as GPUUncapturedErrorEvent).error.message}`);
+    fault ??= new DeviceError(`gpu: ${event.error.message}`);
   });
   void device.lost.then(({ reason, message }) => {
     fault ??= new DeviceError(
@@ -125,7 +125,9 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
       return values;
     } catch (cause) {
       healthy();
-      throw new DeviceError(`gpu: reading back failed: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      throw new DeviceError(`gpu: reading back failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
+        cause,
+      });
     }
   };
 

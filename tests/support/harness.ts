@@ -83,7 +83,7 @@ export async function refuses(
     error = caught;
   }
   assert.ok(error, `must throw ${kind.name}, nothing was thrown`);
-  assert.instance(error, kind, `must be ${kind.name}, got ${error}`);
+  assert.instance(error, kind, `must be ${kind.name}, got ${String(error)}`);
   assert.match((error as Error).message, message);
 }
 
