@@ -31,7 +31,7 @@ async function changed(config: Change, weights: (bytes: Uint8Array<ArrayBuffer>)
   return inMemory({
     "config.json": json,
     "generation_config.json": await readFile(`${MARIAN}/generation_config.json`),
-    "model.safetensors": ((await weights(bytes)) ?? bytes) as Uint8Array<ArrayBuffer>,
+    "model.safetensors": (await weights(bytes)) ?? bytes,
   });
 }
 
@@ -241,8 +241,7 @@ const {
   options,
   expected: { sequences },
 } = beams;
-const generate = (model: Model, signal?: AbortSignal) =>
-  model.generate(inputs as unknown as Inputs, { ...options, signal });
+const generate = (model: Model, signal?: AbortSignal) => model.generate(inputs, { ...options, signal });
 
 const DISPOSED = /^model: must not be used after dispose\(\); load it again$/;
 const AFTER: Readonly<Record<string, (model: Model) => Promise<unknown>>> = {

@@ -22,7 +22,7 @@ function rules({ V, end, suppress, begin_suppress, banned, many = 0 }: Size, seq
           [...tail(3), 3],
           [...tail(2), 1],
           [(tail(1)[0] + 1) % V, 2],
-          new Array(40).fill(0),
+          Array.from({ length: 40 }, () => 0),
           ...more,
         ]
       : [],

@@ -249,7 +249,7 @@ recording("a written argument that is supplied is returned", () => {
 });
 recording("a stray parameter is refused", () =>
   refuses(
-    () => record("one", (run) => run(copy, "one", { x: t("x", [4]) }, { scale: 1, bias: 2 } as never)),
+    () => record("one", (run) => run(copy, "one", { x: t("x", [4]) }, { scale: 1, bias: 2 })),
     ShapeError,
     /^sketch: has no parameter bias$/,
   ),

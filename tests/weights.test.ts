@@ -210,7 +210,7 @@ test("bytes that share their memory with others are converted right", async () =
   // A Source of the caller's own may hand out views, such as Node's Buffer, whose slice() shares memory.
   class Shared extends Uint8Array<ArrayBuffer> {
     override slice(start?: number, end?: number): Shared {
-      return this.subarray(start, end) as Shared;
+      return this.subarray(start, end);
     }
   }
   const files: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {

@@ -276,17 +276,17 @@ async function measureRoofs(gpu: Gpu): Promise<Roofs> {
   const copies: Roofs["copies"][number][] = [];
   for (let N = 2 ** 11; N <= 2 ** 24; N *= 8) {
     const small = { x: f32([1000], random), y: empty(1000) };
-    const [us, { launch }] = await run(copy as unknown as Kernel, { x: noise("f32", [N], random), y: empty(N) }, small);
+    const [us, { launch }] = await run(copy, { x: noise("f32", [N], random), y: empty(N) }, small);
     copies.push({ bytes: copy.bytes(launch.dims), gb_s: copy.bytes(launch.dims) / us / 1e3 });
   }
   let gflop_s = 0;
   for (let N = 1024, last = 0; last < 2000; N *= 4) {
     const x = f32([8], (index) => (index < 4 ? 0.999 : 0.001));
-    const [us, { launch }] = await run(fma as unknown as Kernel, { x, y: empty(N) });
+    const [us, { launch }] = await run(fma, { x, y: empty(N) });
     gflop_s = Math.max(gflop_s, fma.flops(launch.dims) / us / 1e3);
     last = us;
   }
-  const [launch_us] = await run(copy as unknown as Kernel, { x: empty(4), y: empty(4) });
+  const [launch_us] = await run(copy, { x: empty(4), y: empty(4) });
   return { copies, gflop_s, launch_us };
 }
 

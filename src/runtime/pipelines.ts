@@ -89,7 +89,8 @@ export function createPipelines(device: GPUDevice): Pipelines {
 async function compileError(name: string, module: GPUShaderModule, code: string, cause: unknown): Promise<DeviceError> {
   const { messages } = await module.getCompilationInfo();
   const first = messages.find(({ type }) => type === "error");
-  if (!first) return new DeviceError(`${name}.wgsl: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  if (!first)
+    return new DeviceError(`${name}.wgsl: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   const line = code.split("\n")[first.lineNum - 1] ?? "";
   const pointer = `${" ".repeat(Math.max(0, first.linePos - 1))}^`;
   return new DeviceError(

@@ -65,7 +65,7 @@ export async function loadWeights(
   const faults = findFaults(checkpoint, rows, ignored);
   if (faults.length) {
     throw new CheckpointError(
-      `${checkpoint.label}: the weights must fit ${checkpoint.config.model_type}, ${faults.length} do not:\n  ${faults.join("\n  ")}`,
+      `${checkpoint.label}: the weights must fit ${String(checkpoint.config.model_type)}, ${faults.length} do not:\n  ${faults.join("\n  ")}`,
     );
   }
   const byName = new Map<string, readonly Tensor[]>();
