@@ -1,6 +1,5 @@
 import { countLaunches, load, samplePlans, verify } from "../src/index.js";
-import { folder } from "./support/checkpoint.js";
-import { assert, device, suite } from "./support/harness.js";
+import { assert, device, folder, suite } from "./support/harness.js";
 
 const test = suite("sample plans");
 const MODELS = ["bert", "marian", "gpt2", "qwen3"];

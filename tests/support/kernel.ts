@@ -1,7 +1,7 @@
 import { cpu } from "../../src/runtime/cpu.js";
 import { ShapeError } from "../../src/runtime/errors.js";
 import type { Gpu } from "../../src/runtime/gpu.js";
-import type { Form, Kernel, Patterns } from "../../src/runtime/kernel.js";
+import type { Kernel, Patterns, Variant } from "../../src/runtime/kernel.js";
 import { GUARD_WORD, GUARD_WORDS } from "../../src/runtime/memory.js";
 import { byteLength, tensor } from "../../src/runtime/tensor.js";
 import { device, randoms, refuses, suite, type Test } from "./harness.js";
@@ -24,33 +24,32 @@ export interface Table<R extends string, W extends string> {
   /** Most of |got - want| / (1 + |want|) for f32; integers must be equal. A case may state its own. */
   readonly tolerance: number;
   readonly cases: Readonly<Record<string, Size>>;
-  /** Broken shaders of the direct form. They judge the cases and no runtime, so they run in Node alone. */
-  readonly mutants: Mutants;
-  /** The same for the other forms. */
-  readonly shared?: Mutants;
-  readonly subgroup?: Mutants;
+  /** Variants that the table is for; all when absent. */
+  readonly variants?: readonly string[];
+  /** Broken shaders, by variant. They judge the cases and no runtime, so they run in Node alone. */
+  readonly mutants: Readonly<Record<string, Mutants>>;
   /** Sizes of arguments changed so that recording must throw ShapeError with this message. */
   readonly refused: Readonly<
     Record<string, readonly [size: Size, change: (args: Record<string, Filled | undefined>) => void, message: RegExp]>
   >;
 }
 
-const FORMS = ["direct", "shared", "subgroup"] as const;
 const IN_NODE = "mutants judge the cases of a kernel, not a runtime: they run in Node";
 
-/** Declares the tests of a kernel: for each of its forms every case, with guard words, and every mutant; and what it refuses. */
+/** Declares the tests of a kernel: for each of its variants every case, with guard words, and every mutant; and what it refuses. */
 export function checkKernel<R extends Patterns, W extends Patterns, P extends string, C extends string>(
   typed: Kernel<R, W, P, C>,
   table: Table<keyof R & string, keyof W & string>,
 ): void {
   const kernel = typed as unknown as Kernel;
   const test = suite(kernel.name);
-  for (const name of FORMS) {
-    const form = kernel.forms[name];
-    if (!form) continue;
-    const subject = subjectOf(kernel, table, name, form);
+  const unknown = Object.keys(table.mutants).find((name) => !kernel.variants.some((one) => one.name === name));
+  if (unknown) throw new Error(`${kernel.name}: mutants must be of variants that it has, got ${unknown}`);
+  for (const variant of kernel.variants) {
+    if (table.variants && !table.variants.includes(variant.name)) continue;
+    const subject = subjectOf(kernel, table, variant);
     checkCases(test, subject);
-    checkMutants(test, subject, (name === "direct" ? table.mutants : table[name]) ?? {});
+    checkMutants(test, subject, table.mutants[variant.name] ?? {});
   }
   for (const [name, [size, change, message]] of Object.entries(table.refused)) {
     const record = (): unknown => {
@@ -62,72 +61,93 @@ export function checkKernel<R extends Patterns, W extends Patterns, P extends st
   }
 }
 
-/** One form of a kernel with the cases that it can have. */
+/** Declares a test for each of the other values of its constants that `tune` may choose for a variant at these sizes. */
+export function checkTunings<R extends Patterns, W extends Patterns, P extends string, C extends string>(
+  kernel: Kernel<R, W, P, C>,
+  table: Table<keyof R & string, keyof W & string>,
+  name: string,
+  size: Size,
+): void {
+  const variant = kernel.variants.find((one) => one.name === name);
+  const { dims } = recordLaunch(kernel as unknown as Kernel, table.args(size, randoms(7)), table.values(size)).launch;
+  for (const constants of variant?.tunings?.(dims) ?? []) {
+    const chosen = { ...variant, constants: (d) => ({ ...variant?.constants?.(d), ...constants }) } as Variant;
+    const cases = { [JSON.stringify(constants)]: size };
+    checkKernel<R, W, P, C>(
+      { ...kernel, variants: [chosen] },
+      { ...table, variants: [name], cases, mutants: {}, refused: {} },
+    );
+  }
+}
+
+/** One variant of a kernel with the cases that it can have. */
 interface Subject {
   readonly kernel: string;
-  readonly form: string;
+  readonly variant: string;
   readonly wgsl: string;
   readonly cases: ReadonlyMap<string, Size>;
-  /** Why the form cannot run on this device, if it cannot. */
+  /** Why the variant cannot run on this device, if it cannot. */
   obstacle(gpu: Gpu): string | undefined;
   /** The first fault of a case, with this text or another; nothing when there is none. */
   run(size: Size, wgsl?: string): Promise<string | undefined>;
 }
 
-function subjectOf(kernel: Kernel, table: Table<string, string>, name: string, form: Form): Subject {
+function subjectOf(kernel: Kernel, table: Table<string, string>, variant: Variant): Subject {
   const fits = (size: Size, SUBGROUP: number): boolean => {
-    if (!form.fits) return true;
+    if (!variant.fits) return true;
     const { launch } = recordLaunch(kernel, table.args(size, randoms(7)), table.values(size));
-    return form.fits({ ...launch.dims, SUBGROUP });
+    return variant.fits({ ...launch.dims, SUBGROUP });
   };
   const cases = new Map(Object.entries(table.cases).filter(([, size]) => fits(size, 8)));
   return {
     kernel: kernel.name,
-    form: name,
-    wgsl: form.wgsl,
+    variant: variant.name,
+    wgsl: variant.wgsl,
     cases,
     obstacle({ device: { features }, class: { subgroup } }) {
-      if (name === "subgroup" && !features.has("subgroups"))
+      if (!(variant.needs ?? []).every((feature) => features.has(feature)))
         return "this adapter, or the shader compiler of this runtime, has no subgroups";
       if (![...cases.values()].some((size) => fits(size, subgroup)))
-        return `${kernel.name} has no ${name} form for subgroups of ${subgroup || "no fixed size"}`;
+        return `${kernel.name} has no variant ${variant.name} for subgroups of ${subgroup || "no fixed size"}`;
       return undefined;
     },
-    run: async (size, wgsl = form.wgsl) =>
-      runCase(await device(), { ...kernel, forms: { direct: { ...form, wgsl } } }, table, size),
+    run: async (size, wgsl = variant.wgsl) =>
+      runCase(await device(), { ...kernel, variants: [{ ...variant, wgsl }] }, table, size),
   };
 }
 
-function checkCases(test: Test, { kernel, form, cases, obstacle, run }: Subject): void {
+function checkCases(test: Test, { kernel, variant, cases, obstacle, run }: Subject): void {
   for (const [name, size] of cases) {
-    test(`${form}: ${name}`, async () => {
+    test(`${variant}: ${name}`, async () => {
       const reason = obstacle(await device());
       if (reason) return reason;
       const fault = await run(size);
-      if (fault) throw new Error(`${kernel}, ${form} form, case "${name}", ${fault}`);
+      if (!fault) return undefined;
+      throw new Error(`${kernel}, variant ${variant}, case "${name}", ${fault}`);
     });
   }
 }
 
-function checkMutants(test: Test, { form, wgsl, cases, obstacle, run }: Subject, mutants: Mutants): void {
+function checkMutants(test: Test, { variant, wgsl, cases, obstacle, run }: Subject, mutants: Mutants): void {
   for (const [name, mutant] of Object.entries(mutants)) {
     const [named, mutate] = typeof mutant === "function" ? [undefined, mutant] : mutant;
-    const catches = async (): Promise<string | void> => {
+    const catches = async (): Promise<string | undefined> => {
       const reason = obstacle(await device());
       if (reason) return reason;
       const broken = mutate(wgsl);
       if (broken === wgsl) throw new Error("the shader does not have the text that this mutant changes");
       if (named === undefined) {
-        for (const size of cases.values()) if (await run(size, broken)) return;
+        for (const size of cases.values()) if (await run(size, broken)) return undefined;
         throw new Error("no case catches it");
       }
       for (const one of [named].flat()) {
         const size = cases.get(one);
-        if (!size) throw new Error(`the ${form} form has no case "${one}"`);
+        if (!size) throw new Error(`the variant ${variant} has no case "${one}"`);
         if (!(await run(size, broken))) throw new Error(`case "${one}" does not catch it`);
       }
+      return undefined;
     };
-    test(`${form}: catches ${name}`, catches, { deno: IN_NODE, chrome: IN_NODE });
+    test(`${variant}: catches ${name}`, catches, { deno: IN_NODE, chrome: IN_NODE });
   }
 }
 

@@ -2,9 +2,9 @@ import { type Gpu, gpu as openGpu } from "../src/runtime/gpu.js";
 import { checkCheckpoint } from "./support/checkpoint.js";
 
 let opening: Promise<Gpu> | undefined;
-const gpu = (): Promise<Gpu> => (opening ??= openGpu({ form: "shared", tuned: false, guard: true }));
+const gpu = (): Promise<Gpu> => (opening ??= openGpu({ adapter: "gpu", features: ["timestamp-query"], guard: true }));
 
-/** Norms ride in the linear layers behind them where GPU forms run, but for the last. */
+/** Norms ride in the linear layers behind them on GPUs, but for the last. */
 const BUDGETS = {
   marian: { layer: 11, outside: 4 },
   gpt2: { layer: 5, outside: 5 },
@@ -12,5 +12,5 @@ const BUDGETS = {
 };
 
 for (const [family, budget] of Object.entries(BUDGETS)) {
-  await checkCheckpoint(`tests/fixtures/${family}`, { title: "in shared forms", gpu, budget });
+  await checkCheckpoint(`tests/fixtures/${family}`, { title: "in variants for GPUs", gpu, budget });
 }
