@@ -1,7 +1,7 @@
 // Bundles the benches once and runs them on one device: in Deno, with --node in Node, with --chrome in headless Chrome.
 // Words select benches by name. Prints a table and writes bench/results/<runtime>-<adapter>.json, the words last in its
-// name when some were given. --compare FILE adds the change against an earlier such file; --form direct|shared|subgroup
-// forces a kernel form. --page serves bench/kernels.html instead, where any browser runs the benches of the kernels.
+// name when some were given. --compare FILE adds the change against an earlier such file; --adapter cpu|gpu runs
+// the kernel variants for that class, --no-subgroups those that need none. --page serves bench/kernels.html instead, where any browser runs the benches of the kernels.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ import { runInChrome, serve } from "../tests/support/chrome.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [bundle, page, output] = ["build/bench.mjs", "build/bench-page.js", "build/bench.json"];
 const SILENCE = 30; // minutes; a case of the whole loop prints nothing before its end
-const FORMS = ["direct", "shared", "subgroup"];
+const ADAPTERS = ["cpu", "gpu"];
 const runtimes = {
   deno: () => runCommand(`${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu", bundle]),
   node: () => runCommand(process.execPath, [bundle]),
@@ -28,7 +28,8 @@ const { values, positionals } = parseArgs({
     chrome: { type: "boolean" },
     page: { type: "boolean" },
     compare: { type: "string" },
-    form: { type: "string" },
+    adapter: { type: "string" },
+    "no-subgroups": { type: "boolean" },
   },
 });
 
@@ -88,7 +89,7 @@ async function measure(name, stems) {
     stems,
     bundle,
     `import { runBenches } from "../bench/support/harness.js";
-export const result = await runBenches([${stems.join(", ")}], ${JSON.stringify({ form: values.form })});
+export const result = await runBenches([${stems.join(", ")}], ${JSON.stringify(options)});
 const { document, process } = globalThis as { document?: unknown; process?: { exit(code: number): void } };
 if (!document) {
   const { writeFile } = await import("node:fs/promises");
@@ -124,7 +125,9 @@ function compare(now, file) {
   }
 }
 
-if (values.form && !FORMS.includes(values.form)) fail(`--form must be one of ${FORMS.join(", ")}, got ${values.form}`);
+if (values.adapter && !ADAPTERS.includes(values.adapter))
+  fail(`--adapter must be one of ${ADAPTERS.join(", ")}, got ${values.adapter}`);
+const options = { adapter: values.adapter, features: values["no-subgroups"] ? ["timestamp-query"] : undefined };
 const stems = findBenches(positionals);
 if (values.page) await servePage(stems);
 else {
