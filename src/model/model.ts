@@ -110,7 +110,12 @@ export async function load(source: SourceLike, options: LoadOptions = {}): Promi
   };
   try {
     const rows = family.rows(a, checkpoint.config);
-    const w = await loadWeights(gpu, checkpoint, rows, family.ignored(checkpoint.config), dtype, { signal, progress });
+    const w = await loadWeights(gpu, checkpoint, rows, {
+      format: dtype,
+      ignored: family.ignored(checkpoint.config),
+      signal,
+      progress,
+    });
     const core: Core = { gpu, architecture: a, weights: w, idle: createIdleCache(IDLE_SESSIONS) };
     progress?.({ status: "ready", name: checkpoint.label });
     return createModel(core, checkpoint, release);

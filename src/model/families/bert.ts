@@ -1,7 +1,7 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import type { Architecture, Stack } from "../graph/architecture.js";
 import { readConfig } from "../checkpoint/config.js";
-import type { WeightRow } from "../checkpoint/weights.js";
+import type { WeightRow } from "../checkpoint/rows.js";
 import { equalHeads, type Family, linearRows, normRows } from "./family.js";
 import { classifierHead, headKind } from "./classifier.js";
 

@@ -1,6 +1,6 @@
 import type { Architecture } from "../graph/architecture.js";
 import type { Json } from "../checkpoint/checkpoint.js";
-import type { WeightRow } from "../checkpoint/weights.js";
+import type { WeightRow } from "../checkpoint/rows.js";
 
 /** How a model type of Transformers maps to ours: one short file a family. */
 export interface Family<A extends Architecture = Architecture> {

@@ -3,7 +3,7 @@ import type { DecoderArchitecture, Rotary } from "../graph/architecture.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import { readConfig } from "../checkpoint/config.js";
 import { llama3Frequencies, plainFrequencies } from "../graph/positions.js";
-import type { WeightRow } from "../checkpoint/weights.js";
+import type { WeightRow } from "../checkpoint/rows.js";
 import { type Family, linearRows } from "./family.js";
 
 /** Llama (Touvron et al. 2023) and its kin: pre-norm decoder, RMSNorm, rotary positions, gated SiLU, grouped heads. */

@@ -1,6 +1,6 @@
 import type { Architecture, Stack } from "../graph/architecture.js";
 import { readConfig } from "../checkpoint/config.js";
-import type { WeightRow } from "../checkpoint/weights.js";
+import type { WeightRow } from "../checkpoint/rows.js";
 import { equalHeads, type Family, linearRows, normRows } from "./family.js";
 
 /** Marian (Junczys-Dowmunt et al. 2018), as `MarianMTModel` of Transformers: post-norm, sinusoidal positions, tied embeddings. */
@@ -44,7 +44,7 @@ export const marian: Family = {
       const { P } = a[side] as Stack;
       return [
         { ours: `${side}.embed_tokens.weight`, theirs: [tokens(side)], shape: [a.V, a.D], lookup: true },
-        { ours: `${side}.embed_positions.weight`, theirs: [], shape: [P, a.D], compute: () => sinusoids(P, a.D) },
+        { ours: `${side}.embed_positions.weight`, theirs: [], shape: [P, a.D], derive: () => sinusoids(P, a.D) },
       ];
     };
     return [
