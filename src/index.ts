@@ -1,5 +1,10 @@
 export * from "./kernels/index.js";
-export { type Checkpoint, openCheckpoint, type ProgressEvent } from "./model/checkpoint/checkpoint.js";
+export {
+  type Checkpoint,
+  type CheckpointLike,
+  openCheckpoint,
+  type ProgressEvent,
+} from "./model/checkpoint/checkpoint.js";
 export type { Core, HostTensor } from "./model/core.js";
 export type { Launches } from "./model/decode/loop.js";
 export type { ModelInputs, TokenRows } from "./model/inputs.js";

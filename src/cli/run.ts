@@ -18,8 +18,9 @@ export async function run(model: string, texts: readonly string[], { dtype, ...o
     : readFileSync(0, "utf8")
         .split("\n")
         .filter((line) => line.trim());
-  const name = defaultTask(await openCheckpoint(model));
-  const task = await pipeline(name, model, { dtype: dtype as never });
+  const checkpoint = await openCheckpoint(model);
+  const name = defaultTask(checkpoint);
+  const task = await pipeline(name, checkpoint, { dtype: dtype as never });
   try {
     if (name === "token-classification") await tag(task as TaggingTask, lines, options);
     else if (name === "text-classification") await classify(task as ClassificationTask, lines, options);

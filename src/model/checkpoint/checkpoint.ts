@@ -36,13 +36,20 @@ export interface Checkpoint {
   ): Promise<void>;
 }
 
+/** A checkpoint, or where it lies. */
+export type CheckpointLike = SourceLike | Checkpoint;
+
+const isOpen = (input: CheckpointLike): input is Checkpoint =>
+  (input as Checkpoint | undefined)?.entries instanceof Map;
+
 const CHUNK = 64 * 2 ** 20;
 
 /**
  * Opens `config.json`, `generation_config.json` and the headers of `model.safetensors` or of the shards that
- * `model.safetensors.index.json` names. Throws CheckpointError naming the file and the cure.
+ * `model.safetensors.index.json` names; an open checkpoint is given back. Throws CheckpointError naming the file and the cure.
  */
-export async function openCheckpoint(input: SourceLike, { signal }: LoadHooks = {}): Promise<Checkpoint> {
+export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHooks = {}): Promise<Checkpoint> {
+  if (isOpen(input)) return input;
   const source = openSource(input);
   const config = await readJson(source, "config.json", signal);
   if (!config)
