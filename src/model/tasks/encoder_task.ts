@@ -1,6 +1,7 @@
 import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
-import { type Encoded, type EncodeHooks, encodeAll, type Wanted } from "../encode/batches.js";
+import { type EncodeHooks, encodeAll } from "../encode/batches.js";
+import type { Encoded, Wanted } from "../encode/prepared_batch.js";
 import type { Stack } from "../graph/architecture.js";
 import { load, type LoadOptions, type Model } from "../model.js";
 import { type EncodedText, openTokenizer, type TextCodec } from "../text/tokenizer.js";
