@@ -109,7 +109,7 @@ function planTargets(
         names.map((name) => (entries.get(name) as Entry).dtype),
         format,
       );
-      target = { row, tensors: split(row, dtype, byName, gpu.memory.weightLimit), left: names.length };
+      target = { row, tensors: split(row, dtype, gpu.memory.weightLimit), left: names.length };
       targets.push(target);
     }
     byName.set(row.ours, target.tensors);
@@ -130,16 +130,12 @@ function storageOf(row: WeightRow, stored: readonly string[], format: WeightForm
 
 const PART_ROWS = 8; // parts have a multiple of as many rows: pairs of gated layers stay together
 
-/** One tensor for a weight, or as many as the limit of a binding needs; a bias goes with the rows of its weight. */
-function split(row: WeightRow, dtype: DType, known: ReadonlyMap<string, readonly Tensor[]>, limit: number): Tensor[] {
+/** One tensor for a weight, or as many as the limit of a binding needs; vectors stay in one piece. */
+function split(row: WeightRow, dtype: DType, limit: number): Tensor[] {
   const [rows, ...rest] = row.shape;
   const one = byteLength({ shape: [PART_ROWS, ...rest], dtype }) / PART_ROWS;
-  const own =
-    row.f32 || row.theirs.length === 0 || rows * one <= limit
-      ? rows
-      : Math.max(PART_ROWS, Math.floor(limit / one / PART_ROWS) * PART_ROWS);
-  const weight = row.ours.endsWith(".bias") ? known.get(row.ours.replace(/bias$/, "weight")) : undefined;
-  const most = weight && weight.length > 1 ? weight[0].shape[0] : own;
+  const inOnePiece = row.shape.length < 2 || row.f32 || row.theirs.length === 0 || rows * one <= limit;
+  const most = inOnePiece ? rows : Math.max(PART_ROWS, Math.floor(limit / one / PART_ROWS) * PART_ROWS);
   return Array.from({ length: Math.ceil(rows / most) }, (_, part) =>
     tensor(row.ours, dtype, [Math.min(most, rows - part * most), ...rest], "weight"),
   );
