@@ -1,4 +1,3 @@
-export * from "./kernels/index.js";
 export {
   type Checkpoint,
   type CheckpointLike,
@@ -29,17 +28,19 @@ export type { Features, FeatureOptions, FeatureTask } from "./model/tasks/featur
 export type { GeneratedText, TextEvent, TextOptions, TextStats, TextTask } from "./model/tasks/generation.js";
 export type { Classification, ClassificationOptions, ClassificationTask } from "./model/tasks/text_classification.js";
 export type { Entity, Tagging, TaggingOptions, TaggingTask, TokenInput } from "./model/tasks/token_classification.js";
+export { type SamplePlan, samplePlans } from "./model/plans.js";
 export type { TuneOptions } from "./model/tune.js";
 export type { WeightFormat } from "./model/checkpoint/weights.js";
 export { cpu } from "./runtime/cpu.js";
 export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
-export { type Choice, tuningKey, type Winner, type Winners } from "./runtime/variants.js";
-export { type Gpu, gpu, type GpuOptions, type Prepared } from "./runtime/gpu.js";
-export { defineKernel, type Kernel } from "./runtime/kernel.js";
+export { type AdapterClass, type Choice, type Tuned, type TunedChoices, tuningKey } from "./runtime/variants.js";
+export { type Gpu, gpu, type GpuOptions, type Meter } from "./runtime/gpu.js";
+export type { Prepared, RunOptions } from "./runtime/prepare.js";
+export { defineKernel, type Kernel, type Variant } from "./runtime/kernel.js";
 export type { MemoryUse } from "./runtime/memory.js";
 export { countLaunches, type Plan, printPlan, record, type Run, type Launch } from "./runtime/plan.js";
-export { profile } from "./runtime/profile.js";
+export { profile, type Timing } from "./runtime/profile.js";
 export { type DType, type Tensor, tensor } from "./runtime/tensor.js";
 export { tune, type TuneEvent, type TuneHooks } from "./runtime/tune.js";
-export { verify } from "./runtime/verify.js";
+export { type Divergence, verify } from "./runtime/verify.js";
 export type { Tuning } from "./runtime/tuning.js";

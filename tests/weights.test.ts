@@ -6,7 +6,7 @@ import type { Gpu } from "../src/runtime/gpu.js";
 import { bf16ToF32, f16ToF32, f32ToF16, fromBF16, fromF16, toF16 } from "../src/runtime/half.js";
 import { describe, type TypedArray } from "../src/runtime/tensor.js";
 import { assert, device, refuses, suite } from "./support/harness.js";
-import { folder, safetensors, stored, storedF32 } from "./support/safetensors.js";
+import { inMemory, safetensors, stored, storedF32 } from "./support/safetensors.js";
 
 const test = suite("weights");
 const half = suite("half");
@@ -28,7 +28,7 @@ async function loaded(
   body: (w: Weights, values: (name: string) => Promise<TypedArray>) => unknown,
 ): Promise<void> {
   const gpu = await device();
-  const checkpoint = await openCheckpoint(folder({ "config.json": config, ...files }));
+  const checkpoint = await openCheckpoint(inMemory({ "config.json": config, ...files }));
   const w = await loadWeights(gpu, checkpoint, rows, { ignored, format, ...hooks });
   try {
     await body(w, async (name) => (await gpu.read(w.get(name)))[0]);
@@ -238,7 +238,7 @@ async function recordingDevice(weightLimit = Infinity) {
 
 test("an f32 tensor that needs no change is uploaded from the bytes that were read", async () => {
   const files = { "config.json": config, ...one({ a: storedF32([2, 2], [1, 2, 3, 4]) }) };
-  const checkpoint = await openCheckpoint(folder(files));
+  const checkpoint = await openCheckpoint(inMemory(files));
   const buffers = new Set<ArrayBuffer>();
   const watched: typeof checkpoint = {
     ...checkpoint,
@@ -262,7 +262,7 @@ test("a derived weight is split as others are", async () => {
   const files = { "config.json": config, ...one({ a: storedF32([20, 2], new Float32Array(40)) }) };
   const { gpu, written } = await recordingDevice(64);
   const rows = [{ ...row("a", [20, 2]), derive: plusOne }];
-  const w = await loadWeights(gpu, await openCheckpoint(folder(files)), rows, { ignored: [], format: "auto" });
+  const w = await loadWeights(gpu, await openCheckpoint(inMemory(files)), rows, { ignored: [], format: "auto" });
   assert.equal(w.parts("a").map(describe), ["a f32[8,2]", "a f32[8,2]", "a f32[4,2]"]);
   assert.equal(
     written.map(({ length }) => length),
@@ -370,7 +370,7 @@ test("bytes that share their memory with others are converted right", async () =
   // A Source of the caller's own may hand out views, such as Node's Buffer, whose slice() shares memory.
   class Shared extends Uint8Array<ArrayBuffer> {
     override slice(start?: number, end?: number): Shared {
-      return this.subarray(start, end) as Shared;
+      return this.subarray(start, end);
     }
   }
   const files: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {

@@ -1,5 +1,5 @@
 import { InputError, OptionError, show } from "../runtime/errors.js";
-import type { Winners } from "../runtime/variants.js";
+import type { TunedChoices } from "../runtime/variants.js";
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
 import type { Architecture, Stack } from "./graph/architecture.js";
@@ -65,8 +65,8 @@ export interface Model extends AsyncDisposable {
   state(inputs: ModelInputs, options?: { readonly max_length?: number }): Promise<State>;
   /** Runs a call on the parts of the model, which stay on the device until it ends: for tasks and graphs of one's own. */
   run<T>(call: (core: Core) => Promise<T>): Promise<T>;
-  /** Measures forms of the model's layers on this device; the fastest are used from then on, in this session and later ones. */
-  tune(options?: TuneOptions): Promise<Winners>;
+  /** Measures variants of the model's layers on this device; the fastest are used from then on, in this session and later ones. */
+  tune(options?: TuneOptions): Promise<TunedChoices>;
   memory(): MemoryUse;
   dispose(): void;
 }
@@ -100,7 +100,7 @@ export async function load(source: CheckpointLike, options: LoadOptions = {}): P
   signal?.throwIfAborted();
   const { family, checkpoint, architecture } = describeCheckpoint(await openCheckpoint(source, { signal }));
   const gpu = options.gpu ?? (await openGpu({ device: options.device }));
-  const a = { ...architecture, normInLinear: gpu.class.gpuForms };
+  const a = { ...architecture, normInLinear: gpu.class.adapter === "gpu" };
   const release = (): void => {
     if (!options.gpu) gpu.dispose();
   };

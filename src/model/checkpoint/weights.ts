@@ -53,7 +53,7 @@ export async function loadWeights(
   const faults = findFaults(checkpoint, rows, ignored);
   if (faults.length) {
     throw new CheckpointError(
-      `${checkpoint.label}: the weights must fit ${checkpoint.config.model_type}, ${faults.length} do not:\n  ${faults.join("\n  ")}`,
+      `${checkpoint.label}: the weights must fit ${String(checkpoint.config.model_type)}, ${faults.length} do not:\n  ${faults.join("\n  ")}`,
     );
   }
   const { byName, targets } = planTargets(gpu, checkpoint, rows, format);
@@ -134,8 +134,10 @@ const PART_ROWS = 8; // parts have a multiple of as many rows: pairs of gated la
 function split(row: WeightRow, dtype: DType, limit: number): Tensor[] {
   const [rows, ...rest] = row.shape;
   const one = byteLength({ shape: [PART_ROWS, ...rest], dtype }) / PART_ROWS;
-  const inOnePiece = row.shape.length < 2 || row.f32 || row.theirs.length === 0 || rows * one <= limit;
-  const most = inOnePiece ? rows : Math.max(PART_ROWS, Math.floor(limit / one / PART_ROWS) * PART_ROWS);
+  const most =
+    row.shape.length < 2 || row.f32 || row.theirs.length === 0 || rows * one <= limit
+      ? rows
+      : Math.max(PART_ROWS, Math.floor(limit / one / PART_ROWS) * PART_ROWS);
   return Array.from({ length: Math.ceil(rows / most) }, (_, part) =>
     tensor(row.ours, dtype, [Math.min(most, rows - part * most), ...rest], "weight"),
   );

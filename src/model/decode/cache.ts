@@ -1,4 +1,4 @@
-import type { Prepared } from "../../runtime/gpu.js";
+import type { Prepared } from "../../runtime/prepare.js";
 import { type Plan, record } from "../../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";

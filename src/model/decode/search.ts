@@ -1,7 +1,7 @@
 import { beamStep, logitsProcess, sample, topk } from "../../kernels/index.js";
 import { packRules } from "../../kernels/logits_process.js";
-import { NO_ID } from "../../kernels/topk.js";
-import type { Prepared } from "../../runtime/gpu.js";
+import { NO_ID } from "../../kernels/constants.js";
+import type { Prepared } from "../../runtime/prepare.js";
 import { record } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";

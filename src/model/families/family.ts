@@ -1,6 +1,6 @@
 import type { Json } from "../checkpoint/checkpoint.js";
 import type { WeightRow } from "../checkpoint/rows.js";
-import type { Architecture } from "../graph/architecture.js";
+import type { Architecture, Stack } from "../graph/architecture.js";
 
 /** How a model type of Transformers maps to ours: one short file a family. */
 export interface Family<A extends Architecture = Architecture> {
@@ -15,7 +15,9 @@ export interface Family<A extends Architecture = Architecture> {
 }
 
 /** H heads of equal width for queries, keys and values, and scores divided by the root of that width (Vaswani et al. 2017, eq. 1). */
-export const equalHeads = (D: number, H: number) => ({ H, K: H, E: D / H, scale: (D / H) ** -0.5 });
+export function equalHeads(D: number, H: number): Pick<Stack, "H" | "K" | "E" | "scale"> {
+  return { H, K: H, E: D / H, scale: (D / H) ** -0.5 };
+}
 
 /** The rows of one layer, for every layer of a stack: names in `layer` follow `ours.0` and `theirs.0`, `ours.1` and `theirs.1`, ... */
 export function layerRows(ours: string, theirs: string, depth: number, layer: readonly WeightRow[]): WeightRow[] {
