@@ -19,7 +19,7 @@ export {
 export type { GenerateOptions, LogitsProcessor } from "./model/decode/options.js";
 export type { EncoderOptions, EncoderOutput } from "./model/encode/outputs.js";
 export { defaultTask, pipeline, type Tasks } from "./model/tasks/index.js";
-export type { Source, SourceFile, SourceLike } from "./model/checkpoint/source.js";
+export type { CheckpointSource, SourceFile, SourceLike } from "./model/checkpoint/source.js";
 export type { State } from "./model/decode/past.js";
 export type { Stepper as Decoder } from "./model/decode/decoder.js";
 export type { StreamEvent } from "./model/decode/stream.js";

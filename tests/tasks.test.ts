@@ -209,12 +209,12 @@ test("tokens of bytes and of SentencePiece are placed too, and tokens of another
   await refuses(
     () => places({ tokens: ["one"], text: "two three" }),
     InputError,
-    /token "one" must stand at character 0/,
+    /token "one" must occur at character 0/,
   );
   await refuses(
     () => places({ tokens: ["two", "four"], text: "two three", spelling: "wordpiece" }),
     InputError,
-    /token "four" must stand at character 4 of "two three"/,
+    /token "four" must occur at character 4 of "two three"/,
   );
 });
 

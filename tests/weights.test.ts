@@ -367,7 +367,7 @@ test("progress ends at the size of every file", async () => {
 });
 
 test("bytes that share their memory with others are converted right", async () => {
-  // A Source of the caller's own may hand out views, such as Node's Buffer, whose slice() shares memory.
+  // A source of the caller's own may hand out views, such as Node's Buffer, whose slice() shares memory.
   class Shared extends Uint8Array<ArrayBuffer> {
     override slice(start?: number, end?: number): Shared {
       return this.subarray(start, end);
@@ -416,7 +416,7 @@ refusesLoad(
     "model-2.safetensors": safetensors({ a: storedF32([1], [1]), b: storedF32([1], [1]) }),
   },
   [],
-  /a must lie in one shard, lies in model-1\.safetensors and model-2\.safetensors/,
+  /a must be in one shard, is in model-1\.safetensors and model-2\.safetensors/,
 );
 refusesLoad(
   "an index without a map",

@@ -27,7 +27,7 @@ export interface EncodedText {
   readonly tokens: readonly string[];
   /** How many of the ids stand for what the vocabulary does not know. */
   readonly unknown: number;
-  /** Where each token stands in the text. Throws InputError when this tokenizer's tokens cannot be placed. */
+  /** The range of each token in the text. Throws InputError when tokens of this tokenizer cannot be found in it. */
   ranges(): Range[];
 }
 
