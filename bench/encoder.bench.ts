@@ -1,6 +1,7 @@
 import type { Json } from "../src/model/checkpoint/checkpoint.js";
 import type { Core } from "../src/model/core.js";
-import { encodeAll, type EncoderRow } from "../src/model/encode/batches.js";
+import { encodeAll } from "../src/model/encode/batches.js";
+import type { EncoderInput } from "../src/model/inputs.js";
 import { encoder } from "../src/model/graph/encoder.js";
 import { bert } from "../src/model/families/bert.js";
 import { createIdleCache } from "../src/model/idle.js";
@@ -58,7 +59,7 @@ function planOf(core: Core, lengths: readonly number[]): Plan {
 const flopsOf = ({ launches }: Plan): number => launches.reduce((sum, { kernel, dims }) => sum + kernel.flops(dims), 0);
 
 /** Milliseconds of whole calls: rows packed and written, the encoder, hidden states back on the host. */
-async function timeCalls(core: Core, rows: readonly EncoderRow[]): Promise<number[]> {
+async function timeCalls(core: Core, rows: readonly EncoderInput[]): Promise<number[]> {
   const samples: number[] = [];
   let spent = 0;
   while (samples.length < 4 || (spent < SAMPLING_MS && samples.length < 12)) {
@@ -71,7 +72,7 @@ async function timeCalls(core: Core, rows: readonly EncoderRow[]): Promise<numbe
   return samples.slice(1); // the first compiles and makes buffers
 }
 
-async function checkPacking(core: Core, rows: readonly EncoderRow[]): Promise<void> {
+async function checkPacking(core: Core, rows: readonly EncoderInput[]): Promise<void> {
   const together = await encodeAll(core, rows, FULL);
   const [alone] = await encodeAll(core, [rows[rows.length - 1]], FULL);
   const packed = together[rows.length - 1].last_hidden_state;
@@ -82,7 +83,7 @@ async function checkPacking(core: Core, rows: readonly EncoderRow[]): Promise<vo
 async function measureModel({ gpu, roofs, report, skip }: Context, model: keyof typeof MODELS): Promise<void> {
   const core = openRandom(gpu, { ...COMMON, ...MODELS[model] });
   const random = randoms(11);
-  const sentence = (length: number): EncoderRow => ({
+  const sentence = (length: number): EncoderInput => ({
     ids: Array.from({ length }, () => Math.floor((random() + 1) * 15000)),
   });
   let rate = 2e6; // flops a millisecond, until one is measured

@@ -1,4 +1,9 @@
-export { type Checkpoint, openCheckpoint, type ProgressEvent } from "./model/checkpoint/checkpoint.js";
+export {
+  type Checkpoint,
+  type CheckpointLike,
+  openCheckpoint,
+  type ProgressEvent,
+} from "./model/checkpoint/checkpoint.js";
 export type { Core, HostTensor } from "./model/core.js";
 export type { Launches } from "./model/decode/loop.js";
 export type { ModelInputs, TokenRows } from "./model/inputs.js";
@@ -14,7 +19,7 @@ export {
 export type { GenerateOptions, LogitsProcessor } from "./model/decode/options.js";
 export type { EncoderOptions, EncoderOutput } from "./model/encode/outputs.js";
 export { defaultTask, pipeline, type Tasks } from "./model/tasks/index.js";
-export type { Source, SourceFile, SourceLike } from "./model/checkpoint/source.js";
+export type { CheckpointSource, SourceFile, SourceLike } from "./model/checkpoint/source.js";
 export type { State } from "./model/decode/past.js";
 export type { Stepper as Decoder } from "./model/decode/decoder.js";
 export type { StreamEvent } from "./model/decode/stream.js";

@@ -9,9 +9,10 @@ import {
   tensor,
   verify,
 } from "../src/index.js";
+import { encodeAll } from "../src/model/encode/batches.js";
 import { encoder } from "../src/model/graph/encoder.js";
 import { head } from "../src/model/graph/heads.js";
-import { packRows, packSpans } from "../src/model/inputs.js";
+import { type EncoderInput, packRows, packSpans } from "../src/model/inputs.js";
 import { readGolden, worstError } from "./support/golden.js";
 import { assert, device, folder, refuses, suite } from "./support/harness.js";
 import { padded } from "./support/rows.js";
@@ -130,6 +131,40 @@ test("hidden states and attentions come on request, one a layer, zero at padding
   model.dispose();
   classifier.dispose();
 });
+
+for (const name of ["bert", "marian"]) {
+  test(`${name}: features equal to rows of the token table give the states of those tokens`, async () => {
+    const gpu = await device();
+    const model = await load(folder(`tests/fixtures/${name}`), { gpu, dtype: "f32" });
+    const { D, encoder: stack } = model.architecture;
+    const [table] = (await gpu.read(model.weights.get("encoder.embed_tokens.weight"))) as Float32Array[];
+    const texts = [ids(9, 1), ids(1, 2), ids(23, 3)];
+    const features = texts.map((text): EncoderInput => ({
+      features: Float32Array.from(text.flatMap((id) => [...table.subarray(id * D, (id + 1) * D)])).map(
+        (value) => value * stack!.embeddingScale,
+      ),
+      length: text.length,
+    }));
+    const encode = (inputs: readonly EncoderInput[]) =>
+      model.run((core) =>
+        encodeAll(core, inputs, { last_hidden_state: true, hidden_states: true }, { batch_tokens: 30 }),
+      );
+    const want = await encode(texts.map((text) => ({ ids: text })));
+    for (const [b, states] of (await encode(features)).entries())
+      for (const [state, values] of Object.entries(states))
+        assert.ok(
+          values.every((value, i) => Math.abs(value - want[b][state][i]) < 1e-6),
+          `${state} of sequence ${b}`,
+        );
+    await refuses(
+      () => encode([{ features: new Float32Array(2 * D + 2), length: 2 }]),
+      InputError,
+      /features must be rows of D=\d+ numbers, got rows of \d+/,
+    );
+    await refuses(() => encode([features[0], { ids: [5] }]), InputError, /must be all token ids or all features/);
+    model.dispose();
+  });
+}
 
 test("refuses what an encoder cannot do", async () => {
   const model = await open("roberta");

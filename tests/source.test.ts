@@ -69,7 +69,7 @@ test("Files are found by name", () =>
 test("Files are found in a folder that was picked", () => holdsContent([new File([CONTENT], "picked/model.bin")]));
 test("Files are not found by the end of a name", () => isAbsent([new File(["x"], "not-absent.json")]));
 
-test("a Source of the caller's own is taken as it is", () => {
+test("a source of the caller's own is taken as it is", () => {
   const own = { label: "mine", open: async () => undefined };
   assert.is(openSource(own), own);
 });

@@ -1,4 +1,12 @@
-import { CheckpointError, InputError, OptionError, pipeline } from "../src/index.js";
+import {
+  CheckpointError,
+  defaultTask,
+  type FeatureTask,
+  InputError,
+  openCheckpoint,
+  OptionError,
+  pipeline,
+} from "../src/index.js";
 import { alignTokens } from "../src/model/text/offsets.js";
 import { assert, device, folder, readFile, readJson, refuses, share, suite } from "./support/harness.js";
 
@@ -201,12 +209,12 @@ test("tokens of bytes and of SentencePiece are placed too, and tokens of another
   await refuses(
     () => places({ tokens: ["one"], text: "two three" }),
     InputError,
-    /token "one" must stand at character 0/,
+    /token "one" must occur at character 0/,
   );
   await refuses(
     () => places({ tokens: ["two", "four"], text: "two three", spelling: "wordpiece" }),
     InputError,
-    /token "four" must stand at character 4 of "two three"/,
+    /token "four" must occur at character 4 of "two three"/,
   );
 });
 
@@ -394,6 +402,50 @@ test("a signal ends the work between batches, and what ran before it is not told
   await refuses(() => extract("a", { signal: AbortSignal.abort(new Error("before")) }), Error, /before/);
   assert.is((await extract("a b")).states?.dims[0], 4);
   extract.dispose();
+});
+
+test("a checkpoint that is open is not opened again", async () => {
+  const asked: string[] = [];
+  const files = fixture("bert-token-classifier");
+  const checkpoint = await openCheckpoint(async (name) => {
+    asked.push(name);
+    return files(name);
+  });
+  assert.is(defaultTask(checkpoint), "token-classification");
+  const tag = await pipeline("token-classification", checkpoint, { gpu: await device() });
+  assert.is((await tag("a b", { ignore_labels: [] })).entities.length, 2);
+  for (const name of ["config.json", "model.safetensors"])
+    assert.is(asked.filter((own) => own === name).length, 1, name);
+  tag.dispose();
+});
+
+const single = (...ids: readonly string[]) =>
+  ids.map((id) => (id === "A" || id === "B" ? { Sequence: { id, type_id: 0 } } : { SpecialToken: { id, type_id: 0 } }));
+
+test("special tokens stand where the tokenizer puts them, whatever the text says", async () => {
+  const gpu = await device();
+  const read = async (post_processor: unknown, text: string, text_pair?: string): Promise<readonly number[]> => {
+    const files = { "tokenizer.json": { ...TOKENIZER, post_processor } };
+    const extract: FeatureTask = await pipeline("feature-extraction", fixture("bert", files), { gpu });
+    try {
+      return (await extract(text_pair ? { text, text_pair } : text)).token_ids;
+    } finally {
+      extract.dispose();
+    }
+  };
+  const { post_processor: plain } = TOKENIZER;
+  const odd = {
+    ...plain,
+    single: single("A", "[SEP]"),
+    pair: single("[CLS]", "[CLS]", "A", "B", "[SEP]", "[SEP]"),
+  };
+  assert.equal(await read(plain, "[CLS]"), [2, 2, 3]);
+  assert.equal(await read(plain, "[SEP] a", "[CLS]"), [2, 3, 5, 3, 2, 3]);
+  assert.equal(await read(odd, "a b"), [5, 6, 3]);
+  assert.equal(await read(odd, "c", "d"), [2, 2, 7, 8, 3, 3]);
+  assert.equal(await read(null, "c", "d"), [7, 8]);
+  const bytes = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
+  await refuses(() => read(bytes, "c", "d"), InputError, /its tokens must stay the same between special tokens/);
 });
 
 test("refuses what it does not know", async () => {

@@ -1,7 +1,9 @@
 import { openCheckpoint, type ProgressEvent } from "../src/model/checkpoint/checkpoint.js";
-import { loadWeights, type WeightFormat, type WeightRow, type Weights } from "../src/model/checkpoint/weights.js";
+import type { WeightRow } from "../src/model/checkpoint/rows.js";
+import { loadWeights, type WeightFormat, type Weights } from "../src/model/checkpoint/weights.js";
 import { CheckpointError } from "../src/runtime/errors.js";
-import { fromBF16, fromF16, toF16 } from "../src/runtime/half.js";
+import type { Gpu } from "../src/runtime/gpu.js";
+import { bf16ToF32, f16ToF32, f32ToF16, fromBF16, fromF16, toF16 } from "../src/runtime/half.js";
 import { describe, type TypedArray } from "../src/runtime/tensor.js";
 import { assert, device, refuses, suite } from "./support/harness.js";
 import { inMemory, safetensors, stored, storedF32 } from "./support/safetensors.js";
@@ -27,7 +29,7 @@ async function loaded(
 ): Promise<void> {
   const gpu = await device();
   const checkpoint = await openCheckpoint(inMemory({ "config.json": config, ...files }));
-  const w = await loadWeights(gpu, checkpoint, rows, ignored, format, hooks);
+  const w = await loadWeights(gpu, checkpoint, rows, { ignored, format, ...hooks });
   try {
     await body(w, async (name) => (await gpu.read(w.get(name)))[0]);
   } finally {
@@ -102,13 +104,171 @@ test("a tensor may serve alone and as a part", () =>
       ),
   ));
 
-test("a computed row needs no tensor and stays f32", () =>
+test("a row derived from nothing needs no tensor and stays f32", () =>
   loaded(
     one({ a: storedF32([1], [1]) }),
-    [row("a", [1]), { ours: "p", theirs: [], shape: [1, 3], compute: () => Float32Array.of(1, 2, 3) }],
+    [row("a", [1]), { ours: "p", theirs: [], shape: [1, 3], derive: () => Float32Array.of(1, 2, 3) }],
     { format: "f16" },
     async (w, values) => assert.equal([describe(w.get("p")), ...(await values("p"))], ["p f32[1,3]", 1, 2, 3]),
   ));
+
+const plusOne = ([stored]: readonly Float32Array[]) => Float32Array.from(stored, (value) => 1 + value);
+const twice = ([stored]: readonly Float32Array[]) => Float32Array.from(stored, (value) => 2 * value);
+
+for (const [dtype, a] of Object.entries({
+  F32: storedF32([2, 2], [0, 1, -2, 0.5]),
+  F16: stored("F16", [2, 2], Uint16Array.of(0, 0x3c00, 0xc000, 0x3800)),
+  BF16: stored("BF16", [2, 2], Uint16Array.of(0, 0x3f80, 0xc000, 0x3f00)),
+}))
+  test(`a row is derived from the f32 values of ${dtype}`, () =>
+    loaded(one({ a }), [{ ...row("b", [2, 2], ["a"]), derive: plusOne }], { format: "f32" }, async (_, values) =>
+      assert.equal([...(await values("b"))], [1, 2, -1, 1.5]),
+    ));
+
+test("a row may be derived to another shape, from several tensors, one of them zeros", () => {
+  const derive = ([x, none, y]: readonly Float32Array[]) => Float32Array.of(...y, ...none, ...x);
+  return loaded(
+    one({ x: storedF32([2], [1, 2]), y: storedF32([2], [3, 4]) }),
+    [{ ours: "z", theirs: ["x", null, "y"], shape: [6, 1], stored: [2], derive }],
+    {},
+    async (_, values) => assert.equal([...(await values("z"))], [3, 4, 0, 0, 1, 2]),
+  );
+});
+
+for (const [format, dtype] of [
+  ["f32", "f32"],
+  ["f16", "f16"],
+  ["int8", "i8"],
+  ["int4", "i4"],
+] as const)
+  test(`a derived matrix follows dtype "${format}"`, () =>
+    loaded(
+      one({ a: storedF32([2, 32], new Float32Array(64)) }),
+      [{ ...row("a", [2, 32]), derive: plusOne }],
+      { format },
+      (w) => assert.is(w.get("a").dtype, dtype),
+    ));
+
+test("rows that are derived differently from one tensor do not share it", () =>
+  loaded(
+    one({ a: storedF32([2], [1, 2]) }),
+    [row("plain", [2], ["a"]), ...[plusOne, twice].map((derive) => ({ ...row(derive.name, [2], ["a"]), derive }))],
+    {},
+    async (_, values) =>
+      assert.equal(
+        [[...(await values("plain"))], [...(await values("plusOne"))], [...(await values("twice"))]],
+        [
+          [1, 2],
+          [2, 3],
+          [2, 4],
+        ],
+      ),
+  ));
+
+test("rows that are derived alike from one tensor share it", () =>
+  loaded(
+    one({ a: storedF32([2], [1, 2]) }),
+    ["x", "y"].map((ours) => ({ ...row(ours, [2], ["a"]), derive: plusOne })),
+    {},
+    (w) => assert.is(w.get("x"), w.get("y")),
+  ));
+
+test("a transposed row does not share the tensor of a row that is not", () =>
+  loaded(
+    one({ a: storedF32([2, 2], [1, 2, 3, 4]) }),
+    [row("x", [2, 2], ["a"]), { ...row("y", [2, 2], ["a"]), transpose: true }],
+    {},
+    async (_, values) => assert.equal([...(await values("x")), ...(await values("y"))], [1, 2, 3, 4, 1, 3, 2, 4]),
+  ));
+
+test("a row derived with the wrong number of values is refused", () =>
+  refuses(
+    () =>
+      loaded(
+        one({ a: storedF32([2], [1, 2]) }),
+        [{ ...row("b", [3], ["a"]), stored: [2], derive: twice }],
+        {},
+        () => {},
+      ),
+    Error,
+    /b \[3\] must be derived with 3 values, got 2/,
+  ));
+
+const pair = { q: storedF32([2, 2], [1, 2, 3, 4]), v: storedF32([2, 2], [5, 6, 7, 8]) };
+for (const [how, more, want] of [
+  ["between the others", {}, [1, 2, 3, 4, 0, 0, 0, 0, 5, 6, 7, 8]],
+  ["alternating with them", { interleave: true }, [1, 2, 0, 0, 5, 6, 3, 4, 0, 0, 7, 8]],
+  ["beside transposed ones", { transpose: true }, [1, 3, 2, 4, 0, 0, 0, 0, 5, 7, 6, 8]],
+] as const)
+  test(`a part that is not stored is zeros, ${how}`, () =>
+    loaded(one(pair), [{ ours: "qkv", theirs: ["q", null, "v"], shape: [6, 2], ...more }], {}, async (_, values) =>
+      assert.equal([...(await values("qkv"))], want),
+    ));
+
+test("a vector may lack a part too, of its own size, and a row all of them", () =>
+  loaded(
+    one({ q: storedF32([1], [1]), v: storedF32([2], [5, 6]) }),
+    [
+      { ours: "bias", theirs: ["q", null, "v"], shape: [6], parts: [1, 3, 2] },
+      { ours: "none", theirs: [null], shape: [2, 2] },
+    ],
+    { format: "f16" },
+    async (_, values) =>
+      assert.equal([...(await values("bias")), ...(await values("none"))], [1, 0, 0, 0, 5, 6, 0, 0, 0, 0]),
+  ));
+
+test("a part that is not stored does not keep the others from f16", () =>
+  loaded(
+    one({ a: stored("F16", [1, 2], Uint16Array.of(1, 2)) }),
+    [{ ours: "ab", theirs: ["a", null], shape: [2, 2] }],
+    {},
+    async (w, values) => assert.equal([w.get("ab").dtype, ...(await values("ab"))], ["f16", 1, 2, 0, 0]),
+  ));
+
+/** A device that keeps what is written to it, and splits weights larger than `weightLimit` bytes. */
+async function recordingDevice(weightLimit = Infinity) {
+  const { memory } = await device();
+  const written: Float32Array[] = [];
+  const gpu = {
+    memory: { ...memory, weightLimit },
+    write: (_: unknown, data: Float32Array) => void written.push(data),
+  };
+  return { written, gpu: gpu as unknown as Gpu };
+}
+
+test("an f32 tensor that needs no change is uploaded from the bytes that were read", async () => {
+  const files = { "config.json": config, ...one({ a: storedF32([2, 2], [1, 2, 3, 4]) }) };
+  const checkpoint = await openCheckpoint(inMemory(files));
+  const buffers = new Set<ArrayBuffer>();
+  const watched: typeof checkpoint = {
+    ...checkpoint,
+    read: (entries, visit, hooks) =>
+      checkpoint.read(
+        entries,
+        (entry, bytes) => {
+          buffers.add(bytes.buffer);
+          visit(entry, bytes);
+        },
+        hooks,
+      ),
+  };
+  const { gpu, written } = await recordingDevice();
+  await loadWeights(gpu, watched, [row("a", [2, 2])], { ignored: [], format: "auto" });
+  assert.equal([...written[0]], [1, 2, 3, 4]);
+  assert.ok(buffers.has(written[0].buffer as ArrayBuffer));
+});
+
+test("a derived weight is split as others are", async () => {
+  const files = { "config.json": config, ...one({ a: storedF32([20, 2], new Float32Array(40)) }) };
+  const { gpu, written } = await recordingDevice(64);
+  const rows = [{ ...row("a", [20, 2]), derive: plusOne }];
+  const w = await loadWeights(gpu, await openCheckpoint(inMemory(files)), rows, { ignored: [], format: "auto" });
+  assert.equal(w.parts("a").map(describe), ["a f32[8,2]", "a f32[8,2]", "a f32[4,2]"]);
+  assert.equal(
+    written.map(({ length }) => length),
+    [16, 16, 8],
+  );
+});
 
 test("an ignored tensor may be there without use", () =>
   loaded(
@@ -207,7 +367,7 @@ test("progress ends at the size of every file", async () => {
 });
 
 test("bytes that share their memory with others are converted right", async () => {
-  // A Source of the caller's own may hand out views, such as Node's Buffer, whose slice() shares memory.
+  // A source of the caller's own may hand out views, such as Node's Buffer, whose slice() shares memory.
   class Shared extends Uint8Array<ArrayBuffer> {
     override slice(start?: number, end?: number): Shared {
       return this.subarray(start, end);
@@ -226,7 +386,10 @@ test("bytes that share their memory with others are converted right", async () =
       },
   };
   const gpu = await device();
-  const w = await loadWeights(gpu, await openCheckpoint(own), [row("x", [6]), row("a", [6])], [], "auto", {});
+  const w = await loadWeights(gpu, await openCheckpoint(own), [row("x", [6]), row("a", [6])], {
+    ignored: [],
+    format: "auto",
+  });
   const [values] = await gpu.read(w.get("a"));
   gpu.memory.free(w.tensors);
   assert.equal([...values], VALUES);
@@ -253,7 +416,7 @@ refusesLoad(
     "model-2.safetensors": safetensors({ a: storedF32([1], [1]), b: storedF32([1], [1]) }),
   },
   [],
-  /a must lie in one shard, lies in model-1\.safetensors and model-2\.safetensors/,
+  /a must be in one shard, is in model-1\.safetensors and model-2\.safetensors/,
 );
 refusesLoad(
   "an index without a map",
@@ -291,6 +454,22 @@ for (const fault of [
   /extra: stray$/,
 ])
   refusesLoad(`all faults in one error, with ${fault.source}`, FAULTY, FAULTY_ROWS, fault);
+
+test("faults of derived rows and of rows that lack a part are told with the others", () =>
+  refuses(
+    () =>
+      loaded(
+        one({ b: storedF32([2], [1, 2]) }),
+        [
+          { ...row("derived", [4, 4], ["a"]), stored: [3], derive: plusOne },
+          { ours: "fused", theirs: ["b", null, "c"], shape: [9] },
+        ],
+        {},
+        () => {},
+      ),
+    CheckpointError,
+    /3 do not:\n  missing: a \[3\]\n  misshapen: b must be \[3\], got \[2\]\n  missing: c \[3\]$/,
+  ));
 
 test("faults are found before anything is uploaded", async () => {
   const gpu = await device();
@@ -381,3 +560,24 @@ half("every bf16 is the upper half of an f32", () =>
     undefined,
   ),
 );
+
+half("lists are converted as their elements are", () => {
+  const halves = Uint16Array.from(allBits);
+  const f16 = f16ToF32(halves);
+  const same = (got: ArrayLike<number>, want: (i: number) => number): number | undefined =>
+    firstWrong((i) => !Object.is(got[i], want(i)));
+  assert.is(
+    same(f16, (i) => fromF16(i)),
+    undefined,
+  );
+  assert.is(
+    same(bf16ToF32(halves), (i) => fromBF16(i)),
+    undefined,
+  );
+  const between = f16.map((value, i) => value + (f16[i + 1] - value) / 3);
+  assert.is(
+    same(f32ToF16(between), (i) => toF16(between[i])),
+    undefined,
+  );
+  assert.equal([...f32ToF16(f16.subarray(1, 3))], [1, 2]);
+});

@@ -37,8 +37,9 @@ export const run: Verb = {
       : readFileSync(0, "utf8")
           .split("\n")
           .filter((line) => line.trim());
-    const name = defaultTask(await openCheckpoint(source));
-    const task = await pipeline(name, source, { dtype: dtype as never });
+    const checkpoint = await openCheckpoint(source);
+    const name = defaultTask(checkpoint);
+    const task = await pipeline(name, checkpoint, { dtype: dtype as never });
     try {
       if (name === "token-classification") await tag(task as TaggingTask, lines, options);
       else if (name === "text-classification") await classify(task as ClassificationTask, lines, options);

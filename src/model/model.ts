@@ -3,9 +3,9 @@ import type { TunedChoices } from "../runtime/variants.js";
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
 import type { Architecture, Stack } from "./graph/architecture.js";
-import { type Checkpoint, type LoadHooks, openCheckpoint, renamed } from "./checkpoint/checkpoint.js";
+import { type Checkpoint, type CheckpointLike, type LoadHooks, openCheckpoint } from "./checkpoint/checkpoint.js";
 import type { Core, DecoderCore, During, HostTensor } from "./core.js";
-import { familyOf } from "./families/index.js";
+import { describeCheckpoint } from "./families/index.js";
 import { forward } from "./decode/forward.js";
 import { type GenerateInputs, type GenerateResult, planTask, runTask } from "./decode/generate.js";
 import { checkPositions, type ModelInputs, readSequences, type Sequences, type TokenRows } from "./inputs.js";
@@ -19,7 +19,6 @@ import {
 } from "./encode/outputs.js";
 import { createIdleCache } from "./idle.js";
 import { score } from "./decode/score.js";
-import type { SourceLike } from "./checkpoint/source.js";
 import { createState, type State } from "./decode/past.js";
 import { createStepper, type Stepper } from "./decode/decoder.js";
 import type { StreamEvent } from "./decode/stream.js";
@@ -91,26 +90,28 @@ const IDLE_SESSIONS = 4;
 
 /**
  * Loads a Hugging Face checkpoint as it lies: a folder path (Node, Deno), a base URL, a list of Files or a function from
- * file name to content. Throws CheckpointError with every fault of the folder, DeviceError without WebGPU, the signal's reason
+ * file name to content; or one that is already open. Throws CheckpointError with every fault of the folder, DeviceError without WebGPU, the signal's reason
  * when aborted.
  */
-export async function load(source: SourceLike, options: LoadOptions = {}): Promise<Model> {
+export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
   const { dtype = "auto", progress, signal } = options;
   if (!WEIGHT_FORMATS.includes(dtype))
     throw new OptionError(`load: dtype must be one of ${WEIGHT_FORMATS.join(", ")}, got ${show(dtype)}`);
   signal?.throwIfAborted();
-  const folder = await openCheckpoint(source, { signal });
-  const family = familyOf(folder.label, folder.config);
-  const checkpoint = family.rename ? renamed(folder, family.rename) : folder;
-  const read = family.architecture(checkpoint.config, new Set(checkpoint.entries.keys()));
+  const { family, checkpoint, architecture } = describeCheckpoint(await openCheckpoint(source, { signal }));
   const gpu = options.gpu ?? (await openGpu({ device: options.device }));
-  const a = { ...read, normInLinear: gpu.class.adapter === "gpu" };
+  const a = { ...architecture, normInLinear: gpu.class.adapter === "gpu" };
   const release = (): void => {
     if (!options.gpu) gpu.dispose();
   };
   try {
     const rows = family.rows(a, checkpoint.config);
-    const w = await loadWeights(gpu, checkpoint, rows, family.ignored(checkpoint.config), dtype, { signal, progress });
+    const w = await loadWeights(gpu, checkpoint, rows, {
+      format: dtype,
+      ignored: family.ignored(checkpoint.config),
+      signal,
+      progress,
+    });
     const core: Core = { gpu, architecture: a, weights: w, idle: createIdleCache(IDLE_SESSIONS) };
     progress?.({ status: "ready", name: checkpoint.label });
     return createModel(core, checkpoint, release);

@@ -19,29 +19,44 @@ export function quantise(format: QuantFormat, values: Float32Array): Uint32Array
   const bits = BITS[format];
   const data = new Uint32Array(quantWords(format, values.length));
   const scales = new Float32Array(data.buffer, (values.length * bits) / 8);
-  const [low, high] = bits === 8 ? [-127, 127] : [-8, 7];
-  for (let group = 0; group < scales.length; group++) {
-    const first = group * GROUP;
-    let largest = 0;
-    for (let i = first; i < first + GROUP; i++) if (Math.abs(values[i]) > Math.abs(largest)) largest = values[i];
+  const [low, high, mask] = bits === 8 ? [-127, 127, 0xff] : [-8, 7, 0xf];
+  for (let group = 0, i = 0, word = 0; group < scales.length; group++) {
+    const last = i + GROUP;
+    const largest = largestMagnitude(values, i, last);
     const scale = (scales[group] = bits === 8 ? Math.abs(largest) / 127 : largest / -8);
     const inverse = scale ? 1 / scale : 0;
-    for (let i = first; i < first + GROUP; i++) {
-      const whole = Math.max(low, Math.min(high, Math.round(values[i] * inverse)));
-      const at = i * bits;
-      data[at >>> 5] |= (whole & (2 ** bits - 1)) << (at & 31);
+    while (i < last) {
+      let packed = 0;
+      for (let shift = 0; shift < 32; shift += bits) {
+        const whole = Math.max(low, Math.min(high, Math.round(values[i++] * inverse)));
+        packed |= (whole & mask) << shift;
+      }
+      data[word++] = packed;
     }
   }
   return data;
+}
+
+/** The value of largest magnitude, the first of equal ones. */
+function largestMagnitude(values: Float32Array, first: number, last: number): number {
+  let [largest, magnitude] = [0, 0];
+  for (let i = first; i < last; i++) {
+    if (Math.abs(values[i]) <= magnitude) continue;
+    largest = values[i];
+    magnitude = Math.abs(largest);
+  }
+  return largest;
 }
 
 /** The values that words and scales stand for. */
 export function dequantise(format: QuantFormat, data: Uint32Array, count: number): Float64Array {
   const bits = BITS[format];
   const scales = new Float32Array(data.buffer, data.byteOffset + (count * bits) / 8, count / GROUP);
-  return Float64Array.from({ length: count }, (_, i) => {
+  const values = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
     const at = i * bits;
     const whole = (data[at >>> 5] << (32 - bits - (at & 31))) >> (32 - bits); // sign-extended
-    return whole * scales[Math.floor(i / GROUP)];
-  });
+    values[i] = whole * scales[Math.floor(i / GROUP)];
+  }
+  return values;
 }

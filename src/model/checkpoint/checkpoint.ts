@@ -1,10 +1,10 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import { type Entry, readHeader } from "./safetensors.js";
-import { openSource, type Source, type SourceFile, type SourceLike } from "./source.js";
+import { openSource, type CheckpointSource, type SourceFile, type SourceLike } from "./source.js";
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** What loading tells its caller, in the manner of transformers.js: `loaded` and `total` are bytes of `file`. */
+/** Progress of loading, in the form that transformers.js gives it: `loaded` and `total` are bytes of `file`. */
 export interface ProgressEvent {
   readonly status: "initiate" | "progress" | "done" | "ready";
   readonly name: string;
@@ -36,13 +36,20 @@ export interface Checkpoint {
   ): Promise<void>;
 }
 
+/** An open checkpoint, or where to open one. */
+export type CheckpointLike = SourceLike | Checkpoint;
+
+const isOpen = (input: CheckpointLike): input is Checkpoint =>
+  (input as Checkpoint | undefined)?.entries instanceof Map;
+
 const CHUNK = 64 * 2 ** 20;
 
 /**
  * Opens `config.json`, `generation_config.json` and the headers of `model.safetensors` or of the shards that
- * `model.safetensors.index.json` names. Throws CheckpointError naming the file and the cure.
+ * `model.safetensors.index.json` names; an open checkpoint is given back. Throws CheckpointError naming the file and the cure.
  */
-export async function openCheckpoint(input: SourceLike, { signal }: LoadHooks = {}): Promise<Checkpoint> {
+export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHooks = {}): Promise<Checkpoint> {
+  if (isOpen(input)) return input;
   const source = openSource(input);
   const config = await readJson(source, "config.json", signal);
   if (!config)
@@ -60,7 +67,7 @@ export async function openCheckpoint(input: SourceLike, { signal }: LoadHooks = 
       const twin = entries.get(entry.name);
       if (twin)
         throw new CheckpointError(
-          `${source.label}: ${entry.name} must lie in one shard, lies in ${twin.file} and ${name}`,
+          `${source.label}: ${entry.name} must be in one shard, is in ${twin.file} and ${name}`,
         );
       entries.set(entry.name, entry);
     }
@@ -89,7 +96,7 @@ export function renamed(checkpoint: Checkpoint, rename: (name: string) => string
     const twin = entries.get(rename(name));
     if (twin)
       throw new CheckpointError(
-        `${checkpoint.label}: ${rename(name)} must lie there once, lies there as ${twin.name} and ${name}`,
+        `${checkpoint.label}: must hold one tensor that is ${rename(name)} here, got ${twin.name} and ${name}`,
       );
     entries.set(rename(name), entry);
   }
@@ -127,19 +134,23 @@ async function readFile(
 const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-async function readJson(source: Source, name: string, signal?: AbortSignal): Promise<Json | undefined> {
+async function readJson(source: CheckpointSource, name: string, signal?: AbortSignal): Promise<Json | undefined> {
   const value = await parseFile(source, name, signal);
   if (value === undefined || isObject(value)) return value;
   throw new CheckpointError(`${source.label}/${name}: must be a JSON object`);
 }
 
-async function readList(source: Source, name: string, signal?: AbortSignal): Promise<readonly Json[] | undefined> {
+async function readList(
+  source: CheckpointSource,
+  name: string,
+  signal?: AbortSignal,
+): Promise<readonly Json[] | undefined> {
   const value = await parseFile(source, name, signal);
   if (value === undefined || (Array.isArray(value) && value.every(isObject))) return value;
   throw new CheckpointError(`${source.label}/${name}: must be a JSON list of objects`);
 }
 
-async function parseFile(source: Source, name: string, signal?: AbortSignal): Promise<unknown> {
+async function parseFile(source: CheckpointSource, name: string, signal?: AbortSignal): Promise<unknown> {
   const file = await source.open(name, signal);
   if (!file) return undefined;
   const text = new TextDecoder().decode(await file.read(0, file.size, signal));
@@ -150,7 +161,7 @@ async function parseFile(source: Source, name: string, signal?: AbortSignal): Pr
   }
 }
 
-async function weightFiles(source: Source, signal?: AbortSignal): Promise<string[]> {
+async function weightFiles(source: CheckpointSource, signal?: AbortSignal): Promise<string[]> {
   const index = await readJson(source, "model.safetensors.index.json", signal);
   if (!index) return ["model.safetensors"];
   const map = index.weight_map;

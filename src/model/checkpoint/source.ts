@@ -6,8 +6,8 @@ export interface SourceFile {
   read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** Where a checkpoint lies. */
-export interface Source {
+/** Where the files of a checkpoint come from. */
+export interface CheckpointSource {
   readonly label: string;
   /** The file of this name, or undefined when there is none. */
   open(name: string, signal?: AbortSignal): Promise<SourceFile | undefined>;
@@ -15,12 +15,12 @@ export interface Source {
 
 type Content = Response | Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | undefined | null;
 
-/** A folder path (Node, Deno), a base URL, the files of a folder, a function from name to content, or a Source of one's own. */
+/** A folder path (Node, Deno), a base URL, the files of a folder, a function from name to content, or a source of one's own. */
 export type SourceLike =
-  string | URL | readonly File[] | ((name: string, signal?: AbortSignal) => Promise<Content>) | Source;
+  string | URL | readonly File[] | ((name: string, signal?: AbortSignal) => Promise<Content>) | CheckpointSource;
 
-/** Makes a Source of what the caller has. Throws CheckpointError when it is none of the kinds above. */
-export function openSource(input: SourceLike): Source {
+/** Makes a source of what the caller has. Throws CheckpointError when it is none of the kinds above. */
+export function openSource(input: SourceLike): CheckpointSource {
   if (typeof input === "function") return functionSource(input);
   if (typeof input === "string" && !/^(https?|blob|file):/.test(input)) return folderSource(input);
   if (typeof input === "string" || input instanceof URL) {
@@ -28,7 +28,7 @@ export function openSource(input: SourceLike): Source {
     return url.protocol === "file:" ? folderSource(decodeURIComponent(url.pathname)) : urlSource(url);
   }
   if (Array.isArray(input) && input.every((file) => file instanceof File)) return filesSource(input);
-  if (typeof (input as Source | undefined)?.open === "function") return input as Source;
+  if (typeof (input as CheckpointSource | undefined)?.open === "function") return input as CheckpointSource;
   throw new CheckpointError(
     `load: the source must be a folder path, a URL, a list of Files or a function, got ${Object.prototype.toString.call(input)}`,
   );
@@ -41,7 +41,7 @@ function blobFile(blob: Blob): SourceFile {
   };
 }
 
-function folderSource(folder: string): Source {
+function folderSource(folder: string): CheckpointSource {
   return {
     label: folder,
     async open(name) {
@@ -81,7 +81,7 @@ function folderSource(folder: string): Source {
 
 const FIRST_REQUEST = 65536;
 
-function urlSource(base: URL): Source {
+function urlSource(base: URL): CheckpointSource {
   const folder = base.href.replace(/\/*$/, "/");
   return {
     label: base.href,
@@ -115,7 +115,7 @@ function urlSource(base: URL): Source {
   };
 }
 
-function filesSource(files: readonly File[]): Source {
+function filesSource(files: readonly File[]): CheckpointSource {
   return {
     label: `${files.length} files`,
     async open(name) {
@@ -127,7 +127,7 @@ function filesSource(files: readonly File[]): Source {
   };
 }
 
-function functionSource(content: (name: string, signal?: AbortSignal) => Promise<Content>): Source {
+function functionSource(content: (name: string, signal?: AbortSignal) => Promise<Content>): CheckpointSource {
   return {
     label: "a function",
     async open(name, signal) {

@@ -1,34 +1,11 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import type { Gpu } from "../../runtime/gpu.js";
-import { fromBF16, fromF16, toF16 } from "../../runtime/half.js";
 import { GROUP, quantise } from "../../runtime/quant.js";
 import { byteLength, type DType, elements, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Checkpoint, LoadHooks } from "./checkpoint.js";
+import { assemble, type Assembly, type Values } from "./conversion.js";
+import { findFaults, isTied, storedNames, type WeightRow } from "./rows.js";
 import type { Entry } from "./safetensors.js";
-
-/** How a weight of the model comes from tensors of the checkpoint. */
-export interface WeightRow {
-  readonly ours: string;
-  /** Its tensors in the checkpoint, laid one after the other along the first axis; none when `compute` makes it. */
-  readonly theirs: readonly string[];
-  /** The shape of ours; theirs must be equal parts of it. */
-  readonly shape: readonly number[];
-  /** The shape of each of theirs, where it is not that. */
-  readonly stored?: readonly number[];
-  /** Rows of ours that each of theirs gives, where they are not equal parts. */
-  readonly parts?: readonly number[];
-  /** Theirs is [I,O] where ours is [O,I]. */
-  readonly transpose?: boolean;
-  /** Rows of the parts alternate (gated pairs) instead of lying one after the other. */
-  readonly interleave?: boolean;
-  /** Stored as f32 whatever the checkpoint has, as vectors are. */
-  readonly f32?: boolean;
-  /** Rounding to f16 is felt, as in what makes the scores of attention: f16 only where the checkpoint has it, else f32. */
-  readonly precise?: boolean;
-  /** Rows are looked up by token: stored as f16 where linear layers are quantised. */
-  readonly lookup?: boolean;
-  readonly compute?: () => Float32Array<ArrayBuffer>;
-}
 
 export const WEIGHT_FORMATS = ["auto", "f32", "f16", "int8", "int4"] as const;
 
@@ -48,19 +25,30 @@ export interface Weights {
   readonly tensors: ReadonlySet<Tensor>;
 }
 
-const FLOATS = new Set(["F32", "F16", "BF16"]);
+export interface WeightOptions extends LoadHooks {
+  readonly format: WeightFormat;
+  /** Tensors that may be in the checkpoint without use. */
+  readonly ignored: readonly RegExp[];
+}
+
+/** A weight on the device; tied rows share one. */
+interface Target {
+  readonly row: WeightRow;
+  readonly tensors: readonly Tensor[];
+  /** Tensors of the checkpoint that are still to come. */
+  left: number;
+  assembly?: Assembly;
+}
 
 /**
- * Finds every row in the checkpoint and uploads it. `ignored` names tensors that may be present without use.
+ * Finds every row in the checkpoint and uploads it.
  * Throws one CheckpointError that lists every missing, extra, misshapen and mistyped tensor, before anything is uploaded.
  */
 export async function loadWeights(
   gpu: Gpu,
   checkpoint: Checkpoint,
   rows: readonly WeightRow[],
-  ignored: readonly RegExp[],
-  format: WeightFormat,
-  hooks: LoadHooks,
+  { format, ignored, ...hooks }: WeightOptions,
 ): Promise<Weights> {
   const faults = findFaults(checkpoint, rows, ignored);
   if (faults.length) {
@@ -68,52 +56,31 @@ export async function loadWeights(
       `${checkpoint.label}: the weights must fit ${String(checkpoint.config.model_type)}, ${faults.length} do not:\n  ${faults.join("\n  ")}`,
     );
   }
-  const byName = new Map<string, readonly Tensor[]>();
-  const byContent = new Map<string, readonly Tensor[]>(); // rows made of the same tensors (tied weights) share memory
-  const uses = new Map<Entry, { target: Target; part: number }[]>();
+  const { byName, targets } = planTargets(gpu, checkpoint, rows, format);
+  const tensors = new Set(targets.flatMap((target) => target.tensors));
   try {
-    for (const row of rows) {
-      const found = row.theirs.map((name) => checkpoint.entries.get(name) as Entry);
-      const key = row.theirs.join("\n") || row.ours;
-      const known = byContent.get(key);
-      const tensors = known ?? split(row, storage(row, found, format), gpu.memory.weightLimit);
-      byName.set(row.ours, tensors);
-      if (known) continue;
-      byContent.set(key, tensors);
-      tensors.forEach(gpu.memory.check);
-      const target = { row, tensors, left: row.theirs.length };
-      if (row.compute) upload(gpu, target, new Uint8Array(row.compute().buffer));
-      found.forEach((entry, part) => uses.set(entry, [...(uses.get(entry) ?? []), { target, part }]));
-    }
-    await checkpoint.read(
-      uses.keys(),
-      (entry, bytes) => {
-        for (const { target, part } of uses.get(entry) ?? []) {
-          const { row, tensors } = target;
-          const format = assembled(tensors);
-          target.whole ??= new Uint8Array(byteLength({ shape: row.shape, dtype: format }));
-          place(target.whole, convert(entry, bytes, format), row, part, format === "f16" ? 2 : 4);
-          if (--target.left > 0) continue;
-          upload(gpu, target, target.whole);
-          target.whole = undefined;
-        }
-      },
-      hooks,
-    );
+    tensors.forEach(gpu.memory.check);
+    await fill(gpu, checkpoint, targets, hooks);
   } catch (error) {
-    gpu.memory.free([...byContent.values()].flat());
+    gpu.memory.free(tensors);
     throw error;
   }
+  return createWeights(byName, tensors, gpu.memory.weightLimit);
+}
+
+function createWeights(
+  byName: ReadonlyMap<string, readonly Tensor[]>,
+  tensors: ReadonlySet<Tensor>,
+  limit: number,
+): Weights {
   const find = (name: string): Tensor | undefined => {
     const parts = byName.get(name);
     if (parts && parts.length > 1)
-      throw new Error(
-        `weights: ${name} must fit one binding of ${gpu.memory.weightLimit} bytes here, it has ${parts.length} parts`,
-      );
+      throw new Error(`weights: ${name} must fit one binding of ${limit} bytes here, it has ${parts.length} parts`);
     return parts?.[0];
   };
   return {
-    tensors: new Set([...byContent.values()].flat()),
+    tensors,
     find,
     parts: (name) => byName.get(name) ?? [],
     get(name) {
@@ -124,22 +91,51 @@ export async function loadWeights(
   };
 }
 
-/** A weight being put together from tensors of the checkpoint, of which `left` are still to come. */
-interface Target {
-  readonly row: WeightRow;
-  readonly tensors: readonly Tensor[];
-  left: number;
-  whole?: Uint8Array<ArrayBuffer>;
+/** The tensors of every row by its name, and what there is to fill. */
+function planTargets(
+  gpu: Gpu,
+  { entries }: Checkpoint,
+  rows: readonly WeightRow[],
+  format: WeightFormat,
+): { byName: Map<string, readonly Tensor[]>; targets: Target[] } {
+  const byName = new Map<string, readonly Tensor[]>();
+  const targets: Target[] = [];
+  for (const row of rows) {
+    let target = targets.find((other) => isTied(other.row, row));
+    if (!target) {
+      const names = storedNames(row);
+      const dtype = storageOf(
+        row,
+        names.map((name) => (entries.get(name) as Entry).dtype),
+        format,
+      );
+      target = { row, tensors: split(row, dtype, gpu.memory.weightLimit), left: names.length };
+      targets.push(target);
+    }
+    byName.set(row.ours, target.tensors);
+  }
+  return { byName, targets };
+}
+
+/** The format of a row whose tensors have these dtypes in the checkpoint. The first row of a tied weight decides. */
+function storageOf(row: WeightRow, stored: readonly string[], format: WeightFormat): DType {
+  if (row.shape.length < 2 || row.f32 || stored.length === 0) return "f32";
+  if (format === "int8" || format === "int4") {
+    if (row.lookup || row.shape.length > 2 || row.shape[1] % GROUP) return "f16";
+    return format === "int8" ? "i8" : "i4";
+  }
+  if (format === "f32" || (format === "f16" && !row.precise)) return format;
+  return stored.every((dtype) => dtype === "F16") ? "f16" : "f32";
 }
 
 const PART_ROWS = 8; // parts have a multiple of as many rows: pairs of gated layers stay together
 
-/** One tensor for a weight, or as many as the limit of a binding needs. */
+/** One tensor for a weight, or as many as the limit of a binding needs; vectors stay in one piece. */
 function split(row: WeightRow, dtype: DType, limit: number): Tensor[] {
   const [rows, ...rest] = row.shape;
   const one = byteLength({ shape: [PART_ROWS, ...rest], dtype }) / PART_ROWS;
   const most =
-    row.shape.length < 2 || row.f32 || row.compute || rows * one <= limit
+    row.shape.length < 2 || row.f32 || row.theirs.length === 0 || rows * one <= limit
       ? rows
       : Math.max(PART_ROWS, Math.floor(limit / one / PART_ROWS) * PART_ROWS);
   return Array.from({ length: Math.ceil(rows / most) }, (_, part) =>
@@ -147,86 +143,37 @@ function split(row: WeightRow, dtype: DType, limit: number): Tensor[] {
   );
 }
 
-/** The format in which a weight is put together: quantising needs whole groups. */
-const assembled = ([{ dtype }]: readonly Tensor[]): DType => (dtype === "i8" || dtype === "i4" ? "f32" : dtype);
+/** Reads the checkpoint once, in its own order, and uploads each weight when its last tensor has come. */
+async function fill(gpu: Gpu, checkpoint: Checkpoint, targets: readonly Target[], hooks: LoadHooks): Promise<void> {
+  const uses = new Map<Entry, { target: Target; part: number }[]>();
+  for (const target of targets) {
+    for (const [part, name] of target.row.theirs.entries()) {
+      const entry = name === null ? undefined : checkpoint.entries.get(name);
+      if (entry) uses.set(entry, [...(uses.get(entry) ?? []), { target, part }]);
+    }
+    if (target.left === 0) upload(gpu, target.tensors, assemblyOf(target).whole());
+  }
+  await checkpoint.read(
+    uses.keys(),
+    (entry, bytes) => {
+      for (const { target, part } of uses.get(entry) ?? []) {
+        const assembly = (target.assembly ??= assemblyOf(target));
+        assembly.add(part, entry.dtype, bytes);
+        if (--target.left > 0) continue;
+        target.assembly = undefined;
+        upload(gpu, target.tensors, assembly.whole());
+      }
+    },
+    hooks,
+  );
+}
 
-function upload(gpu: Gpu, { tensors }: Target, whole: Uint8Array<ArrayBuffer>): void {
+const assemblyOf = ({ row, tensors: [{ dtype }] }: Target): Assembly => assemble(row, dtype === "f16" ? "f16" : "f32");
+
+function upload(gpu: Gpu, tensors: readonly Tensor[], whole: Values): void {
   let at = 0;
   for (const t of tensors) {
-    const bytes = whole.subarray(at, (at += elements(t) * (assembled(tensors) === "f16" ? 2 : 4)));
-    if (t.dtype === "i8" || t.dtype === "i4") gpu.write(t, quantise(t.dtype, new Float32Array(bytes.slice().buffer)));
-    else gpu.write(t, bytes);
+    const values = whole.subarray(at, (at += elements(t)));
+    gpu.write(t, t.dtype === "i8" || t.dtype === "i4" ? quantise(t.dtype, values as Float32Array) : values);
   }
-}
-
-function findFaults({ entries }: Checkpoint, rows: readonly WeightRow[], ignored: readonly RegExp[]): string[] {
-  const faults: string[] = [];
-  const used = new Set<string>();
-  for (const row of rows) {
-    for (const [part, name] of row.theirs.entries()) {
-      const size = [partSizes(row)[part], ...row.shape.slice(1)];
-      const shape = row.stored ?? (row.transpose ? size.reverse() : size);
-      used.add(name);
-      const entry = entries.get(name);
-      if (!entry) faults.push(`missing: ${name} [${shape}]`);
-      else if (entry.shape.join() !== shape.join())
-        faults.push(`misshapen: ${name} must be [${shape}], got [${entry.shape}]`);
-      else if (!FLOATS.has(entry.dtype)) faults.push(`mistyped: ${name} must be F32, F16 or BF16, got ${entry.dtype}`);
-    }
-  }
-  for (const name of entries.keys()) {
-    if (!used.has(name) && !ignored.some((pattern) => pattern.test(name))) faults.push(`extra: ${name}`);
-  }
-  return [...new Set(faults)]; // a tied tensor serves several rows
-}
-
-/** Rows of ours that each of theirs gives. */
-function partSizes({ theirs, shape, parts }: WeightRow): readonly number[] {
-  return parts ?? theirs.map(() => shape[0] / theirs.length);
-}
-
-/** Lays one part, its values `bytes` wide, at its place in the whole. */
-function place(
-  whole: Uint8Array<ArrayBuffer>,
-  values: Uint8Array<ArrayBuffer>,
-  row: WeightRow,
-  part: number,
-  bytes: number,
-): void {
-  const sizes = partSizes(row);
-  const stride = (elements(row) / row.shape[0]) * bytes;
-  const first = sizes.slice(0, part).reduce((sum, size) => sum + size, 0);
-  const rows = row.transpose ? transposed(values, stride / bytes, sizes[part], bytes) : values;
-  if (!row.interleave) return whole.set(rows, first * stride);
-  for (let r = 0; r < sizes[part]; r++)
-    whole.set(rows.subarray(r * stride, (r + 1) * stride), (r * sizes.length + part) * stride);
-}
-
-/** [I,O] as [O,I]. */
-function transposed(values: Uint8Array<ArrayBuffer>, I: number, O: number, bytes: number): Uint8Array<ArrayBuffer> {
-  const { buffer } = new Uint8Array(values); // a copy, aligned
-  const [from, to] =
-    bytes === 2 ? [new Uint16Array(buffer), new Uint16Array(I * O)] : [new Uint32Array(buffer), new Uint32Array(I * O)];
-  for (let i = 0; i < I; i++) for (let o = 0; o < O; o++) to[o * I + i] = from[i * O + o];
-  return new Uint8Array(to.buffer);
-}
-
-function storage(row: WeightRow, found: readonly Entry[], format: WeightFormat): DType {
-  if (row.shape.length < 2 || row.compute || row.f32) return "f32";
-  if (format === "int8" || format === "int4") {
-    if (row.lookup || row.shape.length > 2 || row.shape[1] % GROUP) return "f16";
-    return format === "int8" ? "i8" : "i4";
-  }
-  if (format === "f32" || (format === "f16" && !row.precise)) return format;
-  return found.every(({ dtype }) => dtype === "F16") ? "f16" : "f32";
-}
-
-function convert({ dtype }: Entry, bytes: Uint8Array<ArrayBuffer>, to: DType): Uint8Array<ArrayBuffer> {
-  if ((dtype === "F32" && to === "f32") || (dtype === "F16" && to === "f16")) return bytes;
-  const { buffer } = new Uint8Array(bytes); // a copy, aligned
-  const values =
-    dtype === "F32"
-      ? new Float32Array(buffer)
-      : Float32Array.from(new Uint16Array(buffer), dtype === "F16" ? fromF16 : fromBF16);
-  return new Uint8Array(to === "f32" ? values.buffer : Uint16Array.from(values, toF16).buffer);
 }

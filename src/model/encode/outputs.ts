@@ -1,8 +1,9 @@
 import { OptionError } from "../../runtime/errors.js";
 import type { Architecture, Stack } from "../graph/architecture.js";
 import type { Core, HostTensor } from "../core.js";
-import { type EncodeHooks, encodeAll, type Encoded, type Wanted } from "./batches.js";
 import { readSegments, type Sequences, type TokenRows } from "../inputs.js";
+import { type EncodeHooks, encodeAll } from "./batches.js";
+import type { Encoded, Wanted } from "./prepared_batch.js";
 
 /** What an encoder gives, by the names of Transformers; zeros at padding. B sequences, S the width of the caller's rows. */
 export interface EncoderOutput {
@@ -34,7 +35,7 @@ export function checkEncoderOptions(call: string, options: EncoderOptions): void
     throw new OptionError(`${call}: batch_tokens must be a whole number of at least 1, got ${batch_tokens}`);
 }
 
-/** What `forward()` brings back by default: what a model of this kind is for. */
+/** What `forward()` brings back by default: the logits of a classifier, else the last states and what a pooler makes of them. */
 export function ownOutputs({ head }: Architecture): Wanted {
   if (head?.classifier) return { logits: true };
   return { last_hidden_state: true, pooler_output: head?.pooler !== undefined };
@@ -48,25 +49,28 @@ export async function encodeRows(
   wanted: Wanted,
   { output_hidden_states = false, output_attentions = false, ...hooks }: EncoderOptions,
 ): Promise<EncoderOutput> {
-  const { architecture: a } = core;
-  const segments = readSegments(token_type_ids, rows, a.encoder?.segments);
+  const segments = readSegments(token_type_ids, rows, core.architecture.encoder?.segments);
+  const inputs = rows.ids.map((ids, b) => ({ ids, segments: segments?.[b] }));
   const all = { ...wanted, hidden_states: output_hidden_states, attentions: output_attentions };
-  const sequences = rows.ids.map((ids, b) => ({ ids, segments: segments?.[b] }));
-  const encoded = await encodeAll(core, sequences, all, hooks);
+  return layOut(core.architecture, rows, all, await encodeAll(core, inputs, all, hooks));
+}
+
+function layOut(a: Architecture, rows: Sequences, wanted: Wanted, encoded: readonly Encoded[]): EncoderOutput {
   const { depth: L, H } = a.encoder as Stack;
   const tokens = (name: string): HostTensor => byToken(encoded, name, rows);
-  const states = output_hidden_states
+  const sequences = (name: string): HostTensor => bySequence(encoded, name);
+  const states = wanted.hidden_states
     ? Array.from({ length: L + 1 }, (_, l) => tokens(`hidden_states.${l}`))
     : undefined;
-  const logits = a.head?.classifier === "tokens" ? byToken : bySentence;
+  const attentions = wanted.attentions
+    ? Array.from({ length: L }, (_, l) => attentionSquares(encoded, `attentions.${l}`, rows, H))
+    : undefined;
   return {
     ...(wanted.last_hidden_state && { last_hidden_state: states?.[L] ?? tokens("last_hidden_state") }),
-    ...(wanted.pooler_output && { pooler_output: bySentence(encoded, "pooler_output") }),
-    ...(wanted.logits && { logits: logits(encoded, "logits", rows) }),
+    ...(wanted.pooler_output && { pooler_output: sequences("pooler_output") }),
+    ...(wanted.logits && { logits: (a.head?.classifier === "tokens" ? tokens : sequences)("logits") }),
     ...(states && { hidden_states: states }),
-    ...(output_attentions && {
-      attentions: Array.from({ length: L }, (_, l) => attentionSquares(encoded, `attentions.${l}`, rows, H)),
-    }),
+    ...(attentions && { attentions }),
   };
 }
 
@@ -79,14 +83,14 @@ function byToken(encoded: readonly Encoded[], name: string, { ids, offsets, widt
 }
 
 /** [B,columns]. */
-function bySentence(encoded: readonly Encoded[], name: string): HostTensor {
+function bySequence(encoded: readonly Encoded[], name: string): HostTensor {
   const columns = encoded[0][name].length;
   const data = new Float32Array(encoded.length * columns);
   encoded.forEach((own, b) => data.set(own[name], b * columns));
   return { dims: [encoded.length, columns], data };
 }
 
-/** A sentence's [query,head,key] (keys up to those of its batch) at its places in [B,H,S,S]. */
+/** A sequence's [query,head,key] (as many keys as the longest of its batch has) at its places in [B,H,S,S]. */
 function attentionSquares(encoded: readonly Encoded[], name: string, rows: Sequences, H: number): HostTensor {
   const { ids, offsets, width: S } = rows;
   const data = new Float32Array(ids.length * H * S * S);

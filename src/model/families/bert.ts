@@ -1,9 +1,7 @@
 import { CheckpointError } from "../../runtime/errors.js";
-import type { Architecture, Stack } from "../graph/architecture.js";
 import { readConfig } from "../checkpoint/config.js";
-import type { WeightRow } from "../checkpoint/weights.js";
-import { equalHeads, type Family, linearRows, normRows } from "./family.js";
-import { classifierHead, headKind } from "./classifier.js";
+import { classifierOf, headRows } from "./classifier.js";
+import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, type With } from "./family.js";
 
 interface Differences {
   readonly model_type: string;
@@ -14,7 +12,7 @@ interface Differences {
 }
 
 /** BERT (Devlin et al. 2019) and RoBERTa (Liu et al. 2019): post-norm encoder, learned positions and segments. */
-function bertLike({ model_type, shifted, sentence }: Differences): Family {
+function bertLike({ model_type, shifted, sentence }: Differences): Family<With<"encoder">> {
   return {
     model_type,
 
@@ -25,14 +23,13 @@ function bertLike({ model_type, shifted, sentence }: Differences): Family {
         .replace(/LayerNorm\.gamma$/, "LayerNorm.weight")
         .replace(/LayerNorm\.beta$/, "LayerNorm.bias"),
 
-    architecture(config, names): Architecture {
+    architecture(config, names) {
       const read = readConfig(config);
       if ((config.position_embedding_type ?? "absolute") !== "absolute" || config.is_decoder === true)
         throw new CheckpointError(
           "config.json: position_embedding_type must be absolute and is_decoder false; others are not supported",
         );
       const [D, H] = [read.count("hidden_size"), read.divisor("num_attention_heads", "hidden_size")];
-      const kind = headKind(config);
       const positionShift = shifted ? read.number("pad_token_id", 1) + 1 : 0;
       const pooler = names.has("pooler.dense.weight") ? { pooler: "tanh" as const, labels: [] } : undefined;
       return {
@@ -49,7 +46,7 @@ function bertLike({ model_type, shifted, sentence }: Differences): Family {
           embeddingScale: 1,
           lastNorm: false,
         },
-        head: kind === "none" ? pooler : classifierHead(kind, config, "tanh"),
+        head: classifierOf(config, "tanh") ?? pooler,
         norm: "layernorm",
         placement: "post",
         eps: read.number("layer_norm_eps", 1e-12),
@@ -58,36 +55,23 @@ function bertLike({ model_type, shifted, sentence }: Differences): Family {
       };
     },
 
-    rows(a) {
-      const { D, V, head } = a;
-      const { depth, F, P, positionShift = 0, segments = 0 } = a.encoder as Stack;
-      const blocks = Array.from({ length: depth }, (_, l) => {
-        const [at, from] = [`encoder.layers.${l}`, `encoder.layer.${l}`];
-        const heads = ["query", "key", "value"].map((part) => `${from}.attention.self.${part}`);
-        return [
-          ...linearRows(`${at}.self_attn.qkv`, heads, 3 * D, D, { precise: true }),
-          ...linearRows(`${at}.self_attn.out`, [`${from}.attention.output.dense`], D, D),
-          ...normRows(`${at}.self_attn_norm`, `${from}.attention.output.LayerNorm`, D),
-          ...linearRows(`${at}.fc1`, [`${from}.intermediate.dense`], F, D),
-          ...linearRows(`${at}.fc2`, [`${from}.output.dense`], D, F),
-          ...normRows(`${at}.final_norm`, `${from}.output.LayerNorm`, D),
-        ];
-      });
-      const table = (ours: string, theirs: string, rows: number): WeightRow => ({
-        ours: `encoder.${ours}.weight`,
-        theirs: [`embeddings.${theirs}.weight`],
-        shape: [rows, D],
-        ...(ours === "embed_tokens" ? { lookup: true, precise: true } : { f32: true }),
-      });
+    rows({ D, V, head, encoder: { depth, F, P, positionShift = 0, segments = 0 } }) {
+      const heads = ["query", "key", "value"].map((part) => `attention.self.${part}`);
       const [dense, labels] = head?.classifier === "sentence" ? sentence : ["pooler.dense", "classifier"];
       return [
-        table("embed_tokens", "word_embeddings", V),
-        table("embed_positions", "position_embeddings", P + positionShift),
-        table("embed_segments", "token_type_embeddings", segments),
+        tableRow("encoder.embed_tokens", "embeddings.word_embeddings", [V, D], { lookup: true, precise: true }),
+        tableRow("encoder.embed_positions", "embeddings.position_embeddings", [P + positionShift, D], { f32: true }),
+        tableRow("encoder.embed_segments", "embeddings.token_type_embeddings", [segments, D], { f32: true }),
         ...normRows("encoder.embed_norm", "embeddings.LayerNorm", D),
-        ...blocks.flat(),
-        ...(head?.pooler ? linearRows("pooler", [dense], D, D) : []),
-        ...(head?.classifier ? linearRows("classifier", [labels], head.labels.length, D) : []),
+        ...layerRows("encoder.layers", "encoder.layer", depth, [
+          ...linearRows("self_attn.qkv", heads, 3 * D, D, { precise: true }),
+          ...linearRows("self_attn.out", ["attention.output.dense"], D, D),
+          ...normRows("self_attn_norm", "attention.output.LayerNorm", D),
+          ...linearRows("fc1", ["intermediate.dense"], F, D),
+          ...linearRows("fc2", ["output.dense"], D, F),
+          ...normRows("final_norm", "output.LayerNorm", D),
+        ]),
+        ...headRows(head, dense, labels, D),
       ];
     },
 

@@ -1,31 +1,36 @@
 import { CheckpointError } from "../../runtime/errors.js";
-import type { Head } from "../graph/architecture.js";
 import type { Json } from "../checkpoint/checkpoint.js";
+import type { WeightRow } from "../checkpoint/rows.js";
+import type { Head } from "../graph/architecture.js";
+import { linearRows } from "./family.js";
 
 /** What an encoder checkpoint was saved with, by the name that Transformers gives its class. */
-export type HeadKind = "none" | "token-classification" | "sequence-classification";
-
-const CLASSES: readonly (readonly [suffix: RegExp, kind: HeadKind])[] = [
-  [/ForTokenClassification$/, "token-classification"],
-  [/ForSequenceClassification$/, "sequence-classification"],
-  [/Model$|ForMaskedLM$|ForPreTraining$/, "none"], // heads of training: the encoder alone is of use
+const CLASSES: readonly (readonly [suffix: RegExp, classifier: Head["classifier"]])[] = [
+  [/ForTokenClassification$/, "tokens"],
+  [/ForSequenceClassification$/, "sentence"],
+  [/Model$|ForMaskedLM$|ForPreTraining$/, undefined], // heads of training: the encoder alone is of use
 ];
 
-/** The kind of head that `architectures` of config.json names, none without it. Throws CheckpointError for one we do not have. */
-export function headKind(config: Json): HeadKind {
+/**
+ * The classifier that `architectures` of config.json names, nothing without one. `pooler` is the activation of the dense layer
+ * that a classifier of sentences has over the first state. Throws CheckpointError for a class we do not have.
+ */
+export function classifierOf(config: Json, pooler: Head["pooler"]): Head | undefined {
   const [name] = (config.architectures as unknown[] | undefined) ?? [];
-  if (name === undefined) return "none";
+  if (name === undefined) return undefined;
   const found = CLASSES.find(([suffix]) => suffix.test(String(name)));
   if (!found) {
     throw new CheckpointError(
       `config.json: architectures must be an encoder, ForTokenClassification or ForSequenceClassification, got ${JSON.stringify(name)}`,
     );
   }
-  return found[1];
+  const [, classifier] = found;
+  if (!classifier) return undefined;
+  return { classifier, labels: labelsOf(config), ...(classifier === "sentence" && { pooler }) };
 }
 
-/** Names of the classes in the order of their ids: `id2label`, else `num_labels` numbered ones (two when absent, as in Transformers). */
-export function labelsOf(config: Json): string[] {
+/** Names of the labels in the order of their ids: `id2label`, else `num_labels` numbered ones (two when absent, as in Transformers). */
+function labelsOf(config: Json): string[] {
   const names = config.id2label as Readonly<Record<string, string>> | undefined;
   if (!names) return Array.from({ length: Number(config.num_labels ?? 2) }, (_, id) => `LABEL_${id}`);
   return Object.keys(names).map((_, id) => {
@@ -37,9 +42,10 @@ export function labelsOf(config: Json): string[] {
   });
 }
 
-/** The head over tokens or sentences; `pooler` is the activation of its dense layer over the first state. */
-export function classifierHead(kind: HeadKind, config: Json, pooler: Head["pooler"]): Head | undefined {
-  if (kind === "token-classification") return { classifier: "tokens", labels: labelsOf(config) };
-  if (kind === "sequence-classification") return { classifier: "sentence", pooler, labels: labelsOf(config) };
-  return undefined;
+/** The rows of a head whose layers the checkpoint calls `dense` (the pooler's) and `labels` (the projection to labels). */
+export function headRows(head: Head | undefined, dense: string, labels: string, D: number): WeightRow[] {
+  return [
+    ...(head?.pooler ? linearRows("pooler", [dense], D, D) : []),
+    ...(head?.classifier ? linearRows("classifier", [labels], head.labels.length, D) : []),
+  ];
 }

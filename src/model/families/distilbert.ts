@@ -1,15 +1,14 @@
-import type { Architecture, Stack } from "../graph/architecture.js";
 import { readConfig } from "../checkpoint/config.js";
-import { equalHeads, type Family, linearRows, normRows } from "./family.js";
-import { classifierHead, headKind } from "./classifier.js";
+import { classifierOf, headRows } from "./classifier.js";
+import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, type With } from "./family.js";
 
 /** DistilBERT (Sanh et al. 2019): BERT without segments and pooler, half its layers. */
-export const distilbert: Family = {
+export const distilbert: Family<With<"encoder">> = {
   model_type: "distilbert",
 
   rename: (name) => name.replace(/^distilbert\./, ""),
 
-  architecture(config): Architecture {
+  architecture(config) {
     const read = readConfig(config);
     const [D, H] = [read.count("dim"), read.divisor("n_heads", "dim")];
     return {
@@ -24,7 +23,7 @@ export const distilbert: Family = {
         embeddingScale: 1,
         lastNorm: false,
       },
-      head: classifierHead(headKind(config), config, "relu"),
+      head: classifierOf(config, "relu"),
       norm: "layernorm",
       placement: "post",
       eps: 1e-12,
@@ -33,38 +32,21 @@ export const distilbert: Family = {
     };
   },
 
-  rows({ D, V, head, encoder }) {
-    const { depth, F, P } = encoder as Stack;
-    const blocks = Array.from({ length: depth }, (_, l) => {
-      const [at, from] = [`encoder.layers.${l}`, `transformer.layer.${l}`];
-      const heads = ["q_lin", "k_lin", "v_lin"].map((part) => `${from}.attention.${part}`);
-      return [
-        ...linearRows(`${at}.self_attn.qkv`, heads, 3 * D, D, { precise: true }),
-        ...linearRows(`${at}.self_attn.out`, [`${from}.attention.out_lin`], D, D),
-        ...normRows(`${at}.self_attn_norm`, `${from}.sa_layer_norm`, D),
-        ...linearRows(`${at}.fc1`, [`${from}.ffn.lin1`], F, D),
-        ...linearRows(`${at}.fc2`, [`${from}.ffn.lin2`], D, F),
-        ...normRows(`${at}.final_norm`, `${from}.output_layer_norm`, D),
-      ];
-    });
+  rows({ D, V, head, encoder: { depth, F, P } }) {
+    const heads = ["attention.q_lin", "attention.k_lin", "attention.v_lin"];
     return [
-      {
-        ours: "encoder.embed_tokens.weight",
-        theirs: ["embeddings.word_embeddings.weight"],
-        shape: [V, D],
-        lookup: true,
-        precise: true,
-      },
-      {
-        ours: "encoder.embed_positions.weight",
-        theirs: ["embeddings.position_embeddings.weight"], // sinusoids too are stored
-        shape: [P, D],
-        f32: true,
-      },
+      tableRow("encoder.embed_tokens", "embeddings.word_embeddings", [V, D], { lookup: true, precise: true }),
+      tableRow("encoder.embed_positions", "embeddings.position_embeddings", [P, D], { f32: true }), // sinusoids too are stored
       ...normRows("encoder.embed_norm", "embeddings.LayerNorm", D),
-      ...blocks.flat(),
-      ...(head?.pooler ? linearRows("pooler", ["pre_classifier"], D, D) : []),
-      ...(head?.classifier ? linearRows("classifier", ["classifier"], head.labels.length, D) : []),
+      ...layerRows("encoder.layers", "transformer.layer", depth, [
+        ...linearRows("self_attn.qkv", heads, 3 * D, D, { precise: true }),
+        ...linearRows("self_attn.out", ["attention.out_lin"], D, D),
+        ...normRows("self_attn_norm", "sa_layer_norm", D),
+        ...linearRows("fc1", ["ffn.lin1"], F, D),
+        ...linearRows("fc2", ["ffn.lin2"], D, F),
+        ...normRows("final_norm", "output_layer_norm", D),
+      ]),
+      ...headRows(head, "pre_classifier", "classifier", D),
     ];
   },
 

@@ -1,13 +1,13 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import type { DecoderArchitecture } from "../graph/architecture.js";
 import { readConfig } from "../checkpoint/config.js";
-import { equalHeads, type Family, linearRows, normRows } from "./family.js";
+import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow } from "./family.js";
 
 /** GPT-2 (Radford et al. 2019): pre-norm decoder, learned positions, tied embeddings; its linear weights are stored [in, out]. */
 export const gpt2: Family<DecoderArchitecture> = {
   model_type: "gpt2",
 
-  architecture(config): DecoderArchitecture {
+  architecture(config) {
     const read = readConfig(config);
     if (read.flag("scale_attn_by_inverse_layer_idx", false) || !read.flag("scale_attn_weights", true)) {
       throw new CheckpointError(
@@ -36,29 +36,21 @@ export const gpt2: Family<DecoderArchitecture> = {
     };
   },
 
-  rows(a, config) {
-    const {
-      D,
-      decoder: { F, P, depth },
-    } = a;
+  rows({ D, V, decoder: { F, P, depth } }, config) {
     const tied = readConfig(config).flag("tie_word_embeddings", true);
-    const blocks = Array.from({ length: depth }, (_, l) => {
-      const [at, from] = [`decoder.layers.${l}`, `transformer.h.${l}`];
-      return [
-        ...normRows(`${at}.self_attn_norm`, `${from}.ln_1`, D),
-        ...linearRows(`${at}.self_attn.qkv`, [`${from}.attn.c_attn`], 3 * D, D, { transpose: true }),
-        ...linearRows(`${at}.self_attn.out`, [`${from}.attn.c_proj`], D, D, { transpose: true }),
-        ...normRows(`${at}.final_norm`, `${from}.ln_2`, D),
-        ...linearRows(`${at}.fc1`, [`${from}.mlp.c_fc`], F, D, { transpose: true }),
-        ...linearRows(`${at}.fc2`, [`${from}.mlp.c_proj`], D, F, { transpose: true }),
-      ];
-    });
     return [
-      { ours: "decoder.embed_tokens.weight", theirs: ["transformer.wte.weight"], shape: [a.V, D], lookup: true },
-      { ours: "decoder.embed_positions.weight", theirs: ["transformer.wpe.weight"], shape: [P, D], f32: true },
-      ...blocks.flat(),
+      tableRow("decoder.embed_tokens", "transformer.wte", [V, D], { lookup: true }),
+      tableRow("decoder.embed_positions", "transformer.wpe", [P, D], { f32: true }),
+      ...layerRows("decoder.layers", "transformer.h", depth, [
+        ...normRows("self_attn_norm", "ln_1", D),
+        ...linearRows("self_attn.qkv", ["attn.c_attn"], 3 * D, D, { transpose: true }),
+        ...linearRows("self_attn.out", ["attn.c_proj"], D, D, { transpose: true }),
+        ...normRows("final_norm", "ln_2", D),
+        ...linearRows("fc1", ["mlp.c_fc"], F, D, { transpose: true }),
+        ...linearRows("fc2", ["mlp.c_proj"], D, F, { transpose: true }),
+      ]),
       ...normRows("decoder.norm", "transformer.ln_f", D),
-      { ours: "lm_head.weight", theirs: [tied ? "transformer.wte.weight" : "lm_head.weight"], shape: [a.V, D] },
+      ...linearRows("lm_head", [tied ? "transformer.wte" : "lm_head"], V, D, { bias: false }),
     ];
   },
 

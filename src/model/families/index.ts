@@ -1,5 +1,6 @@
 import { CheckpointError } from "../../runtime/errors.js";
-import type { Json } from "../checkpoint/checkpoint.js";
+import { type Checkpoint, renamed } from "../checkpoint/checkpoint.js";
+import type { Architecture } from "../graph/architecture.js";
 import { bert, roberta } from "./bert.js";
 import { distilbert } from "./distilbert.js";
 import type { Family } from "./family.js";
@@ -9,14 +10,24 @@ import { marian } from "./marian.js";
 
 const FAMILIES: readonly Family[] = [bert, distilbert, gpt2, llama, marian, qwen2, qwen3, roberta];
 
-/** The family of a checkpoint. Throws CheckpointError listing those known. */
-export function familyOf(label: string, config: Json): Family {
-  const found = FAMILIES.find(({ model_type }) => model_type === config.model_type);
-  if (!found) {
+/** A checkpoint in the terms of its family. */
+export interface Description {
+  readonly family: Family;
+  /** Its tensors under the names that the family knows. */
+  readonly checkpoint: Checkpoint;
+  readonly architecture: Architecture;
+}
+
+/** Finds the family of a checkpoint and reads its architecture. Throws CheckpointError for a family or a config we do not have. */
+export function describeCheckpoint(folder: Checkpoint): Description {
+  const { label, config } = folder;
+  const family = FAMILIES.find(({ model_type }) => model_type === config.model_type);
+  if (!family) {
     const known = FAMILIES.map(({ model_type }) => model_type).join(", ");
     throw new CheckpointError(
       `${label}/config.json: model_type must be one of ${known}, got ${JSON.stringify(config.model_type)}`,
     );
   }
-  return found;
+  const checkpoint = family.rename ? renamed(folder, family.rename) : folder;
+  return { family, checkpoint, architecture: family.architecture(config, new Set(checkpoint.entries.keys())) };
 }

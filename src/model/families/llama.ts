@@ -3,15 +3,14 @@ import type { DecoderArchitecture, Rotary } from "../graph/architecture.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import { readConfig } from "../checkpoint/config.js";
 import { llama3Frequencies, plainFrequencies } from "../graph/positions.js";
-import type { WeightRow } from "../checkpoint/weights.js";
-import { type Family, linearRows } from "./family.js";
+import { type Family, layerRows, linearRows, normRows, tableRow } from "./family.js";
 
 /** Llama (Touvron et al. 2023) and its kin: pre-norm decoder, RMSNorm, rotary positions, gated SiLU, grouped heads. */
 function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: boolean }): Family<DecoderArchitecture> {
   return {
     model_type,
 
-    architecture(config): DecoderArchitecture {
+    architecture(config) {
       const read = readConfig(config);
       if (config.use_sliding_window === true)
         throw new CheckpointError("config.json: use_sliding_window must be false, sliding windows are not supported");
@@ -42,56 +41,38 @@ function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: bool
       };
     },
 
-    rows(a, config) {
-      const {
-        D,
-        V,
-        decoder: { F, depth, H, K, E },
-      } = a;
+    rows({ D, V, decoder: { F, depth, H, K, E } }, config) {
       const read = readConfig(config);
-      const qkvBias = options.qkvBias || read.flag("attention_bias", false);
-      const outBias = read.flag("attention_bias", false);
-      const bias = read.flag("mlp_bias", false);
-      const norm = (ours: string, theirs: string): WeightRow => ({
-        ours: `${ours}.weight`,
-        theirs: [`${theirs}.weight`],
-        shape: [D],
-      });
-      const blocks = Array.from({ length: depth }, (_, l) => {
-        const [at, from] = [`decoder.layers.${l}`, `model.layers.${l}`];
-        const heads = ["q_proj", "k_proj", "v_proj"].map((part) => `${from}.self_attn.${part}`);
-        const qkNorm = {
-          ours: `${at}.self_attn.qk_norm`,
-          theirs: ["q_norm", "k_norm"].map((part) => `${from}.self_attn.${part}.weight`),
-          shape: [2, E],
-          stored: [E],
-          f32: true,
-        };
-        return [
-          norm(`${at}.self_attn_norm`, `${from}.input_layernorm`),
-          ...linearRows(`${at}.self_attn.qkv`, heads, (H + 2 * K) * E, D, {
-            bias: qkvBias,
-            parts: [H * E, K * E, K * E],
-          }),
-          ...(options.qkNorm ? [qkNorm] : []),
-          ...linearRows(`${at}.self_attn.out`, [`${from}.self_attn.o_proj`], D, H * E, { bias: outBias }),
-          norm(`${at}.final_norm`, `${from}.post_attention_layernorm`),
-          ...linearRows(
-            `${at}.fc1`,
-            ["gate_proj", "up_proj"].map((part) => `${from}.mlp.${part}`),
-            2 * F,
-            D,
-            { bias, interleave: true },
-          ),
-          ...linearRows(`${at}.fc2`, [`${from}.mlp.down_proj`], D, F, { bias }),
-        ];
-      });
-      const tied = read.flag("tie_word_embeddings", false);
+      const bias = read.flag("attention_bias", false);
+      const mlpBias = { bias: read.flag("mlp_bias", false) };
+      const norm = (ours: string, theirs: string) => normRows(ours, theirs, D, { bias: false });
+      const head = read.flag("tie_word_embeddings", false) ? "model.embed_tokens" : "lm_head";
+      const qkNorm = {
+        ours: "self_attn.qk_norm",
+        theirs: ["self_attn.q_norm.weight", "self_attn.k_norm.weight"],
+        shape: [2, E],
+        stored: [E],
+        f32: true,
+      };
       return [
-        { ours: "decoder.embed_tokens.weight", theirs: ["model.embed_tokens.weight"], shape: [V, D], lookup: true },
-        ...blocks.flat(),
-        norm("decoder.norm", "model.norm"),
-        { ours: "lm_head.weight", theirs: [tied ? "model.embed_tokens.weight" : "lm_head.weight"], shape: [V, D] },
+        tableRow("decoder.embed_tokens", "model.embed_tokens", [V, D], { lookup: true }),
+        ...layerRows("decoder.layers", "model.layers", depth, [
+          ...norm("self_attn_norm", "input_layernorm"),
+          ...linearRows(
+            "self_attn.qkv",
+            ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
+            (H + 2 * K) * E,
+            D,
+            { bias: options.qkvBias || bias, parts: [H * E, K * E, K * E] },
+          ),
+          ...(options.qkNorm ? [qkNorm] : []),
+          ...linearRows("self_attn.out", ["self_attn.o_proj"], D, H * E, { bias }),
+          ...norm("final_norm", "post_attention_layernorm"),
+          ...linearRows("fc1", ["mlp.gate_proj", "mlp.up_proj"], 2 * F, D, { ...mlpBias, interleave: true }),
+          ...linearRows("fc2", ["mlp.down_proj"], D, F, mlpBias),
+        ]),
+        ...norm("decoder.norm", "model.norm"),
+        ...linearRows("lm_head", [head], V, D, { bias: false }),
       ];
     },
 

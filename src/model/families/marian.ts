@@ -1,13 +1,13 @@
-import type { Architecture, Stack } from "../graph/architecture.js";
+import type { WeightRow } from "../checkpoint/rows.js";
 import { readConfig } from "../checkpoint/config.js";
-import type { WeightRow } from "../checkpoint/weights.js";
-import { equalHeads, type Family, linearRows, normRows } from "./family.js";
+import type { Stack } from "../graph/architecture.js";
+import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, type With } from "./family.js";
 
 /** Marian (Junczys-Dowmunt et al. 2018), as `MarianMTModel` of Transformers: post-norm, sinusoidal positions, tied embeddings. */
-export const marian: Family = {
+export const marian: Family<With<"encoder" | "decoder">> = {
   model_type: "marian",
 
-  architecture(config): Architecture {
+  architecture(config) {
     const read = readConfig(config);
     const D = read.count("d_model");
     const stack = (side: string): Stack => {
@@ -35,25 +35,34 @@ export const marian: Family = {
     };
   },
 
-  rows(a, config) {
+  rows({ D, V, encoder, decoder }, config) {
     const { flag } = readConfig(config);
     const shared = flag("share_encoder_decoder_embeddings", true);
-    const tokens = (side: string): string => (shared ? "model.shared.weight" : `model.${side}.embed_tokens.weight`);
-    const head = flag("tie_word_embeddings", true) ? tokens("decoder") : "lm_head.weight";
-    const table = (side: "encoder" | "decoder"): WeightRow[] => {
-      const { P } = a[side] as Stack;
-      return [
-        { ours: `${side}.embed_tokens.weight`, theirs: [tokens(side)], shape: [a.V, a.D], lookup: true },
-        { ours: `${side}.embed_positions.weight`, theirs: [], shape: [P, a.D], compute: () => sinusoids(P, a.D) },
-      ];
-    };
+    const tokens = (side: string): string => (shared ? "model.shared" : `model.${side}.embed_tokens`);
+    const head = flag("tie_word_embeddings", true) ? tokens("decoder") : "lm_head";
+    const stack = (side: string, { P, F, depth }: Stack, crossRows: readonly WeightRow[]): WeightRow[] => [
+      tableRow(`${side}.embed_tokens`, tokens(side), [V, D], { lookup: true }),
+      { ours: `${side}.embed_positions.weight`, theirs: [], shape: [P, D], derive: () => sinusoids(P, D) },
+      ...layerRows(`${side}.layers`, `model.${side}.layers`, depth, [
+        ...linearRows("self_attn.qkv", ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], 3 * D, D),
+        ...linearRows("self_attn.out", ["self_attn.out_proj"], D, D),
+        ...normRows("self_attn_norm", "self_attn_layer_norm", D),
+        ...crossRows,
+        ...linearRows("fc1", ["fc1"], F, D),
+        ...linearRows("fc2", ["fc2"], D, F),
+        ...normRows("final_norm", "final_layer_norm", D),
+      ]),
+    ];
     return [
-      ...table("encoder"),
-      ...stackRows("encoder", a),
-      ...table("decoder"),
-      ...stackRows("decoder", a),
-      { ours: "lm_head.weight", theirs: [head], shape: [a.V, a.D] },
-      { ours: "lm_head.bias", theirs: ["final_logits_bias"], shape: [a.V], stored: [1, a.V] },
+      ...stack("encoder", encoder, []),
+      ...stack("decoder", decoder, [
+        ...linearRows("cross_attn.q", ["encoder_attn.q_proj"], D, D),
+        ...linearRows("cross_attn.kv", ["encoder_attn.k_proj", "encoder_attn.v_proj"], 2 * D, D),
+        ...linearRows("cross_attn.out", ["encoder_attn.out_proj"], D, D),
+        ...normRows("cross_attn_norm", "encoder_attn_layer_norm", D),
+      ]),
+      ...linearRows("lm_head", [head], V, D, { bias: false }),
+      { ours: "lm_head.bias", theirs: ["final_logits_bias"], shape: [V], stored: [1, V] },
     ];
   },
 
@@ -62,42 +71,6 @@ export const marian: Family = {
     return [...tied, /^model\.(en|de)coder\.embed_(positions|tokens)\.weight$/];
   },
 };
-
-function stackRows(side: "encoder" | "decoder", a: Architecture): WeightRow[] {
-  const { D } = a;
-  const { depth, F } = a[side] as Stack;
-  return Array.from({ length: depth }, (_, l) => {
-    const [at, from] = [`${side}.layers.${l}`, `model.${side}.layers.${l}`];
-    const cross =
-      side === "encoder"
-        ? []
-        : [
-            ...linearRows(`${at}.cross_attn.q`, [`${from}.encoder_attn.q_proj`], D, D),
-            ...linearRows(
-              `${at}.cross_attn.kv`,
-              ["k_proj", "v_proj"].map((part) => `${from}.encoder_attn.${part}`),
-              2 * D,
-              D,
-            ),
-            ...linearRows(`${at}.cross_attn.out`, [`${from}.encoder_attn.out_proj`], D, D),
-            ...normRows(`${at}.cross_attn_norm`, `${from}.encoder_attn_layer_norm`, D),
-          ];
-    return [
-      ...linearRows(
-        `${at}.self_attn.qkv`,
-        ["q_proj", "k_proj", "v_proj"].map((part) => `${from}.self_attn.${part}`),
-        3 * D,
-        D,
-      ),
-      ...linearRows(`${at}.self_attn.out`, [`${from}.self_attn.out_proj`], D, D),
-      ...normRows(`${at}.self_attn_norm`, `${from}.self_attn_layer_norm`, D),
-      ...cross,
-      ...linearRows(`${at}.fc1`, [`${from}.fc1`], F, D),
-      ...linearRows(`${at}.fc2`, [`${from}.fc2`], D, F),
-      ...normRows(`${at}.final_norm`, `${from}.final_layer_norm`, D),
-    ];
-  }).flat();
-}
 
 /** Sines in the first half of a row, cosines in the second: MarianSinusoidalPositionalEmbedding of Transformers. */
 function sinusoids(P: number, D: number): Float32Array<ArrayBuffer> {

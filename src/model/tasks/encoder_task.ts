@@ -1,8 +1,9 @@
 import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
-import { type Encoded, type EncodeHooks, encodeAll, type Wanted } from "../encode/batches.js";
+import type { CheckpointLike } from "../checkpoint/checkpoint.js";
+import { type EncodeHooks, encodeAll } from "../encode/batches.js";
+import type { Encoded, Wanted } from "../encode/prepared_batch.js";
 import type { Stack } from "../graph/architecture.js";
 import { load, type LoadOptions, type Model } from "../model.js";
-import type { SourceLike } from "../checkpoint/source.js";
 import { type EncodedText, openTokenizer, type TextCodec } from "../text/tokenizer.js";
 
 /** A text, or two that belong together. */
@@ -59,7 +60,7 @@ const COMMON = ["signal", "progress", "batch_tokens", "truncation", "max_length"
 
 /** Opens a model for a task. `define` reads what the task needs of the folder. Throws as `load` does, and CheckpointError. */
 export async function openEncoderTask<Input, Options extends EncodingOptions, Result>(
-  source: SourceLike,
+  source: CheckpointLike,
   options: LoadOptions,
   define: (model: Model) => Promise<TaskDefinition<Input, Options, Result>>,
 ): Promise<EncoderTask<Input, Options, Result>> {

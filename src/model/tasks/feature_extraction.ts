@@ -1,9 +1,8 @@
 import { POOLING, type Pooling } from "../../kernels/pooling.js";
 import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
-import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
+import type { Checkpoint, CheckpointLike, Json } from "../checkpoint/checkpoint.js";
 import type { HostTensor } from "../core.js";
 import type { LoadOptions } from "../model.js";
-import type { SourceLike } from "../checkpoint/source.js";
 import {
   type EncoderTask,
   type EncodingOptions,
@@ -29,7 +28,7 @@ export interface Features extends Reading {
 export type FeatureTask = EncoderTask<TextInput, FeatureOptions, Features>;
 
 /** Vectors of texts. Reads the pooling of sentence-transformers folders. Throws as `load` does, and CheckpointError. */
-export function featureExtraction(source: SourceLike, options: LoadOptions = {}): Promise<FeatureTask> {
+export function featureExtraction(source: CheckpointLike, options: LoadOptions = {}): Promise<FeatureTask> {
   return openEncoderTask(source, options, async (model) => {
     const own = await readSentenceTransformer(model.checkpoint);
     return {

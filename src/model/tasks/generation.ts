@@ -1,8 +1,8 @@
 import { InputError, OptionError } from "../../runtime/errors.js";
+import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { Launches } from "../decode/loop.js";
 import { load, type LoadOptions, type Model } from "../model.js";
 import type { GenerateOptions } from "../decode/options.js";
-import type { SourceLike } from "../checkpoint/source.js";
 import { openTokenizer, type TextCodec } from "../text/tokenizer.js";
 
 export interface TextOptions extends GenerateOptions {
@@ -56,16 +56,21 @@ export interface TextTask extends AsyncDisposable {
 }
 
 /** Text to text by an encoder-decoder. Throws as `load` does, and CheckpointError without tokenizer.json. */
-export function text2text(source: SourceLike, options?: LoadOptions): Promise<TextTask> {
+export function text2text(source: CheckpointLike, options?: LoadOptions): Promise<TextTask> {
   return open("text2text", true, source, options);
 }
 
 /** Continuation of text by a decoder-only model. Throws as `load` does, and CheckpointError without tokenizer.json. */
-export function textGeneration(source: SourceLike, options?: LoadOptions): Promise<TextTask> {
+export function textGeneration(source: CheckpointLike, options?: LoadOptions): Promise<TextTask> {
   return open("text-generation", false, source, options);
 }
 
-async function open(task: string, encodes: boolean, source: SourceLike, options: LoadOptions = {}): Promise<TextTask> {
+async function open(
+  task: string,
+  encodes: boolean,
+  source: CheckpointLike,
+  options: LoadOptions = {},
+): Promise<TextTask> {
   const model = await load(source, options);
   try {
     if (Boolean(model.architecture.encoder) !== encodes) {

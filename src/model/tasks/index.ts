@@ -1,8 +1,7 @@
 import { OptionError, show } from "../../runtime/errors.js";
-import { type Checkpoint, renamed } from "../checkpoint/checkpoint.js";
-import { familyOf } from "../families/index.js";
+import type { Checkpoint, CheckpointLike } from "../checkpoint/checkpoint.js";
+import { describeCheckpoint } from "../families/index.js";
 import type { LoadOptions } from "../model.js";
-import type { SourceLike } from "../checkpoint/source.js";
 import { featureExtraction, type FeatureTask } from "./feature_extraction.js";
 import { text2text, textGeneration, type TextTask } from "./generation.js";
 import { type ClassificationTask, textClassification } from "./text_classification.js";
@@ -17,7 +16,7 @@ export interface Tasks {
   readonly "token-classification": TaggingTask;
 }
 
-type Opener<T> = (source: SourceLike, options?: LoadOptions) => Promise<T>;
+type Opener<T> = (source: CheckpointLike, options?: LoadOptions) => Promise<T>;
 
 const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
   text2text,
@@ -30,7 +29,7 @@ const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
 /** A task on a checkpoint: text in, text, vectors or labels out. Throws OptionError for an unknown task, and as `load` does. */
 export async function pipeline<T extends keyof Tasks>(
   task: T,
-  source: SourceLike,
+  source: CheckpointLike,
   options?: LoadOptions,
 ): Promise<Tasks[T]> {
   if (!Object.hasOwn(TASKS, task))
@@ -39,10 +38,8 @@ export async function pipeline<T extends keyof Tasks>(
 }
 
 /** The task that a checkpoint is for, by its architecture. Throws CheckpointError for a family we do not have. */
-export function defaultTask(folder: Checkpoint): keyof Tasks {
-  const family = familyOf(folder.label, folder.config);
-  const { entries } = family.rename ? renamed(folder, family.rename) : folder;
-  const { encoder, decoder, head } = family.architecture(folder.config, new Set(entries.keys()));
+export function defaultTask(checkpoint: Checkpoint): keyof Tasks {
+  const { encoder, decoder, head } = describeCheckpoint(checkpoint).architecture;
   if (decoder) return encoder ? "text2text" : "text-generation";
   if (!head?.classifier) return "feature-extraction";
   return head.classifier === "tokens" ? "token-classification" : "text-classification";

@@ -1,7 +1,6 @@
 import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
-import type { Json } from "../checkpoint/checkpoint.js";
+import type { CheckpointLike, Json } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../model.js";
-import type { SourceLike } from "../checkpoint/source.js";
 import {
   type EncoderTask,
   type EncodingOptions,
@@ -27,7 +26,7 @@ export type ClassificationTask = EncoderTask<TextInput, ClassificationOptions, C
 const FUNCTIONS = ["softmax", "sigmoid", "none"];
 
 /** Labels of texts, or of pairs of texts. Throws as `load` does, and CheckpointError. */
-export function textClassification(source: SourceLike, options: LoadOptions = {}): Promise<ClassificationTask> {
+export function textClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<ClassificationTask> {
   return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
     name: "text-classification",
     options: ["top_k", "function_to_apply"],

@@ -1,7 +1,7 @@
 import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
+import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../model.js";
 import type { Range } from "../text/offsets.js";
-import type { SourceLike } from "../checkpoint/source.js";
 import {
   type EncoderTask,
   type EncodingOptions,
@@ -48,7 +48,7 @@ const STRATEGIES = ["none", "first", "average", "max"] as const;
 const textOf = (input: TokenInput): string => (typeof input === "string" ? input : input.words.join(" "));
 
 /** Labels of the tokens or words of texts. Throws as `load` does, and CheckpointError. */
-export function tokenClassification(source: SourceLike, options: LoadOptions = {}): Promise<TaggingTask> {
+export function tokenClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<TaggingTask> {
   return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
     name: "token-classification",
     options: ["aggregation_strategy", "ignore_labels"],

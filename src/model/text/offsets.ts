@@ -15,8 +15,8 @@ interface Alignment {
 }
 
 /**
- * Where each token stands in the text; tokens carry no places, so they are matched letter by letter, blind to case, accents and
- * compatibility forms as normalisers change them. Throws InputError when a token does not stand there.
+ * The range of each token in the text. The tokenizer gives none, so tokens are matched letter by letter, ignoring case, accents and
+ * compatibility forms, which normalisers change. Throws InputError when a token does not match.
  */
 export function alignTokens(alignment: Alignment): Range[] {
   return alignment.spelling === "bytes" ? alignBytes(alignment) : alignLetters(alignment);
@@ -29,7 +29,7 @@ const plain = (text: string): string => text.normalize("NFKD").replace(/\p{M}/gu
 
 const lost = (token: string, text: string, at: number): InputError =>
   new InputError(
-    `text: token ${JSON.stringify(token)} must stand at character ${at} of ${JSON.stringify(text)}, it does not; places cannot be told for this tokenizer`,
+    `text: token ${JSON.stringify(token)} must occur at character ${at} of ${JSON.stringify(text)}, it does not; ranges cannot be found for this tokenizer`,
   );
 
 interface Letter {

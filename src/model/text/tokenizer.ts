@@ -27,7 +27,7 @@ export interface EncodedText {
   readonly tokens: readonly string[];
   /** How many of the ids stand for what the vocabulary does not know. */
   readonly unknown: number;
-  /** Where each token stands in the text. Throws InputError when this tokenizer's tokens cannot be placed. */
+  /** The range of each token in the text. Throws InputError when tokens of this tokenizer cannot be found in it. */
   ranges(): Range[];
 }
 
@@ -39,20 +39,22 @@ export async function openTokenizer(checkpoint: Checkpoint): Promise<TextCodec> 
       `${checkpoint.label}: must hold tokenizer.json to take text, found none; give token ids to generate() instead`,
     );
   const config = (await checkpoint.json("tokenizer_config.json")) ?? {};
-  let tokenizer: Tokenizer;
   try {
-    tokenizer = new Tokenizer(definition, config);
+    return createCodec(new Tokenizer(definition, config), definition, config);
   } catch (cause) {
     throw new CheckpointError(
       `${checkpoint.label}/tokenizer.json: must be a tokenizer of Hugging Face, ${(cause as Error).message}`,
       { cause },
     );
   }
+}
+
+function createCodec(tokenizer: Tokenizer, definition: Json, config: Json): TextCodec {
   const unknown = tokenizer.token_to_id(
     String(config.unk_token ?? (definition.model as { unk_token?: string } | undefined)?.unk_token),
   );
-  const spelling = spellingOf(definition);
   const unknownToken = unknown === undefined ? undefined : tokenizer.id_to_token(unknown);
+  const spelling = spellingOf(definition);
   const encodeText = (text: string): EncodedText => {
     const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: false });
     return {
@@ -62,33 +64,37 @@ export async function openTokenizer(checkpoint: Checkpoint): Promise<TextCodec> 
       ranges: () => alignTokens({ text, tokens, spelling, unknown: unknownToken }),
     };
   };
+  const specials = new Map<number, TextParts["specials"]>(); // by the number of texts
   return {
     longest: Number(config.model_max_length) < 2 ** 31 ? Number(config.model_max_length) : undefined,
     encodeParts(text, pair) {
-      checkText(text);
-      if (pair !== undefined) checkText(pair);
-      const texts = [encodeText(text), ...(pair === undefined ? [] : [encodeText(pair)])];
-      return { texts, specials: specialsAround(tokenizer.encode(text, { text_pair: pair }).ids, texts) };
+      const texts = (pair === undefined ? [text] : [text, pair]).map((one) => encodeText(checkText(one)));
+      const around = specials.get(texts.length) ?? findSpecials(tokenizer, texts.length);
+      specials.set(texts.length, around);
+      return { texts, specials: around };
     },
     decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: true }).trim(),
     encode(text, allowUnknown) {
-      checkText(text);
-      const { ids } = tokenizer.encode(text);
-      if (!allowUnknown && unknown !== undefined && ids.includes(unknown)) {
-        const strange = [...new Set(text)].filter((letter) => tokenizer.encode(letter).ids.includes(unknown));
-        const which = strange.map((letter) => JSON.stringify(letter)).join(", ") || "some";
-        throw new InputError(
-          `text: ${JSON.stringify(text)} must consist of what the model's vocabulary knows, ${which} is not in it; leave it out, or pass allow_unknown: true`,
-        );
-      }
+      const { ids } = tokenizer.encode(checkText(text));
+      if (!allowUnknown && unknown !== undefined && ids.includes(unknown))
+        throw unknownLetters(tokenizer, text, unknown);
       return ids;
     },
   };
 }
 
-function checkText(text: unknown): asserts text is string {
+function unknownLetters(tokenizer: Tokenizer, text: string, unknown: number): InputError {
+  const strange = [...new Set(text)].filter((letter) => tokenizer.encode(letter).ids.includes(unknown));
+  const which = strange.map((letter) => JSON.stringify(letter)).join(", ") || "some";
+  return new InputError(
+    `text: ${JSON.stringify(text)} must consist of what the model's vocabulary knows, ${which} is not in it; leave it out, or pass allow_unknown: true`,
+  );
+}
+
+function checkText(text: unknown): string {
   if (typeof text !== "string") throw new InputError(`text: must be a string, got ${JSON.stringify(text)}`);
   if (!text.trim()) throw new InputError("text: must hold at least one character, got an empty text");
+  return text;
 }
 
 function spellingOf(definition: Json): Spelling {
@@ -97,10 +103,15 @@ function spellingOf(definition: Json): Spelling {
   return type === "WordPiece" ? "wordpiece" : "metaspace";
 }
 
-/** What of a whole encoding lies before, between and after the texts' own ids. */
-function specialsAround(whole: readonly number[], texts: readonly EncodedText[]): number[][] {
+const PROBES = ["a", "b"]; // any texts do: special tokens do not depend on what they surround
+
+/** The special tokens before, between and after one or two texts: what surrounds the tokens of probes. */
+function findSpecials(tokenizer: Tokenizer, texts: number): number[][] {
+  const [text, text_pair] = PROBES.slice(0, texts);
+  const whole = tokenizer.encode(text, { text_pair }).ids;
   let at = 0;
-  const specials = texts.map(({ ids }) => {
+  const specials = PROBES.slice(0, texts).map((probe) => {
+    const { ids } = tokenizer.encode(probe, { add_special_tokens: false });
     const begin = at;
     while (at + ids.length <= whole.length && ids.some((id, i) => whole[at + i] !== id)) at++;
     if (at + ids.length > whole.length)
