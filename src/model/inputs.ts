@@ -1,9 +1,13 @@
 import { InputError, show } from "../runtime/errors.js";
 import type { HostTensor } from "./core.js";
 
-/** Token ids by row: rows of one length with a mask, or plain rows of different lengths. */
+/** Token ids by row, as callers give them: rows of one length with a mask, or plain rows of different lengths. */
 export type TokenRows = readonly ArrayLike<number | bigint>[];
 
+/** Token ids of several sequences, checked and without padding. */
+export type TokenLists = readonly (readonly number[])[];
+
+/** Token ids and which of them are padding. */
 export interface ModelInputs {
   readonly input_ids: TokenRows;
   /** 1 for a token, 0 for padding, on the left or on the right; all ones when absent. */
@@ -19,14 +23,19 @@ export type EncoderInput =
   | { readonly features: Float32Array<ArrayBuffer>; readonly length: number };
 
 /** Rows of a sequence. */
-export const lengthOf = (input: EncoderInput): number => ("ids" in input ? input.ids.length : input.length);
+export const lengthOf = (sequence: readonly number[] | EncoderInput): number =>
+  "ids" in sequence ? sequence.ids.length : sequence.length;
+
+/** Rows of all sequences together. */
+export const totalLength = (sequences: readonly (readonly number[] | EncoderInput)[]): number =>
+  sequences.reduce((sum, sequence) => sum + lengthOf(sequence), 0);
 
 /** Rows of the packed batch: their ids without padding, and where in the caller's row each sequence starts. */
 export interface Sequences {
-  readonly ids: readonly (readonly number[])[];
+  readonly ids: TokenLists;
   readonly offsets: readonly number[];
   /** The ids that the caller has under the padding before each sequence, where they are one token of the vocabulary. */
-  readonly pads: readonly (readonly number[])[];
+  readonly pads: TokenLists;
   /** Length of the caller's rows. */
   readonly width: number;
 }
@@ -36,7 +45,7 @@ export function readSegments(
   rows: unknown,
   { ids, offsets, width }: Sequences,
   segments: number | undefined,
-): (readonly number[])[] | undefined {
+): TokenLists | undefined {
   if (rows === undefined) return undefined;
   if (!isRows(rows) || rows.length !== ids.length)
     throw new InputError(
@@ -128,7 +137,7 @@ function stripRow(
  * `past` tokens.
  */
 export function packRows(
-  sequences: readonly (readonly number[])[],
+  sequences: TokenLists,
   past: readonly number[] = [],
   segments: readonly (readonly number[] | undefined)[] = [],
 ): Uint32Array<ArrayBuffer> {
@@ -138,13 +147,69 @@ export function packRows(
 }
 
 /** The argument `spans`: (first row, number of rows) of every sentence. */
-export function packSpans(sequences: readonly (readonly number[])[]): Uint32Array<ArrayBuffer> {
+export function packSpans(sequences: readonly (readonly number[] | EncoderInput)[]): Uint32Array<ArrayBuffer> {
   let first = 0;
-  return Uint32Array.from(sequences.flatMap(({ length }) => [(first += length) - length, length]));
+  return Uint32Array.from(sequences.map(lengthOf).flatMap((length) => [(first += length) - length, length]));
+}
+
+/** A packed batch of an encoder: the arguments `rows` u32[N,4], `spans` u32[B,2] and, in place of token embeddings, `features` f32[N,D]. */
+export interface PackedInputs {
+  readonly rows: Uint32Array<ArrayBuffer>;
+  readonly spans: Uint32Array<ArrayBuffer>;
+  readonly features?: Float32Array<ArrayBuffer>;
+}
+
+/** Packs the inputs of an encoder. Throws InputError when some are ids and others features, or when features differ in width. */
+export function packInputs(inputs: readonly EncoderInput[]): PackedInputs {
+  const spans = packSpans(inputs);
+  const texts = inputs.filter((input) => "ids" in input);
+  if (texts.length === inputs.length) {
+    const segments = texts.map((input) => input.segments);
+    return {
+      rows: packRows(
+        texts.map(({ ids }) => ids),
+        [],
+        segments,
+      ),
+      spans,
+    };
+  }
+  if (texts.length > 0)
+    throw new InputError(
+      `encoder: a batch must be all token ids or all features, got ${texts.length} of ${inputs.length} as ids; run each kind alone`,
+    );
+  const features = joinFeatures(inputs.filter((input) => "features" in input));
+  const numbers = inputs.map((input, b) => Array.from({ length: lengthOf(input) }, (_, t) => spans[2 * b] + t));
+  return { rows: packRows(numbers), spans, features };
+}
+
+function joinFeatures(inputs: readonly Extract<EncoderInput, { features: unknown }>[]): Float32Array<ArrayBuffer> {
+  const D = inputs[0].features.length / inputs[0].length;
+  const odd = inputs.findIndex(({ features, length }) => !Number.isInteger(D) || features.length !== length * D);
+  if (odd >= 0)
+    throw new InputError(
+      `encoder: features must be length*D numbers with one D, sequence ${odd} has ${inputs[odd].features.length} for length ${inputs[odd].length}`,
+    );
+  const joined = new Float32Array(totalLength(inputs) * D);
+  let at = 0;
+  for (const { features } of inputs) {
+    joined.set(features, at);
+    at += features.length;
+  }
+  return joined;
+}
+
+/** Throws InputError unless `name` has the rows of `of`. */
+export function checkRowCount(name: string, rows: TokenLists, of: string, count: number): void {
+  if (rows.length !== count) throw new InputError(`${name}: must have the ${count} rows of ${of}, got ${rows.length}`);
 }
 
 /** Packed rows of `columns` back at their places in [B, width, columns]: zeros where the caller had padding. */
-export function unpack(packed: Float32Array, { ids, offsets, width }: Sequences, columns: number): HostTensor {
+export function unpack(
+  packed: Float32Array,
+  { ids, offsets, width }: Omit<Sequences, "pads">,
+  columns: number,
+): HostTensor {
   const data = new Float32Array(ids.length * width * columns);
   let first = 0;
   ids.forEach(({ length }, b) => {
