@@ -1,0 +1,167 @@
+import type { TypedArray } from "../runtime/tensor.js";
+
+/**
+ * The layout of a search on the device: B sentences of W beams, R = B*W rows, M cache slots a row. Shaders say it with the same
+ * names in upper case (`SENTENCE_LIMIT`, `PLANE_TOKEN`); nothing else in TypeScript counts these fields.
+ */
+
+/** Fields of a row of `rows` u32[R,4]: the token fed next, its position, its sentence, and the beam that it continues. */
+export const ROW = { id: 0, position: 1, sentence: 2, parent: 3 } as const;
+export const ROW_FIELDS = 4;
+
+/** First fields of a row of `sentences` u32[B,4+3*W]: tokens so far, of the prompt, and at most; 1 once it is done. */
+export const SENTENCE = { length: 0, start: 1, limit: 2, done: 3 } as const;
+export const SENTENCE_HEAD = 4;
+
+/** Fields of each of the W finished hypotheses that follow, best first: length (0 where there is none), beam and last token. */
+export const FINISHED = { length: 0, parent: 1, id: 2 } as const;
+export const FINISHED_FIELDS = 3;
+
+/**
+ * Planes of `scores` f32[4,R]: sum of log-probabilities of each beam; score of each finished hypothesis; log-probability of each
+ * row's token; of each finished one's last token.
+ */
+export const PLANE = { running: 0, finished: 1, token: 2, last: 3 } as const;
+export const PLANES = 4;
+
+/** Fields of `status` u32[2]: sentences not done; parts of rows whose logits were not finite. */
+export const STATUS = { open: 0, faults: 1 } as const;
+export const STATUS_FIELDS = 2;
+
+/** What the host reads after each step, in this order. */
+export const REPORT = ["rows", "scores", "sentences", "status"] as const;
+
+/** Fields of a sentence of W beams. */
+export const sentenceWidth = (W: number): number => SENTENCE_HEAD + FINISHED_FIELDS * W;
+
+/** Which of the two tables of `indirection` u32[2,R,M] tells the past of a token at this position; a step writes the other. */
+export const tableAt = (position: number): number => position % 2;
+
+/** A beam of a sentence. */
+export interface Beam {
+  /** Its last token, which is fed next. */
+  readonly id: number;
+  /** Sum of its log-probabilities. */
+  readonly score: number;
+}
+
+/** A hypothesis that ended: its length with the prompt, its last token, and the beam that this continued. */
+export interface Finished {
+  readonly length: number;
+  readonly parent: number;
+  readonly id: number;
+  readonly score: number;
+  /** Log-probability of the last token. */
+  readonly logProb: number;
+}
+
+/** A sentence: tokens so far, of the prompt, and at most; its beams and the hypotheses that ended, best first. */
+export interface Sentence<B extends Beam> {
+  readonly length: number;
+  readonly start: number;
+  readonly limit: number;
+  readonly beams: readonly B[];
+  readonly finished: readonly Finished[];
+}
+
+/** A sentence before a step. Each beam has the tokens before the one fed next, and the row that holds the keys of each. */
+export type SentenceStart = Sentence<Beam & { readonly tokens: readonly number[]; readonly past: readonly number[] }>;
+
+/** A sentence after a step. Each beam has the beam that it continues, and the log-probability of its last token. */
+export type SentenceReport = Sentence<Beam & { readonly parent: number; readonly logProb: number }> & {
+  readonly done: boolean;
+};
+
+/** The arrays of a report, by the names of `REPORT`. */
+export type SearchReport = Readonly<Record<(typeof REPORT)[number], ArrayLike<number>>>;
+
+/** The state of a search before a step. */
+export function packSearch(starts: readonly SentenceStart[], W: number) {
+  const R = starts.length * W;
+  const rows = new Uint32Array(R * ROW_FIELDS);
+  const scores = new Float32Array(PLANES * R);
+  const sentences = new Uint32Array(starts.length * sentenceWidth(W));
+  starts.forEach(({ length, start, limit, beams, finished }, b) => {
+    beams.forEach(({ id, score }, w) => {
+      rows.set(fields(ROW, { id, position: length - 1, sentence: b, parent: 0 }), (b * W + w) * ROW_FIELDS);
+      scores[PLANE.running * R + b * W + w] = score;
+    });
+    const at = b * sentenceWidth(W);
+    sentences.set(fields(SENTENCE, { length, start, limit, done: 0 }), at);
+    finished.forEach((hypothesis, i) => {
+      sentences.set(fields(FINISHED, hypothesis), at + SENTENCE_HEAD + i * FINISHED_FIELDS);
+      scores[PLANE.finished * R + b * W + i] = hypothesis.score;
+      scores[PLANE.last * R + b * W + i] = hypothesis.logProb;
+    });
+  });
+  return { rows, scores, sentences, status: fields(STATUS, { open: starts.length, faults: 0 }) };
+}
+
+/** Values in the order of a layout. */
+function fields<K extends string>(
+  layout: Readonly<Record<K, number>>,
+  values: Readonly<Record<NoInfer<K>, number>>,
+): Uint32Array<ArrayBuffer> {
+  const names = Object.keys(layout) as K[];
+  const packed = new Uint32Array(names.length);
+  for (const name of names) packed[layout[name]] = values[name];
+  return packed;
+}
+
+/** The argument `indirection` u32[2,R,M] before a step: for each row its position, and the row that holds each token of its past. */
+export function packIndirection(
+  rows: readonly { readonly position: number; readonly past: readonly number[] }[],
+  M: number,
+): Uint32Array<ArrayBuffer> {
+  const table = new Uint32Array(2 * rows.length * M);
+  rows.forEach(({ position, past }, r) => table.set(past, (tableAt(position) * rows.length + r) * M));
+  return table;
+}
+
+/** The argument `history` u32[M,R]: every token of the past, in the row that holds its keys. */
+export function packHistory(starts: readonly SentenceStart[], R: number, M: number): Uint32Array<ArrayBuffer> {
+  const history = new Uint32Array(M * R);
+  for (const { past, tokens } of starts.flatMap(({ beams }) => beams))
+    past.forEach((r, t) => (history[t * R + r] = tokens[t]));
+  return history;
+}
+
+/** What was read after a step, by name. */
+export function readReport(values: readonly TypedArray[]): SearchReport {
+  return Object.fromEntries(REPORT.map((name, index) => [name, values[index]])) as Record<
+    (typeof REPORT)[number],
+    TypedArray
+  >;
+}
+
+/** Sentence b of a report, of W beams. */
+export function readSentence({ rows, scores, sentences }: SearchReport, b: number, W: number): SentenceReport {
+  const R = rows.length / ROW_FIELDS;
+  const at = b * sentenceWidth(W);
+  const score = (plane: number, w: number): number => scores[plane * R + b * W + w];
+  const beam = (w: number): SentenceReport["beams"][number] => ({
+    id: rows[(b * W + w) * ROW_FIELDS + ROW.id],
+    parent: rows[(b * W + w) * ROW_FIELDS + ROW.parent],
+    score: score(PLANE.running, w),
+    logProb: score(PLANE.token, w),
+  });
+  const hypothesis = (i: number): Finished => {
+    const first = at + SENTENCE_HEAD + i * FINISHED_FIELDS;
+    return {
+      length: sentences[first + FINISHED.length],
+      parent: sentences[first + FINISHED.parent],
+      id: sentences[first + FINISHED.id],
+      score: score(PLANE.finished, i),
+      logProb: score(PLANE.last, i),
+    };
+  };
+  const each = Array.from({ length: W }, (_, w) => w);
+  return {
+    length: sentences[at + SENTENCE.length],
+    start: sentences[at + SENTENCE.start],
+    limit: sentences[at + SENTENCE.limit],
+    done: sentences[at + SENTENCE.done] === 1,
+    beams: each.map(beam),
+    finished: each.map(hypothesis).filter(({ length }) => length > 0),
+  };
+}
