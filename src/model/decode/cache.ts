@@ -1,3 +1,4 @@
+import type { Copy } from "../../runtime/gpu.js";
 import { type Plan, record } from "../../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
@@ -67,7 +68,7 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
       plans.release(key, prepared);
     }
   };
-  return {
+  const self: DecoderCache = {
     capacity,
     rows,
     indirection,
@@ -101,21 +102,39 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
       }
     },
     async adopt(other, from) {
-      const keys = past.caches.flatMap((to, l) => {
-        const count = (to.shape[0] / B) * M * to.shape[2];
-        return from.map((at, b) => ({ from: other.past.caches[l], fromAt: at * count, to, toAt: b * count, count }));
-      });
+      const slots = from.map(() => n * W * M);
       const sources = (cross?.kv ?? []).flatMap((to, l) =>
         other.cross ? [{ from: other.cross.kv[l], fromAt: 0, to, toAt: 0, count: S * to.shape[1] }] : [],
       );
-      await gpu.copy([...keys, ...sources]);
-      writeSpans(Uint32Array.from(from.flatMap((at) => [...other.sourceSpans.subarray(2 * at, 2 * at + 2)])));
+      await gpu.copy([...pastCopies(other, self, from, slots), ...sources]);
+      writeSpans(Uint32Array.from(from.flatMap((b) => [...other.sourceSpans.subarray(2 * b, 2 * b + 2)])));
     },
     dispose() {
       plans.dispose();
       gpu.memory.free(held.all);
     },
   };
+  return self;
+}
+
+/** Copies of keys and values between caches: the first `slots[i]` slots of prompt `prompts[i]` to those of prompt i. */
+export function pastCopies(
+  from: DecoderCache,
+  to: DecoderCache,
+  prompts: readonly number[],
+  slots: readonly number[],
+): Copy[] {
+  const slotsOf = ({ capacity: { n, W, M } }: DecoderCache): number => n * W * M;
+  return from.past.caches.flatMap((cache, l) => {
+    const width = cache.shape[2];
+    return prompts.map((b, i) => ({
+      from: cache,
+      fromAt: b * slotsOf(from) * width,
+      to: to.past.caches[l],
+      toAt: i * slotsOf(to) * width,
+      count: slots[i] * width,
+    }));
+  });
 }
 
 interface CacheTensors {

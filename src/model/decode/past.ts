@@ -3,7 +3,7 @@ import { readInputs } from "../arguments.js";
 import type { DecoderCore } from "../core.js";
 import type { ModelInputs, TokenLists } from "../inputs.js";
 import type { KeepAlive } from "../lifetime.js";
-import { createDecoderCache, type DecoderCache } from "./cache.js";
+import { createDecoderCache, type DecoderCache, pastCopies } from "./cache.js";
 
 /** Sequences that a decoder-only model has read, to be continued any number of times. Release them with `dispose()`. */
 export interface PastKeyValues {
@@ -78,19 +78,7 @@ async function createPast(
       ids = ids.map((row) => row.slice(0, length));
     },
     fork: () => keepAlive(() => createPast(core, { rows, max_length, origin: past }, keepAlive)),
-    copyInto({ capacity: { n, W, M }, past: { caches } }, counts) {
-      const copies = cache.past.caches.flatMap((from, l) => {
-        const width = from.shape[2];
-        return counts.map((count, b) => ({
-          from,
-          fromAt: b * max_length * width,
-          to: caches[l],
-          toAt: b * n * W * M * width,
-          count: count * width,
-        }));
-      });
-      return gpu.copy(copies);
-    },
+    copyInto: (target, counts) => gpu.copy(pastCopies(cache, target, [...counts.keys()], counts)),
     dispose: () => cache.dispose(),
   };
   return past;
