@@ -76,11 +76,11 @@ export interface BeamReport extends Beam {
 /** A sentence after a step. */
 export type SentenceReport = Sentence<BeamReport> & { readonly done: boolean };
 
-/** The arrays of a report, by the names of `REPORT`. */
-export type SearchReport = Readonly<Record<(typeof REPORT)[number], ArrayLike<number>>>;
+/** The arrays that a report has, by the names of `REPORT`. */
+export type SearchReport = Readonly<Record<(typeof REPORT)[number], TypedArray>>;
 
-/** The state of a search before a step. */
-export function packSearch(starts: readonly SentenceStart[], W: number) {
+/** The state of a search before a step, by the names of `REPORT`. */
+export function packSearch(starts: readonly SentenceStart[], W: number): SearchReport {
   const R = starts.length * W;
   const scores = new Float32Array(PLANES * R);
   const sentences = new Uint32Array(starts.length * sentenceWidth(W));
@@ -142,10 +142,7 @@ export function packHistory(
 
 /** What was read after a step, by name. */
 export function readReport(values: readonly TypedArray[]): SearchReport {
-  return Object.fromEntries(REPORT.map((name, index) => [name, values[index]])) as Record<
-    (typeof REPORT)[number],
-    TypedArray
-  >;
+  return Object.fromEntries(REPORT.map((name, index) => [name, values[index]])) as SearchReport;
 }
 
 /** Beam w of sentence b in a report, of W beams a sentence. */

@@ -1,4 +1,4 @@
-import type { Copy } from "../../runtime/gpu.js";
+import type { Copy, Gpu } from "../../runtime/gpu.js";
 import { type Plan, record } from "../../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
@@ -46,27 +46,13 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
   const { B, n, W, M, S } = capacity;
   const held = cacheTensors(core, capacity);
   const { rows, indirection, past, cross, source, prompt } = held;
-  const plans = createIdleCache(PLANS);
+  const plans = createPlanRunner(gpu);
   let sourceSpans = new Uint32Array(2 * B);
   const writeSpans = (spans: Uint32Array<ArrayBuffer>): void => {
     if (!cross) return;
     sourceSpans = spans;
     gpu.write(source.spans, spans);
-    const ofSentence = (i: number): number => spans[2 * Math.floor(i / 2 / n) + (i % 2)];
-    gpu.write(
-      cross.spans,
-      Uint32Array.from({ length: 2 * B * n }, (_, i) => ofSentence(i)),
-    );
-  };
-  const runPlan = async (key: string, build: () => Plan, write: () => void): Promise<Plan> => {
-    const prepared = await plans.acquire(key, () => gpu.prepare(build()));
-    try {
-      write();
-      await prepared.run();
-      return prepared.plan;
-    } finally {
-      plans.release(key, prepared);
-    }
+    gpu.write(cross.spans, repeatPairs(spans, n));
   };
   const self: DecoderCache = {
     capacity,
@@ -83,7 +69,7 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
       const N = packed.rows.length / 4;
       const kind = packed.features ? "features" : "ids";
       const build = (): Plan => encodePlan(core, held, N, kind);
-      return runPlan(`encode ${N} ${kind}`, build, () => {
+      return plans.run(`encode ${N} ${kind}`, build, () => {
         gpu.write(source.rows, packed.rows);
         writeSpans(packed.spans);
         if (packed.features) gpu.write(source.features, packed.features);
@@ -95,7 +81,7 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
       for (let first = 0; first < packed.length / 4; first += CHUNK) {
         const N = Math.min(CHUNK, packed.length / 4 - first);
         const build = (): Plan => promptPlan(core, held, N, n * W);
-        await runPlan(`prompt ${N}`, build, () => {
+        await plans.run(`prompt ${N}`, build, () => {
           gpu.write(prompt.spans, Uint32Array.from(spans));
           gpu.write(prompt.rows, packed.subarray(4 * first, 4 * (first + N)));
         });
@@ -115,6 +101,28 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
     },
   };
   return self;
+}
+
+/** Each pair of values n times. */
+const repeatPairs = (pairs: Uint32Array<ArrayBuffer>, n: number): Uint32Array<ArrayBuffer> =>
+  Uint32Array.from({ length: pairs.length * n }, (_, i) => pairs[2 * Math.floor(i / 2 / n) + (i % 2)]);
+
+/** Runs plans that stay prepared, by their shape, for later runs; `write` writes their inputs. */
+function createPlanRunner(gpu: Gpu) {
+  const idle = createIdleCache(PLANS);
+  return {
+    async run(key: string, build: () => Plan, write: () => void): Promise<Plan> {
+      const prepared = await idle.acquire(key, () => gpu.prepare(build()));
+      try {
+        write();
+        await prepared.run();
+        return prepared.plan;
+      } finally {
+        idle.release(key, prepared);
+      }
+    },
+    dispose: () => idle.dispose(),
+  };
 }
 
 /** Copies of keys and values between caches: the first `slots[i]` slots of prompt `prompts[i]` to those of prompt i. */

@@ -4,7 +4,7 @@ import { record } from "../../runtime/plan.js";
 import { tensor } from "../../runtime/tensor.js";
 import type { DecoderCore, HostTensor } from "../core.js";
 import { decoderStep } from "../graph/decoder.js";
-import { type EncoderInput, totalLength } from "../inputs.js";
+import { type EncoderInput, type TokenLists, totalLength } from "../inputs.js";
 import type { KeepAlive } from "../lifetime.js";
 import { createDecoderCache } from "./cache.js";
 import { MAX_BEAMS } from "./options.js";
@@ -56,10 +56,7 @@ export async function createDecoder(
       );
     checkRows("ids", ids, R, a.V);
     if (parents) checkRows("parents", parents, R, W);
-    if (length > 0) {
-      const origin = (r: number): number => (parents ? Math.floor(r / W) * W + parents[r] : r);
-      pasts = pasts.map((_, r) => [...pasts[origin(r)], origin(r)]);
-    }
+    if (length > 0) pasts = pasts.map((_, r) => continued(pasts, parents ? r - (r % W) + parents[r] : r));
     const position = length++;
     gpu.write(
       indirection,
@@ -84,6 +81,9 @@ export async function createDecoder(
     },
   };
 }
+
+/** The past of a row that continues row r: what that row's past holds, and the token that it fed. */
+const continued = (pasts: TokenLists, r: number): number[] => [...pasts[r], r];
 
 function checkSize(name: string, value: number, most: number): void {
   if (!Number.isInteger(value) || value < 1 || value > most)

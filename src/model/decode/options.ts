@@ -139,17 +139,17 @@ export const OPTIONS = {
 
 type Table = typeof OPTIONS;
 type ValueOf<O> = O extends { readonly rule: Rule<infer T> } ? T : never;
-type SettledValue<O> = O extends { readonly default: undefined } ? ValueOf<O> | undefined : ValueOf<O>;
+type ResolvedValue<O> = O extends { readonly default: undefined } ? ValueOf<O> | undefined : ValueOf<O>;
 
 /** Options of `generate()`, named and meant as in Transformers' generation_config.json; the call's win over the checkpoint's. */
 export type GenerateOptions = { readonly [K in keyof Table]?: ValueOf<Table[K]> };
 
 /** Every option with its value or default. */
-export type AllOptions = { readonly [K in keyof Table]: SettledValue<Table[K]> };
+export type AllOptions = { readonly [K in keyof Table]: ResolvedValue<Table[K]> };
 
 /** The options of one group with their values or defaults. */
 export type GroupOptions<G extends Group> = {
-  readonly [K in keyof Table as Table[K]["group"] extends G ? K : never]: SettledValue<Table[K]>;
+  readonly [K in keyof Table as Table[K]["group"] extends G ? K : never]: ResolvedValue<Table[K]>;
 };
 
 /** Names of the options of a group. */

@@ -10,7 +10,7 @@ import {
   sentenceWidth,
   STATUS_FIELDS,
 } from "../../kernels/search_state.js";
-import type { Prepared } from "../../runtime/gpu.js";
+import type { Gpu, Prepared } from "../../runtime/gpu.js";
 import { type Plan, record } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
@@ -67,46 +67,33 @@ async function createSearch(
   g: Generation,
   release: () => void,
 ): Promise<Search> {
-  const { gpu } = core;
-  const { M } = capacity;
   const cache = createDecoderCache(core, capacity);
   const state = searchTensors(core, cache, g);
   const plan = stepPlan(core, cache, state, g);
-  const step = await gpu.prepare(plan);
+  const step = await core.gpu.prepare(plan);
   const chooses = plan.launches.findIndex(({ label }) => label === "topk" || label === "sample");
-  const reported = { ...state, rows: cache.rows };
   return {
     cache,
     step,
     chooses,
     logits: state.logits,
-    report: REPORT.map((name) => reported[name]),
-    start(starts, seed) {
+    report: REPORT.map((name) => state[name]),
+    start(sentences, seed) {
       if (seed !== undefined) step.set(chooses, { seed });
-      const { rows, scores, sentences, status } = packSearch(starts, g.W);
-      gpu.write(cache.rows, rows);
-      gpu.write(state.scores, scores);
-      gpu.write(state.sentences, sentences);
-      gpu.write(state.status, status);
-      gpu.write(state.end_ids, Uint32Array.from(g.lists.end));
-      const beams = starts.flatMap(({ length, beams }) => beams.map((beam) => ({ ...beam, position: length - 1 })));
-      if (beams.some(({ past }) => past.length > 0)) gpu.write(cache.indirection, packIndirection(beams, M));
-      if (!hasRules(g)) return;
-      gpu.write(state.history, packHistory(beams, M));
-      gpu.write(state.rules, packRules(g.lists));
-      const padding = starts.flatMap(({ padding }) => [padding.length, padding[0] ?? 0]);
-      gpu.write(state.promptPadding, Uint32Array.from(padding));
+      writeStart(core.gpu, cache, state, g, sentences);
     },
     release,
     dispose() {
       step.dispose();
       cache.dispose();
-      gpu.memory.free(Object.values(state).filter((t) => t !== undefined));
+      core.gpu.memory.free(Object.values(state).filter((t) => t !== undefined));
     },
   };
 }
 
+/** What a search has beside its cache, and the cache's `rows`. */
 interface SearchTensors {
+  readonly rows: Tensor;
   readonly scores: Tensor;
   readonly sentences: Tensor;
   readonly status: Tensor;
@@ -125,6 +112,7 @@ function searchTensors(
   const R = rows.shape[0];
   const sentences = R / g.W;
   return {
+    rows,
     scores: tensor("scores", "f32", [PLANES, R]),
     sentences: tensor("sentences", "u32", [sentences, sentenceWidth(g.W)]),
     status: tensor("status", "u32", [STATUS_FIELDS]),
@@ -136,11 +124,31 @@ function searchTensors(
   };
 }
 
+function writeStart(
+  gpu: Gpu,
+  cache: DecoderCache,
+  state: SearchTensors,
+  g: Generation,
+  starts: readonly PaddedStart[],
+): void {
+  const { M } = cache.capacity;
+  const packed = packSearch(starts, g.W);
+  for (const name of REPORT) gpu.write(state[name], packed[name]);
+  gpu.write(state.end_ids, Uint32Array.from(g.lists.end));
+  const beams = starts.flatMap(({ length, beams }) => beams.map((beam) => ({ ...beam, position: length - 1 })));
+  if (beams.some(({ past }) => past.length > 0)) gpu.write(cache.indirection, packIndirection(beams, M));
+  if (!hasRules(g)) return;
+  gpu.write(state.history, packHistory(beams, M));
+  gpu.write(state.rules, packRules(g.lists));
+  const padding = starts.flatMap(({ padding }) => [padding.length, padding[0] ?? 0]);
+  gpu.write(state.promptPadding, Uint32Array.from(padding));
+}
+
 /** A step: the decoder, the rules on scores where there are any, the best tokens or drawn ones, and a search step for each group. */
 function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, g: Generation): Plan {
   const { V } = core.architecture;
-  const { rows, indirection, past, cross } = cache;
-  const { scores, sentences, status, end_ids, rules, history, promptPadding } = state;
+  const { indirection, past, cross } = cache;
+  const { rows, scores, sentences, status, end_ids, rules, history, promptPadding } = state;
   const ruled = hasRules(g);
   return record(
     "step",
