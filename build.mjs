@@ -1,12 +1,19 @@
-// Compiles TypeScript and WGSL into dist/: the library, the command line and the type declarations.
+// Compiles TypeScript and WGSL into dist/: the library, its kernels, the command line and the type declarations.
+// --watch keeps the bundles up to date (without declarations) until the process is ended.
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, context } from "esbuild";
+
+/** @import { BuildOptions, Plugin } from "esbuild" */
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
-/** Shaders as text. For release without comments and indentation: a reader of the source has the files. */
+/**
+ * Shaders as text. For release without comments and indentation: a reader of the source has the files.
+ * @param {{ release: boolean }} options
+ * @returns {Plugin}
+ */
 export function wgslLoader({ release }) {
   return {
     name: "wgsl",
@@ -23,7 +30,10 @@ export function wgslLoader({ release }) {
   };
 }
 
-/** The command line imports the library that lies beside it in dist/. */
+/**
+ * The command line imports the library that lies beside it in dist/.
+ * @type {Plugin}
+ */
 const beside = {
   name: "beside",
   setup({ onResolve }) {
@@ -31,7 +41,10 @@ const beside = {
   },
 };
 
-/** What every bundle of this project shares. */
+/**
+ * What every bundle of this project shares.
+ * @satisfies {BuildOptions}
+ */
 export const common = {
   absWorkingDir: root,
   bundle: true,
@@ -41,45 +54,54 @@ export const common = {
   external: ["webgpu", "node:*"],
 };
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  rmSync(`${root}dist`, { recursive: true, force: true });
-  const library = {
-    ...common,
-    plugins: [wgslLoader({ release: true })],
-    external: [...common.external, "@huggingface/tokenizers"],
-  };
-  await build({ ...library, entryPoints: ["src/index.ts"], outfile: "dist/index.js", platform: "neutral" });
-  await build({
+const library = {
+  ...common,
+  plugins: [wgslLoader({ release: true })],
+  external: [...common.external, "@huggingface/tokenizers"],
+};
+
+/** @type {BuildOptions[]} */
+const bundles = [
+  {
+    ...library,
+    entryPoints: { index: "src/index.ts", kernels: "src/kernels/index.ts" },
+    splitting: true, // both have one runtime, in a file of its own
+    chunkNames: "shared-[hash]",
+    outdir: "dist",
+    platform: "neutral",
+  },
+  {
     ...library,
     entryPoints: ["src/index.ts"],
     outfile: "dist/wgformer.min.js",
     platform: "browser",
     minify: true,
     external: common.external,
-  });
-  await build({
+  },
+  {
     ...library,
     entryPoints: ["src/cli/index.ts"],
     outfile: "dist/cli.js",
     platform: "node",
     banner: { js: "#!/usr/bin/env node" },
     plugins: [...library.plugins, beside],
-  });
-  execFileSync(
-    process.execPath,
-    [
-      "node_modules/typescript/bin/tsc",
-      "--noEmit",
-      "false",
-      "--emitDeclarationOnly",
-      "--declaration",
-      "--rootDir",
-      "src",
-      "--outDir",
-      "dist/types",
-      "--project",
-      "tsconfig.build.json",
-    ],
-    { cwd: root, stdio: "inherit" },
-  );
+  },
+];
+
+function declareTypes() {
+  const compiler = "node_modules/typescript/bin/tsc";
+  execFileSync(process.execPath, [compiler, "--project", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+}
+
+async function watch() {
+  for (const options of bundles) await (await context({ ...options, logLevel: "info" })).watch();
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  rmSync(`${root}dist`, { recursive: true, force: true });
+  if (process.argv.includes("--watch")) await watch();
+  else {
+    await Promise.all(bundles.map((options) => build(options)));
+    declareTypes();
+  }
 }

@@ -1,33 +1,38 @@
 // Makes a fresh machine ready for `npm start` and `npm test`: packages, a WebGPU adapter, the build.
 // Tests and benches in Chrome ask for a browser too. Imports only what Node ships, because it runs before `npm ci` has.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const windows = process.platform === "win32";
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const APT_INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";
-const say = (text) => console.error(`setup: ${text}`);
+const say = (/** @type {string} */ text) => console.error(`setup: ${text}`);
 
+/**
+ * @param {string} text
+ * @returns {never}
+ */
 function fail(text) {
   say(text);
   process.exit(1);
 }
 
-function run(command, args, env = {}) {
-  const result = spawnSync(command, args, {
-    cwd: root,
-    stdio: ["ignore", 2, 2],
-    shell: windows,
-    env: { ...process.env, ...env },
-  });
+/**
+ * @param {string} command
+ * @param {readonly string[]} args
+ */
+function run(command, args) {
+  const result = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2], shell: windows });
   if (result.status !== 0)
     fail(`\`${command} ${args.join(" ")}\` failed (${result.error?.message ?? `exit code ${result.status}`})`);
 }
 
 function installPackages() {
-  const installed = `${root}node_modules/.package-lock.json`;
+  const packages = `${root}node_modules`;
+  if (lstatSync(packages, { throwIfNoEntry: false })?.isSymbolicLink()) return; // another checkout's: `npm ci` would empty it
+  const installed = `${packages}/.package-lock.json`;
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(`${root}package-lock.json`).mtimeMs) return;
   say("installing the npm packages");
   run("npm", ["ci", "--no-audit", "--no-fund"]);
@@ -47,7 +52,7 @@ function findAdapter() {
 function linuxRelease() {
   try {
     const text = readFileSync("/etc/os-release", "utf8");
-    const field = (name) => text.match(new RegExp(`^${name}="?([^"\\n]*)`, "m"))?.[1] ?? "";
+    const field = (/** @type {string} */ name) => text.match(new RegExp(`^${name}="?([^"\\n]*)`, "m"))?.[1] ?? "";
     return { id: field("ID"), like: field("ID_LIKE"), version: field("VERSION_ID") };
   } catch {
     return undefined;
@@ -72,7 +77,7 @@ function ensureAdapter() {
   const commands = adapterCommands();
   const why = "no WebGPU adapter found: there is no GPU with a Vulkan, Metal or D3D12 driver here";
   if (!commands) fail(`${why}; install its driver, or Mesa 23 or newer for the software adapter lavapipe`);
-  if (process.getuid() !== 0) {
+  if (process.getuid?.() !== 0) {
     fail(
       `${why}; the software adapter lavapipe needs root to install, so run:\n  sudo sh -c "${commands.join(" && ")}"`,
     );
@@ -94,7 +99,7 @@ export function ensureBrowser() {
   const why = `Chrome is needed, and there is none at ${BROWSERS.join(", ")}`;
   if (!commands)
     fail(`${why}; install Chrome or Chromium, and name its executable in CHROME_PATH if it lies elsewhere`);
-  if (process.getuid() !== 0)
+  if (process.getuid?.() !== 0)
     fail(`${why}; Chromium needs root to install, so run:\n  sudo sh -c "${commands.join(" && ")}"`);
   say(`${why}; installing Chromium`);
   for (const command of commands) run("sh", ["-c", command]);
@@ -103,7 +108,7 @@ export function ensureBrowser() {
 
 /** The shell lines that give this system Chromium, or nothing where we know none. Ubuntu's package is a stub for snaps. */
 function browserCommands() {
-  const { id, like } = (process.platform === "linux" && linuxRelease()) || {};
+  const { id, like } = (process.platform === "linux" ? linuxRelease() : undefined) ?? {};
   if (id === "ubuntu" || !`${id} ${like}`.includes("debian")) return undefined;
   return ["apt-get update", `${APT_INSTALL} chromium`];
 }

@@ -3,8 +3,7 @@ import { USAGE } from "../src/runtime/memory.js";
 import { profile } from "../src/runtime/profile.js";
 import { tensor, type TypedArray } from "../src/runtime/tensor.js";
 import { load, type Model } from "../src/model/model.js";
-import { folder } from "../tests/support/checkpoint.js";
-import { readJson } from "../tests/support/harness.js";
+import { folder, readJson } from "../tests/support/harness.js";
 import { type Bench, type Context, type Row, spread, timestamps } from "./support/harness.js";
 
 interface GoldenCase {

@@ -4,7 +4,7 @@ import { encodeAll, type EncoderRow } from "../src/model/encode/batches.js";
 import { encoder } from "../src/model/graph/encoder.js";
 import { bert } from "../src/model/families/bert.js";
 import { createIdleCache } from "../src/model/idle.js";
-import type { WeightRow, Weights } from "../src/model/checkpoint/weights.js";
+import type { Weights } from "../src/model/checkpoint/weights.js";
 import type { Gpu } from "../src/runtime/gpu.js";
 import { countLaunches, type Plan, record } from "../src/runtime/plan.js";
 import { type Tensor, tensor } from "../src/runtime/tensor.js";
@@ -33,7 +33,7 @@ function openRandom(gpu: Gpu, config: Json): Core {
   const a = bert.architecture(config, new Set());
   const random = randoms(5);
   const made = new Map<string, Tensor>();
-  for (const { ours, shape } of bert.rows(a, config) as WeightRow[]) {
+  for (const { ours, shape } of bert.rows(a, config)) {
     const t = tensor(ours, "f32", shape, "weight");
     const { data } = noise("f32", shape, random);
     const scale = shape.length > 1 ? shape[shape.length - 1] ** -0.5 : 0.1;

@@ -1,6 +1,6 @@
 import { logitsProcess } from "../src/kernels/index.js";
 import { packRules } from "../src/kernels/logits_process.js";
-import { NO_ID } from "../src/kernels/topk.js";
+import { NO_ID } from "../src/kernels/constants.js";
 import { benchKernel, noise, u32 } from "./support/harness.js";
 
 // Repetition penalty and n-gram blocking on sentences of M/2 tokens; a beam search takes the log-softmax first.

@@ -1,6 +1,5 @@
 import { load, type Model } from "../src/model/model.js";
-import { folder } from "../tests/support/checkpoint.js";
-import { randoms } from "../tests/support/harness.js";
+import { folder, randoms } from "../tests/support/harness.js";
 import { type Bench, spread } from "./support/harness.js";
 
 const LENGTHS = [3, 12, 5, 9, 1, 7, 11, 4, 8, 2, 10, 6, 12, 3, 5, 9];

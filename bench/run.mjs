@@ -41,7 +41,7 @@ function findBenches(words) {
   const stems = readdirSync(`${root}bench`)
     .flatMap((name) => name.match(/^(.*)\.bench\.ts$/)?.[1] ?? [])
     .filter((stem) => !words.length || words.some((word) => stem.includes(word)))
-    .sort((a, b) => (a === "decode") - (b === "decode") || a.localeCompare(b)); // the whole loop comes last
+    .sort((a, b) => Number(a === "decode") - Number(b === "decode") || a.localeCompare(b)); // the whole loop comes last
   return stems.length ? stems : fail(`no bench is named ${words.join(" or ")}`);
 }
 
@@ -58,8 +58,6 @@ async function bundleBenches(stems, outfile, start) {
     mainFields: ["module", "main"],
     conditions: ["import"],
     plugins: [wgslLoader({ release: false })],
-    // tests/support/harness.ts brings uvu, which must not run
-    banner: { js: "globalThis.UVU_DEFER = 1; globalThis.UVU_QUEUE = [[null]];" },
   });
 }
 

@@ -1,35 +1,15 @@
-// attention: many queries over the keys of their own sentence, in packed rows.
-//   out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[d,h]) v[t,h,:]   t over rows of sentence rows[n].z
-//   CAUSAL: only t <= position = rows[n].y
-//   d = t - position, clamped to the table's distances -DISTANCE .. DISTANCE (relative positions)
-// Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
-//          q: f32[N,Q]   kv: f32[S,Z]   bias: f32[2*DISTANCE+1,H]   out: f32[N,H*E]
-//          head h of q starts at h*E of its row; of k at k_at + h*K/H*E, of v at v_at + h*K/H*E of theirs
-//          (grouped heads)
-// Launch   shared: one workgroup a head of 16 rows, 4 lanes a row; keys, then values, staged in 8.5 KiB; all widths
-//          multiples of 4, E up to 256
-// Numerics online softmax, corrected once in TILE keys from the first of the sentence on
-//          a row's result does not depend on the rows beside it; a row that sees no key gives zeros
+// attention: through workgroup memory, for GPUs.
+// Parts    attention, attention_bias, constants
+// Launch   one workgroup a head of 16 rows, 4 lanes a row; keys, then values, staged in 8.5 KiB; all widths multiples
+//          of 4, E up to 256
+// Numerics online softmax, corrected once in TILE keys from the first of the sentence on a row's result does not depend
+//          on the rows beside it; a row that sees no key gives zeros
 // Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3; biases by distance:
 //          Raffel et al. 2020, section 2.1
-struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, k_at: u32, v_at: u32, scale: f32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<vec4u>;
-@group(0) @binding(2) var<storage, read> spans: array<vec2u>;
-@group(0) @binding(3) var<storage, read> q: array<vec4f>;
-@group(0) @binding(4) var<storage, read> kv: array<vec4f>;
-@group(0) @binding(5) var<storage, read> bias: array<f32>;
-@group(0) @binding(6) var<storage, read> status: array<u32>;
-@group(0) @binding(7) var<storage, read_write> out: array<vec4f>;
+
 
 const WIDTH: u32 = 16; // E / 4; the longest loop runs to params.E / 4, or a CPU adapter unrolls it for seconds
 const TILE: u32 = 32; // keys staged at a time: at most 32, and TILE * (WIDTH | 1) at most 544
-const DISTANCE: u32 = 0;
-const CAUSAL: u32 = 0;
-const HAS_BIAS: u32 = 0;
-const HAS_STATUS: u32 = 0;
-const NONE = 0xffffffffu;
-const LOWEST: f32 = -3.0e38;
 const ROWS = 16u;
 const LANES = 64u;
 const PITCH = WIDTH | 1u; // odd, so that lanes that read neighbouring keys use different banks
@@ -40,12 +20,6 @@ var<workgroup> weights: array<f32, 512>;     // [key,row]
 var<workgroup> highest: array<f32, LANES>;
 
 fn visible(row: vec4u, keys: u32) -> u32 { return select(keys, min(keys, row.y + 1u), CAUSAL == 1u); }
-
-fn bias_of(t: u32, position: u32, h: u32) -> f32 {
-  if (HAS_BIAS == 0u) { return 0.0; }
-  let reach = i32(DISTANCE);
-  return bias[u32(clamp(i32(t) - i32(position), -reach, reach) + reach) * params.H + h];
-}
 
 // `count` rows of a head, from `at` on.
 fn stage(at: u32, count: u32, lane: u32) {
@@ -76,12 +50,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var total = 0.0;
   var least = 0u;                      // sentences below it are done
   loop {
-    var sentence = NONE;
+    var sentence = NO_ID;
     for (var i = 0u; i < rows_here; i++) {
       let z = rows[n + i].z;
       if (z >= least) { sentence = min(sentence, z); }
     }
-    if (sentence == NONE) { break; }
+    if (sentence == NO_ID) { break; }
     least = sentence + 1u;
     let span = spans[sentence];
     var end = 0u;

@@ -1,36 +1,15 @@
-// attention: many queries over the keys of their own sentence, in packed rows.
-//   out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[d,h]) v[t,h,:]   t over rows of sentence rows[n].z
-//   CAUSAL: only t <= position = rows[n].y
-//   d = t - position, clamped to the table's distances -DISTANCE .. DISTANCE (relative positions)
-// Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
-//          q: f32[N,Q]   kv: f32[S,Z]   bias: f32[2*DISTANCE+1,H]   out: f32[N,H*E]
-//          head h of q starts at h*E of its row; of k at k_at + h*K/H*E, of v at v_at + h*K/H*E of theirs
-//          (grouped heads)
-// Launch   direct: one invocation a head of QUERIES rows, which share each load of a key and a value; where rows of
-//          several sentences meet, one sentence after the other; all widths multiples of 4
-// Numerics online softmax, corrected once in 64 keys from the first of the sentence on; sums wait in out meanwhile
-//          a row's result does not depend on the rows beside it; a row that sees no key gives zeros
+// attention: directly, for any adapter.
+// Parts    attention, constants
+// Launch   one invocation a head of QUERIES rows, which share each load of a key and a value; where rows of several
+//          sentences meet, one sentence after the other; all widths multiples of 4
+// Numerics online softmax, corrected once in 64 keys from the first of the sentence on; sums wait in out meanwhile a
+//          row's result does not depend on the rows beside it; a row that sees no key gives zeros
 // Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3; biases by distance:
-//          Raffel et al. 2020, section 2.1
-struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, k_at: u32, v_at: u32, scale: f32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<vec4u>;
-@group(0) @binding(2) var<storage, read> spans: array<vec2u>;
-@group(0) @binding(3) var<storage, read> q: array<vec4f>;
-@group(0) @binding(4) var<storage, read> kv: array<vec4f>;
-@group(0) @binding(5) var<storage, read> bias: array<f32>;
-@group(0) @binding(6) var<storage, read> status: array<u32>;
-@group(0) @binding(7) var<storage, read_write> out: array<vec4f>;
+//          Raffel et al. 2020, section 2.1; unrolled by hand, because indexed sums are kept in memory
 
 const QUERIES: u32 = 8; // rows a tile: 1, 2, 4 or 8
-const DISTANCE: u32 = 0;
-const CAUSAL: u32 = 0;
-const HAS_BIAS: u32 = 0;
-const HAS_STATUS: u32 = 0;
 const QUADS = (QUERIES + 3u) / 4u; // vectors of four rows
 const BLOCK = 64u; // keys
-const NONE = 0xffffffffu;
-const LOWEST: f32 = -3.0e38;
 
 fn bias_of(t: u32, position: vec4u, h: u32) -> vec4f {
   if (HAS_BIAS == 0u) { return vec4f(); }
@@ -72,12 +51,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   for (var i = 0u; i < tile_rows; i++) { position[i / 4u][i % 4u] = rows[n + i].y; }
   var least = 0u;                                 // sentences below it are done
   loop {
-    var sentence = NONE;
+    var sentence = NO_ID;
     for (var i = 0u; i < tile_rows; i++) {
       let z = rows[n + i].z;
       if (z >= least) { sentence = min(sentence, z); }
     }
-    if (sentence == NONE) { break; }
+    if (sentence == NO_ID) { break; }
     least = sentence + 1u;
     let span = spans[sentence];
     var end = 0u;

@@ -1,5 +1,6 @@
 // attention_weights: the softmax weights of attention, for those who want to look at them; attention keeps none.
 //   weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:])      t over the rows of sentence rows[n].z, 0 beyond them
+// Parts    constants
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
 //          q: f32[N,Q]   kv: f32[S,Z]   weights: f32[N,H,T]   (T at least the longest span)
 //          head h of q starts at h*E of its row; of k at k_at + h*K/H*E of its own (grouped heads)
@@ -28,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let q_at = n * (params.Q / 4u) + h * width;
   let k_at = span.x * stride + params.k_at / 4u + (h * params.K / params.H) * width;
   let out = index * params.T;
-  var top = -3.0e38;
+  var top = LOWEST;
   for (var t = 0u; t < visible; t++) {
     var score = 0.0;
     for (var e = 0u; e < width; e++) { score += dot(q[q_at + e], kv[k_at + t * stride + e]); }

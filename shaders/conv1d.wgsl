@@ -1,13 +1,13 @@
 // conv1d: convolution of three taps over the rows of packed sequences: the speech front end of Whisper.
 //   z[n,o] = bias[o] + sum_{i,k} x[first + STRIDE*position + k - 1, i] * weight[o,i,k];    y = activation(z)
 //   y[n,o] += positions[position,o];   a row before or behind its sequence counts as zeros (padding 1)
+// Parts    activation, formats, load4, dots
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent) of the outputs
 //          spans: u32[B,2] (first row, count) in x   x: f32[S,I]   weight: f32|f16[O,I,3], as checkpoints store it
 //          bias: f32[O]   positions: f32[P,O]   y: f32[N,O]   I a multiple of 4
-// Launch   direct: one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a CPU
+// Launch   one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a CPU
 //          adapter), ceil(N/ROWS) * ceil(O/32) workgroups
-// Numerics dot products of four inputs, tap by tap, in the order of i: a row's bits do not depend on N; erf by
-//          Abramowitz and Stegun 7.1.26 (error 1.5e-7)
+// Numerics dot products of four inputs, tap by tap, in the order of i: a row's bits do not depend on N
 // Source   Radford et al. 2022, arXiv:2212.04356, section 2.2; WhisperEncoder of Transformers
 struct Params { N: u32, I: u32, O: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -19,36 +19,11 @@ struct Params { N: u32, I: u32, O: u32 }
 @group(0) @binding(6) var<storage, read> positions: array<f32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
-const WEIGHT_FORMAT: u32 = 0; // 0 f32, 1 f16
+const WEIGHT_FORMAT: u32 = 0; // a code of formats, f32 or f16
 const STRIDE: u32 = 1;
 const ROWS: u32 = 4;          // rows of a tile, 1 to 4
-const ACTIVATION: u32 = 0;    // 0 none, 1 relu, 2 gelu (erf), 3 gelu (tanh), 4 silu, 5 tanh
 const HAS_BIAS: u32 = 0;
 const HAS_POSITIONS: u32 = 0;
-
-fn load4(i: u32) -> vec4f { // four consecutive weights
-  if (WEIGHT_FORMAT == 1) {
-    let h = weight[i];
-    return vec4f(unpack2x16float(h.x), unpack2x16float(h.y));
-  }
-  return vec4f(bitcast<vec2f>(weight[2 * i]), bitcast<vec2f>(weight[2 * i + 1]));
-}
-
-fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where the result no longer changes
-  if (ACTIVATION == 1) { return max(v, vec4f()); }
-  if (ACTIVATION == 2) {
-    let z = abs(v) * 0.70710678;
-    let t = 1 / (1 + 0.3275911 * z);
-    let p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
-    return 0.5 * v * (1 + sign(v) * (1 - p * exp(-min(z * z, vec4f(80)))));
-  }
-  if (ACTIVATION == 3) {
-    return 0.5 * v * (1 + tanh(clamp(0.79788456 * (v + 0.044715 * v * v * v), vec4f(-10), vec4f(10))));
-  }
-  if (ACTIVATION == 4) { return v / (1 + exp(clamp(-v, vec4f(-80), vec4f(80)))); }
-  if (ACTIVATION == 5) { return tanh(clamp(v, vec4f(-10), vec4f(10))); }
-  return v;
-}
 
 fn tap0(a: vec4f, b: vec4f, c: vec4f) -> vec4f { return vec4f(a.x, a.w, b.z, c.y); }
 fn tap1(a: vec4f, b: vec4f, c: vec4f) -> vec4f { return vec4f(a.y, b.x, b.w, c.z); }
@@ -61,11 +36,6 @@ fn place(n: u32) -> array<vec3u, 2> {
   let at = STRIDE * row.y + vec3u(0, 1, 2);      // one more than the tap's place in the sequence
   let inside = select(vec3u(), vec3u(1), (at > vec3u()) & (at <= vec3u(span.y)));
   return array<vec3u, 2>((span.x + select(vec3u(1), at, inside == vec3u(1)) - 1) * (params.I / 4), inside);
-}
-
-// v . weights of each of four outputs.
-fn dots(v: vec4f, w: mat4x4f) -> vec4f {
-  return vec4f(dot(v, w[0]), dot(v, w[1]), dot(v, w[2]), dot(v, w[3]));
 }
 
 fn taps(row: array<vec3u, 2>, i: u32, w0: mat4x4f, w1: mat4x4f, w2: mat4x4f) -> vec4f {

@@ -2,6 +2,7 @@
 //   e[n,:] = tokens[id - first,:] * scale + positions[position + shift,:] + segments[segment,:]
 //   out[n,:] = (e - mean(e)) * rsqrt(var(e) + eps) * gamma + beta, or e        (id, position, _, segment) = rows[n]
 //   A row whose id is not one of first .. first + V - 1 is left as it is: large tables come in parts, a launch each.
+// Parts    formats
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent or segment)   tokens: f32|f16[V,D]
 //          positions: f32[P,D]   segments: f32[U,D]   gamma, beta: f32[D]   out: f32[N,D]
 // Launch   SLICES invocations a row: without norm each makes 4 elements, with norm each computes the row's mean and
@@ -20,7 +21,7 @@ struct Params { N: u32, D: u32, V: u32, first: u32, shift: u32, scale: f32, eps:
 @group(0) @binding(8) var<storage, read_write> out: array<vec4f>;
 
 const SLICES: u32 = 1;
-const TOKENS_FORMAT: u32 = 0; // 0 f32, 1 f16
+const TOKENS_FORMAT: u32 = 0; // a code of formats, f32 or f16
 const HAS_POSITIONS: u32 = 0;
 const HAS_SEGMENTS: u32 = 0;
 const HAS_GAMMA: u32 = 0;
@@ -28,10 +29,7 @@ const HAS_BETA: u32 = 0;
 const HAS_STATUS: u32 = 0;
 
 fn token4(at: u32) -> vec4f {
-  if (TOKENS_FORMAT == 1u) {
-    let packed = tokens[at];
-    return vec4f(unpack2x16float(packed.x), unpack2x16float(packed.y));
-  }
+  if (TOKENS_FORMAT == F16) { return halves(tokens[at]); }
   return bitcast<vec4f>(vec4u(tokens[2u * at], tokens[2u * at + 1u]));
 }
 

@@ -1,32 +1,13 @@
-// layernorm_residual: fold a block's output into the residual stream, then normalise it.
-//   sum[n,:] = x[n,:] + residual[n,:]                                  (both optional: without residual, sum is x)
-//   out[n,:] = (sum - mean(sum)) * rsqrt(var(sum) + eps) * gamma + beta          (biased variance)
-// Shapes   x, residual, sum, out: f32[N,D]   gamma, beta: f32[D]   D a multiple of 4
-// Launch   shared: LANES invocations stride a row, ROWS rows a workgroup; each keeps its
-//          vectors of the row, at most VECTORS, in registers (loops to this constant unroll)
+// layernorm_residual: through workgroup memory, for GPUs.
+// Parts    layernorm_residual
+// Launch   LANES invocations stride a row, ROWS rows a workgroup; each keeps its vectors of the row, at most VECTORS,
+//          in registers (loops to this constant unroll)
 // Numerics two passes: the one-pass E[s^2] - E[s]^2 cancels in f32; a tree of sums
-// Source   Ba et al. 2016, arXiv:1607.06450, eq. 3
-struct Params { N: u32, D: u32, eps: f32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(3) var<storage, read> gamma: array<vec4f>;
-@group(0) @binding(4) var<storage, read> beta: array<vec4f>;
-@group(0) @binding(5) var<storage, read> status: array<u32>;
-@group(0) @binding(6) var<storage, read_write> sum: array<vec4f>;
-@group(0) @binding(7) var<storage, read_write> out: array<vec4f>;
+// Source   Ba et al. 2016, arXiv:1607.06450, eq. 3; Zhang and Sennrich 2019, arXiv:1910.07467, eq. 4
 
 const LANES: u32 = 64;        // a power of two
 const ROWS: u32 = 1;          // rows of a workgroup
 const VECTORS: u32 = 4;       // at least D / 4 / LANES
-const HAS_RESIDUAL: u32 = 0;
-const HAS_SUM: u32 = 0;
-const HAS_STATUS: u32 = 0;
-
-fn stream(at: u32) -> vec4f {
-  if (HAS_RESIDUAL == 1) { return x[at] + residual[at]; }
-  return x[at];
-}
 
 var<workgroup> partial: array<f32, LANES * ROWS>;
 
@@ -55,10 +36,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var total = vec4f();
   for (var i = 0u; i < VECTORS; i++) {
     let d = lane + i * LANES;
-    if (d < width) { s[i] = stream(row + d); }
+    if (d < width) { s[i] = stream(row, d); }
     total += s[i];
   }
-  let mean = row_sum(total.x + total.y + total.z + total.w, local) / f32(params.D);
+  var mean = 0.0;
+  if (CENTRED == 1) { mean = row_sum(total.x + total.y + total.z + total.w, local) / f32(params.D); }
   total = vec4f();
   for (var i = 0u; i < VECTORS; i++) {
     let centred = s[i] - mean;
@@ -68,9 +50,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let rstd = inverseSqrt(variance + params.eps);
   for (var i = 0u; i < VECTORS; i++) {
     let d = lane + i * LANES;
-    if (d < width) {
-      if (HAS_SUM == 1) { sum[row + d] = s[i]; }
-      out[row + d] = (s[i] - mean) * rstd * gamma[d] + beta[d];
-    }
+    if (d < width) { out[row + d] = (s[i] - mean) * rstd * gamma[d] + shift(d); }
   }
 }

@@ -1,58 +1,22 @@
-// logits_process: the rules of generation on each row's scores, in the order of Transformers; records the row's token.
-//   log-softmax first when LOG_SOFTMAX (beam search), then: repetition penalty (once per distinct token:
-//   s < 0 ? s*p : s/p); no_repeat_ngram; banned sequences; no end id before the minimum;
-//   forced first and last token; suppressed tokens
-// Shapes   rows: u32[R,4] (token id, position, sentence, parent)   indirection: u32[2,R,M]   history, written: u32[M,R]
-//          sentences: u32[B,Y] (length, prompt length, limit, ...)   leads: u32[B,2] (pads before the prompt, their id)
-//          logits: f32[R,V], changed in place
-//          rules: u32[X] = counts of (end ids, suppressed, suppressed at the beginning, banned sequences), the ids
-//          of the first three, then each banned sequence behind its length
-// Launch   shared: a workgroup of LANES invocations a row; they stride the vocabulary, the past and the lists.
-//          A bitmap of 32*WORDS ids tells which of them the past had already, so each token of the past is loaded once
-//          for that many ids
-// Numerics a banned token scores -3e38, never an infinity; one token may be banned by several invocations at once;
+// logits_process: through workgroup memory, for GPUs.
+// Parts    logits_process, search_state, constants
+// Launch   a workgroup of LANES invocations a row; they stride the vocabulary, the past and the lists. A bitmap of
+//          32*WORDS ids tells which of them the past had already, so each token of the past is loaded once for that
+//          many ids
+// Numerics a banned token scores LOWEST, never an infinity; one token may be banned by several invocations at once;
 //          sums of two invocations are scaled to the larger maximum
 // Source   Transformers 5 generation/logits_process.py; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3
-struct Params { R: u32, V: u32, M: u32, Y: u32, no_repeat_ngram_size: u32, min_new_tokens: u32,
-  forced_bos: u32, forced_eos: u32, begin: u32, repetition_penalty: f32,
-  presence_penalty: f32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<vec4u>;
-@group(0) @binding(2) var<storage, read> indirection: array<u32>;
-@group(0) @binding(3) var<storage, read> sentences: array<u32>;
-@group(0) @binding(4) var<storage, read> rules: array<u32>;
-@group(0) @binding(5) var<storage, read> leads: array<vec2u>;
-@group(0) @binding(6) var<storage, read> status: array<u32>;
-@group(0) @binding(7) var<storage, read_write> history: array<u32>;
-@group(0) @binding(8) var<storage, read_write> logits: array<f32>;
+
 
 const LANES: u32 = 256;
 const WORDS: u32 = 2048;
-const LOG_SOFTMAX: u32 = 0;
-const HAS_LEADS: u32 = 0;
-const HAS_STATUS: u32 = 0;
-const BANNED = -3.0e38;
 
 var<workgroup> tops: array<f32, LANES>;
 var<workgroup> sums: array<f32, LANES>;          // of exp(logit - top)
 var<workgroup> seen: array<atomic<u32>, WORDS>;  // a bit an id
 
-fn lead(r: u32) -> u32 {
-  if (HAS_LEADS == 1u) { return leads[rows[r].z].x; }
-  return 0u;
-}
-
-fn token(r: u32, at: u32) -> u32 { // of row r, its pads counted: its own now, its ancestors' before
-  let before = lead(r);
-  if (at < before) { return leads[rows[r].z].y; }
-  let t = at - before;
-  let position = rows[r].y;
-  if (t == position) { return rows[r].x; }
-  return history[t * params.R + indirection[((position & 1u) * params.R + r) * params.M + t]];
-}
-
 fn log_softmax(lane: u32, at: u32) {
-  var best = BANNED;
+  var best = LOWEST;
   var total = 0.0;
   for (var v = lane; v < params.V; v += LANES) {
     let x = logits[at + v];
@@ -80,19 +44,13 @@ fn log_softmax(lane: u32, at: u32) {
 }
 
 fn ban(lane: u32, at: u32, first: u32, count: u32) {
-  for (var i = first + lane; i < first + count; i += LANES) { logits[at + rules[i]] = BANNED; }
+  for (var i = first + lane; i < first + count; i += LANES) { logits[at + rules[i]] = LOWEST; }
 }
 
 fn force(lane: u32, at: u32, id: u32) {
   storageBarrier();
-  for (var v = lane; v < params.V; v += LANES) { logits[at + v] = select(BANNED, 0.0, v == id); }
+  for (var v = lane; v < params.V; v += LANES) { logits[at + v] = select(LOWEST, 0.0, v == id); }
   storageBarrier();
-}
-
-// Whether the `count` ids before `end` of the row equal those before `other`.
-fn same_tail(r: u32, end: u32, other: u32, count: u32) -> bool {
-  for (var i = 1u; i <= count; i++) { if (token(r, end - i) != token(r, other - i)) { return false; } }
-  return true;
 }
 
 fn penalise_repetition(lane: u32, r: u32, at: u32, length: u32) {
@@ -120,7 +78,7 @@ fn ban_sequences(lane: u32, r: u32, at: u32, length: u32) {
     let count = rules[next];
     var hit = i % LANES == lane && (count == 1u || count <= length);   // longer than the row so far: not yet
     for (var j = 1u; hit && j < count; j++) { hit = token(r, length - count + j) == rules[next + j]; }
-    if (hit) { logits[at + rules[next + count]] = BANNED; }
+    if (hit) { logits[at + rules[next + count]] = LOWEST; }
     next += count + 1u;
   }
 }
@@ -135,7 +93,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let position = rows[r].y;
   let length = lead(r) + position + 1u;
   let sentence = rows[r].z * params.Y;
-  let start = lead(r) + sentences[sentence + 1u];
+  let start = lead(r) + sentences[sentence + SENTENCE_START];
   if (lane == 0u) { history[position * params.R + r] = rows[r].x; }
   if (LOG_SOFTMAX == 1u) { log_softmax(lane, at); }
   storageBarrier();
@@ -146,13 +104,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let prefix = params.no_repeat_ngram_size - 1u;             // unused when the size is 0
   if (params.no_repeat_ngram_size > 0u && length >= params.no_repeat_ngram_size) {
     for (var end = prefix + lane; end < length; end += LANES) {
-      if (same_tail(r, end, length, prefix)) { logits[at + token(r, end)] = BANNED; }
+      if (same_tail(r, end, length, prefix)) { logits[at + token(r, end)] = LOWEST; }
     }
   }
   ban_sequences(lane, r, at, length);
   if (length - start < params.min_new_tokens) { ban(lane, at, 4u, rules[0]); }
-  if (params.forced_bos != 0xffffffffu && length == 1u) { force(lane, at, params.forced_bos); }
-  if (params.forced_eos != 0xffffffffu && position + 2u == sentences[sentence + 2u]) {
+  if (params.forced_bos != NO_ID && length == 1u) { force(lane, at, params.forced_bos); }
+  if (params.forced_eos != NO_ID && position + 2u == sentences[sentence + SENTENCE_LIMIT]) {
     force(lane, at, params.forced_eos);
   }
   ban(lane, at, 4u + rules[0], rules[1]);

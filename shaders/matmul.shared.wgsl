@@ -1,28 +1,11 @@
-// matmul: linear layer for many rows (a prompt, a batch), N > 8: the form for GPUs, through workgroup memory.
-//   z[n,o] = sum_i x[n,i] * weight[o,i] + bias[o];   y[n,y_at+o] = activation(z[n,o]) + residual[n,y_at+o]
-//   GATED: y[n,y_at+o] = activation(z[n,2*o]) * z[n,2*o+1] + residual[n,y_at+o]
-// Shapes   x: f32[N,I]   weight: f32|f16|i8|i4[J*O,I]   bias: f32[J*O]   residual, y: f32[N,Y]
-//          I a multiple of 4, of 32 for i8 and i4 (32 inputs share a scale); J = 1, GATED 2
-// Launch   shared: DOWN x ACROSS invocations compute a tile, each FOURS x FOURS blocks of 4 rows x 4 outputs; 16 inputs
-//          are staged at a time; SPLIT such slices a workgroup, each with a share of the inputs, where tiles are few
-// Numerics f32, in the order of i within a slice, then slice by slice: a row's bits depend on SPLIT; erf by Abramowitz
-//          and Stegun 7.1.26 (error 1.5e-7)
+// matmul: a linear layer for many rows, through workgroup memory: for GPUs.
+// Parts    matmul, activation, formats
+// Launch   DOWN x ACROSS invocations compute a tile, each FOURS x FOURS blocks of 4 rows x 4 outputs; 16 inputs are
+//          staged at a time; SPLIT such slices a workgroup, each with a share of the inputs, where tiles are few
+// Numerics f32, in the order of i within a slice, then slice by slice: a row's bits depend on SPLIT
 // Source   Volkov and Demmel 2008, doi:10.1145/1413370.1413402: outer products in registers of what a workgroup stages
-struct Params { N: u32, I: u32, O: u32, Y: u32, y_at: u32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> weight: array<vec4u>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<f32>;
-@group(0) @binding(5) var<storage, read> status: array<u32>;
-@group(0) @binding(6) var<storage, read_write> y: array<f32>;
 
-const WEIGHT_FORMAT: u32 = 0; // 0 f32, 1 f16, 2 i8, 3 i4
-const ACTIVATION: u32 = 0;    // 0 none, 1 relu, 2 gelu (erf), 3 gelu (tanh), 4 silu, 5 tanh
-const GATED: u32 = 0;
-const HAS_BIAS: u32 = 0;
-const HAS_RESIDUAL: u32 = 0;
-const HAS_STATUS: u32 = 0;
 const DOWN: u32 = 8;          // invocations along the rows of a tile, a power of two as the next two
 const ACROSS: u32 = 8;        // and along its outputs
 const FOURS: u32 = 1;         // 1 or 2
@@ -35,22 +18,16 @@ const STAGE = 16 * (HEIGHT + WIDTH);
 var<workgroup> staged: array<vec4f, SPLIT * STAGE>; // of each slice: 16 inputs of all rows, then of all outputs
 
 fn load4(i: u32) -> vec4f { // four consecutive weights of one output; i8 and i4 before their scale
-  if (WEIGHT_FORMAT == 1) {
-    let h = select(weight[i / 2].xy, weight[i / 2].zw, i % 2 == 1);
-    return vec4f(unpack2x16float(h.x), unpack2x16float(h.y));
-  }
-  if (WEIGHT_FORMAT == 2) { return vec4f(unpack4xI8(weight[i / 4][i % 4])); }
-  if (WEIGHT_FORMAT == 3) {
-    let h = weight[i / 8][i / 2 % 4] >> (i % 2 * 16);
-    return vec4f(bitcast<vec4i>(vec4u(h) << vec4u(28, 24, 20, 16)) >> vec4u(28));
-  }
+  if (WEIGHT_FORMAT == F16) { return halves(select(weight[i / 2].xy, weight[i / 2].zw, i % 2 == 1)); }
+  if (WEIGHT_FORMAT == I8) { return bytes(weight[i / 4][i % 4]); }
+  if (WEIGHT_FORMAT == I4) { return nibbles(weight[i / 8][i / 2 % 4] >> (i % 2 * 16)); }
   return bitcast<vec4f>(weight[i]);
 }
 
 fn scale(i: u32) -> f32 { // of the group of 32 weights that holds the four at i; the scales follow all weights
-  if (WEIGHT_FORMAT < 2) { return 1; }
+  if (WEIGHT_FORMAT < I8) { return 1; }
   let words = params.O * (1 + GATED) * (params.I / 4); // of i8 weights
-  let at = (words >> (WEIGHT_FORMAT / 3)) + i / 8;
+  let at = select(words, words / 2, WEIGHT_FORMAT == I4) + i / 8;
   return bitcast<f32>(weight[at / 4][at % 4]);
 }
 
@@ -81,40 +58,6 @@ fn outer(a: u32, b: u32) -> mat4x4f {
 fn add(sum: mat4x4f, a: u32, b: u32) -> mat4x4f { // four inputs
   return sum + outer(a, b) + outer(a + HEIGHT, b + WIDTH) + outer(a + 2 * HEIGHT, b + 2 * WIDTH)
     + outer(a + 3 * HEIGHT, b + 3 * WIDTH);
-}
-
-fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where the result no longer changes
-  if (ACTIVATION == 1) { return max(v, vec4f()); }
-  if (ACTIVATION == 2) {
-    let z = abs(v) * 0.70710678;
-    let t = 1 / (1 + 0.3275911 * z);
-    let p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
-    return 0.5 * v * (1 + sign(v) * (1 - p * exp(-min(z * z, vec4f(80)))));
-  }
-  if (ACTIVATION == 3) {
-    return 0.5 * v * (1 + tanh(clamp(0.79788456 * (v + 0.044715 * v * v * v), vec4f(-10), vec4f(10))));
-  }
-  if (ACTIVATION == 4) { return v / (1 + exp(clamp(-v, vec4f(-80), vec4f(80)))); }
-  if (ACTIVATION == 5) { return tanh(clamp(v, vec4f(-10), vec4f(10))); }
-  return v;
-}
-
-fn put(n: u32, o: u32, value: f32) {
-  let at = n * params.Y + params.y_at + o;
-  if (HAS_RESIDUAL == 1) { y[at] = value + residual[at]; } else { y[at] = value; }
-}
-
-fn store(n: u32, o: u32, acc: vec4f) {
-  let last = params.O * (1 + GATED) - 1;
-  var z = acc;
-  if (HAS_BIAS == 1) { z += vec4f(bias[o], bias[min(o + 1, last)], bias[min(o + 2, last)], bias[min(o + 3, last)]); }
-  let v = activate(z);
-  if (GATED == 1) {
-    put(n, o / 2, v.x * z.y);
-    if (o + 2 < last) { put(n, o / 2 + 1, v.z * z.w); }
-    return;
-  }
-  for (var j = 0u; j < 4 && o + j <= last; j++) { put(n, o + j, v[j]); }
 }
 
 fn finish(n: u32, o: u32, block: mat4x4f) {

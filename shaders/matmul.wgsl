@@ -1,88 +1,13 @@
-// matmul: linear layer for many rows (a prompt, a batch), N > 8; the weights as the checkpoint stores them.
-//   z[n,o] = sum_i x[n,i] * weight[o,i] + bias[o];   y[n,y_at+o] = activation(z[n,o]) + residual[n,y_at+o]
-//   GATED: y[n,y_at+o] = activation(z[n,2*o]) * z[n,2*o+1] + residual[n,y_at+o]
-// Shapes   x: f32[N,I]   weight: f32|f16|i8|i4[J*O,I]   bias: f32[J*O]   residual, y: f32[N,Y]
-//          I a multiple of 4, of 32 for i8 and i4 (32 inputs share a scale); J = 1, GATED 2
-// Launch   direct: one invocation computes ROWS rows x 8 outputs; 8 invocations a workgroup (one vector of a
-//          CPU adapter), ceil(N/ROWS) * ceil(J*O/64) workgroups
-// Numerics dot products of four, summed in the order of i, the same in matvec and matmul: a row's bits do not
-//          depend on N; erf by Abramowitz and Stegun 7.1.26 (error 1.5e-7)
-// Source   register tile without workgroup memory: CPU adapters load lane by lane, so loads per fma decide the speed
-struct Params { N: u32, I: u32, O: u32, Y: u32, y_at: u32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+// matmul: a linear layer for many rows (a prompt, a batch).
+// Parts    matmul, activation, formats, load4, scale4, dots
+// Launch   one invocation computes ROWS rows x 8 outputs; 8 invocations a workgroup (one vector of a CPU adapter),
+//          ceil(N/ROWS) * ceil(J*O/64) workgroups
+// Numerics dot products of four, summed in the order of i, the same as for few rows: a row's bits do not depend on N
+// Source   register tile without workgroup memory: CPU adapters load lane by lane, so loads per fma decide the speed;
+//          unrolled by hand, because an indexed tile is kept in memory
 @group(0) @binding(2) var<storage, read> weight: array<vec2u>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<f32>;
-@group(0) @binding(5) var<storage, read> status: array<u32>;
-@group(0) @binding(6) var<storage, read_write> y: array<f32>;
 
-const WEIGHT_FORMAT: u32 = 0; // 0 f32, 1 f16, 2 i8, 3 i4
 const ROWS: u32 = 12;         // rows of a tile, 1 to 12
-const ACTIVATION: u32 = 0;    // 0 none, 1 relu, 2 gelu (erf), 3 gelu (tanh), 4 silu, 5 tanh
-const GATED: u32 = 0;
-const HAS_BIAS: u32 = 0;
-const HAS_RESIDUAL: u32 = 0;
-const HAS_STATUS: u32 = 0;
-
-fn load4(i: u32) -> vec4f { // four consecutive weights of one output; i8 and i4 before their scale
-  if (WEIGHT_FORMAT == 1) {
-    let h = weight[i];
-    return vec4f(unpack2x16float(h.x), unpack2x16float(h.y));
-  }
-  if (WEIGHT_FORMAT == 2) { return vec4f(unpack4xI8(weight[i / 2][i % 2])); }
-  if (WEIGHT_FORMAT == 3) {
-    let h = weight[i / 4][i / 2 % 2] >> (i % 2 * 16);
-    return vec4f(bitcast<vec4i>(vec4u(h) << vec4u(28, 24, 20, 16)) >> vec4u(28));
-  }
-  return vec4f(bitcast<vec2f>(weight[2 * i]), bitcast<vec2f>(weight[2 * i + 1]));
-}
-
-fn scale(i: u32) -> f32 { // of the group of 32 weights that holds the four at i; the scales follow all weights
-  if (WEIGHT_FORMAT < 2) { return 1; }
-  let words = params.O * (1 + GATED) * (params.I / 4); // of i8 weights
-  let at = (words >> (WEIGHT_FORMAT / 3)) + i / 8;
-  return bitcast<f32>(weight[at / 2][at % 2]);
-}
-
-// v . weights of each of four outputs.
-fn dots(v: vec4f, w: mat4x4f) -> vec4f {
-  return vec4f(dot(v, w[0]), dot(v, w[1]), dot(v, w[2]), dot(v, w[3]));
-}
-
-fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where the result no longer changes
-  if (ACTIVATION == 1) { return max(v, vec4f()); }
-  if (ACTIVATION == 2) {
-    let z = abs(v) * 0.70710678;
-    let t = 1 / (1 + 0.3275911 * z);
-    let p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
-    return 0.5 * v * (1 + sign(v) * (1 - p * exp(-min(z * z, vec4f(80)))));
-  }
-  if (ACTIVATION == 3) {
-    return 0.5 * v * (1 + tanh(clamp(0.79788456 * (v + 0.044715 * v * v * v), vec4f(-10), vec4f(10))));
-  }
-  if (ACTIVATION == 4) { return v / (1 + exp(clamp(-v, vec4f(-80), vec4f(80)))); }
-  if (ACTIVATION == 5) { return tanh(clamp(v, vec4f(-10), vec4f(10))); }
-  return v;
-}
-
-fn put(n: u32, o: u32, value: f32) {
-  let at = n * params.Y + params.y_at + o;
-  if (HAS_RESIDUAL == 1) { y[at] = value + residual[at]; } else { y[at] = value; }
-}
-
-fn store(n: u32, o: u32, acc: vec4f) {
-  let last = params.O * (1 + GATED) - 1;
-  var z = acc;
-  if (HAS_BIAS == 1) { z += vec4f(bias[o], bias[min(o + 1, last)], bias[min(o + 2, last)], bias[min(o + 3, last)]); }
-  let v = activate(z);
-  if (GATED == 1) {
-    put(n, o / 2, v.x * z.y);
-    if (o + 2 < last) { put(n, o / 2 + 1, v.z * z.w); }
-    return;
-  }
-  for (var j = 0u; j < 4 && o + j <= last; j++) { put(n, o + j, v[j]); }
-}
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -112,7 +37,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var a6 = vec4f(); var a7 = vec4f(); var a8 = vec4f(); var a9 = vec4f(); var a10 = vec4f(); var a11 = vec4f();
   var b0 = vec4f(); var b1 = vec4f(); var b2 = vec4f(); var b3 = vec4f(); var b4 = vec4f(); var b5 = vec4f();
   var b6 = vec4f(); var b7 = vec4f(); var b8 = vec4f(); var b9 = vec4f(); var b10 = vec4f(); var b11 = vec4f();
-  let run = select(width, 8, WEIGHT_FORMAT > 1); // that share a scale
+  let run = select(width, 8, WEIGHT_FORMAT >= I8); // that share a scale
   for (var first = 0u; first < width; first += run) {
     let s0 = scale(w0 + first); let s1 = scale(w1 + first); let s2 = scale(w2 + first); let s3 = scale(w3 + first);
     let s4 = scale(w4 + first); let s5 = scale(w5 + first); let s6 = scale(w6 + first); let s7 = scale(w7 + first);

@@ -1,28 +1,11 @@
-// pooling: one vector a sentence, from the rows of its span; the maths is that of pooling.wgsl.
-// Shapes   x: f32[N,D]   spans: u32[B,2] (first row, number of rows, at least 1)   out: f32[B,D]
-// Launch   shared: a workgroup a sentence, its lanes side by side along D; D a multiple of 4
+// pooling: through workgroup memory, for GPUs.
+// Parts    pooling
+// Launch   a workgroup a sentence, its lanes side by side along D; D a multiple of 4
 // Numerics f32 sums in the order of rows; squares summed a lane first
 // Source   Reimers and Gurevych 2019, arXiv:1908.10084, section 3; Pooling.py and Normalize.py of sentence-transformers
-struct Params { B: u32, D: u32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> spans: array<vec2u>;
-@group(0) @binding(3) var<storage, read_write> out: array<vec4f>;
 
-const MODE: u32 = 0;
-const NORMALIZE: u32 = 0;
+
 var<workgroup> partial: array<f32, 64>;
-
-fn pooled(span: vec2u, d: u32) -> vec4f {
-  let width = params.D / 4u;
-  var value = x[span.x * width + d];
-  if (MODE == 0u) { return value; }
-  for (var t = 1u; t < span.y; t++) {
-    let other = x[(span.x + t) * width + d];
-    if (MODE == 1u) { value += other; } else { value = max(value, other); }
-  }
-  return select(value, value / f32(span.y), MODE == 1u);
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,

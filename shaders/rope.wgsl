@@ -7,7 +7,7 @@
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)
 //          rotary: f32[M,E] (cosines, then sines, of a position)   qk_norm: f32[2,E] (gamma of q, of k)
 //          qkv: f32[N,H*E+2*K*E]   cache: f32[R,M,2*K*E] (key, value)
-// Launch   direct: one invocation a head of a row, value heads too
+// Launch   one invocation a head of a row, value heads too
 // Numerics f32; cosines and sines come from f64
 // Source   Su et al. 2021, arXiv:2104.09864, eq. 34; Transformers modeling_llama (halves), modeling_qwen3 (norms)
 struct Params { N: u32, M: u32, H: u32, K: u32, E: u32, W: u32, eps: f32 }

@@ -1,46 +1,11 @@
-// sample: draw one token a row from softmax(logits / temperature) restricted by top-k, top-p and min-p, in this order.
-//   kept: logit >= the k-th largest; probability of all larger ones < top_p; probability >= min_p * the largest
-//   token = argmax over the kept of logit / temperature + g,   g = -log(exponential(seed, row, position, id))
-// Shapes   rows: u32[R,4] (token id, position, sentence, parent)   logits: f32[R,V]
-//          values: f32[R,1,3] ((logit - top) / temperature of the token, 0, sum exp of that over all ids)
-//          indices: u32[R,1,1]: both as topk gives
-// Launch   direct: one invocation a row
-// Numerics thresholds by bisection on the ordered bits of f32, exact: equal logits are kept or dropped together;
-//          sum = -1 if a logit is not finite. The draw depends on (seed, row, position, id) alone, not on the runtime
-// Source   Gumbel 1954 (argmax of perturbed logits); pcg4d of Jarzynski and Olano 2020, JCGT 9(3);
-//          Holtzman et al. 2019 (top-p); Transformers 5 generation/logits_process.py (TopKLogitsWarper,
-//          TopPLogitsWarper, MinPLogitsWarper)
-struct Params { R: u32, V: u32, top_k: u32, seed: u32, temperature: f32, top_p: f32, min_p: f32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<vec4u>;
-@group(0) @binding(2) var<storage, read> logits: array<f32>;
-@group(0) @binding(3) var<storage, read> status: array<u32>;
-@group(0) @binding(4) var<storage, read_write> values: array<f32>;
-@group(0) @binding(5) var<storage, read_write> indices: array<u32>;
+// sample: directly, for any adapter.
+// Parts    sample, constants
+// Launch   one invocation a row
+// Numerics thresholds by bisection on the ordered bits of f32, exact: equal logits are kept or dropped together; sum =
+//          -1 if a logit is not finite. The draw depends on (seed, row, position, id) alone, not on the runtime
+// Source   Gumbel 1954 (argmax of perturbed logits); pcg4d of Jarzynski and Olano 2020, JCGT 9(3); Holtzman et al. 2019
+//          (top-p); Transformers 5 generation/logits_process.py (TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper)
 
-const HAS_STATUS: u32 = 0;
-const LOWEST = -3.4e38;
-
-// -log(1 - w) for a uniform w of 46 bits; a series where the logarithm would cancel.
-fn exponential(row: u32, position: u32, id: u32) -> f32 {
-  var v = vec4u(params.seed, row, position, id) * 1664525u + 1013904223u;
-  v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
-  v = v ^ (v >> vec4u(16u));
-  v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
-  let w = (f32(v.x >> 9u) + (f32(v.y >> 9u) + 0.5) / 8388608.0) / 8388608.0;
-  if (w > 0.1) { return -log(1.0 - min(w, 0.99999994)); }
-  return w * (1.0 + w * (1.0 / 2.0 + w * (1.0 / 3.0 + w * (1.0 / 4.0 + w * (1.0 / 5.0 + w / 6.0)))));
-}
-
-// A number whose order among u32 is the order of x among f32, and back.
-fn ordered(x: f32) -> u32 {
-  let bits = bitcast<u32>(x);
-  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-}
-
-fn from_ordered(key: u32) -> f32 {
-  return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
-}
 
 // How many logits of the row are above x, or how much weight exp((logit - top) / temperature) they have.
 fn above(at: u32, x: f32, least: f32, top: f32, count: bool) -> f32 {
@@ -70,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let r = (group.y * grid.x + group.x) * 8u + lane;
   if (r >= params.R) { return; }
   let at = r * params.V;
-  var top = LOWEST;
+  var top = ABSENT;
   var finite = true;
   for (var v = 0u; v < params.V; v++) {
     finite = finite && (bitcast<u32>(logits[at + v]) & 0x7fffffffu) < 0x7f800000u;
@@ -78,14 +43,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   var total = 0.0;
   for (var v = 0u; v < params.V; v++) { total += exp((logits[at + v] - top) / params.temperature); }
-  var least = LOWEST;
+  var least = ABSENT;
   if (params.top_k > 0u && params.top_k < params.V) { least = threshold(at, least, top, f32(params.top_k), true); }
   if (params.top_p < 1.0) {
-    let kept = above(at, LOWEST, least, top, false);
+    let kept = above(at, ABSENT, least, top, false);
     least = max(least, threshold(at, least, top, params.top_p * kept, false));
   }
   if (params.min_p > 0.0) { least = max(least, top + params.temperature * log(params.min_p)); }
-  var best = LOWEST;
+  var best = ABSENT;
   var token = 0u;
   for (var v = 0u; v < params.V; v++) {
     let gap = logits[at + v] - top;

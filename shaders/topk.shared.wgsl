@@ -1,24 +1,14 @@
-// topk: the C best of each part of each row, and what the row's log-softmax needs.
-//   values[r,g,0..C) , indices[r,g,0..C) = the C largest logits of part g, best first, ties to the smaller id
-//   values[r,g,C] = max, values[r,g,C+1] = sum exp(logit - max) over the part;  sum = -1 if a logit there is not finite
-// Shapes   logits: f32[R,V]   values: f32[R,G,C+2]   indices: u32[R,G,C]      (part g: ids g*ceil(V/G) up to the next)
-// Launch   shared: a workgroup of LANES invocations a part; each keeps the best of its logits, then C rounds take
-//          the best of these, and the invocation that loses it reads its logits for the next
-// Numerics the sums of the invocations are scaled to the maximum of all;
-//          absent candidates (a part shorter than C) have value -3.4e38 and id 0xffffffff
-// Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4;
-//          FasterTransformer v2.1 online_softmax_beamsearch_kernels
-struct Params { R: u32, V: u32, G: u32, C: u32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> logits: array<f32>;
-@group(0) @binding(2) var<storage, read> status: array<u32>;
-@group(0) @binding(3) var<storage, read_write> values: array<f32>;
-@group(0) @binding(4) var<storage, read_write> indices: array<u32>;
+// topk: through workgroup memory, for GPUs.
+// Parts    topk, constants
+// Launch   a workgroup of LANES invocations a part; each keeps the best of its logits, then C rounds take the best of
+//          these, and the invocation that loses it reads its logits for the next
+// Numerics the sums of the invocations are scaled to the maximum of all; absent candidates (a part shorter than C) have
+//          value ABSENT and id NO_ID
+// Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4; FasterTransformer v2.1
+//          online_softmax_beamsearch_kernels
+
 
 const LANES: u32 = 256;                          // a power of two
-const HAS_STATUS: u32 = 0;
-const ABSENT = -3.4e38;
-const NO_ID = 0xffffffffu;
 
 var<workgroup> peaks: array<f32, LANES>;
 var<workgroup> owners: array<u32, LANES>;        // ids of the peaks

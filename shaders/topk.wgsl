@@ -1,23 +1,14 @@
-// topk: the C best of each part of each row, and what the row's log-softmax needs.
-//   values[r,g,0..C) , indices[r,g,0..C) = the C largest logits of part g, best first, ties to the smaller id
-//   values[r,g,C] = max, values[r,g,C+1] = sum exp(logit - max) over the part;  sum = -1 if a logit there is not finite
-// Shapes   logits: f32[R,V]   values: f32[R,G,C+2]   indices: u32[R,G,C]      (part g: ids g*ceil(V/G) up to the next)
-// Launch   direct: one invocation a part, read once, eight logits a turn; 8 invocations a workgroup, one
-//          vector of a CPU adapter
+// topk: directly, for any adapter.
+// Parts    topk, constants
+// Launch   one invocation a part, read once, eight logits a turn; 8 invocations a workgroup, one vector of a CPU
+//          adapter
 // Numerics the sum is scaled anew whenever the maximum grows; its order is the row's own, whatever the row's place;
-//          absent candidates (a part shorter than C) have value -3.4e38 and id 0xffffffff
-// Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4;
-//          FasterTransformer v2.1 online_softmax_beamsearch_kernels
-struct Params { R: u32, V: u32, G: u32, C: u32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> logits: array<f32>;
-@group(0) @binding(2) var<storage, read> status: array<u32>;
-@group(0) @binding(3) var<storage, read_write> values: array<f32>;
-@group(0) @binding(4) var<storage, read_write> indices: array<u32>;
+//          absent candidates (a part shorter than C) have value ABSENT and id NO_ID
+// Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4; FasterTransformer v2.1
+//          online_softmax_beamsearch_kernels
+
 
 const LIST: u32 = 64;                            // C, for arrays
-const HAS_STATUS: u32 = 0;
-const ABSENT = -3.4e38;
 
 var<private> best: array<f32, LIST>;
 var<private> ids: array<u32, LIST>;
@@ -63,7 +54,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let end = min(begin + length, row + params.V);
   for (var c = 0u; c < count(); c++) {
     best[c] = ABSENT;
-    ids[c] = 0xffffffffu;
+    ids[c] = NO_ID;
   }
   var least = ABSENT;                            // the last of the list
   var top = ABSENT;

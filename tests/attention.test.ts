@@ -100,47 +100,52 @@ checkKernel(attention, {
     "rows past 65535": { B: 65537, L: 2, T: 1, H: 1, K: 1, E: 4, ragged: 1 },
   },
   mutants: {
-    "a missing scale": (wgsl) => wgsl.replaceAll(" * params.scale", ""),
-    "a causal row that does not see itself": (wgsl) => wgsl.replace("position[g] + 1u)", "position[g])"),
-    "a causal row that reads past its keys": (wgsl) =>
-      wgsl.replace("min(vec4u(span.y), position[g] + 1u)", "position[g] + 1u"),
-    "sentences that all start at the first key": (wgsl) => wgsl.replace("(span.x + first + t)", "(first + t)"),
-    "groups that alternate": (wgsl) => wgsl.replace("(h * params.K / params.H) * width", "(h % params.K) * width"),
-    "keys of the tile's first sentence for all": (wgsl) => wgsl.replace("if (rows[n + r].z == sentence)", "if (true)"),
-    "sentences that are left out": (wgsl) => wgsl.replace("least = sentence + 1u", "least = sentence + 2u"),
-    "a total that does not decay": (wgsl) => wgsl.replace("total[g] * before[g]", "total[g]"),
-    "a sum that does not decay": (wgsl) => wgsl.replace(" * before[r / 4u][r % 4u];", ";"),
-    "a running maximum from zero": (wgsl) => wgsl.replace("top[g] = vec4f(LOWEST)", "top[g] = vec4f()"),
-    "heads written over each other": (wgsl) => wgsl.replace("let o = n * o_stride + h * width", "let o = n * o_stride"),
-    "zero divided by zero": (wgsl) => wgsl.replace("select(vec4f(), 1.0 / sum, sum > vec4f())", "1.0 / sum"),
-    "values that stay at the first row": (wgsl) => wgsl.replace("          v += stride;\n", ""),
-    "keys past the end that count": (wgsl) => wgsl.replaceAll(/vec4u\((key|first \+ t)\) < limit/g, "vec4<bool>(true)"),
-    "a last key that is left out": (wgsl) =>
-      wgsl.replace("min(BLOCK, end - first)", "min(BLOCK, max(1u, end - first) - 1u)"),
-    "a bias of the distance turned round": (wgsl) =>
-      wgsl.replace("vec4i(i32(t)) - vec4i(position)", "vec4i(position) - vec4i(i32(t))"),
-    "a bias past the table": (wgsl) => wgsl.replace(/clamp\((.*), -reach, reach\)/, "($1)"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
-  },
-  shared: {
-    "a missing scale": (wgsl) => wgsl.replace(" * params.scale", ""),
-    "a causal row that does not see itself": (wgsl) => wgsl.replace("row.y + 1u", "row.y"),
-    "groups that alternate": (wgsl) => wgsl.replace("(h * params.K / params.H) * WIDTH", "(h % params.K) * WIDTH"),
-    "rows that see the keys of another": (wgsl) =>
-      wgsl.replace("select(0u, visible(row, span.y), row.z == sentence)", "visible(row, span.y)"),
-    "sentences that are left out": (wgsl) => wgsl.replace("least = sentence + 1u", "least = sentence + 2u"),
-    "a total that does not decay": (wgsl) => wgsl.replace("total *= decay;", ""),
-    "a sum that does not decay": (wgsl) => wgsl.replace("sum[i] *= decay;", ""),
-    "a maximum of one lane": (wgsl) => wgsl.replace("max(highest[quad + 2u], highest[quad + 3u])", "top"),
-    "a total of one lane": (wgsl) => wgsl.replace(" + highest[quad + 3u];", ";"),
-    "keys for values": (wgsl) => wgsl.replace("stage(at + params.v_at / 4u, count, lane);", ""),
-    "rows past the end that are written": (wgsl) =>
-      wgsl
-        .replace("if (slot >= rows_here) { return; }", "")
-        .replace("let own = n + min(slot, rows_here - 1u)", "let own = n + slot"),
-    "zero divided by zero": (wgsl) => wgsl.replace("select(0.0, 1.0 / total, total > 0.0)", "1.0 / total"),
-    "a bias of the distance turned round": (wgsl) => wgsl.replace("i32(t) - i32(position)", "i32(position) - i32(t)"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+    direct: {
+      "a missing scale": (wgsl) => wgsl.replaceAll(" * params.scale", ""),
+      "a causal row that does not see itself": (wgsl) => wgsl.replace("position[g] + 1u)", "position[g])"),
+      "a causal row that reads past its keys": (wgsl) =>
+        wgsl.replace("min(vec4u(span.y), position[g] + 1u)", "position[g] + 1u"),
+      "sentences that all start at the first key": (wgsl) => wgsl.replace("(span.x + first + t)", "(first + t)"),
+      "groups that alternate": (wgsl) => wgsl.replace("(h * params.K / params.H) * width", "(h % params.K) * width"),
+      "keys of the tile's first sentence for all": (wgsl) =>
+        wgsl.replace("if (rows[n + r].z == sentence)", "if (true)"),
+      "sentences that are left out": (wgsl) => wgsl.replace("least = sentence + 1u", "least = sentence + 2u"),
+      "a total that does not decay": (wgsl) => wgsl.replace("total[g] * before[g]", "total[g]"),
+      "a sum that does not decay": (wgsl) => wgsl.replace(" * before[r / 4u][r % 4u];", ";"),
+      "a running maximum from zero": (wgsl) => wgsl.replace("top[g] = vec4f(LOWEST)", "top[g] = vec4f()"),
+      "heads written over each other": (wgsl) =>
+        wgsl.replace("let o = n * o_stride + h * width", "let o = n * o_stride"),
+      "zero divided by zero": (wgsl) => wgsl.replace("select(vec4f(), 1.0 / sum, sum > vec4f())", "1.0 / sum"),
+      "values that stay at the first row": (wgsl) => wgsl.replace("          v += stride;\n", ""),
+      "keys past the end that count": (wgsl) =>
+        wgsl.replaceAll(/vec4u\((key|first \+ t)\) < limit/g, "vec4<bool>(true)"),
+      "a last key that is left out": (wgsl) =>
+        wgsl.replace("min(BLOCK, end - first)", "min(BLOCK, max(1u, end - first) - 1u)"),
+      "a bias of the distance turned round": (wgsl) =>
+        wgsl.replace("vec4i(i32(t)) - vec4i(position)", "vec4i(position) - vec4i(i32(t))"),
+      "a bias past the table": (wgsl) => wgsl.replace(/clamp\((.*), -reach, reach\)/, "($1)"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+    },
+    shared: {
+      "a missing scale": (wgsl) => wgsl.replace(" * params.scale", ""),
+      "a causal row that does not see itself": (wgsl) => wgsl.replace("row.y + 1u", "row.y"),
+      "groups that alternate": (wgsl) => wgsl.replace("(h * params.K / params.H) * WIDTH", "(h % params.K) * WIDTH"),
+      "rows that see the keys of another": (wgsl) =>
+        wgsl.replace("select(0u, visible(row, span.y), row.z == sentence)", "visible(row, span.y)"),
+      "sentences that are left out": (wgsl) => wgsl.replace("least = sentence + 1u", "least = sentence + 2u"),
+      "a total that does not decay": (wgsl) => wgsl.replace("total *= decay;", ""),
+      "a sum that does not decay": (wgsl) => wgsl.replace("sum[i] *= decay;", ""),
+      "a maximum of one lane": (wgsl) => wgsl.replace("max(highest[quad + 2u], highest[quad + 3u])", "top"),
+      "a total of one lane": (wgsl) => wgsl.replace(" + highest[quad + 3u];", ";"),
+      "keys for values": (wgsl) => wgsl.replace("stage(at + params.v_at / 4u, count, lane);", ""),
+      "rows past the end that are written": (wgsl) =>
+        wgsl
+          .replace("if (slot >= rows_here) { return; }", "")
+          .replace("let own = n + min(slot, rows_here - 1u)", "let own = n + slot"),
+      "zero divided by zero": (wgsl) => wgsl.replace("select(0.0, 1.0 / total, total > 0.0)", "1.0 / total"),
+      "a bias of the distance turned round": (wgsl) => wgsl.replace("i32(t) - i32(position)", "i32(position) - i32(t)"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+    },
   },
   refused: {
     "groups that do not divide the heads": [

@@ -71,51 +71,53 @@ checkKernel(attentionStep, {
     "rows past 65535": { B: 65537, M: 2, H: 1, K: 1, E: 4, position: 1 },
   },
   mutants: {
-    "the table of the other parity": (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
-    "a past that ignores the indirection": (wgsl) => wgsl.replace("vec4u(indirection[table + at.x]", "vec4u(r"),
-    "a missing scale": (wgsl) => wgsl.replace("position) * params.scale", "position)"),
-    "halves rotated alike": (wgsl) => wgsl.replace("select(other, -other, lower)", "other"),
-    "a norm of the sum of squares": (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares"),
-    "groups that alternate": (wgsl) =>
-      wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
-    "only the first group stored": (wgsl) => wgsl.replace("h * params.K % params.H == 0u", "h == 0u"),
-    "a token stored one slot late": (wgsl) =>
-      wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
-    "heads written over each other": (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[r * WIDTH + e]"),
-    "a bias past the table": (wgsl) => wgsl.replace("min(back, DISTANCE)", "back"),
-    "a bias of the new token left out": (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
-    "a past that is one token short": (wgsl) => wgsl.replace("t < position; t += 4u", "t + 1u < position; t += 4u"),
-    "keys past the end that count": (wgsl) => wgsl.replace("<= vec4u(rest)", "<= vec4u(3u)"),
-    "a new token that is not seen": (wgsl) => wgsl.replace("var total = 1.0;", "var total = 0.0;"),
-    "a maximum that stays at the new token": (wgsl) =>
-      wgsl
-        .replace("let next = max(max(top,", "let next = top; //")
-        .replace(" max(score.x, score.y)), max(score.z, score.w));", ""),
-    "a sum that does not decay": (wgsl) => wgsl.replace("sum[e] * decay", "sum[e]"),
-  },
-  shared: {
-    "the table of the other parity": (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
-    "a past that ignores the indirection": (wgsl) => wgsl.replace("indirection[table + first + t]", "r"),
-    "a missing scale": (wgsl) => wgsl.replace("position) * params.scale", "position)"),
-    "halves rotated alike": (wgsl) => wgsl.replace("select(other, -other, lower)", "other"),
-    "a norm of the sum of squares": (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares"),
-    "groups that alternate": (wgsl) =>
-      wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
-    "only the first group stored": (wgsl) => wgsl.replace("h * params.K % params.H == 0u", "h == 0u"),
-    "a token stored one slot late": (wgsl) =>
-      wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
-    "heads written over each other": (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[r * WIDTH + e]"),
-    "a bias past the table": (wgsl) => wgsl.replace("min(back, DISTANCE)", "back"),
-    "a bias of the new token left out": (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
-    "a past that is one token short": (wgsl) => wgsl.replace("position - first)", "position - 1u - first)"),
-    "a new token that is not seen": (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "0.0"),
-    "lanes that all count the new token": (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "1.0"),
-    "a maximum that stays at the new token": (wgsl) => wgsl.replace("next = max(next, partial[i]);", ""),
-    "a sum that does not decay": (wgsl) => wgsl.replace("sum *= decay;", ""),
-    "a total that does not decay": (wgsl) => wgsl.replace("total *= decay;", ""),
-    "splits that are not added up": (wgsl) => wgsl.replace("sum += sums[i * WIDTH + e];", ""),
+    direct: {
+      "the table of the other parity": (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
+      "a past that ignores the indirection": (wgsl) => wgsl.replace("vec4u(indirection[table + at.x]", "vec4u(r"),
+      "a missing scale": (wgsl) => wgsl.replace("position) * params.scale", "position)"),
+      "halves rotated alike": (wgsl) => wgsl.replace("select(other, -other, lower)", "other"),
+      "a norm of the sum of squares": (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares"),
+      "groups that alternate": (wgsl) =>
+        wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
+      "only the first group stored": (wgsl) => wgsl.replace("h * params.K % params.H == 0u", "h == 0u"),
+      "a token stored one slot late": (wgsl) =>
+        wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
+      "heads written over each other": (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[r * WIDTH + e]"),
+      "a bias past the table": (wgsl) => wgsl.replace("min(back, DISTANCE)", "back"),
+      "a bias of the new token left out": (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      "a past that is one token short": (wgsl) => wgsl.replace("t < position; t += 4u", "t + 1u < position; t += 4u"),
+      "keys past the end that count": (wgsl) => wgsl.replace("<= vec4u(rest)", "<= vec4u(3u)"),
+      "a new token that is not seen": (wgsl) => wgsl.replace("var total = 1.0;", "var total = 0.0;"),
+      "a maximum that stays at the new token": (wgsl) =>
+        wgsl
+          .replace("let next = max(max(top,", "let next = top; //")
+          .replace(" max(score.x, score.y)), max(score.z, score.w));", ""),
+      "a sum that does not decay": (wgsl) => wgsl.replace("sum[e] * decay", "sum[e]"),
+    },
+    shared: {
+      "the table of the other parity": (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
+      "a past that ignores the indirection": (wgsl) => wgsl.replace("indirection[table + first + t]", "r"),
+      "a missing scale": (wgsl) => wgsl.replace("position) * params.scale", "position)"),
+      "halves rotated alike": (wgsl) => wgsl.replace("select(other, -other, lower)", "other"),
+      "a norm of the sum of squares": (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares"),
+      "groups that alternate": (wgsl) =>
+        wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
+      "only the first group stored": (wgsl) => wgsl.replace("h * params.K % params.H == 0u", "h == 0u"),
+      "a token stored one slot late": (wgsl) =>
+        wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
+      "heads written over each other": (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[r * WIDTH + e]"),
+      "a bias past the table": (wgsl) => wgsl.replace("min(back, DISTANCE)", "back"),
+      "a bias of the new token left out": (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      "a past that is one token short": (wgsl) => wgsl.replace("position - first)", "position - 1u - first)"),
+      "a new token that is not seen": (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "0.0"),
+      "lanes that all count the new token": (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "1.0"),
+      "a maximum that stays at the new token": (wgsl) => wgsl.replace("next = max(next, partial[i]);", ""),
+      "a sum that does not decay": (wgsl) => wgsl.replace("sum *= decay;", ""),
+      "a total that does not decay": (wgsl) => wgsl.replace("total *= decay;", ""),
+      "splits that are not added up": (wgsl) => wgsl.replace("sum += sums[i * WIDTH + e];", ""),
+    },
   },
   refused: {
     "groups that do not divide the heads": [

@@ -25,12 +25,14 @@ checkKernel(attentionWeights, {
     "launches past 65535 rows": { B: 65539, L: 1, H: 1, K: 1, E: 4, T: 1 },
   },
   mutants: {
-    "a forgotten scale": (wgsl) => wgsl.replace("score *= params.scale;", ""),
-    "sentences that all start at the first key": (wgsl) => wgsl.replace("span.x * stride", "0u * stride"),
-    "groups that alternate": (wgsl) => wgsl.replace("(h * params.K / params.H) * width", "(h % params.K) * width"),
-    "no maximum": (wgsl) => wgsl.replace("exp(weights[out + t] - top)", "exp(weights[out + t])"),
-    "weights that do not sum to one": (wgsl) => wgsl.replace("/= total", "/= 2.0"),
-    "what lay there beyond the keys": (wgsl) => wgsl.replace("weights[out + t] = 0.0;", ""),
+    direct: {
+      "a forgotten scale": (wgsl) => wgsl.replace("score *= params.scale;", ""),
+      "sentences that all start at the first key": (wgsl) => wgsl.replace("span.x * stride", "0u * stride"),
+      "groups that alternate": (wgsl) => wgsl.replace("(h * params.K / params.H) * width", "(h % params.K) * width"),
+      "no maximum": (wgsl) => wgsl.replace("exp(weights[out + t] - top)", "exp(weights[out + t])"),
+      "weights that do not sum to one": (wgsl) => wgsl.replace("/= total", "/= 2.0"),
+      "what lay there beyond the keys": (wgsl) => wgsl.replace("weights[out + t] = 0.0;", ""),
+    },
   },
   refused: {
     "groups that do not divide the heads": [

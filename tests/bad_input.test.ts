@@ -1,14 +1,13 @@
 import { CheckpointError, type Gpu, InputError, load, type Model, OptionError } from "../src/index.js";
 import { readHeader } from "../src/model/checkpoint/safetensors.js";
 import { readGolden } from "./support/golden.js";
-import { assert, device, readFile, readJson, refuses, runtime, suite } from "./support/harness.js";
-import { folder, recordingFile } from "./support/safetensors.js";
+import { assert, device, folder, readFile, readJson, refuses, suite } from "./support/harness.js";
+import { inMemory, recordingFile } from "./support/safetensors.js";
 
 const test = suite("bad input");
 
 const MARIAN = "tests/fixtures/marian";
-const at = (path: string) => (runtime === "chrome" ? new URL(path, location.href) : path);
-const marian = async (): Promise<Model> => load(at(MARIAN), { gpu: await device() });
+const marian = async (): Promise<Model> => load(folder(MARIAN), { gpu: await device() });
 
 /** Runs `body` with a model that is disposed after it. */
 async function withModel(body: (model: Model) => unknown): Promise<void> {
@@ -29,10 +28,10 @@ async function changed(config: Change, weights: (bytes: Uint8Array<ArrayBuffer>)
   const json = await readJson<Record<string, unknown>>(`${MARIAN}/config.json`);
   config(json);
   const bytes = await readFile(`${MARIAN}/model.safetensors`);
-  return folder({
+  return inMemory({
     "config.json": json,
     "generation_config.json": await readFile(`${MARIAN}/generation_config.json`),
-    "model.safetensors": ((await weights(bytes)) ?? bytes) as Uint8Array<ArrayBuffer>,
+    "model.safetensors": (await weights(bytes)) ?? bytes,
   });
 }
 
@@ -52,7 +51,7 @@ const same: Change = () => {};
 test("refuses a folder that is no checkpoint, naming it and what it must hold", async () => {
   const gpu = await device();
   await refuses(
-    () => load(at("shaders"), { gpu }),
+    () => load(folder("shaders"), { gpu }),
     CheckpointError,
     /shaders: must be a checkpoint folder with config\.json, .* found no config\.json$/,
   );
@@ -61,7 +60,7 @@ test("refuses a source of no known kind", () =>
   refuses(() => load(7 as never), CheckpointError, /^load: the source must be a folder path/));
 test("refuses an unknown dtype", () =>
   refuses(
-    () => load(at(MARIAN), { dtype: "int3" as never }),
+    () => load(folder(MARIAN), { dtype: "int3" as never }),
     OptionError,
     /^load: dtype must be one of auto, f32, f16, int8, int4, got "int3"$/,
   ));
@@ -121,18 +120,18 @@ refusesFolder(
 );
 
 test("a signal that is aborted already ends load with its reason", () =>
-  refuses(() => load(at(MARIAN), { signal: AbortSignal.abort(new Error("enough")) }), Error, /^enough$/));
+  refuses(() => load(folder(MARIAN), { signal: AbortSignal.abort(new Error("enough")) }), Error, /^enough$/));
 test("an abort during load ends it with the signal's reason", async () => {
   const gpu = await device();
   const controller = new AbortController();
   const progress = () => controller.abort(new Error("enough"));
-  await refuses(() => load(at(MARIAN), { gpu, signal: controller.signal, progress }), Error, /^enough$/);
+  await refuses(() => load(folder(MARIAN), { gpu, signal: controller.signal, progress }), Error, /^enough$/);
 });
 test("a load that fails after its first upload gives the memory back", async () => {
   const gpu = await device();
   const before = gpu.use().weight;
   const controller = new AbortController();
-  await load(at(MARIAN), { gpu, signal: controller.signal, progress: () => controller.abort() }).catch(() => {});
+  await load(folder(MARIAN), { gpu, signal: controller.signal, progress: () => controller.abort() }).catch(() => {});
   assert.is(gpu.use().weight, before);
 });
 
@@ -242,8 +241,7 @@ const {
   options,
   expected: { sequences },
 } = beams;
-const generate = (model: Model, signal?: AbortSignal) =>
-  model.generate(inputs as unknown as Inputs, { ...options, signal });
+const generate = (model: Model, signal?: AbortSignal) => model.generate(inputs, { ...options, signal });
 
 const DISPOSED = /^model: must not be used after dispose\(\); load it again$/;
 const AFTER: Readonly<Record<string, (model: Model) => Promise<unknown>>> = {
@@ -272,7 +270,7 @@ test("refuses a step of a decoder whose model is disposed", async () => {
   await refused.finally(() => decoder.dispose());
 });
 test("a call in flight when its model is disposed ends well", async () => {
-  const model = await load(at(MARIAN));
+  const model = await load(folder(MARIAN));
   const late = generate(model);
   model.dispose();
   assert.equal((await late).sequences, sequences);
@@ -317,7 +315,7 @@ for (const [place, plan, when] of PLACES) {
   const aborted = async (body: (model: Model, failed: Promise<unknown>) => unknown): Promise<void> => {
     const controller = new AbortController();
     const gpu = watched(await device(), plan, (run) => run === when && controller.abort(new Error("enough")));
-    const model = await load(at(MARIAN), { gpu });
+    const model = await load(folder(MARIAN), { gpu });
     try {
       await body(model, generate(model, controller.signal));
     } finally {
@@ -344,7 +342,7 @@ test("an abort of one call leaves another that runs at the same time alone", () 
   }));
 
 test("two calls at once give the rows of one after the other", async () => {
-  const model = await load(at("models/g2p-en"), { gpu: await device() });
+  const model = await load(folder("models/g2p-en"), { gpu: await device() });
   try {
     const { cases } = await readGolden("models/g2p-en");
     const rows = cases[0].inputs.input_ids.slice(0, 4).map((ids) => ids.slice(0, ids.indexOf(0) + 1));

@@ -1,6 +1,6 @@
 import { beamStep } from "../src/kernels/index.js";
 import { EARLY_STOPPING } from "../src/kernels/beam_step.js";
-import { ABSENT, NO_ID } from "../src/kernels/topk.js";
+import { ABSENT, NO_ID } from "../src/kernels/constants.js";
 import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 type Size = Readonly<Record<string, number>>;
@@ -334,41 +334,44 @@ checkKernel(beamStep, {
     "workgroups past 65535": { B: 65537, W: 1, G: 1, C: 1, V: 4, M: 4, length: 2, spread: 2, closed: 5, stop: early },
   },
   mutants: {
-    ...mutants,
-    "ties to the larger id": (wgsl) => wgsl.replace("flat < choice", "flat > choice"),
-    "log-probabilities that are not stored": (wgsl) =>
-      wgsl.replace("    scores[2u * params.B * BEAMS + r] = next_log_prob[w];\n", ""),
-    "log-probabilities that add up": (wgsl) =>
-      wgsl.replace("next_log_prob[taken] = log_prob;", "next_log_prob[taken] = score;"),
-    "finished ties before the older": (wgsl) => wgsl.replace("scores[best + at] >= score", "scores[best + at] > score"),
-    "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(values[part] - peak)", ""),
-    "a done flag that is not heeded": (wgsl) => wgsl.replace("if (sentences[sentence + 3u] == 1u) { return; }", ""),
-  },
-  shared: {
-    ...mutants,
-    "ties to the larger id": (wgsl) => wgsl.replace("a.choice < b.choice", "a.choice > b.choice"),
-    "log-probabilities that are not stored": (wgsl) =>
-      wgsl.replace("      scores[2u * params.B * params.W + r] = next[w].log_prob;\n", ""),
-    "log-probabilities that add up": (wgsl) =>
-      wgsl.replace("Candidate(running[w] + own, own,", "Candidate(running[w] + own, running[w] + own,"),
-    "finished ties before the older": (wgsl) =>
-      wgsl.replace("scores[first + at] >= score", "scores[first + at] > score"),
-    "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(peaks[l] - peak)", ""),
-    "a done flag that is not heeded": (wgsl) => wgsl.replace("if (before.w == 1u) { return; }", ""),
-    "lists without heads": (wgsl) => wgsl.replace("diverse = params.diversity_penalty != 0.0", "diverse = true"),
-    "heads that do not move": (wgsl) => wgsl.replace("      heads[own.list]++;\n", ""),
-    "a loser that keeps its best": (wgsl) => wgsl.replace("if (lost) { own =", "if (rank == 0u) { own ="),
-    "lists past the lanes that no one looks at": (wgsl) =>
-      wgsl.replace(/l \+= LANES(\) \{\n +\/\/ Lists)/, "l += 2u * LANES$1"),
-    "sums past the lanes that no one loads": (wgsl) =>
-      wgsl.replace(/l \+= LANES(\) \{\n +let part)/, "l += 2u * LANES$1"),
-    "a past that ends at the lanes": (wgsl) =>
-      wgsl.replace("t + 1u < length; t += LANES", "t + 1u < length; t += 2u * LANES"),
-    "a past that ends early": (wgsl) => wgsl.replace("t + 1u < length; t += LANES", "t + 2u < length; t += LANES"),
-    "ranks that end one short of the beams": (wgsl) =>
-      wgsl.replace("(&taken) == params.W)", "(&taken) + 1u >= params.W)"),
-    "one rank too few": (wgsl) => wgsl.replace("rank < params.C; rank++", "rank + 1u < params.C; rank++"),
-    "a tree without its last step": (wgsl) => wgsl.replace("many > 1u;", "many > 2u;"),
+    direct: {
+      ...mutants,
+      "ties to the larger id": (wgsl) => wgsl.replace("flat < choice", "flat > choice"),
+      "log-probabilities that are not stored": (wgsl) =>
+        wgsl.replace("    scores[2u * params.B * BEAMS + r] = next_log_prob[w];\n", ""),
+      "log-probabilities that add up": (wgsl) =>
+        wgsl.replace("next_log_prob[taken] = log_prob;", "next_log_prob[taken] = score;"),
+      "finished ties before the older": (wgsl) =>
+        wgsl.replace("scores[best + at] >= score", "scores[best + at] > score"),
+      "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(values[part] - peak)", ""),
+      "a done flag that is not heeded": (wgsl) => wgsl.replace("if (sentences[sentence + 3u] == 1u) { return; }", ""),
+    },
+    shared: {
+      ...mutants,
+      "ties to the larger id": (wgsl) => wgsl.replace("a.choice < b.choice", "a.choice > b.choice"),
+      "log-probabilities that are not stored": (wgsl) =>
+        wgsl.replace("      scores[2u * params.B * params.W + r] = next[w].log_prob;\n", ""),
+      "log-probabilities that add up": (wgsl) =>
+        wgsl.replace("Candidate(running[w] + own, own,", "Candidate(running[w] + own, running[w] + own,"),
+      "finished ties before the older": (wgsl) =>
+        wgsl.replace("scores[first + at] >= score", "scores[first + at] > score"),
+      "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(peaks[l] - peak)", ""),
+      "a done flag that is not heeded": (wgsl) => wgsl.replace("if (before.w == 1u) { return; }", ""),
+      "lists without heads": (wgsl) => wgsl.replace("diverse = params.diversity_penalty != 0.0", "diverse = true"),
+      "heads that do not move": (wgsl) => wgsl.replace("      heads[own.list]++;\n", ""),
+      "a loser that keeps its best": (wgsl) => wgsl.replace("if (lost) { own =", "if (rank == 0u) { own ="),
+      "lists past the lanes that no one looks at": (wgsl) =>
+        wgsl.replace(/l \+= LANES(\) \{\n +\/\/ Lists)/, "l += 2u * LANES$1"),
+      "sums past the lanes that no one loads": (wgsl) =>
+        wgsl.replace(/l \+= LANES(\) \{\n +let part)/, "l += 2u * LANES$1"),
+      "a past that ends at the lanes": (wgsl) =>
+        wgsl.replace("t + 1u < length; t += LANES", "t + 1u < length; t += 2u * LANES"),
+      "a past that ends early": (wgsl) => wgsl.replace("t + 1u < length; t += LANES", "t + 2u < length; t += LANES"),
+      "ranks that end one short of the beams": (wgsl) =>
+        wgsl.replace("(&taken) == params.W)", "(&taken) + 1u >= params.W)"),
+      "one rank too few": (wgsl) => wgsl.replace("rank < params.C; rank++", "rank + 1u < params.C; rank++"),
+      "a tree without its last step": (wgsl) => wgsl.replace("many > 1u;", "many > 2u;"),
+    },
   },
   refused: {
     "rows that are no whole sentences": [

@@ -1,51 +1,61 @@
+import * as constants from "../src/kernels/constants.js";
+import { ACTIVATIONS } from "../src/kernels/activation.js";
+import { FORMATS } from "../src/kernels/formats.js";
 import * as kernels from "../src/kernels/index.js";
-import { type Form, type Kernel, parsePattern } from "../src/runtime/kernel.js";
+import * as searchState from "../src/kernels/search_state.js";
+import { type Kernel, parsePattern, type Variant } from "../src/runtime/kernel.js";
 import { shaderOf } from "../src/runtime/pipelines.js";
+import { joinShader } from "../src/runtime/wgsl.js";
 import { assert, readFile, suite } from "./support/harness.js";
 
 const test = suite("contract");
 const all = Object.values(kernels) as unknown as readonly Kernel[];
-const formsOf = ({ forms }: Kernel): Form[] => Object.values(forms);
 const read = async (path: string): Promise<string> => new TextDecoder().decode(await readFile(path));
 const same = (got: Iterable<string>, want: Iterable<string>, what: string): void =>
   assert.equal([...new Set(got)].sort(), [...new Set(want)].sort(), what);
+
+/** The shader of a variant: `kernel.variant.wgsl`, without a suffix for the direct one. */
+const shaderName = ({ name }: Kernel, variant: Variant): string =>
+  [name, variant.name.replace(/\.?direct$/, "")].filter(Boolean).join(".");
+
+/** Names of the parts that a shader's header lists. */
+const partsOf = (wgsl: string): string[] => wgsl.match(/^\/\/ Parts {4}(.*)$/m)?.[1].split(", ") ?? [];
 
 for (const kernel of all) {
   const patterns = { ...kernel.reads, ...kernel.writes };
 
   test(`${kernel.name}: bindings, parameters and constants are those of the object`, () => {
     const letters = new Set(Object.values(patterns).flatMap((text) => text.match(/\b[A-Z]\b/g) ?? []));
-    for (const form of formsOf(kernel)) {
-      const { params, bindings, constants } = shaderOf(kernel, form); // throws unless the bindings agree
+    const implied = Object.entries(patterns).flatMap(([name, text]) => {
+      const { dtypes, optional } = parsePattern(text);
+      const upper = name.toUpperCase();
+      return [...(optional ? [`HAS_${upper}`] : []), ...(dtypes.length > 1 ? [`${upper}_FORMAT`] : [])];
+    });
+    for (const variant of kernel.variants) {
+      const { params, bindings, constants: found } = shaderOf(kernel, variant); // throws unless the bindings agree
       assert.ok(bindings.length <= 8, `at most 8 storage buffers, got ${bindings.length}`);
       const fields = params.map(({ name }) => name);
       const stray = fields.filter((name) => !letters.has(name) && !kernel.params.includes(name));
       assert.equal(stray, [], "every field of Params is a letter of the patterns or in params");
       const absent = kernel.params.filter((name) => !fields.includes(name) && !letters.has(name));
       assert.equal(absent, [], "every one of params is a field of Params, or a letter");
-      const implied = Object.entries(patterns).flatMap(([name, text]) => {
-        const { dtypes, optional } = parsePattern(text);
-        const upper = name.toUpperCase();
-        return [...(optional ? [`HAS_${upper}`] : []), ...(dtypes.length > 1 ? [`${upper}_FORMAT`] : [])];
-      });
-      const given = Object.keys(form.constants?.(new Proxy({}, { get: () => 1 })) ?? {});
-      same(Object.keys(constants), [...implied, ...kernel.constants, ...given], "constants");
+      const given = Object.keys(variant.constants?.(new Proxy({}, { get: () => 1 })) ?? {});
+      same(Object.keys(found), [...implied, ...kernel.constants, ...given], "constants");
     }
   });
 
   test(`${kernel.name}: reads come before writes`, () => {
-    for (const form of formsOf(kernel)) {
-      const order = shaderOf(kernel, form).bindings.map(({ access }) => access);
+    for (const variant of kernel.variants) {
+      const order = shaderOf(kernel, variant).bindings.map(({ access }) => access);
       assert.ok(order.lastIndexOf("read") < order.indexOf("write"), order.join());
     }
   });
 
-  test(`${kernel.name}: the header tells name, shapes, launch, numerics and source; no line is too long`, () => {
-    for (const { wgsl } of formsOf(kernel)) {
-      const [header] = wgsl.split("struct Params");
-      assert.ok(header.startsWith(`// ${kernel.name}: `), "the first line names the kernel");
+  test(`${kernel.name}: headers tell name, shapes, launch, numerics and source; no line is too long`, () => {
+    for (const { wgsl } of kernel.variants) {
+      assert.ok(wgsl.startsWith(`// ${kernel.name}: `), "the first line names the kernel");
       for (const field of ["Shapes", "Launch", "Numerics", "Source"]) {
-        assert.match(header, new RegExp(`^// ${field.padEnd(8)} `, "m"), `the header must tell ${field}`);
+        assert.match(wgsl, new RegExp(`^// ${field.padEnd(8)} `, "m"), `the header must tell ${field}`);
       }
       assert.equal(
         wgsl.split("\n").filter((line) => line.length > 120),
@@ -53,6 +63,14 @@ for (const kernel of all) {
         "lines of at most 120 columns",
       );
     }
+  });
+
+  test(`${kernel.name}: variants have names of their own; the last takes any sizes on any device`, () => {
+    const names = kernel.variants.map(({ name }) => name);
+    same(names, new Set(names), "names");
+    assert.is(new Set(names).size, names.length);
+    const { needs, fits, for: adapter } = kernel.variants[kernel.variants.length - 1];
+    assert.equal([needs, fits, adapter], [undefined, undefined, undefined]);
   });
 }
 
@@ -64,20 +82,86 @@ async function list(folder: string): Promise<string[]> {
 
 const files = suite("contract of the files", { chrome: "a page cannot list the files of a folder" });
 
-files("every shader has its four files", async () => {
-  const shaders = all.flatMap(({ name, forms }) =>
-    Object.keys(forms).map((form) => (form === "direct" ? name : `${name}.${form}`)),
+files("every kernel has its files", async () => {
+  const found = (await list("shaders")).filter((name) => name.endsWith(".wgsl")).map((name) => name.slice(0, -5));
+  const shaders = all.flatMap((kernel) => kernel.variants.map((variant) => shaderName(kernel, variant)));
+  const parts = all.flatMap(({ variants }) =>
+    variants.flatMap(({ wgsl }) => partsOf(wgsl).map((name) => `parts/${name}`)),
   );
-  same(
-    (await list("shaders")).map((name) => name.replace(/\.wgsl$/, "")),
-    shaders,
-    "shaders and the kernels that src/kernels/index.ts exports",
-  );
+  same(found, [...shaders, ...parts], "shaders, their parts and the kernels that src/kernels/index.ts exports");
   for (const stem of all.map(({ name }) => name)) {
     await readFile(`src/kernels/${stem}.ts`);
     await readFile(`tests/${stem}.test.ts`);
     await readFile(`bench/${stem}.bench.ts`);
   }
+});
+
+files("a variant's text is its shader, then the parts that its header names", async () => {
+  for (const kernel of all) {
+    for (const variant of kernel.variants) {
+      const own = await read(`shaders/${shaderName(kernel, variant)}.wgsl`);
+      const parts = await Promise.all(partsOf(own).map((name) => read(`shaders/parts/${name}.wgsl`)));
+      assert.is(variant.wgsl, joinShader(own, ...parts), shaderName(kernel, variant));
+    }
+  }
+});
+
+files("a function body stands in one file", async () => {
+  const homes = new Map<string, string>();
+  for (const path of (await list("shaders")).filter((name) => name.endsWith(".wgsl"))) {
+    const text = (await read(`shaders/${path}`)).replace(/\/\/.*/g, "");
+    for (const [, name, body] of text.matchAll(/^fn (\w+)[^{]*(\{(?:[^\n]*\}$|[^]*?^\}))/gm)) {
+      const plain = body.replace(/\s+/g, " ");
+      const home = homes.get(plain);
+      assert.is(home, undefined, `the body of ${name} in ${path} stands in ${home} too: move it to shaders/parts`);
+      homes.set(plain, path);
+    }
+  }
+  assert.ok(homes.size > 60, `must find the functions, found ${homes.size}`);
+});
+
+const said = suite("constants on both sides");
+
+/** Values of the constants of a part. */
+async function constantsOf(part: string): Promise<Record<string, number>> {
+  const text = await read(`shaders/parts/${part}.wgsl`);
+  return Object.fromEntries(
+    [...text.matchAll(/^const (\w+) = (-?[\w.+-]+);/gm)].map(([, name, value]) => [
+      name,
+      Number(value.replace(/u$/, "")),
+    ]),
+  );
+}
+
+said("numbers that kernels share", async () => {
+  for (const [name, value] of Object.entries(await constantsOf("constants"))) {
+    assert.is(value, constants[name as keyof typeof constants], name);
+  }
+});
+
+said("codes of activations", async () => {
+  const codes = Object.entries(ACTIVATIONS).filter(([, { code }]) => code > 0);
+  assert.equal(
+    await constantsOf("activation"),
+    Object.fromEntries(codes.map(([name, { code }]) => [name.toUpperCase(), code])),
+  );
+  assert.equal(
+    Object.values(ACTIVATIONS).map(({ code }) => code),
+    Object.keys(ACTIVATIONS).map((_, index) => index),
+  );
+});
+
+said("codes of formats", async () => {
+  const codes = FORMATS.map((name, index) => [name.toUpperCase(), index] as const).slice(1);
+  assert.equal(await constantsOf("formats"), Object.fromEntries(codes));
+});
+
+said("the layout of a search's state", async () => {
+  const { SENTENCE, SENTENCE_HEAD, FINISHED, FINISHED_FIELDS, PLANE, STATUS } = searchState;
+  const fields = Object.entries({ SENTENCE, FINISHED, PLANE, STATUS }).flatMap(([group, places]) =>
+    Object.entries(places).map(([name, place]) => [`${group}_${name.toUpperCase()}`, place]),
+  );
+  assert.equal(await constantsOf("search_state"), { ...Object.fromEntries(fields), SENTENCE_HEAD, FINISHED_FIELDS });
 });
 
 files("imports point one way: model -> kernels -> runtime", async () => {

@@ -47,23 +47,25 @@ checkKernel(conv1d, {
     "rows past 65535": { L: 65537, I: 4, O: 2 },
   },
   mutants: {
-    "taps in the reverse order": (wgsl) => wgsl.replace("taps(p0, i, w0, w1, w2)", "taps(p0, i, w2, w1, w0)"),
-    "weights with their taps outermost": (wgsl) => wgsl.replace("return vec4f(a.x, a.w, b.z, c.y)", "return a"),
-    "an end that is not padded": (wgsl) => wgsl.replace(" & (at <= vec3u(span.y))", ""),
-    "a beginning that is not padded": (wgsl) => wgsl.replace("(at > vec3u()) & ", ""),
-    "a stride that is forgotten": (wgsl) => wgsl.replace("STRIDE * row.y", "row.y"),
-    "rows of another sequence": (wgsl) => wgsl.replace("spans[row.z]", "spans[0]"),
-    "positions before the activation": (wgsl) =>
-      wgsl.replace(
-        "z = activate(z);",
-        "if (HAS_POSITIONS == 1) { z += positions[rows[n + j].y * params.O + o]; } z = activate(z);",
-      ),
-    "positions of the packed row": (wgsl) => wgsl.replace("rows[n + j].y * params.O", "(n + j) * params.O"),
-    "a bias that is forgotten": (wgsl) => wgsl.replace("HAS_BIAS == 1", "HAS_BIAS == 7"),
-    "outputs past the end that are stored": (wgsl) => wgsl.replace("k <= left", "k <= 3u"),
-    "rows past the end that are stored": (wgsl) => wgsl.replace("min(ROWS, params.N - n)", "ROWS"),
-    "gelu (tanh) for gelu (erf)": (wgsl) =>
-      wgsl.replace("ACTIVATION == 2", "ACTIVATION == 9").replace("ACTIVATION == 3", "ACTIVATION == 2"),
+    direct: {
+      "taps in the reverse order": (wgsl) => wgsl.replace("taps(p0, i, w0, w1, w2)", "taps(p0, i, w2, w1, w0)"),
+      "weights with their taps outermost": (wgsl) => wgsl.replace("return vec4f(a.x, a.w, b.z, c.y)", "return a"),
+      "an end that is not padded": (wgsl) => wgsl.replace(" & (at <= vec3u(span.y))", ""),
+      "a beginning that is not padded": (wgsl) => wgsl.replace("(at > vec3u()) & ", ""),
+      "a stride that is forgotten": (wgsl) => wgsl.replace("STRIDE * row.y", "row.y"),
+      "rows of another sequence": (wgsl) => wgsl.replace("spans[row.z]", "spans[0]"),
+      "positions before the activation": (wgsl) =>
+        wgsl.replace(
+          "z = activate(z);",
+          "if (HAS_POSITIONS == 1) { z += positions[rows[n + j].y * params.O + o]; } z = activate(z);",
+        ),
+      "positions of the packed row": (wgsl) => wgsl.replace("rows[n + j].y * params.O", "(n + j) * params.O"),
+      "a bias that is forgotten": (wgsl) => wgsl.replace("HAS_BIAS == 1", "HAS_BIAS == 7"),
+      "outputs past the end that are stored": (wgsl) => wgsl.replace("k <= left", "k <= 3u"),
+      "rows past the end that are stored": (wgsl) => wgsl.replace("min(ROWS, params.N - n)", "ROWS"),
+      "gelu (tanh) for gelu (erf)": (wgsl) =>
+        wgsl.replace("ACTIVATION == 2", "ACTIVATION == 9").replace("ACTIVATION == 3", "ACTIVATION == 2"),
+    },
   },
   refused: {
     "a width that is no multiple of 4": [{ lengths: 3, I: 6, O: 4 }, () => {}, /I must be a multiple of 4, got 6/],

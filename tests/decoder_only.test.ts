@@ -1,6 +1,7 @@
 import { load, type Model, OptionError, InputError } from "../src/index.js";
-import { checkCheckpoint, folder } from "./support/checkpoint.js";
-import { assert, device, randoms, refuses, suite } from "./support/harness.js";
+import { checkCheckpoint } from "./support/checkpoint.js";
+import { assert, device, folder, randoms, refuses, suite } from "./support/harness.js";
+import { padded } from "./support/padded.js";
 
 const FAMILIES = ["gpt2", "llama", "llama3-rope", "qwen2", "qwen3"].map((name) => `tests/fixtures/${name}`);
 
@@ -50,23 +51,10 @@ for (const path of FAMILIES) {
     const rows = prompts([3, 7, 1, 5], 9, m.architecture.V);
     const options = { num_beams: 2, max_new_tokens: 6 };
     const plain = await m.generate({ input_ids: rows }, options);
-    for (const left of [true, false]) {
-      const fill = (row: number[], filler: number): number[] =>
-        left ? [...Array(7 - row.length).fill(filler), ...row] : [...row, ...Array(7 - row.length).fill(filler)];
-      const padded = await m.generate(
-        {
-          input_ids: rows.map((row) => fill(row, 4)),
-          attention_mask: rows.map((row) =>
-            fill(
-              row.map(() => 1),
-              0,
-            ),
-          ),
-        },
-        options,
-      );
-      assert.equal(padded.sequences, plain.sequences);
-      assert.equal(padded.sequences_scores, plain.sequences_scores);
+    for (const side of ["left", "right"] as const) {
+      const got = await m.generate(padded(rows, side, 4), options);
+      assert.equal(got.sequences, plain.sequences);
+      assert.equal(got.sequences_scores, plain.sequences_scores);
     }
   });
 

@@ -12,32 +12,14 @@ import {
 import { encoder } from "../src/model/graph/encoder.js";
 import { head } from "../src/model/graph/heads.js";
 import { packRows, packSpans } from "../src/model/inputs.js";
-import { folder } from "./support/checkpoint.js";
 import { readGolden, worstError } from "./support/golden.js";
-import { assert, device, refuses, suite } from "./support/harness.js";
+import { assert, device, folder, refuses, suite } from "./support/harness.js";
+import { padded } from "./support/padded.js";
 
 const test = suite("laws of encoders");
 const FIXTURES = ["bert", "bert-token-classifier", "bert-sequence-classifier", "roberta", "distilbert"];
 const open = async (name: string, dtype?: "f16" | "int8"): Promise<Model> =>
   load(folder(name.includes("/") ? name : `tests/fixtures/${name}`), { gpu: await device(), dtype });
-
-/** Rows of one length with masks from rows of different ones. */
-function padded(rows: readonly number[][], left = false) {
-  const width = Math.max(...rows.map(({ length }) => length));
-  const pad = (row: number[], value: number): number[] => {
-    const rest = Array<number>(width - row.length).fill(value);
-    return left ? [...rest, ...row] : [...row, ...rest];
-  };
-  return {
-    input_ids: rows.map((row) => pad(row, 0)),
-    attention_mask: rows.map((row) =>
-      pad(
-        row.map(() => 1),
-        0,
-      ),
-    ),
-  };
-}
 
 const ids = (length: number, seed: number): number[] =>
   Array.from({ length }, (_, t) => 5 + ((t * 7 + seed * 13) % 90));
@@ -46,8 +28,9 @@ for (const name of FIXTURES) {
   test(`${name}: a row of a batch equals the row alone bit for bit, whatever side its padding is on`, async () => {
     const model = await open(name);
     const rows = [9, 1, 23, 40, 4].map(ids);
-    for (const left of [false, true]) {
-      const batch = await model.forward(padded(rows, left), { batch_tokens: left ? 50 : 2048 });
+    for (const side of ["right", "left"] as const) {
+      const left = side === "left";
+      const batch = await model.forward(padded(rows, side), { batch_tokens: left ? 50 : 2048 });
       for (const [b, row] of rows.entries()) {
         const alone = await model.forward({ input_ids: [row] });
         for (const key of Object.keys(alone) as ("logits" | "last_hidden_state" | "pooler_output")[]) {
@@ -119,7 +102,7 @@ test("every launch of an encoder with its head agrees with its reference", async
 
 test("hidden states and attentions come on request, one a layer, zero at padding", async () => {
   const model = await open("bert");
-  const inputs = padded([ids(6, 1), ids(11, 2)]);
+  const inputs = padded([ids(6, 1), ids(11, 2)], "right");
   const [plain, all] = [
     await model.forward(inputs),
     await model.forward(inputs, { output_hidden_states: true, output_attentions: true }),

@@ -1,7 +1,6 @@
-import { gpu as openGpu, type HostTensor, load } from "../src/index.js";
-import { folder } from "./support/checkpoint.js";
+import { type Gpu, gpu as openGpu, type HostTensor, load } from "../src/index.js";
 import { readGolden, worstError } from "./support/golden.js";
-import { assert, suite } from "./support/harness.js";
+import { assert, device, folder, suite } from "./support/harness.js";
 
 const test = suite("weights larger than a binding");
 
@@ -10,21 +9,33 @@ const LIMITS = [
   ["int8", 5000],
 ] as const;
 
+/** The device of all tests, as one that can bind no more bytes of a weight than these. */
+async function limited(weightLimit: number): Promise<Gpu> {
+  const gpu = await device();
+  return { ...gpu, memory: { ...gpu.memory, weightLimit } };
+}
+
+test("the limit that gpu() is given is the one that weights are split by", async () => {
+  const gpu = await openGpu({ weightLimit: 5000 });
+  assert.is(gpu.memory.weightLimit, 5000);
+  gpu.dispose();
+});
+
 for (const name of ["bert", "roberta", "marian", "gpt2", "llama"]) {
   test(`${name}: in parts it gives what it gives whole`, async () => {
-    for (const [dtype, weightLimit] of LIMITS) {
-      const gpu = await openGpu({ guard: true, tuned: false, weightLimit });
+    const path = `tests/fixtures/${name}`;
+    const { cases } = await readGolden(path);
+    for (const [dtype, limit] of LIMITS) {
       const [whole, parts] = [
-        await load(folder(`tests/fixtures/${name}`), { dtype }),
-        await load(folder(`tests/fixtures/${name}`), { gpu, dtype }),
+        await load(folder(path), { gpu: await device(), dtype }),
+        await load(folder(path), { gpu: await limited(limit), dtype }),
       ];
       const split = [...parts.weights.tensors].filter(({ name: own }) => parts.weights.parts(own).length > 1);
       assert.ok(split.length > 3, `${split.length} tensors are split`);
-      const { cases } = await readGolden(`tests/fixtures/${name}`);
       for (const { kind, inputs, options } of cases.slice(0, 4)) {
         if (kind === "generate") {
           const few = { ...options, max_new_tokens: 5 };
-          const [want, got] = [await whole.generate(inputs as never, few), await parts.generate(inputs as never, few)];
+          const [want, got] = [await whole.generate(inputs, few), await parts.generate(inputs, few)];
           assert.equal(got.sequences, want.sequences);
           continue;
         }
@@ -34,7 +45,6 @@ for (const name of ["bert", "roberta", "marian", "gpt2", "llama"]) {
       }
       whole.dispose();
       parts.dispose();
-      gpu.dispose();
     }
   });
 }

@@ -12,6 +12,7 @@ import { tensor } from "../src/runtime/tensor.js";
 import { verify } from "../src/runtime/verify.js";
 import { assert, device, randoms, refuses, suite } from "./support/harness.js";
 import { worstError } from "./support/golden.js";
+import { padded } from "./support/padded.js";
 import { tinyMarian } from "./support/tiny.js";
 
 const test = suite("laws");
@@ -27,23 +28,6 @@ function sentences(lengths: readonly number[], seed: number): number[][] {
   return lengths.map((length) => Array.from({ length }, () => 1 + Math.floor(((random() + 1) / 2) * (V - 2))));
 }
 
-function padded(rows: readonly number[][], side: "left" | "right") {
-  const width = Math.max(...rows.map(({ length }) => length));
-  const pad = (row: readonly number[], filler: number): number[] => {
-    const padding = Array<number>(width - row.length).fill(filler);
-    return side === "right" ? [...row, ...padding] : [...padding, ...row];
-  };
-  return {
-    input_ids: rows.map((row) => pad(row, V - 1)),
-    attention_mask: rows.map((row) =>
-      pad(
-        row.map(() => 1),
-        0,
-      ),
-    ),
-  };
-}
-
 test("packed, padded on either side, and solo rows have the same encoder states, bit for bit", async () => {
   const m = await model();
   const rows = sentences([1, 7, 3, 12, 2, 30], 1);
@@ -51,7 +35,7 @@ test("packed, padded on either side, and solo rows have the same encoder states,
   for (const side of ["left", "right"] as const) {
     const {
       last_hidden_state: { dims, data },
-    } = await m.encode(padded(rows, side));
+    } = await m.encode(padded(rows, side, V - 1));
     const shift = side === "left" ? 30 : 0;
     rows.forEach(({ length }, b) => {
       const from = (b * 30 + (shift && 30 - length)) * D;

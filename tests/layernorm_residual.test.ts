@@ -1,16 +1,10 @@
 import { layernormResidual } from "../src/kernels/index.js";
-import { checkKernel, f32, u32 } from "./support/kernel.js";
+import { args, values } from "./layernorm_residual.args.js";
+import { checkKernel, f32 } from "./support/kernel.js";
 
 checkKernel(layernormResidual, {
-  args: ({ N, D, offset = 0, outlier = 0, residual = 1, status }, random) => ({
-    x: f32([N, D], (i) => random() + offset + (i % D === 5 ? outlier : 0)),
-    residual: residual ? f32([N, D], random) : undefined,
-    gamma: f32([D], random),
-    beta: f32([D], random),
-    sum: residual ? f32([N, D], () => 0) : undefined,
-    status: status === undefined ? undefined : u32([2], () => status),
-  }),
-  values: () => ({ eps: 1e-5 }),
+  args,
+  values,
   tolerance: 4e-6, // measured 9e-7
   cases: {
     "one element of four": { N: 1, D: 4 },
@@ -36,36 +30,41 @@ checkKernel(layernormResidual, {
     "rows past 65535": { N: 65537, D: 4 },
   },
   mutants: {
-    "means that are not merged": (wgsl) => wgsl.replace("      + delta * delta * (share * f32(d));", ";"),
-    "components that are not merged": (wgsl) => wgsl.replace("m2 += (mean - all) * (mean - all) * f32(width);", ""),
-    "a last vector that weighs as much as all before": (wgsl) =>
-      wgsl.replace("mean += delta / f32(d + 1)", "mean += delta / 2"),
-    "last vectors that are forgotten": (wgsl) => wgsl.replace("var d = whole; d < width;", "var d = whole; d < whole;"),
-    "a guard that is one row late": (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),
-    "rows past the end that are written": (wgsl) => wgsl.replace(" && left > 3", ""),
-    "an unbiased variance": (wgsl) =>
-      wgsl.replace("/ f32(params.D) + params.eps", "/ (f32(params.D) - 1.0) + params.eps"),
-    "a forgotten residual": (wgsl) => wgsl.replace("return x[at] + residual[at];", "return x[at];"),
-    "a row normalised as its neighbour": (wgsl) => wgsl.replace("put(r2 + d, s2,", "put(r2 + d, s1,"),
-    "a last vector that is forgotten": (wgsl) =>
-      wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
-  },
-  shared: {
-    "a mean that is not taken off": (wgsl) => wgsl.replace("s[i] - mean;", "s[i];"),
-    "lanes past the end that have a mean": (wgsl) => wgsl.replace("if (lane + i * LANES < width) ", ""),
-    "a tree without its root": (wgsl) => wgsl.replace("stride > 0;", "stride > 1;"),
-    "a sum of another row": (wgsl) => wgsl.replace("partial[local - lane]", "partial[0]"),
-    "rows past the end that are written": (wgsl) =>
-      wgsl.replace("select(0, params.D / 4, n < params.N)", "params.D / 4"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
-  },
-  subgroup: {
-    "a sum of one subgroup": (wgsl) => wgsl.replace("return subgroupAdd(places);", "return total;"),
-    "every lane's sum": (wgsl) => wgsl.replace("select(0.0, total, subgroup_lane == 0)", "total"),
-    "subgroups of another size": (wgsl) => wgsl.replace("i += subgroup_size", "i += 2 * subgroup_size"),
-    "a mean that is not taken off": (wgsl) => wgsl.replace("s[i] - mean;", "s[i];"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    direct: {
+      "means that are not merged": (wgsl) => wgsl.replace("      + delta * delta * (share * f32(d));", ";"),
+      "components that are not merged": (wgsl) => wgsl.replace("m2 += (mean - all) * (mean - all) * f32(width);", ""),
+      "a last vector that weighs as much as all before": (wgsl) =>
+        wgsl.replace("mean += delta / f32(d + 1)", "mean += delta / 2"),
+      "last vectors that are forgotten": (wgsl) =>
+        wgsl.replace("var d = whole; d < width;", "var d = whole; d < whole;"),
+      "a guard that is one row late": (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),
+      "rows past the end that are written": (wgsl) => wgsl.replace(" && left > 3", ""),
+      "an unbiased variance": (wgsl) =>
+        wgsl.replace("/ f32(params.D) + params.eps", "/ (f32(params.D) - 1.0) + params.eps"),
+      "a forgotten residual": (wgsl) => wgsl.replace("s += residual[row + d];", ""),
+      "a forgotten bias": (wgsl) => wgsl.replace("s += bias[d];", ""),
+      "the shift of the first elements": (wgsl) => wgsl.replace("return beta[d];", "return beta[0];"),
+      "a row normalised as its neighbour": (wgsl) => wgsl.replace("put(r2, d, s2,", "put(r2, d, s1,"),
+      "a last vector that is forgotten": (wgsl) =>
+        wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    },
+    shared: {
+      "a mean that is not taken off": (wgsl) => wgsl.replace("s[i] - mean;", "s[i];"),
+      "lanes past the end that have a mean": (wgsl) => wgsl.replace("if (lane + i * LANES < width) ", ""),
+      "a tree without its root": (wgsl) => wgsl.replace("stride > 0;", "stride > 1;"),
+      "a sum of another row": (wgsl) => wgsl.replace("partial[local - lane]", "partial[0]"),
+      "rows past the end that are written": (wgsl) =>
+        wgsl.replace("select(0, params.D / 4, n < params.N)", "params.D / 4"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    },
+    subgroup: {
+      "a sum of one subgroup": (wgsl) => wgsl.replace("return subgroupAdd(places);", "return total;"),
+      "every lane's sum": (wgsl) => wgsl.replace("select(0.0, total, subgroup_lane == 0)", "total"),
+      "subgroups of another size": (wgsl) => wgsl.replace("i += subgroup_size", "i += 2 * subgroup_size"),
+      "a mean that is not taken off": (wgsl) => wgsl.replace("s[i] - mean;", "s[i];"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    },
   },
   refused: {
     "gamma of another width": [
@@ -79,9 +78,103 @@ checkKernel(layernormResidual, {
     "an argument that is missing": [
       { N: 2, D: 8 },
       (args) => {
-        args.beta = undefined;
+        args.gamma = undefined;
       },
-      /beta must be f32\[D\], got nothing/,
+      /gamma must be f32\[D\], got nothing/,
+    ],
+  },
+});
+
+// Root mean square norm.
+checkKernel(layernormResidual, {
+  args: (size, random) => args({ ...size, rms: 1 }, random),
+  values: (size) => values({ ...size, rms: 1 }),
+  tolerance: 5e-7, // measured 1.4e-7, of the widest row 2.6e-7
+  cases: {
+    "one element of four": { N: 1, D: 4 },
+    "no residual": { N: 3, D: 64, residual: 0 },
+    "a bias without a residual": { N: 3, D: 12, residual: 0, bias: 1 },
+    "a residual without a bias": { N: 3, D: 12, bias: 0 },
+    "one row of 256": { N: 1, D: 256 },
+    "lanes that do not divide the row": { N: 3, D: 132 },
+    "the fewest rows by fours": { N: 64, D: 128 },
+    "one short of a workgroup": { N: 63, D: 12 },
+    "one over a workgroup": { N: 65, D: 12 },
+    "one row of 256 over fours": { N: 65, D: 256 },
+    "rows by fours": { N: 64, D: 64 },
+    "one row of 20 over fours": { N: 129, D: 20 },
+    "three rows over fours": { N: 131, D: 64, residual: 0 },
+    "a row of 2048": { N: 2, D: 2048 },
+    "one vector short of 2048": { N: 2, D: 2044 },
+    "the widest row": { N: 1, D: 16384 },
+    "far from zero": { N: 5, D: 768, offset: 1000 },
+    "squares far from one": { N: 5, D: 64, gain: 1e15 },
+    "squares below eps": { N: 5, D: 64, gain: 1e-3 },
+    "all zero": { N: 2, D: 8, gain: 0 },
+    "all equal": { N: 2, D: 8, gain: 0, offset: 3, residual: 0 },
+    "status 1 goes on": { N: 2, D: 128, status: 1 },
+    "status 0 writes nothing": { N: 2, D: 128, status: 0 },
+    "rows past 65535": { N: 65537, D: 4 },
+  },
+  mutants: {
+    direct: {
+      "a guard that is one row late": (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),
+      "rows past the end that are written": (wgsl) => wgsl.replace(" && left > 3", ""),
+      "a row normalised as its neighbour": (wgsl) => wgsl.replace("put(r2, d, s2,", "put(r2, d, s1,"),
+      "a sum of squares for their mean": (wgsl) => wgsl.replace(" / f32(params.D) + params.eps", " + params.eps"),
+      "an eps that is forgotten": (wgsl) => wgsl.replace(" + params.eps", ""),
+      "a lane of the squares that is forgotten": (wgsl) => wgsl.replace(" + squares.w)", ")"),
+      "a residual that the mean square alone sees": (wgsl) =>
+        wgsl.replace("(stream(row, d) - stats.x)", "(x[row + d] - stats.x)"),
+      "a residual that the mean square forgets": (wgsl) =>
+        wgsl.replace("let s = stream(row, d);", "let s = x[row + d];"),
+      "a last vector that is forgotten": (wgsl) =>
+        wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    },
+    shared: {
+      "a sum of squares for their mean": (wgsl) =>
+        wgsl.replace(
+          "let variance = row_sum(total.x + total.y + total.z + total.w, local) / f32(params.D)",
+          "let variance = row_sum(total.x + total.y + total.z + total.w, local)",
+        ),
+      "a tree without its root": (wgsl) => wgsl.replace("stride > 0;", "stride > 1;"),
+      "a sum of another row": (wgsl) => wgsl.replace("partial[local - lane]", "partial[0]"),
+      "rows past the end that are written": (wgsl) =>
+        wgsl.replace("select(0, params.D / 4, n < params.N)", "params.D / 4"),
+      "a last vector that is forgotten": (wgsl) => wgsl.replace("if (d < width) { s[i]", "if (d < width - 1) { s[i]"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    },
+    subgroup: {
+      "a sum of one subgroup": (wgsl) => wgsl.replace("return subgroupAdd(places);", "return total;"),
+      "every lane's sum": (wgsl) => wgsl.replace("select(0.0, total, subgroup_lane == 0)", "total"),
+      "subgroups of another size": (wgsl) => wgsl.replace("i += subgroup_size", "i += 2 * subgroup_size"),
+      "an eps that is forgotten": (wgsl) => wgsl.replace(" + params.eps", ""),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    },
+  },
+  refused: {
+    "gamma of another width": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.gamma = f32([4], () => 1);
+      },
+      /gamma must be f32\[D\] with D=8, got gamma f32\[4\]/,
+    ],
+    "a width that is no multiple of 4": [{ N: 2, D: 6 }, () => {}, /D must be a multiple of 4, got 6/],
+    "a residual of other rows": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.residual = f32([1, 8], () => 1);
+      },
+      /residual must be f32\[N,D\]\? with N=2, D=8, got residual f32\[1,8\]/,
+    ],
+    "an x that is missing": [
+      { N: 2, D: 8 },
+      (args) => {
+        args.x = undefined;
+      },
+      /x must be f32\[N,D\], got nothing/,
     ],
   },
 });

@@ -1,6 +1,6 @@
 import { logitsProcess } from "../src/kernels/index.js";
 import { packRules } from "../src/kernels/logits_process.js";
-import { NO_ID } from "../src/kernels/topk.js";
+import { NO_ID } from "../src/kernels/constants.js";
 import { checkKernel, f32, type Filled, u32 } from "./support/kernel.js";
 
 type Size = Readonly<Record<string, number>>;
@@ -22,7 +22,7 @@ function rules({ V, end, suppress, begin_suppress, banned, many = 0 }: Size, seq
           [...tail(3), 3],
           [...tail(2), 1],
           [(tail(1)[0] + 1) % V, 2],
-          new Array(40).fill(0),
+          Array.from({ length: 40 }, () => 0),
           ...more,
         ]
       : [],
@@ -212,37 +212,40 @@ checkKernel(logitsProcess, {
     "rows past 65535": { B: 65537, V: 4, M: 2, position: 1, penalty: 2 },
   },
   mutants: {
-    ...mutants,
-    "pads that are not penalised": (wgsl) => wgsl.replace("var t = max(lead(r), 1u) - 1u;", "var t = lead(r);"),
-    "a penalty for each time a token was seen": (wgsl) => wgsl.replace("seen = seen ||", "seen = false &&"),
-    "a last n-gram that is not looked at": (wgsl) => wgsl.replace("end < length; end++", "end + 1u < length; end++"),
-    "a missing maximum": (wgsl) => wgsl.replace("total += exp(logits[at + v] - top)", "total += exp(logits[at + v])"),
-  },
-  shared: {
-    ...mutants,
-    "pads that are not penalised": (wgsl) =>
-      wgsl.replace("var t = max(lead(r), 1u) - 1u + lane", "var t = lead(r) + lane"),
-    "a penalty for each time a token was seen": (wgsl) => wgsl.replace("(atomicOr(&seen", "0u * (atomicOr(&seen"),
-    "a penalty once a bit": (wgsl) => wgsl.replace("let bit = 1u << (id % 32u)", "let bit = 1u << (id % 16u)"),
-    "a bitmap that is not cleared": (wgsl) => wgsl.replace("atomicStore(&seen[word], 0u);", ""),
-    "a bitmap whose tail is not cleared": (wgsl) =>
-      wgsl.replace("word < WORDS; word += LANES", "word < 64u; word += LANES"),
-    "only the first bitmap": (wgsl) => wgsl.replace("first < params.V; first +=", "first < 1u; first +="),
-    "a past that ends at the lanes": (wgsl) => wgsl.replace("t < length; t += LANES", "t < length; t += 2u * LANES"),
-    "a last n-gram that is not looked at": (wgsl) => wgsl.replace("end < length; end +=", "end + 1u < length; end +="),
-    "n-grams past the lanes": (wgsl) => wgsl.replace("end < length; end += LANES", "end < length; end += 2u * LANES"),
-    "a missing maximum": (wgsl) => wgsl.replace("total += exp(x - best)", "total += exp(x)"),
-    "sums that are not scaled": (wgsl) => wgsl.replace("sums[other] * exp(tops[other] - top)", "sums[other]"),
-    "a tree without its last step": (wgsl) => wgsl.replace("many > 1u;", "many > 2u;"),
-    "a tree that loses the odd one": (wgsl) => wgsl.replace("many = (many + 1u) / 2u", "many = many / 2u"),
-    "a list that ends at the lanes": (wgsl) =>
-      wgsl.replace("first + count; i += LANES", "first + count; i += 2u * LANES"),
-    "sequences past the lanes": (wgsl) => wgsl.replace("i % LANES == lane", "i == lane"),
-    "a forced token that ends at the lanes": (wgsl) =>
-      wgsl.replace(
-        "v < params.V; v += LANES) { logits[at + v] = select",
-        "v < params.V; v += 2u * LANES) { logits[at + v] = select",
-      ),
+    direct: {
+      ...mutants,
+      "pads that are not penalised": (wgsl) => wgsl.replace("var t = max(lead(r), 1u) - 1u;", "var t = lead(r);"),
+      "a penalty for each time a token was seen": (wgsl) => wgsl.replace("seen = seen ||", "seen = false &&"),
+      "a last n-gram that is not looked at": (wgsl) => wgsl.replace("end < length; end++", "end + 1u < length; end++"),
+      "a missing maximum": (wgsl) => wgsl.replace("total += exp(logits[at + v] - top)", "total += exp(logits[at + v])"),
+    },
+    shared: {
+      ...mutants,
+      "pads that are not penalised": (wgsl) =>
+        wgsl.replace("var t = max(lead(r), 1u) - 1u + lane", "var t = lead(r) + lane"),
+      "a penalty for each time a token was seen": (wgsl) => wgsl.replace("(atomicOr(&seen", "0u * (atomicOr(&seen"),
+      "a penalty once a bit": (wgsl) => wgsl.replace("let bit = 1u << (id % 32u)", "let bit = 1u << (id % 16u)"),
+      "a bitmap that is not cleared": (wgsl) => wgsl.replace("atomicStore(&seen[word], 0u);", ""),
+      "a bitmap whose tail is not cleared": (wgsl) =>
+        wgsl.replace("word < WORDS; word += LANES", "word < 64u; word += LANES"),
+      "only the first bitmap": (wgsl) => wgsl.replace("first < params.V; first +=", "first < 1u; first +="),
+      "a past that ends at the lanes": (wgsl) => wgsl.replace("t < length; t += LANES", "t < length; t += 2u * LANES"),
+      "a last n-gram that is not looked at": (wgsl) =>
+        wgsl.replace("end < length; end +=", "end + 1u < length; end +="),
+      "n-grams past the lanes": (wgsl) => wgsl.replace("end < length; end += LANES", "end < length; end += 2u * LANES"),
+      "a missing maximum": (wgsl) => wgsl.replace("total += exp(x - best)", "total += exp(x)"),
+      "sums that are not scaled": (wgsl) => wgsl.replace("sums[other] * exp(tops[other] - top)", "sums[other]"),
+      "a tree without its last step": (wgsl) => wgsl.replace("many > 1u;", "many > 2u;"),
+      "a tree that loses the odd one": (wgsl) => wgsl.replace("many = (many + 1u) / 2u", "many = many / 2u"),
+      "a list that ends at the lanes": (wgsl) =>
+        wgsl.replace("first + count; i += LANES", "first + count; i += 2u * LANES"),
+      "sequences past the lanes": (wgsl) => wgsl.replace("i % LANES == lane", "i == lane"),
+      "a forced token that ends at the lanes": (wgsl) =>
+        wgsl.replace(
+          "v < params.V; v += LANES) { logits[at + v] = select",
+          "v < params.V; v += 2u * LANES) { logits[at + v] = select",
+        ),
+    },
   },
   refused: {
     "rows of three fields": [

@@ -1,32 +1,14 @@
-import { ACTIVATION } from "../src/kernels/activation.js";
+import { ACTIVATIONS } from "../src/kernels/activation.js";
 import { matmul } from "../src/kernels/index.js";
-import type { Form } from "../src/runtime/kernel.js";
-import { checkKernel, f16, f32, quantised, type Table, u32 } from "./support/kernel.js";
+import { args, half, i4, i8, values } from "./matmul.args.js";
+import { checkKernel, checkTunings, f16, f32, type Table } from "./support/kernel.js";
 
-const { relu, gelu, gelu_tanh, silu, tanh } = ACTIVATION;
-const [half, i8, i4] = [1, 2, 3]; // values of `format`
+const { relu, gelu, gelu_tanh, silu, tanh } = ACTIVATIONS;
 
-type Weight = typeof f32;
-const weights: readonly Weight[] = [
-  f32,
-  f16,
-  (shape, value) => quantised("i8", shape, value),
-  (shape, value) => quantised("i4", shape, value),
-];
-
-const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
-  args: (size, random) => {
-    const { N, I, O, Y = O, format = 0, bias = 1, gated = 0, residual = 0, gain = 1, offset = 0, status } = size;
-    return {
-      x: f32([N, I], () => gain * random() + offset),
-      weight: weights[format]([(1 + gated) * O, I], random),
-      bias: bias ? f32([(1 + gated) * O], random) : undefined,
-      residual: residual ? f32([N, Y], random) : undefined,
-      y: f32([N, Y], random), // what lies beside the window must stay
-      status: status === undefined ? undefined : u32([2], () => status),
-    };
-  },
-  values: ({ O, y_at = 0, activation = 0, gated = 0 }) => ({ J: 1 + gated, O, y_at, ACTIVATION: activation }),
+const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "status", "y"> = {
+  args,
+  values,
+  variants: ["cpu", "shared", "direct"],
   tolerance: 2e-6, // measured 9e-7, whatever the format
   // long sums have more, one input at a time (shared) above all: measured 1.2e-5
   cases: {
@@ -37,7 +19,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
       Y: 44,
       y_at: 5,
       format: i4,
-      activation: silu,
+      activation: silu.code,
       gated: 1,
       residual: 1,
       tolerance: 1e-5,
@@ -48,17 +30,17 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
     "a lane that ends in its first half": { N: 9, I: 8, O: 11 },
     "a lane that ends in its second half": { N: 16, I: 8, O: 14 },
     "a sum in slices, no multiple of them": { N: 11, I: 268, O: 6 },
-    "twelve rows a tile, one over, gelu, status 1": { N: 97, I: 16, O: 9, activation: gelu, status: 1 },
-    "one short, gelu": { N: 107, I: 16, O: 7, activation: gelu, status: 1 },
-    "status 0 writes nothing": { N: 97, I: 8, O: 3, activation: gelu, status: 0 },
-    "gelu at its ends": { N: 107, I: 8, O: 8, activation: gelu, status: 1, gain: 50, tolerance: 1e-5 },
-    "f16, gelu (tanh), residual": { N: 17, I: 64, O: 24, format: half, activation: gelu_tanh, residual: 1 },
+    "twelve rows a tile, one over, gelu, status 1": { N: 97, I: 16, O: 9, activation: gelu.code, status: 1 },
+    "one short, gelu": { N: 107, I: 16, O: 7, activation: gelu.code, status: 1 },
+    "status 0 writes nothing": { N: 97, I: 8, O: 3, activation: gelu.code, status: 0 },
+    "gelu at its ends": { N: 107, I: 8, O: 8, activation: gelu.code, status: 1, gain: 50, tolerance: 1e-5 },
+    "f16, gelu (tanh), residual": { N: 17, I: 64, O: 24, format: half, activation: gelu_tanh.code, residual: 1 },
     "gelu (tanh) at its ends": {
       N: 17,
       I: 8,
       O: 8,
       format: half,
-      activation: gelu_tanh,
+      activation: gelu_tanh.code,
       residual: 1,
       gain: 50,
       tolerance: 1e-5,
@@ -68,20 +50,20 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
       I: 32,
       O: 13,
       format: i4,
-      activation: silu,
+      activation: silu.code,
       gated: 1,
       residual: 1,
       gain: 200,
       tolerance: 1e-5,
     },
-    tanh: { N: 10, I: 16, O: 13, activation: tanh },
-    "tanh at its ends": { N: 10, I: 8, O: 13, activation: tanh, gain: 50 },
+    tanh: { N: 10, I: 16, O: 13, activation: tanh.code },
+    "tanh at its ends": { N: 10, I: 8, O: 13, activation: tanh.code, gain: 50 },
     "f16, twelve rows a tile, relu, no bias, residual": {
       N: 96,
       I: 20,
       O: 70,
       format: half,
-      activation: relu,
+      activation: relu.code,
       bias: 0,
       residual: 1,
     },
@@ -89,30 +71,32 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
     "i8, many groups": { N: 12, I: 1088, O: 9, format: i8, tolerance: 2e-5 },
     "a long sum": { N: 12, I: 1024, O: 8, tolerance: 5e-6 },
     "far from zero": { N: 12, I: 256, O: 8, offset: 1000, tolerance: 1e-5 },
-    "rows past 65535": { N: 65539, I: 4, O: 3, activation: gelu, status: 1 },
+    "rows past 65535": { N: 65539, I: 4, O: 3, activation: gelu.code, status: 1 },
   },
   mutants: {
-    "rows past the end": (wgsl) => wgsl.replace("k < min(ROWS, params.N - n)", "k < ROWS"),
-    "a second half only when whole": (wgsl) => wgsl.replace("if (o + 4 < outputs)", "if (o + 8 <= outputs)"),
-    "tiles rounded down": (wgsl) => wgsl.replace("(params.N + ROWS - 1) / ROWS", "params.N / ROWS"),
-    "a weight row read twice": (wgsl) => wgsl.replace("let w4 = (o + min(4u,", "let w4 = (o + min(3u,"),
-    "a scale of another output": (wgsl) => wgsl.replace("let s5 = scale(w5", "let s5 = scale(w4"),
-    "the bias after the activation": (wgsl) => wgsl.replace("activate(z)", "activate(acc) + z - acc"),
-    "a gate that is not activated": (wgsl) => wgsl.replace("v.x * z.y", "z.x * z.y"),
-    "a window from the first column": (wgsl) => wgsl.replace("params.Y + params.y_at", "params.Y"),
-    "a gelu without its root of one half": (wgsl) => wgsl.replace("0.70710678", "1.0"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
-  },
-  shared: {
-    "rows past the end": (wgsl) => wgsl.replace("n + k < params.N;", "n + k <= params.N;"),
-    "tiles rounded down": (wgsl) => wgsl.replace("(params.N + 4 * HEIGHT - 1)", "params.N"),
-    "a slice left out": (wgsl) => wgsl.replace("t < SPLIT", "t < SPLIT - 1"),
-    "the last inputs left out": (wgsl) => wgsl.replace("width - min(width,", "width - min(width, 1 +"),
-    "fours in the wrong place": (wgsl) => wgsl.replace("place(k, row, HEIGHT)", "place(k ^ 1, row, HEIGHT)"),
-    "blocks that are not transposed": (wgsl) =>
-      wgsl.replace("transpose(weights4(o0 + 4 * four, i))", "weights4(o0 + 4 * four, i)"),
-    "a scale of another output": (wgsl) => wgsl.replace("scale(w3)", "scale(w2)"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    direct: {
+      "rows past the end": (wgsl) => wgsl.replace("k < min(ROWS, params.N - n)", "k < ROWS"),
+      "a second half only when whole": (wgsl) => wgsl.replace("if (o + 4 < outputs)", "if (o + 8 <= outputs)"),
+      "tiles rounded down": (wgsl) => wgsl.replace("(params.N + ROWS - 1) / ROWS", "params.N / ROWS"),
+      "a weight row read twice": (wgsl) => wgsl.replace("let w4 = (o + min(4u,", "let w4 = (o + min(3u,"),
+      "a scale of another output": (wgsl) => wgsl.replace("let s5 = scale(w5", "let s5 = scale(w4"),
+      "the bias after the activation": (wgsl) => wgsl.replace("activate(z)", "activate(acc) + z - acc"),
+      "a gate that is not activated": (wgsl) => wgsl.replace("v.x * z.y", "z.x * z.y"),
+      "a window from the first column": (wgsl) => wgsl.replace("params.Y + params.y_at", "params.Y"),
+      "a gelu without its root of one half": (wgsl) => wgsl.replace("0.70710678", "1.0"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    },
+    shared: {
+      "rows past the end": (wgsl) => wgsl.replace("n + k < params.N;", "n + k <= params.N;"),
+      "tiles rounded down": (wgsl) => wgsl.replace("(params.N + 4 * HEIGHT - 1)", "params.N"),
+      "a slice left out": (wgsl) => wgsl.replace("t < SPLIT", "t < SPLIT - 1"),
+      "the last inputs left out": (wgsl) => wgsl.replace("width - min(width,", "width - min(width, 1 +"),
+      "fours in the wrong place": (wgsl) => wgsl.replace("place(k, row, HEIGHT)", "place(k ^ 1, row, HEIGHT)"),
+      "blocks that are not transposed": (wgsl) =>
+        wgsl.replace("transpose(weights4(o0 + 4 * four, i))", "weights4(o0 + 4 * four, i)"),
+      "a scale of another output": (wgsl) => wgsl.replace("scale(w3)", "scale(w2)"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    },
   },
   refused: {
     "a weight stored [in, out]": [
@@ -138,7 +122,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
       (args) => {
         args.bias = f16([4], () => 1);
       },
-      /bias must be f32\[J\*O\]\? with J=1, O=4, got bias f16\[4\]/,
+      /bias must be f32\[J\*Y\]\? with J=1, Y=4, got bias f16\[4\]/,
     ],
     "a residual of other rows": [
       { N: 9, I: 8, O: 4 },
@@ -158,12 +142,4 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "status", "y"> = {
 };
 
 checkKernel(matmul, table);
-
-// The other shapes of workgroup that `tune` may choose.
-const direct: Form = { ...matmul.forms.direct, fits: () => false };
-const form = matmul.forms.shared as Form;
-for (const shape of form.variants?.({ N: 70, I: 268 }) ?? []) {
-  const shared: Form = { ...form, constants: (d) => ({ ...form.constants?.(d), ...shape }) };
-  const cases = { [JSON.stringify(shape)]: { N: 70, I: 268, O: 67, tolerance: 1.5e-5 } };
-  checkKernel({ ...matmul, forms: { direct, shared } }, { ...table, cases, mutants: {}, shared: {}, refused: {} });
-}
+checkTunings(matmul, table, "shared", { N: 70, I: 268, O: 67, tolerance: 1.5e-5 });

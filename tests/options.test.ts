@@ -1,7 +1,7 @@
 import type { Json } from "../src/model/checkpoint/checkpoint.js";
 import { type GenerateOptions, OPTIONS } from "../src/model/decode/options.js";
 import { hasRules, resolveOptions } from "../src/model/decode/resolve.js";
-import { NO_ID } from "../src/kernels/topk.js";
+import { NO_ID } from "../src/kernels/constants.js";
 import { OptionError } from "../src/runtime/errors.js";
 import { assert, readFile, refuses, suite } from "./support/harness.js";
 

@@ -31,20 +31,22 @@ checkKernel(pooling, {
     "sentences past 65535": { B: 65537, D: 4, L: 1, mode: mean },
   },
   mutants: {
-    "a sum": (wgsl) => wgsl.replace("value / f32(span.y)", "value"),
-    "sentences that all start at the first row": (wgsl) => wgsl.replace("span.x + t", "t"),
-    "a last row left out": (wgsl) => wgsl.replace("t < span.y", "t + 1u < span.y"),
-    "a maximum with zero": (wgsl) => wgsl.replace("max(value, other)", "max(max(value, other), vec4f(0.0))"),
-    "squares of the last four alone": (wgsl) => wgsl.replace("squares += dot", "squares = dot"),
-    "zero divided by zero": (wgsl) => wgsl.replace("max(sqrt(squares), 1e-12)", "sqrt(squares)"),
-  },
-  shared: {
-    "squares of one lane": (wgsl) => wgsl.replace("total += partial[other]", "total = partial[other]"),
-    "lanes that stop after one": (wgsl) =>
-      wgsl.replace(
-        "for (var d = lane; d < width; d += 64u) {\n    let",
-        "for (var d = lane; d < min(width, 64u); d += 64u) {\n    let",
-      ),
+    direct: {
+      "a sum": (wgsl) => wgsl.replace("value / f32(span.y)", "value"),
+      "sentences that all start at the first row": (wgsl) => wgsl.replace("span.x + t", "t"),
+      "a last row left out": (wgsl) => wgsl.replace("t < span.y", "t + 1u < span.y"),
+      "a maximum with zero": (wgsl) => wgsl.replace("max(value, other)", "max(max(value, other), vec4f(0.0))"),
+      "squares of the last four alone": (wgsl) => wgsl.replace("squares += dot", "squares = dot"),
+      "zero divided by zero": (wgsl) => wgsl.replace("max(sqrt(squares), 1e-12)", "sqrt(squares)"),
+    },
+    shared: {
+      "squares of one lane": (wgsl) => wgsl.replace("total += partial[other]", "total = partial[other]"),
+      "lanes that stop after one": (wgsl) =>
+        wgsl.replace(
+          "for (var d = lane; d < width; d += 64u) {\n    let",
+          "for (var d = lane; d < min(width, 64u); d += 64u) {\n    let",
+        ),
+    },
   },
   refused: {
     "a width that is no multiple of 4": [{ B: 1, D: 6, L: 1 }, () => {}, /D must be a multiple of 4, got 6/],

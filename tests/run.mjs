@@ -1,11 +1,14 @@
-// Bundles the tests once and runs the bundle in each runtime: node, deno, chrome (all when none is named). Another word
-// selects test files. The last line adds the counts up.
+// Bundles the tests once and runs the bundle in each runtime: node, deno, chrome (all, side by side, when none is named).
+// Another word selects test files. Failures stand in full after the last suite; the last line adds the counts up.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { SourceMap } from "node:module";
 import { tmpdir } from "node:os";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { build } from "esbuild";
 import { common, wgslLoader } from "../build.mjs";
 import { ensureBrowser } from "../setup.mjs";
@@ -13,12 +16,14 @@ import { runInChrome } from "./support/chrome.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bundle = `build/tests.${process.pid}.mjs`; // runs side by side must not share it
-process.on("exit", () => [bundle, `${bundle}.entry.ts`].forEach((path) => rmSync(root + path, { force: true })));
-const SILENCE = 5; // minutes without output after which a page counts as hung
+const made = [bundle, `${bundle}.map`, `${bundle}.entry.ts`];
+process.on("exit", () => made.forEach((path) => rmSync(root + path, { force: true })));
+const SILENCE = 10; // minutes without output after which a page counts as hung; a suite prints its line at its end
+const SLOWEST = 10; // suites that the report names
 const runtimes = {
-  node: () => runCommand(process.execPath, [bundle]),
-  deno: () => runCommand(`${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu", bundle]),
-  chrome: runPage,
+  node: () => runCommand("node", process.execPath, []),
+  deno: () => runCommand("deno", `${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu"]),
+  chrome: () => runInChrome(ensureBrowser(), bundle, show, SILENCE),
 };
 
 async function bundleTests(only) {
@@ -29,12 +34,18 @@ async function bundleTests(only) {
   await mkdir(`${root}build`, { recursive: true });
   const imports = files.sort().map((name) => `import "../tests/${name}";`);
   const entry = `${root}${bundle}.entry.ts`;
+  // A page hands its report over, a process leaves it in the file that it is told.
   writeFileSync(
     entry,
     `${imports.join("\n")}
 import { runAll } from "../tests/support/harness.js";
 export const result = await runAll();
-(globalThis as { process?: { exit(code: number): void } }).process?.exit(result ? 0 : 1);
+const { document, process } = globalThis as { document?: unknown; process?: { argv: string[]; exit(): void } };
+if (!document && process) {
+  const { writeFile } = await import("node:fs/promises");
+  await writeFile(process.argv[2], JSON.stringify(result));
+  process.exit();
+}
 `,
   );
   await build({
@@ -45,59 +56,83 @@ export const result = await runAll();
     mainFields: ["module", "main"],
     conditions: ["import"],
     ignoreAnnotations: true,
+    sourcemap: "external",
     plugins: [wgslLoader({ release: false })],
-    banner: { js: "globalThis.UVU_DEFER = 1; globalThis.UVU_QUEUE = [[null]];" },
   });
+  return new SourceMap(JSON.parse(readFileSync(`${root}${bundle}.map`, "utf8")));
 }
 
-/** Shows what a runtime prints; its end tells [passed, failed]. */
-function output() {
-  let tail = "";
-  return {
-    write(chunk) {
-      process.stdout.write(chunk);
-      tail = (tail + chunk).slice(-4000);
-    },
-    counts(end) {
-      const [, passed, failed] = tail.match(/(\d+) passed, (\d+) failed\s*$/) ?? [];
-      if (passed === undefined) throw new Error(`without its last line, ${end}`);
-      return [Number(passed), Number(failed)];
-    },
-  };
-}
+const PLACE = /\S*\/tests\.\d+\.mjs:(\d+):(\d+)/;
 
-async function runCommand(command, args) {
+/** A line in which a place in the bundle has become one in the sources; what it was to any runtime. */
+const atSource = (text) =>
+  text.replace(PLACE, (place, line, column) => {
+    const { originalSource, originalLine, originalColumn } = map.findEntry(line - 1, column - 1);
+    const open = place.startsWith("(") ? "(" : "";
+    return originalSource === undefined
+      ? place
+      : `${open}${originalSource.replace(/^(\.\.\/)+/, "")}:${originalLine + 1}:${originalColumn + 1}`;
+  });
+
+const show = (text) => console.log(atSource(text));
+
+async function runCommand(name, command, args) {
+  const report = `${bundle}.${name}.json`;
+  made.push(report);
   const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), NO_COLOR: "1" };
-  const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"] });
-  const { write, counts } = output();
-  child.stdout.on("data", write);
-  const [code] = await once(child, "close");
-  return counts(`exit code ${code}`);
+  const child = spawn(command, [...args, bundle, report], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+  for (const input of [child.stdout, child.stderr]) createInterface({ input }).on("line", show);
+  const [code, signal] = await once(child, "close");
+  if (code !== 0) throw new Error(signal ?? `exit code ${code}`);
+  return JSON.parse(readFileSync(root + report, "utf8"));
 }
 
-async function runPage() {
-  const { write, counts } = output();
-  // The tests write parts of lines, which have white space at one end; a page's console knows lines only.
-  const print = (text) => write(/^\s|\s$/.test(text) ? text : `${text}\n`);
-  await runInChrome(browser, bundle, print, SILENCE);
-  process.stdout.write("\n");
-  return counts("though the page came to its end");
+const SILENT = /node_modules|node:|support\/harness\.ts|entry\.ts/; // frames that say nothing here
+
+/** Lines of an error in which places of the bundle have become places of the sources. */
+const readable = (error) =>
+  stripVTControlCharacters(error)
+    .split("\n")
+    .map(atSource)
+    .filter((line) => line.trim() && !(/^\s+at /.test(line) && SILENT.test(line)));
+
+function tellFailures(name, { failures }) {
+  for (const { suite, title, error, declared } of failures) {
+    const place =
+      declared
+        .split("\n")
+        .map(atSource)
+        .join(" ")
+        .match(/tests\/\w+\.test\.ts:\d+/) ?? "";
+    console.log(`\n${name}  ${suite}: ${title}  ${place}\n  ${readable(error).join("\n  ")}`);
+  }
+}
+
+function tellRest(name, { skipped, seconds }) {
+  for (const [reason, count] of Object.entries(skipped)) console.log(`${name}  skipped ${count}: ${reason}`);
+  const slow = Object.entries(seconds).sort(([, a], [, b]) => b - a);
+  const total = slow.reduce((sum, [, time]) => sum + time, 0);
+  const named = slow.slice(0, SLOWEST).map(([suite, time]) => `${suite} ${time.toFixed(1)}`);
+  console.log(`${name}  ${total.toFixed(0)} s, most of them in ${named.join(", ")}`);
 }
 
 const words = process.argv.slice(2);
 const named = words.filter((word) => word in runtimes);
 const names = named.length ? named : Object.keys(runtimes);
 const [only] = words.filter((word) => !(word in runtimes));
-const browser = names.includes("chrome") ? ensureBrowser() : undefined;
-await bundleTests(only);
-const total = [0, 0];
-for (const name of names) {
-  const [passed, failed] = await runtimes[name]().catch(({ message }) => {
-    console.log(`\n${name}: stopped: ${message}`);
-    return [0, 1];
-  });
-  total[0] += passed;
-  total[1] += failed;
-}
-console.log(`\n${total[0]} passed, ${total[1]} failed`);
-process.exit(total[1] === 0 && total[0] > 0 ? 0 : 1);
+if (names.includes("chrome")) ensureBrowser(); // may install it, before anything runs
+const map = await bundleTests(only);
+const stopped = ({ message }) => ({
+  passed: 0,
+  failures: [{ suite: "all", title: "the run stopped", error: message, declared: "" }],
+  skipped: {},
+  seconds: {},
+});
+const reports = await Promise.all(names.map(async (name) => [name, await runtimes[name]().catch(stopped)]));
+for (const report of reports) tellFailures(...report);
+console.log("");
+for (const report of reports) tellRest(...report);
+const passed = reports.reduce((sum, [, report]) => sum + report.passed, 0);
+const failed = reports.reduce((sum, [, { failures }]) => sum + failures.length, 0);
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);

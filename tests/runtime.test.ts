@@ -35,7 +35,7 @@ const sketch = (
     writes,
     params,
     constants: [],
-    forms: { direct: { wgsl: "", groups: () => 1 } },
+    variants: [{ name: "direct", wgsl: "", groups: () => 1 }],
     bytes: () => 0,
     flops: () => 0,
     reference() {},
@@ -249,7 +249,7 @@ recording("a written argument that is supplied is returned", () => {
 });
 recording("a stray parameter is refused", () =>
   refuses(
-    () => record("one", (run) => run(copy, "one", { x: t("x", [4]) }, { scale: 1, bias: 2 } as never)),
+    () => record("one", (run) => run(copy, "one", { x: t("x", [4]) }, { scale: 1, bias: 2 })),
     ShapeError,
     /^sketch: has no parameter bias$/,
   ),
@@ -392,10 +392,10 @@ function norms(gpu: Gpu, N: number, D: number, kernels: readonly (typeof layerno
 }
 
 const mutant = (from: string, to: string): typeof layernormResidual => {
-  const { direct } = layernormResidual.forms;
+  const direct = layernormResidual.variants[layernormResidual.variants.length - 1];
   const wgsl = direct.wgsl.replace(from, to);
   assert.is.not(wgsl, direct.wgsl, "the mutation must change the shader");
-  return { ...layernormResidual, forms: { direct: { ...direct, wgsl } } };
+  return { ...layernormResidual, variants: [{ ...direct, wgsl }] };
 };
 const broken = mutant("let r0 = n * width;", "let r0 = n * widht;");
 
@@ -420,7 +420,7 @@ async function withGpu(body: (gpu: Gpu) => unknown): Promise<void> {
 
 running("a shader that does not compile gives DeviceError with file, line and column", () =>
   withGpu(async (gpu) => {
-    const line = broken.forms.direct.wgsl.split("\n").findIndex((text) => text.includes("widht")) + 1;
+    const line = broken.variants[0].wgsl.split("\n").findIndex((text) => text.includes("widht")) + 1;
     await refuses(
       () => gpu.prepare(norms(gpu, 2, 8, [broken]).plan),
       DeviceError,
@@ -682,7 +682,7 @@ running("verify names the first broken launch", async () => {
 running("verify tells NaN from a number", async () => {
   const gpu = await device();
   const { plan, free } = norms(gpu, 5, 12, [
-    mutant("out[at] = (s - stats.x)", "out[at] = sqrt(-1.0 - abs(s)) * (s - stats.x)"),
+    mutant("out[row + d] = (stream(row, d)", "out[row + d] = sqrt(-1.0 - abs(params.eps)) * (stream(row, d)"),
   ]);
   const found = await verify(gpu, plan);
   free();

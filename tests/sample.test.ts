@@ -68,48 +68,51 @@ checkKernel(sample, {
     "workgroups past 65535": { R: 8 * 65535 + 1, V: 1 },
   },
   mutants: {
-    "a draw without noise": (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", ""),
-    "noise that is not Gumbel's": (wgsl) => wgsl.replace("- log(exponential(", "+ log(exponential("),
-    "a seed that is not used": (wgsl) => wgsl.replace("vec4u(params.seed,", "vec4u(0u,"),
-    "one draw for all rows": (wgsl) => wgsl.replace("exponential(r, rows", "exponential(0u, rows"),
-    "one draw for all positions": (wgsl) => wgsl.replace("rows[r].y, v)", "0u, v)"),
-    "one draw for all tokens": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r].y, 0u)"),
-    "the position of another row": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r / 2u].y, v)"),
-    "a temperature that is not used": (wgsl) => wgsl.replace("score = gap / params.temperature", "score = gap"),
-    "a top_k of one more": (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)"),
-    "ties at a threshold that are dropped": (wgsl) => wgsl.replace("logits[at + v] < least", "logits[at + v] <= least"),
-    "a top_p of all tokens": (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
-    "thresholds that count the token itself": (wgsl) => wgsl.replace("logit > x && logit", "logit >= x && logit"),
-    "a top_p without temperature": (wgsl) =>
-      wgsl.replace("select(exp((logit - top) / params.temperature)", "select(exp(logit - top)"),
-    "a top_p that forgets top_k": (wgsl) =>
-      wgsl.replace("least = max(least, threshold(", "least = min(LOWEST, threshold("),
-    "a min_p without temperature": (wgsl) =>
-      wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
-    "a min_p of all": (wgsl) => wgsl.replace("log(params.min_p)", "log(params.min_p * total)"),
-    "a sum of the kept alone": (wgsl) =>
-      wgsl.replace("select(-1.0, total,", "select(-1.0, above(at, LOWEST, least, top, false),"),
-    "a fault that is not marked": (wgsl) => wgsl.replace("select(-1.0, total, finite)", "total"),
-    "a guard that is one row late": (wgsl) => wgsl.replace("r >= params.R", "r > params.R"),
-    "a grid without y": (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
-  },
-  shared: {
-    "a draw without noise": (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", ""),
-    "ties to the larger id": (wgsl) =>
-      wgsl
-        .replace("id < tokens[lane]", "id > tokens[lane]")
-        .replace("score > best", "score >= best")
-        .replace(" - log(exponential(r, rows[r].y, v))", ""),
-    "a sum without its root": (wgsl) => wgsl.replace("stride > 0u", "stride > 1u"),
-    "a largest that is a sum": (wgsl) =>
-      wgsl.replace("max(partial[lane], other), largest", "partial[lane] + other, largest"),
-    "a top_k of one more": (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)"),
-    "a top_p of all tokens": (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
-    "a min_p without temperature": (wgsl) =>
-      wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
-    "a fault that is not marked": (wgsl) => wgsl.replace("select(total, -1.0,", "select(total, 1.0,"),
-    "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+    direct: {
+      "a draw without noise": (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", ""),
+      "noise that is not Gumbel's": (wgsl) => wgsl.replace("- log(exponential(", "+ log(exponential("),
+      "a seed that is not used": (wgsl) => wgsl.replace("vec4u(params.seed,", "vec4u(0u,"),
+      "one draw for all rows": (wgsl) => wgsl.replace("exponential(r, rows", "exponential(0u, rows"),
+      "one draw for all positions": (wgsl) => wgsl.replace("rows[r].y, v)", "0u, v)"),
+      "one draw for all tokens": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r].y, 0u)"),
+      "the position of another row": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r / 2u].y, v)"),
+      "a temperature that is not used": (wgsl) => wgsl.replace("score = gap / params.temperature", "score = gap"),
+      "a top_k of one more": (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)"),
+      "ties at a threshold that are dropped": (wgsl) =>
+        wgsl.replace("logits[at + v] < least", "logits[at + v] <= least"),
+      "a top_p of all tokens": (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
+      "thresholds that count the token itself": (wgsl) => wgsl.replace("logit > x && logit", "logit >= x && logit"),
+      "a top_p without temperature": (wgsl) =>
+        wgsl.replace("select(exp((logit - top) / params.temperature)", "select(exp(logit - top)"),
+      "a top_p that forgets top_k": (wgsl) =>
+        wgsl.replace("least = max(least, threshold(", "least = min(LOWEST, threshold("),
+      "a min_p without temperature": (wgsl) =>
+        wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
+      "a min_p of all": (wgsl) => wgsl.replace("log(params.min_p)", "log(params.min_p * total)"),
+      "a sum of the kept alone": (wgsl) =>
+        wgsl.replace("select(-1.0, total,", "select(-1.0, above(at, LOWEST, least, top, false),"),
+      "a fault that is not marked": (wgsl) => wgsl.replace("select(-1.0, total, finite)", "total"),
+      "a guard that is one row late": (wgsl) => wgsl.replace("r >= params.R", "r > params.R"),
+      "a grid without y": (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+    },
+    shared: {
+      "a draw without noise": (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", ""),
+      "ties to the larger id": (wgsl) =>
+        wgsl
+          .replace("id < tokens[lane]", "id > tokens[lane]")
+          .replace("score > best", "score >= best")
+          .replace(" - log(exponential(r, rows[r].y, v))", ""),
+      "a sum without its root": (wgsl) => wgsl.replace("stride > 0u", "stride > 1u"),
+      "a largest that is a sum": (wgsl) =>
+        wgsl.replace("max(partial[lane], other), largest", "partial[lane] + other, largest"),
+      "a top_k of one more": (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)"),
+      "a top_p of all tokens": (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
+      "a min_p without temperature": (wgsl) =>
+        wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
+      "a fault that is not marked": (wgsl) => wgsl.replace("select(total, -1.0,", "select(total, 1.0,"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+    },
   },
   refused: {
     "rows of three fields": [

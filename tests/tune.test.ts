@@ -1,47 +1,66 @@
-import { gpu as openGpu, countLaunches, record, tensor, tune, tuningKey, type Winner } from "../src/index.js";
-import { layernormResidual } from "../src/kernels/index.js";
-import { candidates, chooseForm, type DeviceClass, deviceClass } from "../src/runtime/variants.js";
-import type { Dims, Form, Kernel } from "../src/runtime/kernel.js";
-import { winnerStore } from "../src/runtime/tuning.js";
+import { countLaunches, gpu as openGpu, record, tensor, tune, type Tuned, tuningKey } from "../src/index.js";
+import { layernormResidual, matmul } from "../src/kernels/index.js";
+import type { Dims, Kernel, Variant } from "../src/runtime/kernel.js";
+import { tuningStore } from "../src/runtime/tuning.js";
+import { type AdapterClass, candidates, chooseVariant, type DeviceClass } from "../src/runtime/variants.js";
 import { assert, refuses, runtime, suite } from "./support/harness.js";
 
 const test = suite("tuning");
 const norm = layernormResidual as unknown as Kernel;
-const dims = { N: 5, D: 64, eps: 1e-5, HAS_RESIDUAL: 0, HAS_SUM: 0, HAS_STATUS: 0 };
+const dims = { N: 5, D: 64, eps: 1e-5, HAS_BIAS: 0, HAS_RESIDUAL: 0, HAS_BETA: 0, HAS_STATUS: 0 };
 
-const software = deviceClass(true, true, 8);
-const forms = (device: DeviceClass, kernel: Kernel, forced = false): string =>
-  chooseForm(kernel, dims, device, { forced }).name;
+const device = (adapter: AdapterClass, subgroup?: number): DeviceClass => ({
+  adapter,
+  features: new Set(subgroup === undefined ? [] : ["subgroups"]),
+  subgroup: subgroup ?? 0,
+});
+const cpu8 = device("cpu", 8);
+const chosen = (kernel: Kernel, on: DeviceClass, size: Dims = dims): string =>
+  chooseVariant(kernel, size, on).variant.name;
 
-test("the adapter's class chooses the form, and a forced form goes before it", () => {
-  const form: Form = { wgsl: "", groups: () => 1 };
-  const all = { ...norm, forms: { direct: form, shared: form, subgroup: form } };
-  const plain = { ...norm, forms: { direct: form, shared: form } };
-  const special = { ...norm, forms: { ...all.forms, subgroup: { ...form, software: true } } };
-  const gpu = deviceClass(false, true, 0);
-  assert.equal(
-    [forms(software, all), forms(software, plain), forms(software, special)],
-    ["direct", "direct", "subgroup"],
-  );
-  assert.equal([forms(gpu, all), forms(gpu, plain), forms(gpu, special)], ["subgroup", "shared", "shared"]);
-  assert.is(forms(deviceClass(false, false, 0), all), "shared");
-  assert.is(forms(deviceClass(true, true, 8, "shared"), all, true), "shared");
-  assert.is(forms(deviceClass(true, true, 8, "subgroup"), all, true), "subgroup");
-  assert.is(forms(deviceClass(true, false, 0, "subgroup"), all, true), "shared");
-  assert.is(forms(deviceClass(false, true, 0, "direct"), all, true), "direct");
+const variant = (name: string, more: Partial<Variant> = {}): Variant => ({ name, wgsl: "", groups: () => 1, ...more });
+const withVariants = (...variants: Variant[]): Kernel => ({ ...norm, variants });
+const subgroup = variant("subgroup", { needs: ["subgroups"], for: "gpu" });
+const shared = variant("shared", { for: "gpu" });
+const cpu = variant("cpu", { needs: ["subgroups"], for: "cpu" });
+const direct = variant("direct");
+
+test("the first variant is chosen that the device has the features for and that is for its class", () => {
+  const all = withVariants(subgroup, shared, direct);
+  assert.equal([chosen(all, cpu8), chosen(withVariants(cpu, shared, direct), cpu8)], ["direct", "cpu"]);
+  assert.is(chosen(all, device("gpu", 0)), "subgroup");
+  assert.is(chosen(all, device("gpu")), "shared");
+  assert.is(chosen(withVariants(cpu, direct), device("gpu", 8)), "direct");
+  assert.is(chosen(withVariants(cpu, direct), device("cpu")), "direct");
 });
 
-test("a form says which sizes it takes, and sees the device's subgroups", () => {
-  const form: Form = { wgsl: "", groups: () => 1 };
-  const picky = {
-    ...norm,
-    forms: { direct: form, subgroup: { ...form, software: true, fits: ({ SUBGROUP }: Dims) => SUBGROUP === 8 } },
-  };
-  assert.is(forms(software, picky), "subgroup");
-  assert.is(forms(deviceClass(true, true, 4), picky), "direct");
+test("a variant says which sizes it takes, and sees the device's subgroups", () => {
+  const picky = withVariants({ ...cpu, fits: ({ SUBGROUP }) => SUBGROUP === 8 }, direct);
+  assert.is(chosen(picky, cpu8), "cpu");
+  assert.is(chosen(picky, device("cpu", 4)), "direct");
 });
 
-test("launches of about as many rows share a winner, others do not", () => {
+test("a variant says at which sizes it is the choice; at others only measuring chooses it", () => {
+  const few = withVariants({ ...direct, name: "few", suits: ({ N }) => N <= 8 }, direct);
+  assert.equal([chosen(few, cpu8), chosen(few, cpu8, { ...dims, N: 9 })], ["few", "direct"]);
+  const names = (size: Dims): string[] => candidates(few, size, cpu8).map(({ variant: name }) => name);
+  assert.equal(names({ ...dims, N: 9 }), ["few", "direct"]);
+});
+
+test("matmul takes few rows and many by variants, on either side of 8 rows and by class", () => {
+  const product = matmul as unknown as Kernel;
+  const at = (N: number, on: DeviceClass, NORM = 0): string =>
+    chosen(product, on, { N, I: 64, O: 64, J: 1, WEIGHT_FORMAT: 0, NORM, SUBGROUP: 0 });
+  assert.equal([at(8, cpu8), at(9, cpu8), at(9, device("cpu"))], ["rows.direct", "cpu", "direct"]);
+  assert.equal([at(8, device("gpu", 0)), at(9, device("gpu", 0))], ["rows.subgroup", "shared"]);
+  assert.equal([at(8, device("gpu")), at(9, device("gpu"))], ["rows.shared", "shared"]);
+  assert.equal([at(9, cpu8, 1), at(9, device("gpu"), 1)], ["rows.direct", "rows.shared"]);
+  const size = { N: 16, I: 64, O: 64, J: 1, WEIGHT_FORMAT: 0, NORM: 0 };
+  const measured = new Set(candidates(product, size, device("gpu", 32)).map(({ variant: name }) => name));
+  assert.equal([...measured], ["rows.subgroup", "rows.shared", "shared", "direct", "rows.direct"]);
+});
+
+test("launches of about as many rows share a tuned choice, others do not", () => {
   const key = tuningKey(norm, dims);
   assert.is(key, "layernorm_residual D=64 N<=8");
   assert.is(tuningKey(norm, { ...dims, N: 8 }), key);
@@ -49,17 +68,16 @@ test("launches of about as many rows share a winner, others do not", () => {
   assert.is.not(tuningKey(norm, { ...dims, D: 128 }), key);
 });
 
-test("a winner is used where the kernel still has it, and nowhere else", () => {
+test("a tuned choice is used where the kernel still has it, and nowhere else", () => {
   const key = tuningKey(norm, dims);
-  const winner = candidates(norm, dims, software).find(({ form }) => form === "shared")!;
-  const choose = (size: Dims, one: Winner): string =>
-    chooseForm(norm, size, software, { winners: { [key]: one } }).name;
-  assert.is(choose(dims, winner), "shared");
-  assert.is(choose({ ...dims, N: 9 }, winner), "direct");
-  assert.is(choose(dims, { form: "shared", constants: { NO_SUCH: 3 } }), "direct");
+  const tuned = candidates(norm, dims, cpu8).find(({ variant: name }) => name === "shared")!;
+  const choose = (size: Dims, one: Tuned): string => chooseVariant(norm, size, cpu8, { [key]: one }).variant.name;
+  assert.is(choose(dims, tuned), "shared");
+  assert.is(choose({ ...dims, N: 9 }, tuned), "direct");
+  assert.is(choose(dims, { variant: "shared", constants: { NO_SUCH: 3 } }), "direct");
 });
 
-test("tune measures every kind of launch once, uses the winners, and gives its memory back", async () => {
+test("tune measures every kind of launch once, uses the fastest, and gives its memory back", async () => {
   const gpu = await openGpu({ tuned: false });
   const [x, gamma, beta] = [
     tensor("x", "f32", [5, 64]),
@@ -74,21 +92,21 @@ test("tune measures every kind of launch once, uses the winners, and gives its m
   assert.is(countLaunches(plan), 3);
   const held = gpu.use();
   const events: string[] = [];
-  const winners = await tune(gpu, [plan], {
+  const choices = await tune(gpu, [plan], {
     progress: ({ key, loaded, total }) => events.push(`${key} ${loaded}/${total}`),
   });
   const key = tuningKey(norm, plan.launches[0].dims);
   assert.equal(events, [`${key} 1/1`]);
-  assert.equal(Object.keys(winners), [key]);
-  assert.equal(gpu.tuning.winners(), winners);
-  assert.is(gpu.choose(norm, plan.launches[0].dims).name, winners[key].form);
+  assert.equal(Object.keys(choices), [key]);
+  assert.equal(gpu.tuning.choices(), choices);
+  assert.is(gpu.choose(norm, plan.launches[0].dims).variant.name, choices[key].variant);
   const { staging: _, total: __, ...now } = gpu.use();
   for (const [kind, bytes] of Object.entries(now)) assert.is(bytes, held[kind as keyof typeof held], kind);
   await refuses(() => tune(gpu, [plan], { signal: AbortSignal.abort(new Error("enough")) }), Error, /enough/);
   gpu.dispose();
 });
 
-test("winners are kept from one session to the next, by adapter", async () => {
+test("what was measured is kept from one session to the next, by adapter", async () => {
   const info = {
     vendor: "test",
     architecture: String(Math.random()),
@@ -96,16 +114,16 @@ test("winners are kept from one session to the next, by adapter", async () => {
     software: true,
     subgroup: 8,
   };
-  const store = winnerStore(info);
+  const store = tuningStore(info);
   assert.ok(store);
-  assert.equal(await store!.read(), {});
-  const winners = { "kernel N<=8": { form: "shared", constants: { TILE: 2 } } } as const;
-  await store!.write(winners);
-  assert.equal(await winnerStore(info)!.read(), winners);
-  assert.equal(await winnerStore({ ...info, vendor: "another" })!.read(), {});
-  if (runtime === "chrome") return void (await (await caches.open("wgformer")).delete(store!.place.split(", ")[1]));
+  assert.equal(await store.read(), {});
+  const choices = { "kernel N<=8": { variant: "shared", constants: { TILE: 2 } } } as const;
+  await store.write(choices);
+  assert.equal(await tuningStore(info)!.read(), choices);
+  assert.equal(await tuningStore({ ...info, vendor: "another" })!.read(), {});
+  if (runtime === "chrome") return void (await (await caches.open("wgformer")).delete(store.place.split(", ")[1]));
   const { rm, writeFile } = await import("node:fs/promises");
-  await writeFile(store!.place, "{ broken");
-  assert.equal(await winnerStore(info)!.read(), {});
-  await rm(store!.place);
+  await writeFile(store.place, "{ broken");
+  assert.equal(await tuningStore(info)!.read(), {});
+  await rm(store.place);
 });

@@ -4,7 +4,7 @@ import { CheckpointError } from "../src/runtime/errors.js";
 import { fromBF16, fromF16, toF16 } from "../src/runtime/half.js";
 import { describe, type TypedArray } from "../src/runtime/tensor.js";
 import { assert, device, refuses, suite } from "./support/harness.js";
-import { folder, safetensors, stored, storedF32 } from "./support/safetensors.js";
+import { inMemory, safetensors, stored, storedF32 } from "./support/safetensors.js";
 
 const test = suite("weights");
 const half = suite("half");
@@ -26,7 +26,7 @@ async function loaded(
   body: (w: Weights, values: (name: string) => Promise<TypedArray>) => unknown,
 ): Promise<void> {
   const gpu = await device();
-  const checkpoint = await openCheckpoint(folder({ "config.json": config, ...files }));
+  const checkpoint = await openCheckpoint(inMemory({ "config.json": config, ...files }));
   const w = await loadWeights(gpu, checkpoint, rows, ignored, format, hooks);
   try {
     await body(w, async (name) => (await gpu.read(w.get(name)))[0]);
@@ -210,7 +210,7 @@ test("bytes that share their memory with others are converted right", async () =
   // A Source of the caller's own may hand out views, such as Node's Buffer, whose slice() shares memory.
   class Shared extends Uint8Array<ArrayBuffer> {
     override slice(start?: number, end?: number): Shared {
-      return this.subarray(start, end) as Shared;
+      return this.subarray(start, end);
     }
   }
   const files: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {

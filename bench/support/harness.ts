@@ -1,18 +1,26 @@
 import { cpu } from "../../src/runtime/cpu.js";
 import { type Gpu, gpu as openGpu } from "../../src/runtime/gpu.js";
-import { fromF16 } from "../../src/runtime/half.js";
-import type { Dims, FormName, Kernel, Patterns } from "../../src/runtime/kernel.js";
-import { record, type Run, type Launch } from "../../src/runtime/plan.js";
+import type { FormName, Kernel, Patterns } from "../../src/runtime/kernel.js";
+import { record } from "../../src/runtime/plan.js";
 import { profile } from "../../src/runtime/profile.js";
 import { elements, prefix, type Tensor, tensor } from "../../src/runtime/tensor.js";
 import { randoms, runtime } from "../../tests/support/harness.js";
-import { f16, f32, type Filled, u32 } from "../../tests/support/kernel.js";
+import {
+  type Args,
+  f16,
+  f32,
+  type Filled,
+  firstFault,
+  type Launched,
+  recordLaunch,
+  sizesOf,
+  u32,
+} from "../../tests/support/launch.js";
 import { copy, fma } from "./roofs.js";
 
 export { f16, f32, u32 };
 
 export type Size = Readonly<Record<string, number>>;
-type Args = Readonly<Record<string, Filled | undefined>>;
 
 /** How the arguments of a kernel follow from the sizes of a shape. */
 export interface Build<R extends string, W extends string> {
@@ -176,30 +184,6 @@ async function measureShape(
   };
 }
 
-interface Launched {
-  readonly launch: Launch;
-  readonly inputs: readonly (readonly [Tensor, Filled])[];
-  readonly outputs: readonly Tensor[];
-}
-
-function recordLaunch(kernel: Kernel, args: Args, values: Dims): Launched {
-  const inputs: [Tensor, Filled][] = [];
-  const tensors: Record<string, Tensor | undefined> = {};
-  for (const [name, filled] of Object.entries(args)) {
-    if (filled) inputs.push([(tensors[name] = tensor(name, filled.dtype, filled.shape)), filled]);
-  }
-  const {
-    launches: [launch],
-  } = record(kernel.name, (run: Run) => {
-    const written = run(kernel, kernel.name, tensors as never, values);
-    for (const [name, t] of Object.entries(written)) tensors[name] ??= t && tensor(name, t.dtype, t.shape);
-  });
-  const outputs = Object.keys(kernel.writes)
-    .map((name) => tensors[name])
-    .filter((t) => t !== undefined);
-  return { launch: { ...launch, tensors }, inputs, outputs };
-}
-
 /** Throws when the kernel and its reference differ. */
 async function check(gpu: Gpu, { launch, inputs, outputs }: Launched, shape: string, tolerance: number): Promise<void> {
   const oracle = cpu();
@@ -212,16 +196,10 @@ async function check(gpu: Gpu, { launch, inputs, outputs }: Launched, shape: str
   const results = await prepared.run({ read: outputs });
   prepared.dispose();
   gpu.memory.free([...inputs.map(([t]) => t), ...outputs]);
-  outputs.forEach((t, output) =>
-    oracle.read(t).forEach((want, index) => {
-      const bits = results[output][index];
-      const got = t.dtype === "f16" ? fromF16(bits) : bits;
-      const allowed = t.dtype === "u32" ? 0 : tolerance * (1 + Math.abs(want));
-      if (!(Math.abs(got - want) <= allowed)) {
-        throw new Error(`${launch.kernel.name}, ${shape}: not timed, ${t.name}[${index}] must be ${want}, got ${got}`);
-      }
-    }),
-  );
+  outputs.forEach((t, output) => {
+    const fault = firstFault(launch, t, results[output], oracle.read(t), tolerance);
+    if (fault) throw new Error(`${launch.kernel.name}, ${shape}: not timed, ${fault} (${sizesOf(launch)})`);
+  });
 }
 
 /** Microseconds of each repeat; nothing when one takes too long. */
@@ -298,17 +276,17 @@ async function measureRoofs(gpu: Gpu): Promise<Roofs> {
   const copies: Roofs["copies"][number][] = [];
   for (let N = 2 ** 11; N <= 2 ** 24; N *= 8) {
     const small = { x: f32([1000], random), y: empty(1000) };
-    const [us, { launch }] = await run(copy as unknown as Kernel, { x: noise("f32", [N], random), y: empty(N) }, small);
+    const [us, { launch }] = await run(copy, { x: noise("f32", [N], random), y: empty(N) }, small);
     copies.push({ bytes: copy.bytes(launch.dims), gb_s: copy.bytes(launch.dims) / us / 1e3 });
   }
   let gflop_s = 0;
   for (let N = 1024, last = 0; last < 2000; N *= 4) {
     const x = f32([8], (index) => (index < 4 ? 0.999 : 0.001));
-    const [us, { launch }] = await run(fma as unknown as Kernel, { x, y: empty(N) });
+    const [us, { launch }] = await run(fma, { x, y: empty(N) });
     gflop_s = Math.max(gflop_s, fma.flops(launch.dims) / us / 1e3);
     last = us;
   }
-  const [launch_us] = await run(copy as unknown as Kernel, { x: empty(4), y: empty(4) });
+  const [launch_us] = await run(copy, { x: empty(4), y: empty(4) });
   return { copies, gflop_s, launch_us };
 }
 

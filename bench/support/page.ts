@@ -38,7 +38,7 @@ export async function showBenches(benches: Readonly<Record<string, Bench>>): Pro
       try {
         await bench.run(context);
       } catch (error) {
-        addLine(name, "", `failed: ${error instanceof Error ? error.message : error}`);
+        addLine(name, "", `failed: ${error instanceof Error ? error.message : String(error)}`);
       }
     },
   }));

@@ -1,21 +1,39 @@
-import { readFileSync } from "node:fs";
-import { info, tune } from "./info.js";
+import { OptionError, WgformerError } from "../index.js";
+import { info } from "./info.js";
+import { profile } from "./profile.js";
+import { forward, generate } from "./request.js";
 import { run } from "./run.js";
-import { type HostTensor, load, type Model, OptionError, WgformerError } from "../index.js";
+import { tune } from "./tune.js";
+import type { Options, Verb } from "./verb.js";
+import { verify } from "./verify.js";
 
-const USAGE = `wgformer: run Hugging Face transformer checkpoints on WebGPU
+const VERBS: Readonly<Record<string, Verb>> = { run, generate, forward, info, tune, verify, profile };
 
-  wgformer run MODEL [TEXT ...] [--num_beams 4 ...]   texts (or the lines of standard input) through the model's task
-  wgformer generate MODEL < request.json              {"input_ids": [[...]], "attention_mask": [[...]], "options": {...}}
-  wgformer forward MODEL < request.json               {"input_ids": [[...]], "attention_mask": ..., "decoder_input_ids": [[...]]}
-  wgformer tune MODEL [--dtype ...] [--rows [1,8,128]] measures kernel forms on this device and keeps the fastest
-  wgformer info                                       the adapter, its limits, and the forms that were measured on it
+/** `wgformer --help`: the verbs. */
+function overview(): string {
+  const lines = Object.entries(VERBS).map(([name, { usage, summary }]) => {
+    const [call] = `wgformer ${name} ${usage}`.split(/\s*</); // what goes to standard input is told by the verb's own help
+    return `  ${call.trim().padEnd(34)}${summary}`;
+  });
+  return `wgformer: run Hugging Face transformer checkpoints on WebGPU
 
-MODEL is a folder or a URL with config.json, model.safetensors and tokenizer.json. A list of requests gives a list of answers.
-Options of run are those of the task (of generation_config.json, where it generates), and --dtype auto|f32|f16|int8|int4, --batch_size, --allow_unknown.`;
+${lines.join("\n")}
+
+MODEL is a folder or a URL with config.json, model.safetensors and tokenizer.json.
+wgformer VERB --help tells the options of a verb.`;
+}
+
+/** `wgformer VERB --help`. */
+function helpOf(name: string, { usage, summary, details, options = {} }: Verb): string {
+  const width = Math.max(...Object.keys(options).map(({ length }) => length));
+  const lines = Object.entries(options).map(([option, text]) => `  ${option.padEnd(width)}   ${text}`);
+  const title = `wgformer ${name} ${usage}`.trim();
+  const parts = [`${title}\n  ${summary}`, details, lines.join("\n")];
+  return parts.filter(Boolean).join("\n\n");
+}
 
 /** `--name value`, `--name=value` and `--flag`; values as JSON where they are, else as text. */
-function parseArguments(words: readonly string[]): { positional: string[]; options: Record<string, unknown> } {
+function parseArguments(words: readonly string[]): { positional: string[]; options: Options } {
   const positional: string[] = [];
   const options: Record<string, unknown> = {};
   const value = (text: string): unknown => {
@@ -35,90 +53,20 @@ function parseArguments(words: readonly string[]): { positional: string[]; optio
   return { positional, options };
 }
 
-type Request = Record<string, unknown>;
-type Answer = (model: Model, request: Request) => Promise<unknown>;
-
-const tensorJson = ({ dims, data }: HostTensor) => ({ dims, data: Array.from(data) });
-
-const ANSWERS: Readonly<Record<string, { keys: readonly string[]; answer: Answer }>> = {
-  generate: {
-    keys: ["input_ids", "attention_mask", "decoder_input_ids", "options"],
-    async answer(model, { options, ...inputs }) {
-      if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {
-        throw new OptionError(`request: options must be an object, got ${JSON.stringify(options)}`);
-      }
-      const { sequences, sequences_scores, token_scores } = await model.generate(inputs as never, options as never);
-      return { sequences, ...(sequences_scores && { sequences_scores }), ...(token_scores && { token_scores }) };
-    },
-  },
-  forward: {
-    keys: [
-      ...["input_ids", "attention_mask", "position_ids", "token_type_ids", "decoder_input_ids"],
-      ...["output_hidden_states", "output_attentions"],
-    ],
-    async answer(model, { output_hidden_states, output_attentions, ...inputs }) {
-      if (model.architecture.encoder && model.architecture.decoder && inputs.decoder_input_ids === undefined) {
-        return { encoder_last_hidden_state: tensorJson((await model.encode(inputs as never)).last_hidden_state) };
-      }
-      const options = Object.entries({ output_hidden_states, output_attentions }).filter(
-        ([, value]) => value !== undefined,
-      );
-      const output = await model.forward(inputs as never, Object.fromEntries(options));
-      const json = (value: HostTensor | readonly HostTensor[]): unknown =>
-        "dims" in value ? tensorJson(value) : value.map(tensorJson);
-      return Object.fromEntries(Object.entries(output).map(([name, value]) => [name, json(value)]));
-    },
-  },
-};
-
-async function answer(verb: string, source: string, options: Record<string, unknown>): Promise<void> {
-  const { dtype, ...unknown } = options;
-  if (Object.keys(unknown).length)
-    throw new OptionError(
-      `${verb}: --${Object.keys(unknown)[0]} is not supported; options of a request go into its field options`,
-    );
-  let input: unknown;
-  try {
-    input = JSON.parse(readFileSync(0, "utf8"));
-  } catch (cause) {
-    throw new OptionError(`${verb}: standard input must hold a JSON request, ${(cause as Error).message}`);
-  }
-  const { keys, answer: respond } = ANSWERS[verb];
-  const requests = (Array.isArray(input) ? input : [input]) as Request[];
-  for (const request of requests) {
-    if (typeof request !== "object" || request === null)
-      throw new OptionError(`${verb}: a request must be an object, got ${JSON.stringify(request)}`);
-    const stray = Object.keys(request).find((key) => !keys.includes(key));
-    if (stray) throw new OptionError(`${verb}: a request must have the fields ${keys.join(", ")}, got ${stray}`);
-  }
-  const model = await load(source, { dtype: dtype as never });
-  try {
-    const results = [];
-    for (const request of requests) results.push(await respond(model, request));
-    console.log(JSON.stringify(Array.isArray(input) ? results : results[0]));
-  } finally {
-    model.dispose();
-  }
-}
-
 async function main(words: readonly string[]): Promise<void> {
   const {
-    positional: [verb, model, ...texts],
+    positional: [name, model, ...texts],
     options,
   } = parseArguments(words);
-  if (!verb || verb === "help" || options.help) return console.log(USAGE);
-  if (verb === "info") return info();
-  if (!["run", "tune"].includes(verb) && !ANSWERS[verb])
-    throw new OptionError(`the verb must be run, generate, forward, tune or info, got ${verb}; see wgformer --help`);
-  if (!model) throw new OptionError(`${verb}: a model folder must be given; see wgformer --help`);
-  if (verb === "run") return run(model, texts, options);
-  if (verb === "tune") {
-    const stray = Object.keys(options).find((name) => !["dtype", "rows"].includes(name));
-    if (stray) throw new OptionError(`tune: options must be dtype and rows, got ${stray}`);
-    return tune(model, options.dtype, options.rows);
+  const verb = Object.hasOwn(VERBS, name ?? "") ? VERBS[name] : undefined;
+  if (options.help || !name || name === "help") return console.log(verb ? helpOf(name, verb) : overview());
+  if (!verb) {
+    const names = Object.keys(VERBS);
+    const known = `${names.slice(0, -1).join(", ")} or ${names[names.length - 1]}`;
+    throw new OptionError(`the verb must be ${known}, got ${name}; see wgformer --help`);
   }
-  if (texts.length) throw new OptionError(`${verb}: takes its request on standard input, got the argument ${texts[0]}`);
-  return answer(verb, model, options);
+  if (!model && verb.usage) throw new OptionError(`${name}: a model folder must be given; see wgformer --help`);
+  return verb.run(model, texts, options);
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

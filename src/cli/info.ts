@@ -1,49 +1,38 @@
-import { gpu as openGpu, load } from "../index.js";
+import { gpu as openGpu } from "../index.js";
+import { checkArguments, type Verb } from "./verb.js";
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
-/** `wgformer info`: the adapter, what it offers, and the forms that were measured on it. */
-export async function info(): Promise<void> {
-  const gpu = await openGpu();
-  try {
-    const { limits, features } = gpu.device;
-    const { description, vendor, architecture, software } = gpu.info;
-    const winners = Object.entries(gpu.tuning.winners());
-    const lines = {
-      adapter: description,
-      vendor: [vendor, architecture].filter(Boolean).join(", "),
-      class: software ? "software: direct forms" : "GPU: subgroup and shared forms",
-      features: [...features]
-        .filter((feature) => ["subgroups", "timestamp-query", "shader-f16"].includes(feature))
-        .join(", "),
-      "largest binding": megabytes(limits.maxStorageBufferBindingSize),
-      "largest buffer": megabytes(limits.maxBufferSize),
-      "steps in flight": String(gpu.readAhead),
-      tuned: winners.length
-        ? `${winners.length} kinds of launches, in ${gpu.tuning.place}`
-        : "nothing yet; see wgformer tune",
-    };
-    for (const [name, text] of Object.entries(lines)) console.log(`${name.padEnd(16)} ${text || "-"}`);
-    for (const [key, { form, constants }] of winners)
-      console.log(`  ${key.padEnd(52)} ${form} ${JSON.stringify(constants)}`);
-  } finally {
-    gpu.dispose();
-  }
-}
-
-/** `wgformer tune`: measures the layers of a model, prints each winner and where all are kept. */
-export async function tune(model: string, dtype: unknown, rows: unknown): Promise<void> {
-  const loaded = await load(model, { dtype: dtype as never });
-  try {
-    await loaded.tune({
-      ...(rows !== undefined && { rows: [rows].flat().map(Number) }),
-      progress: ({ key, winner: { form, constants }, speedup, loaded: done, total }) =>
-        console.log(
-          `${done}/${total}  ${key.padEnd(52)} ${form} ${JSON.stringify(constants)}  ${speedup.toFixed(2)} times as fast`,
-        ),
-    });
-    console.log(`kept in ${loaded.gpu.tuning.place}`);
-  } finally {
-    loaded.dispose();
-  }
-}
+/** `wgformer info`: the adapter, what it offers, and the kernel variants that were measured on it. */
+export const info: Verb = {
+  usage: "",
+  summary: "the adapter, its limits, and the kernel variants that were measured on it",
+  async run(_source, words, options) {
+    checkArguments("info", options, [], words);
+    const gpu = await openGpu();
+    try {
+      const { limits, features } = gpu.device;
+      const { description, vendor, architecture } = gpu.info;
+      const choices = Object.entries(gpu.tuning.choices());
+      const lines = {
+        adapter: description,
+        vendor: [vendor, architecture].filter(Boolean).join(", "),
+        class: gpu.class.adapter,
+        features: [...features]
+          .filter((feature) => ["subgroups", "timestamp-query", "shader-f16"].includes(feature))
+          .join(", "),
+        "largest binding": megabytes(limits.maxStorageBufferBindingSize),
+        "largest buffer": megabytes(limits.maxBufferSize),
+        "steps in flight": String(gpu.readAhead),
+        tuned: choices.length
+          ? `${choices.length} kinds of launches, in ${gpu.tuning.place}`
+          : "nothing yet; see wgformer tune",
+      };
+      for (const [name, text] of Object.entries(lines)) console.log(`${name.padEnd(16)} ${text || "-"}`);
+      for (const [key, { variant, constants }] of choices)
+        console.log(`  ${key.padEnd(52)} ${variant} ${JSON.stringify(constants)}`);
+    } finally {
+      gpu.dispose();
+    }
+  },
+};

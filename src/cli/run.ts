@@ -8,27 +8,47 @@ import {
   type TaggingTask,
   type TextTask,
 } from "../index.js";
+import { DTYPE, type Options, type Verb } from "./verb.js";
 
-type Options = Readonly<Record<string, unknown>>;
+/** The options of text generation, for `wgformer run --help`. */
+const GENERATION = {
+  "--num_beams 4 --max_new_tokens 20 ...": "text generation: all of generation_config.json, in their names",
+  "--batch_size 64 --allow_unknown": "text generation: prompts together; letters without a token",
+};
+
+const OPTIONS = {
+  ...GENERATION,
+  "--aggregation_strategy first": "labels of tokens: none, first, average or max",
+  "--top_k 3 --function_to_apply sigmoid": "labels of texts: how many; softmax, sigmoid or none",
+  "--pooling mean --normalize": "vectors: cls, mean, max or none; to length 1",
+  "--max_length 128 --batch_tokens 2048": "labels and vectors: tokens of a text and of a batch",
+  ...DTYPE,
+};
 
 /** `wgformer run`: texts, or the lines of standard input, through the task that the checkpoint is for. */
-export async function run(model: string, texts: readonly string[], { dtype, ...options }: Options): Promise<void> {
-  const lines = texts.length
-    ? texts
-    : readFileSync(0, "utf8")
-        .split("\n")
-        .filter((line) => line.trim());
-  const name = defaultTask(await openCheckpoint(model));
-  const task = await pipeline(name, model, { dtype: dtype as never });
-  try {
-    if (name === "token-classification") await tag(task as TaggingTask, lines, options);
-    else if (name === "text-classification") await classify(task as ClassificationTask, lines, options);
-    else if (name === "feature-extraction") await extract(task as FeatureTask, lines, options);
-    else await generate(task as TextTask, lines, options);
-  } finally {
-    task.dispose();
-  }
-}
+export const run: Verb = {
+  usage: "MODEL [TEXT ...]",
+  summary: "run texts through the task of the checkpoint",
+  details: "Without TEXT it reads the lines of standard input. Options are those of the checkpoint's task.",
+  options: OPTIONS,
+  async run(source, texts, { dtype, ...options }) {
+    const lines = texts.length
+      ? texts
+      : readFileSync(0, "utf8")
+          .split("\n")
+          .filter((line) => line.trim());
+    const name = defaultTask(await openCheckpoint(source));
+    const task = await pipeline(name, source, { dtype: dtype as never });
+    try {
+      if (name === "token-classification") await tag(task as TaggingTask, lines, options);
+      else if (name === "text-classification") await classify(task as ClassificationTask, lines, options);
+      else if (name === "feature-extraction") await extract(task as FeatureTask, lines, options);
+      else await generate(task as TextTask, lines, options);
+    } finally {
+      task.dispose();
+    }
+  },
+};
 
 async function tag(task: TaggingTask, lines: readonly string[], options: Options): Promise<void> {
   const results = await task(lines, { aggregation_strategy: "first", ...options });

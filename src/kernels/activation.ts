@@ -1,25 +1,31 @@
-/** Values of the constant ACTIVATION of `matmul` and `matvec`. */
-export const ACTIVATION = { none: 0, relu: 1, gelu: 2, gelu_tanh: 3, silu: 4, tanh: 5 } as const;
-
-export type Activation = keyof typeof ACTIVATION;
-
-/** The activation in f64, by its value of ACTIVATION. */
-export function activate(activation: number, x: number): number {
-  switch (activation) {
-    case ACTIVATION.relu:
-      return Math.max(0, x);
-    case ACTIVATION.gelu:
-      return 0.5 * x * (1 + erf(x / Math.SQRT2));
-    case ACTIVATION.gelu_tanh:
-      return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
-    case ACTIVATION.silu:
-      return x / (1 + Math.exp(-x));
-    case ACTIVATION.tanh:
-      return Math.tanh(x);
-    default:
-      return x;
-  }
+interface Definition {
+  /** Its value of the constant ACTIVATION, as shaders/parts/activation.wgsl has it. */
+  readonly code: number;
+  /** What configs of Transformers call it (activations.py). */
+  readonly names: readonly string[];
+  /** In f64. */
+  readonly value: (x: number) => number;
 }
+
+const tanhGelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+
+/** Activations of a linear layer: all that is known of each, but for its WGSL. */
+export const ACTIVATIONS = {
+  none: { code: 0, names: [], value: (x) => x },
+  relu: { code: 1, names: ["relu"], value: (x) => Math.max(0, x) },
+  gelu: { code: 2, names: ["gelu"], value: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)) },
+  gelu_tanh: { code: 3, names: ["gelu_new", "gelu_pytorch_tanh", "gelu_fast"], value: tanhGelu },
+  silu: { code: 4, names: ["silu", "swish"], value: (x) => x / (1 + Math.exp(-x)) },
+  tanh: { code: 5, names: ["tanh"], value: Math.tanh },
+} as const satisfies Readonly<Record<string, Definition>>;
+
+/** The name of an activation. */
+export type Activation = keyof typeof ACTIVATIONS;
+
+const BY_CODE: readonly Definition[] = Object.values(ACTIVATIONS);
+
+/** The activation in f64, by its code. */
+export const activate = (code: number, x: number): number => BY_CODE[code].value(x);
 
 /** Error function to f64 precision: its Taylor series near zero, a continued fraction beyond (Abramowitz and Stegun 7.1.5, 7.1.14). */
 function erf(x: number): number {

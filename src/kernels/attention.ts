@@ -1,7 +1,11 @@
+import cpu from "../../shaders/attention.cpu.wgsl";
 import shared from "../../shaders/attention.shared.wgsl";
-import subgroup from "../../shaders/attention.subgroup.wgsl";
-import wgsl from "../../shaders/attention.wgsl";
+import direct from "../../shaders/attention.wgsl";
+import interfaceOf from "../../shaders/parts/attention.wgsl";
+import bias from "../../shaders/parts/attention_bias.wgsl";
+import constants from "../../shaders/parts/constants.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
+import { joinShader } from "../runtime/wgsl.js";
 
 /** Softmax-weighted sum of value rows; `key` and `value` give the flat start of a head's key and value at position t. */
 export function attend(
@@ -69,7 +73,12 @@ export function relativeBias(
 const queries = ({ N, B }: Dims): number => [8, 4, 2].find((rows) => N >= rows * B) ?? 1;
 const reach = (U = 1): number => (U - 1) / 2;
 
-/** Attention of many queries over packed rows. Maths, shapes and source: the header of the WGSL file. */
+/**
+ * Attention of many queries over packed rows: out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[t - position,h]) v[t,h,:], t over the
+ * keys of row n's sentence, with CAUSAL only those up to its position. rows u32[N,4]; spans u32[B,2] = (first key row, keys); q f32[N,Q],
+ * head h at h*E; kv f32[S,Z], keys from k_at and values from v_at of a row, K heads each; bias f32[U,H] by distance, the middle row 0;
+ * out f32[N,H*E]. Numerics and source: shaders/attention*.wgsl.
+ */
 export const attention = defineKernel({
   name: "attention",
   reads: {
@@ -83,34 +92,39 @@ export const attention = defineKernel({
   writes: { out: "f32[N,H*E]" },
   params: ["H", "K", "E", "k_at", "v_at", "scale"],
   constants: ["CAUSAL"],
-  forms: {
-    direct: {
-      wgsl,
-      groups: ({ N, H, QUERIES }) => Math.ceil((Math.ceil(N / QUERIES) * H) / 8),
-      constants: (d) => ({ QUERIES: queries(d), DISTANCE: reach(d.U) }),
-      variants: () => [1, 2, 4, 8].map((QUERIES) => ({ QUERIES })),
-    },
-    shared: {
-      wgsl: shared,
-      groups: ({ N, H }) => Math.ceil(N / 16) * H,
-      // No variants of TILE: where sums are corrected decides their last bits.
-      constants: ({ E, U }) => ({
-        WIDTH: E / 4,
-        TILE: Math.min(32, 4 * Math.floor(136 / ((E / 4) | 1))),
-        DISTANCE: reach(U),
-      }),
-      fits: ({ E }) => E <= 256,
-    },
-    subgroup: {
-      wgsl: subgroup,
-      software: true,
+  variants: [
+    {
+      name: "cpu",
+      wgsl: joinShader(cpu, interfaceOf, bias, constants),
+      needs: ["subgroups"],
+      for: "cpu",
       // Self attention alone: the few rows of a decode step are faster directly, and the choice must not depend on N, or a row's
       // bits would.
       fits: ({ E, Q, Z, CAUSAL, SUBGROUP }) => SUBGROUP === 8 && E <= 64 && (CAUSAL === 1 || Q === Z),
       groups: ({ N, H }) => Math.ceil(N / 16) * H,
       constants: ({ E, U }) => ({ WIDTH: E / 4, DISTANCE: reach(U) }),
     },
-  },
+    {
+      name: "shared",
+      wgsl: joinShader(shared, interfaceOf, bias, constants),
+      for: "gpu",
+      fits: ({ E }) => E <= 256,
+      groups: ({ N, H }) => Math.ceil(N / 16) * H,
+      // TILE is not tuned: where sums are corrected decides their last bits.
+      constants: ({ E, U }) => ({
+        WIDTH: E / 4,
+        TILE: Math.min(32, 4 * Math.floor(136 / ((E / 4) | 1))),
+        DISTANCE: reach(U),
+      }),
+    },
+    {
+      name: "direct",
+      wgsl: joinShader(direct, interfaceOf, constants),
+      groups: ({ N, H, QUERIES }) => Math.ceil((Math.ceil(N / QUERIES) * H) / 8),
+      constants: (d) => ({ QUERIES: queries(d), DISTANCE: reach(d.U) }),
+      tunings: () => [1, 2, 4, 8].map((QUERIES) => ({ QUERIES })),
+    },
+  ],
   check({ Q, Z, H, K, E, U = 1, k_at, v_at }) {
     if (E % 4 || Q % 4 || Z % 4 || k_at % 4 || v_at % 4)
       return `E, Q, Z, k_at and v_at must be multiples of 4, got ${[E, Q, Z, k_at, v_at]}`;

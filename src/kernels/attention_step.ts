@@ -1,12 +1,21 @@
 import shared from "../../shaders/attention_step.shared.wgsl";
-import wgsl from "../../shaders/attention_step.wgsl";
+import direct from "../../shaders/attention_step.wgsl";
+import interfaceOf from "../../shaders/parts/attention_step.wgsl";
+import constants from "../../shaders/parts/constants.wgsl";
+import searchState from "../../shaders/parts/search_state.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
+import { joinShader } from "../runtime/wgsl.js";
 import { attend, biasAt } from "./attention.js";
 import { prepareHead } from "./rope.js";
 
-const constants = ({ E, P = 1, RELATIVE = 0 }: Dims) => ({ WIDTH: E / 4, DISTANCE: RELATIVE ? (P - 1) / 2 : 0 });
+const widths = ({ E, P = 1, RELATIVE = 0 }: Dims) => ({ WIDTH: E / 4, DISTANCE: RELATIVE ? (P - 1) / 2 : 0 });
 
-/** Self attention of one new token a row, through the cache. Maths, shapes and source: the header of the WGSL file. */
+/**
+ * Self attention of one new token a row over its own past, through the beam indirection: appends the row's key and value to the cache, then
+ * out[r,h,:] = sum_{t <= position} softmax_t(scale * q . k_t + bias) v_t. rows u32[R,4]; qkv f32[R,H*E+2*K*E]; indirection u32[2,R,M] names the
+ * cache row of each step; positional f32[M,E] rotates q and k, or with RELATIVE is the bias f32[U,H]; qk_norm f32[2,E]; cache f32[R,M,2*K*E];
+ * out f32[R,H*E]. Numerics and source: shaders/attention_step*.wgsl.
+ */
 export const attentionStep = defineKernel({
   name: "attention_step",
   reads: {
@@ -20,10 +29,22 @@ export const attentionStep = defineKernel({
   writes: { cache: "f32[R,M,2*K*E]", out: "f32[R,H*E]" },
   params: ["H", "K", "E", "scale", "eps"],
   constants: ["INTERLEAVED", "RELATIVE"],
-  forms: {
-    direct: { wgsl, groups: ({ R, H }) => Math.ceil((R * H) / 8), constants },
-    shared: { wgsl: shared, groups: ({ R, H }) => R * H, constants, fits: ({ E }) => E <= 256 },
-  },
+  variants: [
+    {
+      name: "shared",
+      wgsl: joinShader(shared, interfaceOf, searchState, constants),
+      for: "gpu",
+      fits: ({ E }) => E <= 256,
+      groups: ({ R, H }) => R * H,
+      constants: widths,
+    },
+    {
+      name: "direct",
+      wgsl: joinShader(direct, interfaceOf, searchState, constants),
+      groups: ({ R, H }) => Math.ceil((R * H) / 8),
+      constants: widths,
+    },
+  ],
   check({ H, K, E, M, P, X, HAS_POSITIONAL, RELATIVE = 0 }) {
     const rotates = HAS_POSITIONAL && !RELATIVE;
     const multiple = rotates ? 8 : 4;

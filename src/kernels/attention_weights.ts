@@ -1,14 +1,19 @@
-import wgsl from "../../shaders/attention_weights.wgsl";
+import direct from "../../shaders/attention_weights.wgsl";
+import constants from "../../shaders/parts/constants.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
+import { joinShader } from "../runtime/wgsl.js";
 
-/** The weights that `attention` does not keep. Maths, shapes and source: the header of the WGSL file. */
+/**
+ * The softmax weights that `attention` does not keep: weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:]), 0 beyond the sentence. Arguments as
+ * those of `attention`; weights f32[N,H,T], T at least the longest sentence. Numerics and source: shaders/attention_weights.wgsl.
+ */
 export const attentionWeights = defineKernel({
   name: "attention_weights",
   reads: { rows: "u32[N,4]", spans: "u32[B,2]", q: "f32[N,Q]", kv: "f32[S,Z]" },
   writes: { weights: "f32[N,H,T]" },
   params: ["H", "K", "E", "T", "k_at", "scale"],
   constants: [],
-  forms: { direct: { wgsl, groups: ({ N, H }) => Math.ceil((N * H) / 64) } },
+  variants: [{ name: "direct", wgsl: joinShader(direct, constants), groups: ({ N, H }) => Math.ceil((N * H) / 64) }],
   check({ Q, Z, H, K, E, k_at }) {
     if (E % 4 || Q % 4 || Z % 4 || k_at % 4) return `E, Q, Z and k_at must be multiples of 4, got ${[E, Q, Z, k_at]}`;
     if (H % K) return `K must divide H, got K=${K} and H=${H}`;

@@ -1,7 +1,11 @@
-import wgsl from "../../shaders/beam_step.wgsl";
+import direct from "../../shaders/beam_step.wgsl";
 import shared from "../../shaders/beam_step.shared.wgsl";
+import interfaceOf from "../../shaders/parts/beam_step.wgsl";
+import constants from "../../shaders/parts/constants.wgsl";
+import searchState from "../../shaders/parts/search_state.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
-import { NO_ID } from "./topk.js";
+import { joinShader } from "../runtime/wgsl.js";
+import { NO_ID } from "./constants.js";
 
 /** Values of the parameter `early_stopping`. */
 export const EARLY_STOPPING = { false: 0, true: 1, never: 2 } as const;
@@ -41,7 +45,12 @@ function candidates(
   return found.sort((x, y) => y.score - x.score || x.w * V + x.id - (y.w * V + y.id)).slice(0, C);
 }
 
-/** One step of beam search for every sentence. Rules, shapes and source: the header of the WGSL file. */
+/**
+ * One step of beam search for every sentence, as `_beam_search` of Transformers 5: of the candidates of all its beams the best W that do not
+ * end go on, those that end and rank below W join its finished hypotheses, and it is done when none can do better. values f32[R,G,C+2] and
+ * indices u32[R,G,C] from `topk`; end_ids u32[X]; the state rows u32[R,4], scores f32[4,R], sentences u32[B,4+3*W], indirection u32[2,R,M] and
+ * status u32[2] is updated in place (`search_state.ts`). Numerics and source: shaders/beam_step*.wgsl.
+ */
 export const beamStep = defineKernel({
   name: "beam_step",
   reads: { values: "f32[R,G,C+2]", indices: "u32[R,G,C]", end_ids: "u32[X]" },
@@ -54,20 +63,23 @@ export const beamStep = defineKernel({
   },
   params: ["W", "V", "early_stopping", "length_penalty", "groups", "group", "diversity_penalty"],
   constants: ["LOG_PROBS"],
-  forms: {
-    direct: {
-      wgsl,
+  variants: [
+    {
+      name: "shared",
+      wgsl: joinShader(shared, interfaceOf, searchState, constants),
+      for: "gpu",
+      fits: ({ W, G }) => W <= 32 && W * G <= 512,
+      groups: ({ B, groups }) => Math.ceil(B / groups),
+      constants: () => ({ LANES: 64 }),
+      tunings: () => [{ LANES: 32 }, { LANES: 64 }, { LANES: 128 }],
+    },
+    {
+      name: "direct",
+      wgsl: joinShader(direct, interfaceOf, searchState, constants),
       groups: ({ B, groups }) => Math.ceil(B / groups),
       constants: ({ W, G }) => ({ BEAMS: W, LISTS: W * G }),
     },
-    shared: {
-      wgsl: shared,
-      groups: ({ B, groups }) => Math.ceil(B / groups),
-      constants: () => ({ LANES: 64 }),
-      fits: ({ W, G }) => W <= 32 && W * G <= 512,
-      variants: () => [{ LANES: 32 }, { LANES: 64 }, { LANES: 128 }],
-    },
-  },
+  ],
   check({ R, B, W, C, X, V }) {
     if (R !== B * W) return `R must be B*W, got R=${R}, B=${B} and W=${W}`;
     if (W > 1 && C < Math.max(2, 1 + X) * W)

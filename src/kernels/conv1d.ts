@@ -1,8 +1,18 @@
-import wgsl from "../../shaders/conv1d.wgsl";
+import direct from "../../shaders/conv1d.wgsl";
+import activation from "../../shaders/parts/activation.wgsl";
+import dots from "../../shaders/parts/dots.wgsl";
+import formats from "../../shaders/parts/formats.wgsl";
+import load4 from "../../shaders/parts/load4.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
+import { joinShader } from "../runtime/wgsl.js";
 import { activate } from "./activation.js";
+import { weightBytes } from "./formats.js";
 
-/** Convolution of three taps over packed sequences. Maths, shapes and source: the header of the WGSL file. */
+/**
+ * Convolution of three taps over packed sequences: y[n,o] = activation(bias[o] + sum_{i,k} x[STRIDE*position + k - 1, i] * weight[o,i,k]) +
+ * positions[position,o], rows outside a sequence counting as zeros. rows u32[N,4]; spans u32[B,2]; x f32[S,I]; weight [O,I,3]; bias f32[O];
+ * positions f32[P,O]; y f32[N,O]. Numerics and source: shaders/conv1d.wgsl.
+ */
 export const conv1d = defineKernel({
   name: "conv1d",
   reads: {
@@ -16,18 +26,19 @@ export const conv1d = defineKernel({
   writes: { y: "f32[N,O]" },
   params: [],
   constants: ["STRIDE", "ACTIVATION"],
-  forms: {
-    direct: {
-      wgsl,
+  variants: [
+    {
+      name: "direct",
+      wgsl: joinShader(direct, activation, formats, load4, dots),
       groups: ({ N, O, ROWS }) => Math.ceil(N / ROWS) * Math.ceil(O / 32),
       constants: () => ({ ROWS: 4 }),
-      variants: () => [{ ROWS: 1 }, { ROWS: 2 }, { ROWS: 4 }],
+      tunings: () => [{ ROWS: 1 }, { ROWS: 2 }, { ROWS: 4 }],
     },
-  },
+  ],
   check: ({ I, STRIDE = 1 }) =>
     I % 4 ? `I must be a multiple of 4, got ${I}` : STRIDE < 1 ? `STRIDE must be at least 1, got ${STRIDE}` : undefined,
   bytes: ({ S, N, I, O, WEIGHT_FORMAT, HAS_BIAS, HAS_POSITIONS }) =>
-    4 * (S * I + N * (O + 4) + O * HAS_BIAS + N * O * HAS_POSITIONS) + 3 * O * I * (WEIGHT_FORMAT ? 2 : 4),
+    4 * (S * I + N * (O + 4) + O * HAS_BIAS + N * O * HAS_POSITIONS) + weightBytes(3 * O * I, WEIGHT_FORMAT),
   flops: ({ N, I, O }) => 6 * N * I * O,
   reference({ N, I, O, STRIDE = 1, ACTIVATION = 0 }, { rows, spans, x, weight, bias, positions, y }) {
     for (let n = 0; n < N; n++) {

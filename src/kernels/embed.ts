@@ -1,10 +1,16 @@
-import wgsl from "../../shaders/embed.wgsl";
+import direct from "../../shaders/embed.wgsl";
+import formats from "../../shaders/parts/formats.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
+import { joinShader } from "../runtime/wgsl.js";
 
 // Without norm all elements are independent; with norm few rows leave cores idle, so that statistics are worth repeating.
 const perRow = ({ N, D, HAS_GAMMA }: Dims): number => (HAS_GAMMA ? (N <= 64 && D >= 128 ? 8 : 1) : D / 4);
 
-/** Token, position and segment rows into the residual stream. Maths, shapes and source: the header of the WGSL file. */
+/**
+ * The residual stream's first rows: out[n,:] = tokens[id - first,:] * scale + positions[position + shift,:] + segments[segment,:], then layer norm
+ * where gamma is given. rows u32[N,4] = (id, position, _, segment); tokens [V,D] in f32 or f16; positions f32[P,D]; segments f32[U,D]; gamma, beta
+ * f32[D]; out f32[N,D]. Rows of ids outside first .. first+V-1 stay: a large table comes in parts. Numerics and source: shaders/embed.wgsl.
+ */
 export const embed = defineKernel({
   name: "embed",
   reads: {
@@ -19,13 +25,14 @@ export const embed = defineKernel({
   writes: { out: "f32[N,D]" },
   params: ["first", "shift", "scale", "eps"],
   constants: [],
-  forms: {
-    direct: {
-      wgsl,
+  variants: [
+    {
+      name: "direct",
+      wgsl: joinShader(direct, formats),
       groups: ({ N, SLICES }) => Math.ceil((N * SLICES) / 64),
       constants: (d) => ({ SLICES: perRow(d) }),
     },
-  },
+  ],
   check({ D, HAS_GAMMA, HAS_BETA }) {
     if (D % 4) return `D must be a multiple of 4, got ${D}`;
     return HAS_BETA && !HAS_GAMMA ? "gamma must be given where beta is" : undefined;

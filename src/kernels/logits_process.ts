@@ -1,9 +1,11 @@
-import wgsl from "../../shaders/logits_process.wgsl";
+import direct from "../../shaders/logits_process.wgsl";
 import shared from "../../shaders/logits_process.shared.wgsl";
+import constants from "../../shaders/parts/constants.wgsl";
+import interfaceOf from "../../shaders/parts/logits_process.wgsl";
+import searchState from "../../shaders/parts/search_state.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
-import { NO_ID } from "./topk.js";
-
-const BANNED = -3e38;
+import { joinShader } from "../runtime/wgsl.js";
+import { LOWEST, NO_ID } from "./constants.js";
 
 /** Generation rules as lists of ids; packed for the kernel by `packRules`. */
 export interface RuleLists {
@@ -46,9 +48,9 @@ function applyRules(
 ): number[] {
   const n = d.no_repeat_ngram_size;
   const ban = (banned: Iterable<number>): void => {
-    for (const id of banned) scores[id] = BANNED;
+    for (const id of banned) scores[id] = LOWEST;
   };
-  const force = (id: number): void => scores.forEach((_, v) => (scores[v] = v === id ? 0 : BANNED));
+  const force = (id: number): void => scores.forEach((_, v) => (scores[v] = v === id ? 0 : LOWEST));
   for (const id of new Set(ids)) {
     const repeated = scores[id] < 0 ? scores[id] * d.repetition_penalty : scores[id] / d.repetition_penalty;
     scores[id] = repeated - d.presence_penalty;
@@ -74,7 +76,12 @@ function applyRules(
 /** Some 8 logits an invocation. */
 const lanesOf = (V: number): number => Math.min(256, 2 ** Math.ceil(Math.log2(Math.max(64, V / 8))));
 
-/** Generation rules on logits or log-probabilities. Rules, shapes and source: the header of the WGSL file. */
+/**
+ * The rules of generation on each row's scores, in place and in the order of Transformers: repetition and presence penalties, n-gram
+ * blocking, banned sequences, no end id before the minimum, forced first and last token, suppressed tokens; with LOG_SOFTMAX on
+ * log-probabilities. Records the row's token. rows u32[R,4]; indirection u32[2,R,M]; sentences u32[B,Y]; rules u32[X] by `packRules`; leads
+ * u32[B,2] = (pads before the prompt, their id); history u32[M,R]; logits f32[R,V]. Numerics and source: shaders/logits_process*.wgsl.
+ */
 export const logitsProcess = defineKernel({
   name: "logits_process",
   reads: {
@@ -96,16 +103,22 @@ export const logitsProcess = defineKernel({
     "presence_penalty",
   ],
   constants: ["LOG_SOFTMAX"],
-  forms: {
-    direct: { wgsl, groups: ({ R }) => Math.ceil(R / 64) },
-    shared: {
-      wgsl: shared,
+  variants: [
+    {
+      name: "shared",
+      wgsl: joinShader(shared, interfaceOf, searchState, constants),
+      for: "gpu",
       groups: ({ R }) => R,
       // a bitmap of the vocabulary, or of 65,536 ids of it at a time
       constants: ({ V }) => ({ LANES: lanesOf(V), WORDS: Math.min(2048, Math.ceil(V / 32)) }),
-      variants: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
+      tunings: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
     },
-  },
+    {
+      name: "direct",
+      wgsl: joinShader(direct, interfaceOf, searchState, constants),
+      groups: ({ R }) => Math.ceil(R / 64),
+    },
+  ],
   bytes: ({ R, V, LOG_SOFTMAX = 0 }) => 4 * R * (LOG_SOFTMAX ? 2 * V : 1),
   flops: ({ R, V, LOG_SOFTMAX = 0 }) => R * (LOG_SOFTMAX ? 4 * V : 1),
   reference(d, { rows, indirection, sentences, rules, leads, history, logits }) {

@@ -1,81 +1,168 @@
-import shared from "../../shaders/matmul.shared.wgsl";
-import subgroup from "../../shaders/matmul.subgroup.wgsl";
-import direct from "../../shaders/matmul.wgsl";
-import { type Dims, defineKernel, type Form } from "../runtime/kernel.js";
-import { linearBase, linearCheck, linearReads, linearReference } from "./linear.js";
+import tile from "../../shaders/matmul.wgsl";
+import tileCpu from "../../shaders/matmul.cpu.wgsl";
+import rows from "../../shaders/matmul.rows.wgsl";
+import rowsShared from "../../shaders/matmul.rows.shared.wgsl";
+import rowsSubgroup from "../../shaders/matmul.rows.subgroup.wgsl";
+import tileShared from "../../shaders/matmul.shared.wgsl";
+import activation from "../../shaders/parts/activation.wgsl";
+import dots from "../../shaders/parts/dots.wgsl";
+import formats from "../../shaders/parts/formats.wgsl";
+import input from "../../shaders/parts/input.wgsl";
+import load16 from "../../shaders/parts/load16.wgsl";
+import load4 from "../../shaders/parts/load4.wgsl";
+import interfaceOf from "../../shaders/parts/matmul.wgsl";
+import scale4 from "../../shaders/parts/scale4.wgsl";
+import { type Dims, defineKernel, type Values, type Variant } from "../runtime/kernel.js";
+import { GROUP } from "../runtime/quant.js";
+import { joinShader } from "../runtime/wgsl.js";
+import { activate } from "./activation.js";
+import { isGrouped, perLoad, weightBytes } from "./formats.js";
+import * as tiles from "./matmul_tiles.js";
 
-// 12 rows a tile is the fastest; where it would leave much of the last tile empty, 8.
-const rows = ({ N }: Dims): number => (N >= 96 ? 12 : 8);
+/** Values of the constant NORM. */
+export const NORM = { none: 0, layernorm: 1, rmsnorm: 2 } as const;
 
-/** Tiles of a shape of workgroup. */
-const tiles = ({ N, J, O, DOWN, ACROSS, FOURS }: Dims): number =>
-  Math.ceil(N / (4 * DOWN * FOURS)) * Math.ceil((J * O) / (4 * ACROSS * FOURS));
+const FEW = 8; // rows for which the weights are read once
+const NORM_ROWS = 4; // every workgroup normalises all rows again: for few it is cheaper than a launch
 
-const low = { DOWN: 4, ACROSS: 16, FOURS: 1 }; // 16 rows x 64 outputs
-const square = { DOWN: 8, ACROSS: 8, FOURS: 1 }; // 32 x 32
+/** Whether so many rows are better normalised in the product than before it, where launches cost (on GPUs). */
+export const takesNorm = (rows: number): boolean => rows <= NORM_ROWS;
 
-/** Fewer tiles than a GPU has places for workgroups: the slices of a sum go side by side. */
-const split = (d: Dims, shape: Dims): number =>
-  d.I < 256 || tiles({ ...d, ...shape }) >= 128 ? 1 : shape === low || tiles({ ...d, ...shape }) >= 64 ? 2 : 4;
+const few = ({ N, NORM: norm = 0 }: Dims): boolean => N <= FEW || norm > 0;
+const many = (d: Dims): boolean => !few(d);
+const plain = ({ NORM: norm = 0 }: Dims): boolean => norm === 0;
+const wholeLoads = (d: Dims): boolean => d.I % perLoad(d) === 0;
+const gated = ({ J }: Dims): Dims => ({ GATED: J - 1 });
+/** Rows of a tile of few rows: with more than these the weights are read again. */
+const upTo8 = ({ N }: Dims): number => 2 ** Math.ceil(Math.log2(Math.min(N, FEW)));
+const rowTiles = ({ N, ROWS }: Dims): number => Math.ceil(N / ROWS);
+const fours = ({ J, O }: Dims): number => Math.ceil((J * O) / 4);
+/** Few rows are no candidate for batches that would read the weights many times. */
+const measured = (d: Dims, all: readonly Dims[]): readonly Dims[] => (d.N <= 8 * FEW ? all : []);
 
-/** Rows of a subgroup's tile: the most, unless another number leaves less of the last tile empty. */
-const broadcastRows = ({ N }: Dims, most: number): number => {
-  const cost = (rows: number): number => Math.ceil(N / rows) * (rows + 12); // weights cost as many loads whatever the rows
-  return [32, 24, 16, 8].filter((rows) => rows <= most).reduce((best, rows) => (cost(rows) < cost(best) ? rows : best));
-};
-
-const forms: { readonly direct: Form; readonly shared: Form; readonly subgroup: Form } = {
-  direct: {
-    wgsl: direct,
-    groups: ({ N, J, O, ROWS }) => Math.ceil(N / ROWS) * Math.ceil((J * O) / 64),
-    constants: (d) => ({ ROWS: rows(d), GATED: d.J - 1 }),
+const forRows: readonly Variant[] = [
+  {
+    name: "rows.subgroup",
+    wgsl: joinShader(rowsSubgroup, interfaceOf, activation, formats, load16, dots, input),
+    needs: ["subgroups"],
+    for: "gpu",
+    fits: wholeLoads,
+    suits: few,
+    groups: (d) => rowTiles(d) * Math.ceil(fours(d) / d.SETS),
+    constants: (d) => ({ ROWS: upTo8(d), ...gated(d), SETS: 2 }),
+    tunings: (d) => measured(d, [{ SETS: 1 }, { SETS: 2 }, { SETS: 4 }, { SETS: 8 }]),
   },
-  shared: {
-    wgsl: shared,
-    groups: tiles,
+  {
+    name: "rows.shared",
+    wgsl: joinShader(rowsShared, interfaceOf, activation, formats, load16, dots, input),
+    for: "gpu",
+    fits: wholeLoads,
+    suits: few,
+    groups: (d) => rowTiles(d) * Math.ceil(fours(d) / d.SETS),
     constants(d) {
-      const shape = d.N <= 16 ? low : square;
-      return { ...shape, SPLIT: split(d, shape), GATED: d.J - 1 };
+      const LANES = tiles.lanes(d);
+      return { ROWS: upTo8(d), ...gated(d), LANES, SETS: 64 / LANES };
     },
-    variants: ({ N, I }) => [
-      ...[low, square].flatMap((shape) =>
-        [1, 2, 4]
-          .filter((SPLIT) => SPLIT === 1 || (I >= 64 * SPLIT && (shape !== low || SPLIT === 2))) // in 16 KiB
-          .map((SPLIT) => ({ ...shape, SPLIT })),
-      ),
-      ...(N > 16 ? [{ DOWN: 8, ACROSS: 16, FOURS: 1, SPLIT: 1 }] : []),
-      ...(N > 32
-        ? [
-            { DOWN: 16, ACROSS: 16, FOURS: 1, SPLIT: 1 },
-            { ...square, FOURS: 2, SPLIT: 1 },
-          ]
-        : []),
-    ],
+    tunings: (d) => measured(d, tiles.rowShapes(d, upTo8(d))),
   },
-  subgroup: {
-    wgsl: subgroup,
-    software: true,
-    fits: ({ SUBGROUP }) => SUBGROUP === 8 || SUBGROUP === 4,
+];
+
+const forTiles: readonly Variant[] = [
+  {
+    name: "cpu",
+    wgsl: joinShader(tileCpu, interfaceOf, activation, formats, load4, scale4, dots),
+    needs: ["subgroups"],
+    for: "cpu",
+    fits: (d) => plain(d) && (d.SUBGROUP === 8 || d.SUBGROUP === 4),
+    suits: many,
     groups: ({ N, J, O, ROWS, FOURS, LANES }) => Math.ceil(N / ROWS) * Math.ceil((J * O) / (4 * FOURS * LANES)),
-    constants(d) {
-      const FOURS = d.SUBGROUP === 4 ? 2 : 1; // as many outputs a subgroup
-      return { LANES: d.SUBGROUP, FOURS, ROWS: broadcastRows(d, 32 / FOURS), GATED: d.J - 1 };
-    },
-    variants: ({ SUBGROUP }) => [
-      ...[8, 16, 24, 32].map((ROWS) => ({ LANES: SUBGROUP, FOURS: 1, ROWS })),
-      ...[8, 16].map((ROWS) => ({ LANES: SUBGROUP, FOURS: 2, ROWS })),
-    ],
+    constants: (d) => ({ ...tiles.broadcastShape(d), ...gated(d) }),
+    tunings: tiles.broadcastShapes,
   },
-};
+  {
+    name: "shared",
+    wgsl: joinShader(tileShared, interfaceOf, activation, formats),
+    for: "gpu",
+    fits: plain,
+    suits: many,
+    groups: tiles.sharedTiles,
+    constants: (d) => ({ ...tiles.sharedShape(d), ...gated(d) }),
+    tunings: tiles.sharedShapes,
+  },
+  {
+    name: "direct",
+    wgsl: joinShader(tile, interfaceOf, activation, formats, load4, scale4, dots),
+    fits: plain,
+    suits: many,
+    groups: ({ N, J, O, ROWS }) => Math.ceil(N / ROWS) * Math.ceil((J * O) / 64),
+    constants: (d) => ({ ROWS: d.N >= 96 ? 12 : 8, ...gated(d) }), // 12 is the fastest, unless most of the last tile is empty
+  },
+  {
+    name: "rows.direct",
+    wgsl: joinShader(rows, interfaceOf, activation, formats, load4, scale4, dots, input),
+    groups: (d) => rowTiles(d) * Math.ceil((d.J * d.O) / 32),
+    constants: (d) => ({ ROWS: upTo8(d), ...gated(d) }),
+    tunings: (d) => measured(d, [{}]),
+  },
+];
 
-/** Linear layer for many rows. Maths, shapes and source: the header of the WGSL file. */
+/**
+ * A linear layer: y[n,y_at+o] = activation(x[n,:] . weight[o,:] + bias[o]) + residual[n,y_at+o]; with J = 2 weight rows come in pairs, the
+ * first of a pair, activated, times the second. With NORM rows of x are normalised on the way. x f32[N,I]; weight [J*O,I] in any
+ * format; bias f32[J*Y]; y, residual f32[N,Y]. A launch writes columns y_at .. y_at+O, so that a weight larger than one binding comes in
+ * parts. Numerics and source: shaders/parts/matmul.wgsl and shaders/matmul*.wgsl.
+ */
 export const matmul = defineKernel({
   name: "matmul",
-  ...linearBase,
-  reads: { ...linearReads, status: "u32[2]?" },
-  params: ["J", "O", "y_at"],
-  constants: ["ACTIVATION"],
-  forms,
-  check: linearCheck,
-  reference: linearReference,
+  reads: {
+    x: "f32[N,I]",
+    weight: "f32|f16|i8|i4[J*O,I]",
+    bias: "f32[J*Y]?",
+    residual: "f32[N,Y]?",
+    gamma: "f32[I]?",
+    beta: "f32[I]?",
+    status: "u32[2]?",
+  },
+  writes: { y: "f32[N,Y]" },
+  params: ["J", "O", "y_at", "eps"],
+  constants: ["ACTIVATION", "NORM"],
+  variants: [...forRows, ...forTiles],
+  check({ I, O, Y, y_at, WEIGHT_FORMAT, NORM: norm, HAS_GAMMA, HAS_BETA }) {
+    if (!norm && (HAS_GAMMA || HAS_BETA)) return "gamma and beta need NORM 1 or 2";
+    if (I % 4) return `I must be a multiple of 4, got ${I}`;
+    if (isGrouped(WEIGHT_FORMAT) && I % GROUP) return `I must be a multiple of ${GROUP} for i8 and i4, got ${I}`;
+    return y_at + O > Y ? `y_at + O must be at most Y=${Y}, got ${y_at} + ${O}` : undefined;
+  },
+  bytes: ({ N, I, O, J, WEIGHT_FORMAT, HAS_BIAS, HAS_RESIDUAL }) =>
+    weightBytes(J * O * I, WEIGHT_FORMAT) + 4 * (N * I + N * O * (1 + HAS_RESIDUAL) + J * O * HAS_BIAS),
+  flops: ({ N, I, O, J }) => 2 * N * I * O * J,
+  reference(d, { x, weight, bias, residual, gamma, beta, y }) {
+    const { N, I, O, J, Y, y_at, ACTIVATION = 0 } = d;
+    const rows = d.NORM ? normalise(d, x, gamma, beta) : x;
+    const product = (n: number, o: number): number => {
+      let sum = bias ? bias[J * y_at + o] : 0;
+      for (let i = 0; i < I; i++) sum += rows[n * I + i] * weight[o * I + i];
+      return sum;
+    };
+    for (let n = 0; n < N; n++) {
+      for (let o = 0; o < O; o++) {
+        const at = n * Y + y_at + o;
+        const gate = J === 2 ? product(n, 2 * o + 1) : 1;
+        y[at] = activate(ACTIVATION, product(n, J * o)) * gate + (residual ? residual[at] : 0);
+      }
+    }
+  },
 });
+
+function normalise({ N, I, NORM: kind, eps }: Dims, x: Values, gamma?: Values, beta?: Values): Values {
+  const out = new Float64Array(N * I);
+  for (let n = 0; n < N; n++) {
+    const row = Float64Array.from({ length: I }, (_, i) => x[n * I + i]);
+    const mean = kind === NORM.layernorm ? row.reduce((sum, value) => sum + value, 0) / I : 0;
+    const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / I;
+    row.forEach((value, i) => {
+      out[n * I + i] = ((value - mean) / Math.sqrt(variance + eps)) * (gamma?.[i] ?? 1) + (beta?.[i] ?? 0);
+    });
+  }
+  return out;
+}

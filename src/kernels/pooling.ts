@@ -1,29 +1,36 @@
-import wgsl from "../../shaders/pooling.wgsl";
+import direct from "../../shaders/pooling.wgsl";
 import shared from "../../shaders/pooling.shared.wgsl";
+import interfaceOf from "../../shaders/parts/pooling.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
+import { joinShader } from "../runtime/wgsl.js";
 
 /** Values of the constant MODE. */
 export const POOLING = { cls: 0, mean: 1, max: 2 } as const;
 
+/** The name of a mode. */
 export type Pooling = keyof typeof POOLING;
 
 const perSentence = ({ D, NORMALIZE }: Dims): number => (NORMALIZE ? 1 : D / 4);
 
-/** One vector a sentence. Maths, shapes and source: the header of the WGSL file. */
+/**
+ * One vector a sentence, by MODE its first row, or the mean or maximum of its rows, with NORMALIZE scaled to length 1. x f32[N,D];
+ * spans u32[B,2] = (first row, rows); out f32[B,D]. Numerics and source: shaders/pooling*.wgsl.
+ */
 export const pooling = defineKernel({
   name: "pooling",
   reads: { x: "f32[N,D]", spans: "u32[B,2]" },
   writes: { out: "f32[B,D]" },
   params: [],
   constants: ["MODE", "NORMALIZE"],
-  forms: {
-    direct: {
-      wgsl,
+  variants: [
+    { name: "shared", wgsl: joinShader(shared, interfaceOf), for: "gpu", groups: ({ B }) => B },
+    {
+      name: "direct",
+      wgsl: joinShader(direct, interfaceOf),
       groups: ({ B, SLICES }) => Math.ceil((B * SLICES) / 64),
       constants: (d) => ({ SLICES: perSentence(d) }),
     },
-    shared: { wgsl: shared, groups: ({ B }) => B },
-  },
+  ],
   check: ({ D }) => (D % 4 ? `D must be a multiple of 4, got ${D}` : undefined),
   bytes: ({ N, B, D, MODE = 0 }) => 4 * D * (B + (MODE === POOLING.cls ? B : N)) + 8 * B,
   flops: ({ N, D }) => N * D,

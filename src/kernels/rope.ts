@@ -1,4 +1,4 @@
-import wgsl from "../../shaders/rope.wgsl";
+import direct from "../../shaders/rope.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 
 /** A head of q or k, normalised and rotated as `rope` and `attention_step` do. */
@@ -26,14 +26,18 @@ export function prepareHead(
   return x;
 }
 
-/** Norm and rotation of new heads, and the store of keys and values. Maths, shapes and source: the header of the WGSL file. */
+/**
+ * Prepares the heads of packed new rows, in place, and appends keys and values to the cache: q and k are normalised where qk_norm is given, then
+ * pairs (a, b) rotated to (a cos - b sin, b cos + a sin) where rotary is. rows u32[N,4]; rotary f32[M,E], cosines then sines; qk_norm f32[2,E];
+ * qkv f32[N,H*E+2*K*E]; cache f32[R,M,2*K*E], sentence b in row b*W. Numerics and source: shaders/rope.wgsl.
+ */
 export const rope = defineKernel({
   name: "rope",
   reads: { rows: "u32[N,4]", rotary: "f32[M,E]?", qk_norm: "f32[2,E]?", status: "u32[2]?" },
   writes: { qkv: "f32[N,H*E+2*K*E]", cache: "f32[R,M,2*K*E]" },
   params: ["H", "K", "E", "W", "eps"],
   constants: ["INTERLEAVED"],
-  forms: { direct: { wgsl, groups: ({ N, H, K }) => Math.ceil((N * (H + 2 * K)) / 64) } },
+  variants: [{ name: "direct", wgsl: direct, groups: ({ N, H, K }) => Math.ceil((N * (H + 2 * K)) / 64) }],
   check: ({ E }) => (E % 2 ? `E must be even, got ${E}` : undefined),
   bytes: ({ N, H, K, E, HAS_ROTARY }) => 4 * N * E * (HAS_ROTARY ? 2 * (H + K) + 4 * K : 4 * K),
   flops: ({ N, H, K, E }) => 3 * N * (H + K) * E,

@@ -1,8 +1,10 @@
-import wgsl from "../../shaders/sample.wgsl";
+import direct from "../../shaders/sample.wgsl";
 import shared from "../../shaders/sample.shared.wgsl";
+import constants from "../../shaders/parts/constants.wgsl";
+import interfaceOf from "../../shaders/parts/sample.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
-
-const LARGEST = 3.4028234663852886e38; // of f32
+import { joinShader } from "../runtime/wgsl.js";
+import { LARGEST } from "./constants.js";
 
 /** pcg4d of Jarzynski and Olano 2020: four well mixed words of four. */
 function pcg4d(words: readonly number[]): number[] {
@@ -38,23 +40,29 @@ export function keptIds(scores: readonly number[], top_k: number, top_p: number,
   return nucleus.filter(({ score }) => Math.exp(score - sorted[0].score) >= min_p).map(({ id }) => id);
 }
 
-/** One drawn token a row, in the format of `topk`. Rules, shapes and source: the header of the WGSL file. */
+/**
+ * One token a row drawn from softmax(logits / temperature), restricted by top_k, top_p and min_p in this order: the argmax over the kept of
+ * logit / temperature + g, with Gumbel noise g a hash of (seed, row, position, id). rows u32[R,4]; logits f32[R,V]; values f32[R,1,3] and
+ * indices u32[R,1,1] in the format of `topk`. Numerics and source: shaders/sample*.wgsl.
+ */
 export const sample = defineKernel({
   name: "sample",
   reads: { rows: "u32[R,4]", logits: "f32[R,V]", status: "u32[2]?" },
   writes: { values: "f32[R,1,3]", indices: "u32[R,1,1]" },
   params: ["temperature", "top_k", "top_p", "min_p", "seed"],
   constants: [],
-  forms: {
-    direct: { wgsl, groups: ({ R }) => Math.ceil(R / 8) },
-    shared: {
-      wgsl: shared,
+  variants: [
+    {
+      name: "shared",
+      wgsl: joinShader(shared, interfaceOf, constants),
+      for: "gpu",
+      fits: ({ V }) => V > 8, // shorter rows have nothing to share
       groups: ({ R }) => R,
       constants: ({ V }) => ({ LANES: Math.min(256, 2 ** Math.ceil(Math.log2(V / 8))) }),
-      fits: ({ V }) => V > 8, // shorter rows have nothing to share
-      variants: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
+      tunings: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
     },
-  },
+    { name: "direct", wgsl: joinShader(direct, interfaceOf, constants), groups: ({ R }) => Math.ceil(R / 8) },
+  ],
   bytes: ({ R, V }) => 4 * R * V,
   flops: ({ R, V }) => 10 * R * V,
   reference({ R, V, temperature, top_k, top_p, min_p, seed }, { rows, logits, values, indices }) {

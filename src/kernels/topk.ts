@@ -1,28 +1,39 @@
-import wgsl from "../../shaders/topk.wgsl";
+import direct from "../../shaders/topk.wgsl";
 import shared from "../../shaders/topk.shared.wgsl";
+import constants from "../../shaders/parts/constants.wgsl";
+import interfaceOf from "../../shaders/parts/topk.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
+import { joinShader } from "../runtime/wgsl.js";
+import { ABSENT, LARGEST, NO_ID } from "./constants.js";
 
-export const ABSENT = -3.4e38;
-export const NO_ID = 0xffffffff;
-const LARGEST = 3.4028234663852886e38; // of f32
-
-/** The best candidates of each part of the vocabulary. Maths, shapes and source: the header of the WGSL file. */
+/**
+ * The C best logits of each of G parts of the vocabulary, best first, ties to the smaller id, and what the row's log-softmax needs.
+ * logits f32[R,V]; values f32[R,G,C+2] = the C logits, their maximum, sum exp(logit - maximum) over the part (-1 if a logit is not finite);
+ * indices u32[R,G,C]. Absent candidates have value ABSENT and id NO_ID. Numerics and source: shaders/topk*.wgsl.
+ */
 export const topk = defineKernel({
   name: "topk",
   reads: { logits: "f32[R,V]", status: "u32[2]?" },
   writes: { values: "f32[R,G,C+2]", indices: "u32[R,G,C]" },
   params: ["G", "C"],
   constants: [],
-  forms: {
-    direct: { wgsl, groups: ({ R, G }) => Math.ceil((R * G) / 8), constants: ({ C }) => ({ LIST: C }) },
-    shared: {
-      wgsl: shared,
+  variants: [
+    {
+      name: "shared",
+      wgsl: joinShader(shared, interfaceOf, constants),
+      for: "gpu",
       groups: ({ R, G }) => R * G,
       // the invocation that loses its best reads its share again: some 8 logits, or more of a long part
       constants: ({ V, G }) => ({ LANES: Math.min(256, 2 ** Math.ceil(Math.log2(Math.max(64, V / G) / 8))) }),
-      variants: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
+      tunings: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
     },
-  },
+    {
+      name: "direct",
+      wgsl: joinShader(direct, interfaceOf, constants),
+      groups: ({ R, G }) => Math.ceil((R * G) / 8),
+      constants: ({ C }) => ({ LIST: C }),
+    },
+  ],
   check: ({ C }) => (C > 128 ? `C must be at most 128 (64 beams), got ${C}` : undefined),
   bytes: ({ R, V, G, C }) => 4 * R * (V + G * (2 * C + 2)),
   flops: ({ R, V }) => 4 * R * V,

@@ -1,7 +1,7 @@
 import { OptionError, show } from "../runtime/errors.js";
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
-import type { Winners } from "../runtime/variants.js";
+import type { TunedChoices } from "../runtime/variants.js";
 import {
   checkEncoder,
   checkForward,
@@ -73,8 +73,8 @@ export interface Model extends AsyncDisposable {
   past(inputs: ModelInputs, options?: { readonly max_length?: number }): Promise<PastKeyValues>;
   /** Runs a call on the parts of the model, which stay on the device until it ends: for tasks and graphs of one's own. */
   run<T>(call: (core: Core) => Promise<T>): Promise<T>;
-  /** Measures forms of the model's layers on this device; the fastest are used from then on, in this session and later ones. */
-  tune(options?: TuneOptions): Promise<Winners>;
+  /** Measures variants of the model's layers on this device; the fastest are used from then on, in this session and later ones. */
+  tune(options?: TuneOptions): Promise<TunedChoices>;
   memory(): MemoryUse;
   dispose(): void;
 }
@@ -101,7 +101,7 @@ export async function load(source: SourceLike, options: LoadOptions = {}): Promi
   const checkpoint = family.rename ? renamed(folder, family.rename) : folder;
   const read = family.architecture(checkpoint.config, new Set(checkpoint.entries.keys()));
   const gpu = options.gpu ?? (await openGpu({ device: options.device }));
-  const a = { ...read, normInLinear: gpu.class.gpuForms };
+  const a = { ...read, normInLinear: gpu.class.adapter === "gpu" };
   const release = (): void => {
     if (!options.gpu) gpu.dispose();
   };

@@ -5,7 +5,7 @@ export interface AdapterInfo {
   readonly vendor: string;
   readonly architecture: string;
   readonly description: string;
-  /** The adapter runs on CPU cores (lavapipe, SwiftShader, WARP): direct kernel forms are the fast ones there. */
+  /** The adapter runs on CPU cores (lavapipe, SwiftShader, WARP): kernels have variants for them. */
   readonly software: boolean;
   /** Invocations of a subgroup, 0 where that varies or is not told. */
   readonly subgroup: number;
@@ -15,6 +15,8 @@ export interface DeviceOptions {
   /** A device of the caller's own; it is not destroyed on `dispose()`. */
   readonly device?: GPUDevice;
   readonly powerPreference?: GPUPowerPreference;
+  /** Optional features to ask for where the adapter has them. Default: "timestamp-query" and "subgroups". */
+  readonly features?: readonly GPUFeatureName[];
 }
 
 export interface OpenDevice {
@@ -24,7 +26,7 @@ export interface OpenDevice {
   readonly instance?: GPU;
 }
 
-const FEATURES = ["timestamp-query", "subgroups"] as const;
+const FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "subgroups"];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i;
 
 /**
@@ -43,7 +45,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
   }
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({
-    requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
+    requiredFeatures: (options.features ?? FEATURES).filter((feature) => adapter.features.has(feature)),
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
   return { device, info: describeAdapter(adapter.info), instance };

@@ -22,24 +22,28 @@ type Arrays<P extends Patterns> = { [A in Exclude<keyof P, OptionalKeys<P>>]: Va
   [A in OptionalKeys<P>]?: Values;
 };
 
-/** *direct* uses registers only, *shared* cooperates through workgroup memory, *subgroup* needs the feature `subgroups`. */
-export type FormName = "direct" | "shared" | "subgroup";
-
-/** One way to run a kernel. */
-export interface Form {
+/** One way to run a kernel: the text of a shader, where it can run and how it is launched. */
+export interface Variant {
+  readonly name: string;
+  /** The shader's own text, then the parts that it names (`joinShader`). */
   readonly wgsl: string;
+  /** Features that the device must have. */
+  readonly needs?: readonly GPUFeatureName[];
+  /** The class of adapters that it is for; any when absent. */
+  readonly for?: "cpu" | "gpu";
+  /** Whether it can take these sizes (SUBGROUP among them: the device's subgroup size, 0 where it varies); always when absent. */
+  fits?(d: Dims): boolean;
+  /** Whether it is the choice at these sizes, of those that fit, before anything is measured; always when absent. */
+  suits?(d: Dims): boolean;
   /** Workgroups to launch, by sizes and constants; the runtime folds them into x and y. */
   groups(d: Dims): number;
   /** Values of constants that depend on the sizes. */
-  constants?(d: Dims): Readonly<Record<string, number>>;
-  /** Whether this form can take these sizes (SUBGROUP among them: the device's subgroup size, 0 where it varies); always when absent. */
-  fits?(d: Dims): boolean;
-  /** A form for software adapters; others beside *direct* are for GPUs. */
-  readonly software?: boolean;
-  /** Other values of those constants, for `tune` to measure. */
-  variants?(d: Dims): readonly Dims[];
+  constants?(d: Dims): Dims;
+  /** Other values of those constants, for `tune` to measure; only the values above when absent. */
+  tunings?(d: Dims): readonly Dims[];
 }
 
+/** A kernel: what it reads and writes, its variants, its cost and its reference. */
 export interface Kernel<
   R extends Patterns = Patterns,
   W extends Patterns = Patterns,
@@ -54,7 +58,8 @@ export interface Kernel<
   readonly params: readonly P[];
   /** Constants of the shader that the caller may choose. */
   readonly constants: readonly C[];
-  readonly forms: { readonly direct: Form; readonly shared?: Form; readonly subgroup?: Form };
+  /** Preferred first; the last takes any sizes on any device. */
+  readonly variants: readonly Variant[];
   /** What is wrong with sizes that fit the patterns, if anything. */
   check?(d: Dims): string | undefined;
   /** Least possible memory traffic, and arithmetic, of one launch. */

@@ -1,20 +1,22 @@
 import { DeviceError } from "./errors.js";
+import type { Kernel, Variant } from "./kernel.js";
 import type { Choice } from "./variants.js";
-import type { Form, Kernel } from "./kernel.js";
 import { readShader, type ShaderText, specialise } from "./wgsl.js";
 
 const COMPUTE = 4; // GPUShaderStage.COMPUTE
 
 export interface Pipelines {
+  /** What the text of a variant says; read once. */
+  shader(kernel: Kernel, variant: Variant): ShaderText;
   /** The pipeline of a launch; compiled once per specialised text. */
   get(kernel: Kernel, choice: Choice): Promise<GPUComputePipeline>;
-  /** The bind group layout that every variant of this shader shares. */
+  /** The bind group layout that shaders with such bindings share. */
   layout(shader: ShaderText): GPUBindGroupLayout;
 }
 
-/** What the host says about a shader, beside what its text says. */
-export function shaderOf(kernel: Kernel, form: Form): ShaderText {
-  const shader = readShader(kernel.name, form.wgsl);
+/** What the text of a variant says. Throws when its bindings are not the arguments of the kernel. */
+export function shaderOf(kernel: Kernel, { wgsl }: Variant): ShaderText {
+  const shader = readShader(kernel.name, wgsl);
   const declared = [
     ...Object.keys(kernel.reads).map((name) => `read ${name}`),
     ...Object.keys(kernel.writes).map((name) => `write ${name}`),
@@ -26,15 +28,17 @@ export function shaderOf(kernel: Kernel, form: Form): ShaderText {
   return shader;
 }
 
-/** Constants of the shader and the values that the sizes give them. */
-export function constantsOf(kernel: Kernel, { form, dims }: Choice): Record<string, number> {
-  const names = Object.keys(shaderOf(kernel, form).constants);
-  return Object.fromEntries(names.filter((name) => dims[name] !== undefined).map((name) => [name, dims[name]]));
-}
-
+/** Compiles shaders on one device, each specialised text once. */
 export function createPipelines(device: GPUDevice): Pipelines {
   const layouts = new Map<string, GPUBindGroupLayout>();
   const pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  const shaders = new Map<Variant, ShaderText>();
+
+  const shader = (kernel: Kernel, variant: Variant): ShaderText => {
+    const read = shaders.get(variant) ?? shaderOf(kernel, variant);
+    shaders.set(variant, read);
+    return read;
+  };
 
   const layout = (shader: ShaderText): GPUBindGroupLayout => {
     const key = shader.bindings.map(({ access }) => access).join();
@@ -69,12 +73,15 @@ export function createPipelines(device: GPUDevice): Pipelines {
   };
 
   return {
+    shader,
     layout,
-    get(kernel, choice) {
-      const code = specialise(kernel.name, choice.form.wgsl, constantsOf(kernel, choice));
-      let pipeline = pipelines.get(code);
-      if (!pipeline) pipelines.set(code, (pipeline = compile(kernel, shaderOf(kernel, choice.form), code)));
-      return pipeline;
+    get(kernel, { variant, dims }) {
+      const text = shader(kernel, variant);
+      const names = Object.keys(text.constants).filter((name) => dims[name] !== undefined);
+      const code = specialise(kernel.name, variant.wgsl, Object.fromEntries(names.map((name) => [name, dims[name]])));
+      const known = pipelines.get(code) ?? compile(kernel, text, code);
+      pipelines.set(code, known);
+      return known;
     },
   };
 }
@@ -82,7 +89,8 @@ export function createPipelines(device: GPUDevice): Pipelines {
 async function compileError(name: string, module: GPUShaderModule, code: string, cause: unknown): Promise<DeviceError> {
   const { messages } = await module.getCompilationInfo();
   const first = messages.find(({ type }) => type === "error");
-  if (!first) return new DeviceError(`${name}.wgsl: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  if (!first)
+    return new DeviceError(`${name}.wgsl: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   const line = code.split("\n")[first.lineNum - 1] ?? "";
   const pointer = `${" ".repeat(Math.max(0, first.linePos - 1))}^`;
   return new DeviceError(

@@ -9,7 +9,7 @@ interface Global {
  * Node's WebGPU polls for a pending read as often as the event loop turns, and so takes a core from an adapter that computes on the
  * same cores. The function returned lets the loop rest for a moment in every turn until a read is there; elsewhere it does nothing.
  */
-export function createRest(): (pending: Promise<unknown>) => void {
+export function restWhilePolling(): (pending: Promise<unknown>) => void {
   const { Deno, setImmediate } = globalThis as Global;
   if (Deno || !setImmediate) return () => {};
   const cell = new Int32Array(new SharedArrayBuffer(4));

@@ -1,6 +1,7 @@
 import { DeviceError } from "./errors.js";
-import type { Gpu, Prepared } from "./gpu.js";
+import type { Gpu } from "./gpu.js";
 import { USAGE } from "./memory.js";
+import type { Prepared } from "./prepare.js";
 
 /** GPU time of one launch, and the least work it had to do. */
 export interface Timing {

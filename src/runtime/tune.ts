@@ -1,4 +1,4 @@
-import { candidates, inForm, tuningKey, type Winner, type Winners } from "./variants.js";
+import { asTuned, candidates, type Tuned, type TunedChoices, tuningKey } from "./variants.js";
 import type { Gpu } from "./gpu.js";
 import type { Plan, Launch } from "./plan.js";
 import { profile } from "./profile.js";
@@ -6,49 +6,53 @@ import { type Tensor, tensor } from "./tensor.js";
 
 export interface TuneHooks {
   readonly signal?: AbortSignal;
-  /** Called after each kind of launch: its key, its winner, and how many times as fast that is as what ran before. */
+  /** Called after each kind of launch: its key, the fastest way to run it, and how many times as fast that is as what ran before. */
   readonly progress?: (event: TuneEvent) => void;
 }
 
 export interface TuneEvent {
   readonly status: "progress";
   readonly key: string;
-  readonly winner: Winner;
+  readonly tuned: Tuned;
   readonly speedup: number;
   readonly loaded: number;
   readonly total: number;
 }
 
 const ROUNDS = 7; // timings of each candidate, in turn; the first compiles
-const MARGIN = 0.97; // a candidate must be as much faster than the present form: noise is no reason to change
+const MARGIN = 0.97; // a candidate must be as much faster than the present choice: noise is no reason to change
 
 /**
- * Measures every form and variant of the launches of some plans on this device, and returns the winners, which the device uses and
- * keeps from then on. Launches that read indices are left as they are: their time hangs on what the indices say. Weights must be written.
+ * Measures every way to run the launches of some plans on this device, and returns the fastest of each, which the device uses and
+ * keeps from then on. Launches that read indices are left as they are: their cost depends on index data. Weights must be written.
  * Throws the signal's reason when aborted.
  */
-export async function tune(gpu: Gpu, plans: readonly Plan[], { signal, progress }: TuneHooks = {}): Promise<Winners> {
+export async function tune(
+  gpu: Gpu,
+  plans: readonly Plan[],
+  { signal, progress }: TuneHooks = {},
+): Promise<TunedChoices> {
   const kinds = new Map<string, Launch>();
   for (const launch of plans.flatMap(({ launches }) => launches)) {
     if (!readsIndices(launch) && candidates(launch.kernel, launch.dims, gpu.class).length > 1)
       kinds.set(tuningKey(launch.kernel, launch.dims), launch);
   }
-  const winners: Record<string, Winner> = {};
+  const choices: Record<string, Tuned> = {};
   let loaded = 0;
   for (const [key, launch] of kinds) {
     signal?.throwIfAborted();
-    const { winner, speedup } = await fastest(gpu, launch, candidates(launch.kernel, launch.dims, gpu.class));
-    winners[key] = winner;
-    progress?.({ status: "progress", key, winner, speedup, loaded: ++loaded, total: kinds.size });
+    const { tuned, speedup } = await fastest(gpu, launch, candidates(launch.kernel, launch.dims, gpu.class));
+    choices[key] = tuned;
+    progress?.({ status: "progress", key, tuned, speedup, loaded: ++loaded, total: kinds.size });
   }
-  await gpu.tuning.keep(winners);
-  return winners;
+  await gpu.tuning.keep(choices);
+  return choices;
 }
 
 const readsIndices = ({ kernel, tensors }: Launch): boolean =>
   Object.keys(kernel.reads).some((name) => name !== "status" && tensors[name]?.dtype === "u32");
 
-async function fastest(gpu: Gpu, launch: Launch, all: readonly Winner[]): Promise<{ winner: Winner; speedup: number }> {
+async function fastest(gpu: Gpu, launch: Launch, all: readonly Tuned[]): Promise<{ tuned: Tuned; speedup: number }> {
   const made: Tensor[] = [];
   const alone = (t: Tensor): Tensor => {
     if (t.role === "weight") return t;
@@ -65,7 +69,7 @@ async function fastest(gpu: Gpu, launch: Launch, all: readonly Winner[]): Promis
   const plan: Plan = { name: "tune", launches: [single] };
   const present = gpu.choose(launch.kernel, launch.dims);
   const prepared = await Promise.all(
-    all.map((winner) => gpu.prepare(plan, undefined, (kernel, dims) => inForm(kernel, dims, winner, gpu.class))),
+    all.map((one) => gpu.prepare(plan, undefined, (kernel, dims) => asTuned(kernel, dims, one, gpu.class))),
   );
   const best = all.map(() => Infinity);
   try {
@@ -82,10 +86,10 @@ async function fastest(gpu: Gpu, launch: Launch, all: readonly Winner[]): Promis
     gpu.memory.free(made);
   }
   const own = all.findIndex((one) => {
-    const { name, dims } = inForm(launch.kernel, launch.dims, one, gpu.class);
-    return name === present.name && Object.keys(dims).every((key) => dims[key] === present.dims[key]);
+    const { variant, dims } = asTuned(launch.kernel, launch.dims, one, gpu.class);
+    return variant === present.variant && Object.keys(dims).every((key) => dims[key] === present.dims[key]);
   });
   const first = best.indexOf(Math.min(...best));
   const chosen = own >= 0 && best[first] > MARGIN * best[own] ? own : first;
-  return { winner: all[chosen], speedup: own < 0 ? 1 : best[own] / best[chosen] };
+  return { tuned: all[chosen], speedup: own < 0 ? 1 : best[own] / best[chosen] };
 }

@@ -1,38 +1,38 @@
 import type { AdapterInfo } from "./device.js";
-import type { Winners } from "./variants.js";
+import type { TunedChoices } from "./variants.js";
 
-/** Keeps winners of `tune` from one session to the next: in a file in Node and Deno, in the Cache of a browser. */
-export interface WinnerStore {
+/** Keeps what `tune` found from one session to the next: in a file in Node and Deno, in the Cache of a browser. */
+export interface TuningStore {
   /** Where they lie, for people. */
   readonly place: string;
-  read(): Promise<Winners>;
-  write(winners: Winners): Promise<void>;
+  read(): Promise<TunedChoices>;
+  write(choices: TunedChoices): Promise<void>;
 }
 
 /** What `tune` found on this adapter. */
 export interface Tuning {
-  winners(): Winners;
-  /** Adds winners, for the plans that are prepared from now on, and keeps them for later sessions. */
-  keep(winners: Winners): Promise<void>;
+  choices(): TunedChoices;
+  /** Adds choices, for the plans that are prepared from now on, and keeps them for later sessions. */
+  keep(choices: TunedChoices): Promise<void>;
   /** Where they are kept; nowhere when absent. */
   readonly place?: string;
 }
 
-/** The winners kept for this adapter; none, and none kept, when not `tuned`. */
+/** The choices kept for this adapter; none, and none kept, when not `tuned`. */
 export async function openTuning(info: AdapterInfo, tuned: boolean): Promise<Tuning> {
-  const store = tuned ? winnerStore(info) : undefined;
-  let winners: Winners = (await store?.read()) ?? {};
+  const store = tuned ? tuningStore(info) : undefined;
+  let choices: TunedChoices = (await store?.read()) ?? {};
   return {
-    winners: () => winners,
+    choices: () => choices,
     async keep(more) {
-      winners = { ...winners, ...more };
-      await store?.write(winners);
+      choices = { ...choices, ...more };
+      await store?.write(choices);
     },
     place: store?.place,
   };
 }
 
-const VERSION = 1; // of the format; winners of another are not read
+const VERSION = 2; // of the format; choices of another are not read
 
 interface Global {
   readonly caches?: CacheStorage;
@@ -40,13 +40,13 @@ interface Global {
 }
 
 /** The store of one kind of adapter in this runtime; nothing where neither files nor a Cache are at hand. */
-export function winnerStore({ vendor, architecture, description }: AdapterInfo): WinnerStore | undefined {
+export function tuningStore({ vendor, architecture, description }: AdapterInfo): TuningStore | undefined {
   const { process, caches } = globalThis as Global;
   const name = `${vendor} ${architecture} ${description}`
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-|-$/g, "");
-  const file = `winners-${VERSION}-${name.slice(0, 80)}.json`;
+  const file = `tuning-${VERSION}-${name.slice(0, 80)}.json`;
   if (process?.env) return fileStore(`${cacheFolder(process)}/wgformer`, file);
   return caches && cacheStore(caches, file);
 }
@@ -57,7 +57,7 @@ function cacheFolder({ platform, env }: NonNullable<Global["process"]>): string 
   return env.XDG_CACHE_HOME ?? `${env.HOME ?? "/tmp"}/${platform === "darwin" ? "Library/Caches" : ".cache"}`;
 }
 
-function fileStore(folder: string, file: string): WinnerStore {
+function fileStore(folder: string, file: string): TuningStore {
   const place = `${folder}/${file}`;
   return {
     place,
@@ -65,16 +65,16 @@ function fileStore(folder: string, file: string): WinnerStore {
       const { readFile } = await import("node:fs/promises");
       return parse(await readFile(place, "utf8").catch(() => "{}"));
     },
-    async write(winners) {
+    async write(choices) {
       const { mkdir, rename, writeFile } = await import("node:fs/promises");
       await mkdir(folder, { recursive: true });
-      await writeFile(`${place}.new`, JSON.stringify(winners, null, 1)); // a reader sees the old file or the new one
+      await writeFile(`${place}.new`, JSON.stringify(choices, null, 1)); // a reader sees the old file or the new one
       await rename(`${place}.new`, place);
     },
   };
 }
 
-function cacheStore(caches: CacheStorage, file: string): WinnerStore {
+function cacheStore(caches: CacheStorage, file: string): TuningStore {
   const url = `https://wgformer.invalid/${file}`;
   return {
     place: `Cache "wgformer", ${url}`,
@@ -82,17 +82,17 @@ function cacheStore(caches: CacheStorage, file: string): WinnerStore {
       const found = await (await caches.open("wgformer")).match(url);
       return parse((await found?.text()) ?? "{}");
     },
-    async write(winners) {
-      await (await caches.open("wgformer")).put(url, new Response(JSON.stringify(winners)));
+    async write(choices) {
+      await (await caches.open("wgformer")).put(url, new Response(JSON.stringify(choices)));
     },
   };
 }
 
-/** A broken file counts as none: winners can be measured again. */
-function parse(text: string): Winners {
+/** A broken file counts as none: choices can be measured again. */
+function parse(text: string): TunedChoices {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Winners) : {};
+    return typeof value === "object" && value !== null ? (value as TunedChoices) : {};
   } catch {
     return {};
   }

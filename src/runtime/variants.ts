@@ -1,41 +1,33 @@
-import type { Dims, Form, FormName, Kernel } from "./kernel.js";
+import type { Dims, Kernel, Variant } from "./kernel.js";
 
-/** How a launch runs: the text of one form and the values of its constants. */
+/** CPU adapters compute on CPU cores (lavapipe, SwiftShader, WARP): what is fast there is not what is fast on a GPU. */
+export type AdapterClass = "cpu" | "gpu";
+
+/** What of a device decides the variant of a launch. */
+export interface DeviceClass {
+  readonly adapter: AdapterClass;
+  /** Optional features that it has. */
+  readonly features: ReadonlySet<string>;
+  /** Invocations of a subgroup, 0 where that varies or the feature is missing. */
+  readonly subgroup: number;
+}
+
+/** How a launch runs: a variant, and the values of its constants over the sizes. */
 export interface Choice {
-  readonly name: FormName;
-  readonly form: Form;
-  /** Sizes, and over them the constants that the form or its tuning gives. */
+  readonly variant: Variant;
   readonly dims: Dims;
 }
 
-/** A form and values of its constants, as `tune` found them fastest for launches of some size on some device. */
-export interface Winner {
-  readonly form: FormName;
+/** A variant and values of its constants: one way to run a launch that `tune` measures. */
+export interface Tuned {
+  readonly variant: string;
   readonly constants: Dims;
 }
 
-/** Winners by the key of their launches. */
-export type Winners = Readonly<Record<string, Winner>>;
+/** What was measured to be fastest, by the key of the launches. */
+export type TunedChoices = Readonly<Record<string, Tuned>>;
 
-/** What of a device decides the form of a launch. */
-export interface DeviceClass {
-  readonly software: boolean;
-  /** Size of its subgroups, 0 where it varies or the feature is missing. */
-  readonly subgroup: number;
-  /** Its launches run in forms for GPUs where kernels have them. */
-  readonly gpuForms: boolean;
-  /** Forms that its shader compiler takes, in the order in which its class likes them; direct, which every kernel has, comes last. */
-  readonly forms: readonly FormName[];
-}
-
-/** The class of a device; `forced` is the form that a caller prefers. */
-export function deviceClass(software: boolean, subgroups: boolean, subgroup: number, forced?: FormName): DeviceClass {
-  const all: readonly FormName[] = subgroups ? ["subgroup", "shared", "direct"] : ["shared", "direct"];
-  const gpuForms = forced ? forced !== "direct" : !software;
-  return { software, subgroup, gpuForms, forms: forced ? all.slice(Math.max(0, all.indexOf(forced))) : all };
-}
-
-/** Launches that share a winner: a kernel, its sizes with the number of rows rounded up to a power of two, its formats. */
+/** Launches that share a tuned choice: a kernel, its sizes with the number of rows rounded up to a power of two, its formats. */
 export function tuningKey(kernel: Kernel, dims: Dims): string {
   const sizes = Object.entries(dims).flatMap(([name, value]) => {
     if (name === "N") return [`N<=${2 ** Math.ceil(Math.log2(Math.max(1, value)))}`];
@@ -44,45 +36,38 @@ export function tuningKey(kernel: Kernel, dims: Dims): string {
   return [kernel.name, ...sizes.sort()].join(" ");
 }
 
-const fits = (kernel: Kernel, name: FormName, dims: Dims, { subgroup }: DeviceClass): boolean =>
-  kernel.forms[name] !== undefined && kernel.forms[name].fits?.({ ...dims, SUBGROUP: subgroup }) !== false;
-
-/** Every way to run a launch on such a device: what `tune` measures. */
-export function candidates(kernel: Kernel, dims: Dims, device: DeviceClass): Winner[] {
-  const all = { ...dims, SUBGROUP: device.subgroup };
-  return device.forms
-    .filter((name) => fits(kernel, name, dims, device))
-    .flatMap((form) => (kernel.forms[form]?.variants?.(all) ?? [{}]).map((constants) => ({ form, constants })));
+/** Variants that can run a launch on such a device, preferred first. */
+function possible({ variants }: Kernel, dims: Dims, { features, subgroup }: DeviceClass): Variant[] {
+  const all = { ...dims, SUBGROUP: subgroup };
+  return variants.filter(({ needs = [], fits }) => needs.every((name) => features.has(name)) && fits?.(all) !== false);
 }
 
-/** A launch in a given form. */
-export function inForm(
-  kernel: Kernel,
-  dims: Dims,
-  { form: name, constants }: Winner,
-  { subgroup }: DeviceClass,
-): Choice {
-  const form = kernel.forms[name] ?? kernel.forms.direct;
-  const own = form.constants?.({ ...dims, SUBGROUP: subgroup });
-  return { name, form, dims: { ...dims, ...own, ...constants } };
+/** Every way to run a launch on such a device: what `tune` measures. */
+export function candidates(kernel: Kernel, dims: Dims, device: DeviceClass): Tuned[] {
+  const all = { ...dims, SUBGROUP: device.subgroup };
+  return possible(kernel, dims, device).flatMap(({ name, tunings }) =>
+    (tunings?.(all) ?? [{}]).map((constants) => ({ variant: name, constants })),
+  );
+}
+
+/** A launch in a given variant, its constants as the sizes give them where `tuned` does not. */
+export function asTuned(kernel: Kernel, dims: Dims, { variant: name, constants }: Tuned, device: DeviceClass): Choice {
+  const variant = kernel.variants.find((one) => one.name === name);
+  if (!variant) throw new Error(`${kernel.name}: has no variant ${name}`);
+  return { variant, dims: { ...dims, ...variant.constants?.({ ...dims, SUBGROUP: device.subgroup }), ...constants } };
 }
 
 /**
- * The winner of a launch, if the kernel still has it, else the first form for the device's class that fits the sizes. A form that
- * the caller forces (`forced`) needs not be for the class.
+ * The tuned choice for a launch, if the kernel still has it; else the first variant that is for the adapter's class and suits the
+ * sizes; else the last of those that can run it.
  */
-export function chooseForm(
-  kernel: Kernel,
-  dims: Dims,
-  device: DeviceClass,
-  { forced = false, winners = {} }: { readonly forced?: boolean; readonly winners?: Winners } = {},
-): Choice {
-  const winner = winners[tuningKey(kernel, dims)];
-  const same = ({ form, constants }: Winner): boolean =>
-    form === winner.form && JSON.stringify(constants) === JSON.stringify(winner.constants);
-  if (winner && candidates(kernel, dims, device).some(same)) return inForm(kernel, dims, winner, device);
-  const suits = (name: FormName): boolean =>
-    forced || name === "direct" || Boolean(kernel.forms[name]?.software) === device.software;
-  const form = device.forms.find((name) => fits(kernel, name, dims, device) && suits(name)) ?? "direct";
-  return inForm(kernel, dims, { form, constants: {} }, device);
+export function chooseVariant(kernel: Kernel, dims: Dims, device: DeviceClass, tuned: TunedChoices = {}): Choice {
+  const known = tuned[tuningKey(kernel, dims)];
+  const same = ({ variant, constants }: Tuned): boolean =>
+    variant === known.variant && JSON.stringify(constants) === JSON.stringify(known.constants);
+  if (known && candidates(kernel, dims, device).some(same)) return asTuned(kernel, dims, known, device);
+  const all = possible(kernel, dims, device);
+  const first = all.find((one) => (one.for ?? device.adapter) === device.adapter && one.suits?.(dims) !== false);
+  const chosen = first ?? all[all.length - 1];
+  return asTuned(kernel, dims, { variant: chosen.name, constants: {} }, device);
 }

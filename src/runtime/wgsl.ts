@@ -8,6 +8,12 @@ export interface ShaderText {
   readonly constants: Readonly<Record<string, number>>;
 }
 
+/**
+ * A shader and the parts that it names, as one text: declarations at module scope may stand in any order, so joining is all it takes.
+ * The shader comes first, because its `enable` must.
+ */
+export const joinShader = (...texts: readonly string[]): string => texts.join("\n");
+
 const CONSTANT = /^const ([A-Z][A-Z0-9_]*): u32 = (\d+)u?;/gm;
 const BINDING = /^@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)> (\w+):/gm;
 
@@ -20,7 +26,8 @@ export function readShader(name: string, wgsl: string): ShaderText {
       throw new Error(`${name}.wgsl: Params.${field} must be a scalar, got ${type}`);
     return { name: field, type } as const;
   });
-  const bindings = [...wgsl.matchAll(BINDING)].map(([, index, mode, field], position) => {
+  const found = [...wgsl.matchAll(BINDING)].sort(([, a], [, b]) => Number(a) - Number(b));
+  const bindings = found.map(([, index, mode, field], position) => {
     if (Number(index) !== position + 1)
       throw new Error(`${name}.wgsl: binding of ${field} must be ${position + 1}, got ${index}`);
     return { name: field, access: mode === "read" ? "read" : "write" } as const;

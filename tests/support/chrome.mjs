@@ -6,7 +6,7 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const FLAGS = [
   "--headless=new",
   "--no-sandbox",
@@ -24,7 +24,11 @@ const sizeOf = (file) => {
   return found?.isFile() ? found.size : undefined;
 };
 
-function answer({ url, headers: { range } }, response) {
+/**
+ * @param {import("node:http").IncomingMessage} request
+ * @param {import("node:http").ServerResponse} response
+ */
+function answer({ url = "/", headers: { range } }, response) {
   const path = decodeURIComponent(new URL(url, "http://localhost").pathname);
   // A page of its own process has fine-grained clocks.
   response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
@@ -46,12 +50,14 @@ function answer({ url, headers: { range } }, response) {
 /** Serves the repository, by byte range where one is asked for. */
 export async function serve() {
   const server = createServer(answer);
-  await new Promise((resolve, reject) => server.once("error", reject).listen(0, "localhost", resolve));
+  await new Promise((resolve, reject) => server.once("error", reject).listen(0, "localhost", () => resolve(undefined)));
   const close = () => {
     server.closeAllConnections();
     server.close();
   };
-  return { url: `http://localhost:${server.address().port}/`, close };
+  const address = server.address();
+  if (!address || typeof address === "string") throw new Error("the server of the tests has no port");
+  return { url: `http://localhost:${address.port}/`, close };
 }
 
 /** Rejects when the page fails or prints nothing for some minutes; prints its console. */

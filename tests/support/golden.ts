@@ -46,7 +46,7 @@ export function worstError(
   const width = want.dims[want.dims.length - 1];
   const kept = mask?.flat();
   return want.data.reduce((worst, value, i) => {
-    if (kept && kept[Math.floor(i / width)] === 0) return worst;
+    if (kept?.[Math.floor(i / width)] === 0) return worst;
     const error = Math.abs(got.data[i] - value);
     return error <= worst ? worst : Number.isNaN(error) ? Infinity : error;
   }, 0);

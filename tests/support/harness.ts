@@ -1,4 +1,3 @@
-import { exec, suite as uvuSuite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Gpu, gpu as openGpu } from "../../src/runtime/gpu.js";
 
@@ -12,53 +11,100 @@ export const runtime: Runtime = document ? "chrome" : Deno ? "deno" : "node";
 type Except = Readonly<Partial<Record<Runtime, string>>>;
 /** A body that returns a text could not run here, and tells why. */
 type Body = () => void | string | Promise<void | string>;
-type Test = (name: string, body: Body, except?: Except) => void;
-const counts = { passed: 0, failed: 0 };
-const skipped = new Map<string, number>(); // tests by reason
-const suites: { run(): void }[] = [];
+/** Declares a test of a suite. */
+export type Test = (title: string, body: Body, except?: Except) => void;
+
+interface Suite {
+  readonly name: string;
+  readonly tests: Declared[];
+}
+
+interface Declared {
+  readonly title: string;
+  readonly body: Body;
+  readonly obstacle?: string;
+  /** The stack of the declaration. */
+  readonly declared: string;
+}
+
+/** What a run of all suites found. */
+export interface Report {
+  passed: number;
+  /** What went wrong, with stacks as this runtime gives them: of the error and of the test's declaration. */
+  readonly failures: {
+    readonly suite: string;
+    readonly title: string;
+    readonly error: string;
+    readonly declared: string;
+  }[];
+  /** Tests by the reason for which they did not run. */
+  readonly skipped: Record<string, number>;
+  readonly seconds: Record<string, number>;
+}
+
+const suites: Suite[] = [];
 
 /** A named group of tests. The harness runs and counts it; a test file only declares. */
 export function suite(name: string, exceptAll: Except = {}): Test {
-  const group = uvuSuite(`${runtime} ${name}`);
-  suites.push(group);
-  const skip = (reason: string): void => void skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
-  return (title, body, except = exceptAll) => {
-    const reason = except[runtime];
-    if (reason) {
-      skip(reason);
-      group.skip(title);
-      return;
-    }
-    group(title, async () => {
-      try {
-        const obstacle = await body();
-        if (obstacle) skip(obstacle);
-        else counts.passed++;
-      } catch (error) {
-        counts.failed++;
-        throw error;
-      }
-    });
-  };
+  const tests: Declared[] = [];
+  suites.push({ name, tests });
+  return (title, body, except = exceptAll) =>
+    void tests.push({ title, body, obstacle: except[runtime], declared: new Error().stack ?? "" });
 }
 
 let shared: Promise<Gpu> | undefined;
+
+/** Sets of a corpus's size are run in full in Node; one of so many of their items stands for all elsewhere. */
+export const share = runtime === "node" ? 1 : 10;
 
 /** One device for all tests, with guard words after every tensor. */
 export function device(): Promise<Gpu> {
   return (shared ??= openGpu({ guard: true, tuned: false }));
 }
 
-/** Runs every suite declared so far; the last lines tell what was skipped and the counts. A run without tests fails. */
-export async function runAll(): Promise<boolean> {
-  for (const group of suites) group.run();
-  await exec();
+/** Runs every suite declared so far, one line each. A run without tests fails. */
+export async function runAll(): Promise<Report> {
+  const report: Report = { passed: 0, failures: [], skipped: {}, seconds: {} };
+  for (const each of suites) await runSuite(each, report);
   if (shared) (await shared).dispose();
-  if (counts.passed + counts.failed === 0) throw new Error("no test was run");
-  for (const [reason, count] of skipped) console.log(`\nskipped ${count}: ${reason}`);
-  console.log(`\n${counts.passed} passed, ${counts.failed} failed`);
-  return counts.failed === 0;
+  if (report.passed + report.failures.length === 0) throw new Error("no test was run");
+  return report;
 }
+
+async function runSuite({ name, tests }: Suite, report: Report): Promise<void> {
+  const start = performance.now();
+  const count = { passed: 0, failed: 0, skipped: 0 };
+  for (const { title, body, obstacle, declared } of tests) {
+    try {
+      const reason = obstacle ?? (await body());
+      if (typeof reason === "string") {
+        count.skipped++;
+        report.skipped[reason] = (report.skipped[reason] ?? 0) + 1;
+      } else count.passed++;
+    } catch (error) {
+      count.failed++;
+      report.failures.push({ suite: name, title, error: describe(error), declared });
+      console.log(`${runtime}  ${name}: FAILED: ${title}`);
+    }
+  }
+  report.passed += count.passed;
+  const seconds = (performance.now() - start) / 1e3;
+  report.seconds[name] = (report.seconds[name] ?? 0) + seconds;
+  const counts = Object.entries(count).flatMap(([kind, tests]) => (tests ? [`${tests} ${kind}`] : []));
+  console.log(`${runtime}  ${name}: ${counts.join(", ")}  ${seconds.toFixed(1)} s`);
+}
+
+/** Message, difference and stack of an error. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return `thrown: ${String(error)}`;
+  const { message, stack = "", cause } = error;
+  const { details } = error as { details?: string | false }; // of assert: what was expected and what was given
+  const frames = stack.includes("\n    at ") ? stack.slice(stack.indexOf("\n    at ")) : "";
+  return [message, details || "", frames, cause ? `caused by ${describe(cause)}` : ""].filter(Boolean).join("\n");
+}
+
+/** A folder of the repository as a source of a checkpoint. */
+export const folder = (path: string): string | URL => (runtime === "chrome" ? new URL(path, location.href) : path);
 
 /** A file of the repository. */
 export async function readFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
@@ -84,7 +130,8 @@ export async function refuses(
   }
   assert.ok(error, `must throw ${kind.name}, nothing was thrown`);
   assert.instance(error, kind, `must be ${kind.name}, got ${error}`);
-  assert.match((error as Error).message, message);
+  const { message: given } = error as Error;
+  assert.ok(message.test(given), `must say ${message}, said: ${given}`);
 }
 
 /** Uniform numbers in [-1, 1), the same in every run (mulberry32). */

@@ -1,24 +1,19 @@
 import { cpu } from "../../src/runtime/cpu.js";
 import { ShapeError } from "../../src/runtime/errors.js";
 import type { Gpu } from "../../src/runtime/gpu.js";
-import { fromF16, toF16 } from "../../src/runtime/half.js";
-import { type Kernel, type Patterns } from "../../src/runtime/kernel.js";
+import type { Kernel, Patterns, Variant } from "../../src/runtime/kernel.js";
 import { GUARD_WORD, GUARD_WORDS } from "../../src/runtime/memory.js";
-import { type QuantFormat, quantise } from "../../src/runtime/quant.js";
-import { record, type Run } from "../../src/runtime/plan.js";
-import { byteLength, type DType, type Tensor, tensor, type TypedArray } from "../../src/runtime/tensor.js";
-import { assert, device, randoms, refuses, suite } from "./harness.js";
+import { byteLength, tensor } from "../../src/runtime/tensor.js";
+import { device, randoms, refuses, suite, type Test } from "./harness.js";
+import { type Args, type Filled, firstFault, recordLaunch, sizesOf } from "./launch.js";
 
-/** An argument with its values. */
-export interface Filled {
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly data: TypedArray;
-}
+export { f16, f32, type Filled, quantised, u32 } from "./launch.js";
 
 type Size = Readonly<Record<string, number>>;
+type Mutate = (wgsl: string) => string;
 
-type Mutants = Readonly<Record<string, (wgsl: string) => string>>;
+/** Broken shaders, each with the case or cases that must catch it; one without a name must be caught by some case. */
+type Mutants = Readonly<Record<string, Mutate | readonly [cases: string | readonly string[], mutate: Mutate]>>;
 
 /** The case table of a kernel: everything that differs from case to case is a size or a flag in `cases`. */
 export interface Table<R extends string, W extends string> {
@@ -29,115 +24,131 @@ export interface Table<R extends string, W extends string> {
   /** Most of |got - want| / (1 + |want|) for f32; integers must be equal. A case may state its own. */
   readonly tolerance: number;
   readonly cases: Readonly<Record<string, Size>>;
-  /** Broken shaders of the direct form, each of which some case must catch. */
-  readonly mutants: Mutants;
-  /** The same for the other forms. */
-  readonly shared?: Mutants;
-  readonly subgroup?: Mutants;
+  /** Variants that the table is for; all when absent. */
+  readonly variants?: readonly string[];
+  /** Broken shaders, by variant. They judge the cases and no runtime, so they run in Node alone. */
+  readonly mutants: Readonly<Record<string, Mutants>>;
   /** Sizes of arguments changed so that recording must throw ShapeError with this message. */
   readonly refused: Readonly<
     Record<string, readonly [size: Size, change: (args: Record<string, Filled | undefined>) => void, message: RegExp]>
   >;
 }
 
-const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+const IN_NODE = "mutants judge the cases of a kernel, not a runtime: they run in Node";
 
-export function f32(shape: readonly number[], value: (index: number) => number): Filled {
-  return { dtype: "f32", shape, data: Float32Array.from({ length: count(shape) }, (_, i) => value(i)) };
-}
-
-export function f16(shape: readonly number[], value: (index: number) => number): Filled {
-  return { dtype: "f16", shape, data: Uint16Array.from({ length: count(shape) }, (_, i) => toF16(value(i))) };
-}
-
-/** Weights in groups of 32, quantised. */
-export function quantised(dtype: QuantFormat, shape: readonly number[], value: (index: number) => number): Filled {
-  return { dtype, shape, data: quantise(dtype, f32(shape, value).data as Float32Array) };
-}
-
-export function u32(shape: readonly number[], value: (index: number) => number): Filled {
-  return { dtype: "u32", shape, data: Uint32Array.from({ length: count(shape) }, (_, i) => value(i)) };
-}
-
-/** Declares the tests of a kernel, for each of its forms: every case against the reference, guard words, refusals, mutants caught. */
+/** Declares the tests of a kernel: for each of its variants every case, with guard words, and every mutant; and what it refuses. */
 export function checkKernel<R extends Patterns, W extends Patterns, P extends string, C extends string>(
-  kernel: Kernel<R, W, P, C>,
+  typed: Kernel<R, W, P, C>,
   table: Table<keyof R & string, keyof W & string>,
 ): void {
-  const plain = kernel as unknown as Kernel;
+  const kernel = typed as unknown as Kernel;
   const test = suite(kernel.name);
-  for (const form of ["direct", "shared", "subgroup"] as const) {
-    const chosen = plain.forms[form];
-    if (!chosen) continue;
-    const alone = { ...plain, forms: { direct: chosen } };
-    const fits = (size: Size, SUBGROUP: number): boolean =>
-      chosen.fits?.({ ...dimsOf(plain, table, size), SUBGROUP }) !== false;
-    const cases = Object.entries(table.cases).filter(([, size]) => fits(size, 8));
-    const declare = (name: string, body: () => Promise<void>): void =>
-      test(`${form}: ${name}`, async () => {
-        const {
-          device: own,
-          class: { subgroup },
-        } = await device();
-        if (form === "subgroup" && !own.features.has("subgroups"))
-          return "this adapter, or the shader compiler of this runtime, has no subgroups";
-        if (!cases.some(([, size]) => fits(size, subgroup)))
-          return `${kernel.name} has no ${form} form for subgroups of ${subgroup || "no fixed size"}`;
-        return body();
-      });
-    for (const [name, size] of cases) {
-      declare(name, async () => assert.is(await runCase(await device(), alone, table, size), undefined));
-    }
-    const mutants = form === "direct" ? table.mutants : (table[form] ?? {});
-    for (const [name, mutate] of Object.entries(mutants)) {
-      declare(`catches ${name}`, async () => {
-        const wgsl = mutate(chosen.wgsl);
-        assert.is.not(wgsl, chosen.wgsl, "the mutation must change the shader");
-        const broken = { ...plain, forms: { direct: { ...chosen, wgsl } } };
-        for (const [, size] of cases) if (await runCase(await device(), broken, table, size)) return;
-        assert.unreachable("no case caught it");
-      });
-    }
+  const unknown = Object.keys(table.mutants).find((name) => !kernel.variants.some((one) => one.name === name));
+  if (unknown) throw new Error(`${kernel.name}: mutants must be of variants that it has, got ${unknown}`);
+  for (const variant of kernel.variants) {
+    if (table.variants && !table.variants.includes(variant.name)) continue;
+    const subject = subjectOf(kernel, table, variant);
+    checkCases(test, subject);
+    checkMutants(test, subject, table.mutants[variant.name] ?? {});
   }
   for (const [name, [size, change, message]] of Object.entries(table.refused)) {
-    test(`refuses ${name}`, () =>
-      refuses(
-        () => {
-          const args = { ...table.args(size, randoms(1)) } as Record<string, Filled | undefined>;
-          change(args);
-          recordOne(plain, args, table.values(size));
-        },
-        ShapeError,
-        message,
-      ));
+    const record = (): unknown => {
+      const args = { ...table.args(size, randoms(1)) } as Record<string, Filled | undefined>;
+      change(args);
+      return recordLaunch(kernel, args, table.values(size));
+    };
+    test(`refuses ${name}`, () => refuses(record, ShapeError, message));
   }
 }
 
-function dimsOf(kernel: Kernel, table: Table<string, string>, size: Size): Size {
-  return recordOne(kernel, table.args(size, randoms(7)), table.values(size)).plan.launches[0].dims;
+/** Declares a test for each of the other values of its constants that `tune` may choose for a variant at these sizes. */
+export function checkTunings<R extends Patterns, W extends Patterns, P extends string, C extends string>(
+  kernel: Kernel<R, W, P, C>,
+  table: Table<keyof R & string, keyof W & string>,
+  name: string,
+  size: Size,
+): void {
+  const variant = kernel.variants.find((one) => one.name === name);
+  const { dims } = recordLaunch(kernel as unknown as Kernel, table.args(size, randoms(7)), table.values(size)).launch;
+  for (const constants of variant?.tunings?.(dims) ?? []) {
+    const chosen = { ...variant, constants: (d) => ({ ...variant?.constants?.(d), ...constants }) } as Variant;
+    const cases = { [JSON.stringify(constants)]: size };
+    checkKernel<R, W, P, C>(
+      { ...kernel, variants: [chosen] },
+      { ...table, variants: [name], cases, mutants: {}, refused: {} },
+    );
+  }
 }
 
-function recordOne(kernel: Kernel, args: Record<string, Filled | undefined>, values: Size) {
-  const inputs: [Tensor, Filled][] = [];
-  const given: Record<string, Tensor | undefined> = {};
-  for (const [name, filled] of Object.entries(args)) {
-    if (!filled) continue;
-    given[name] = tensor(name, filled.dtype, filled.shape);
-    inputs.push([given[name], filled]);
-  }
-  const plan = record(kernel.name, (run: Run) => {
-    const shapes = run(kernel, kernel.name, given as never, values);
-    for (const [name, t] of Object.entries(shapes)) given[name] ??= t && tensor(name, t.dtype, t.shape);
-  });
-  // Outputs as states, so that guard words follow them.
-  const launch = { ...plan.launches[0], tensors: given };
-  return {
-    plan: { ...plan, launches: [launch] },
-    inputs,
-    outputs: Object.keys(kernel.writes)
-      .map((name) => given[name])
-      .filter((t) => t !== undefined),
+/** One variant of a kernel with the cases that it can have. */
+interface Subject {
+  readonly kernel: string;
+  readonly variant: string;
+  readonly wgsl: string;
+  readonly cases: ReadonlyMap<string, Size>;
+  /** Why the variant cannot run on this device, if it cannot. */
+  obstacle(gpu: Gpu): string | undefined;
+  /** The first fault of a case, with this text or another; nothing when there is none. */
+  run(size: Size, wgsl?: string): Promise<string | undefined>;
+}
+
+function subjectOf(kernel: Kernel, table: Table<string, string>, variant: Variant): Subject {
+  const fits = (size: Size, SUBGROUP: number): boolean => {
+    if (!variant.fits) return true;
+    const { launch } = recordLaunch(kernel, table.args(size, randoms(7)), table.values(size));
+    return variant.fits({ ...launch.dims, SUBGROUP });
   };
+  const cases = new Map(Object.entries(table.cases).filter(([, size]) => fits(size, 8)));
+  return {
+    kernel: kernel.name,
+    variant: variant.name,
+    wgsl: variant.wgsl,
+    cases,
+    obstacle({ device: { features }, class: { subgroup } }) {
+      if (!(variant.needs ?? []).every((feature) => features.has(feature)))
+        return "this adapter, or the shader compiler of this runtime, has no subgroups";
+      if (![...cases.values()].some((size) => fits(size, subgroup)))
+        return `${kernel.name} has no variant ${variant.name} for subgroups of ${subgroup || "no fixed size"}`;
+      return undefined;
+    },
+    run: async (size, wgsl = variant.wgsl) =>
+      runCase(await device(), { ...kernel, variants: [{ ...variant, wgsl }] }, table, size),
+  };
+}
+
+function checkCases(test: Test, { kernel, variant, cases, obstacle, run }: Subject): void {
+  for (const [name, size] of cases) {
+    test(`${variant}: ${name}`, async () => {
+      const reason = obstacle(await device());
+      if (reason) return reason;
+      const fault = await run(size);
+      if (!fault) return undefined;
+      throw new Error(`${kernel}, variant ${variant}, case "${name}", ${fault}`);
+    });
+  }
+}
+
+function checkMutants(test: Test, { variant, wgsl, cases, obstacle, run }: Subject, mutants: Mutants): void {
+  for (const [name, mutant] of Object.entries(mutants)) {
+    const [named, mutate] = typeof mutant === "function" ? [undefined, mutant] : mutant;
+    const catches = async (): Promise<string | undefined> => {
+      const reason = obstacle(await device());
+      if (reason) return reason;
+      const broken = mutate(wgsl);
+      if (broken === wgsl) throw new Error("the shader does not have the text that this mutant changes");
+      if (named === undefined) {
+        for (const size of cases.values()) if (await run(size, broken)) return undefined;
+        throw new Error("no case catches it");
+      }
+      for (const one of [named].flat()) {
+        const size = cases.get(one);
+        if (!size) throw new Error(`the variant ${variant} has no case "${one}"`);
+        if (!(await run(size, broken))) throw new Error(`case "${one}" does not catch it`);
+      }
+      return undefined;
+    };
+    test(`${variant}: catches ${name}`, catches, { deno: IN_NODE, chrome: IN_NODE });
+  }
 }
 
 /** Runs one case on the device and through the reference; tells the first fault, or nothing. */
@@ -147,16 +158,16 @@ async function runCase(
   table: Table<string, string>,
   size: Size,
 ): Promise<string | undefined> {
-  const args = table.args(size, randoms(7)) as Record<string, Filled | undefined>;
-  const { plan, inputs, outputs } = recordOne(kernel, args, table.values(size));
+  const args = table.args(size, randoms(7)) as Args;
+  const { launch, inputs, outputs } = recordLaunch(kernel, args, table.values(size));
   const oracle = cpu();
   for (const [t, { data }] of inputs) {
     oracle.write(t, data);
     if (data.length) gpu.write(t, data); // Deno 2.9 panics on an empty write
   }
   // A kernel that reads status[0] = 0 writes nothing; references do not know it.
-  if (!("status" in kernel.reads && args.status?.data[0] === 0)) oracle.run(plan);
-  const prepared = await gpu.prepare(plan);
+  if (!("status" in kernel.reads && args.status?.data[0] === 0)) oracle.launch(launch);
+  const prepared = await gpu.prepare({ name: kernel.name, launches: [launch] });
   try {
     const guards = outputs.map((t) => ({
       tensor: tensor(`guard of ${t.name}`, "u32", [GUARD_WORDS]),
@@ -171,24 +182,17 @@ async function runCase(
       },
       [...outputs.map((t) => prepared.locate(t)), ...guards],
     );
+    const tolerance = size.tolerance ?? table.tolerance;
     for (const [index, t] of outputs.entries()) {
-      const fault = compare(t, results[index], oracle.read(t), size.tolerance ?? table.tolerance);
-      if (fault) return fault;
-      const guard = results[outputs.length + index];
-      if (guard.some((word) => word !== GUARD_WORD)) return `${t.name}: a word after its end was written`;
+      const guarded = results[outputs.length + index].every((word) => word === GUARD_WORD);
+      const fault =
+        firstFault(launch, t, results[index], oracle.read(t), tolerance) ??
+        (guarded ? undefined : `${t.name}: a word after its end was written`);
+      if (fault) return `sizes ${sizesOf(launch)}, tolerance ${tolerance}: ${fault}`;
     }
     return undefined;
   } finally {
     prepared.dispose();
     gpu.memory.free([...inputs.map(([t]) => t), ...outputs]);
   }
-}
-
-function compare(t: Tensor, got: TypedArray, want: Float64Array, tolerance: number): string | undefined {
-  for (let i = 0; i < want.length; i++) {
-    const value = t.dtype === "f16" ? fromF16(got[i]) : got[i];
-    const allowed = t.dtype === "u32" ? 0 : tolerance * (1 + Math.abs(want[i]));
-    if (!(Math.abs(value - want[i]) <= allowed)) return `${t.name}[${i}] must be ${want[i]}, got ${value}`;
-  }
-  return undefined;
 }

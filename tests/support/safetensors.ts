@@ -54,8 +54,8 @@ export function recordingFile(bytes: Uint8Array<ArrayBuffer>): SourceFile & { re
   };
 }
 
-/** A function source over files in memory; objects become JSON. */
-export function folder(files: Readonly<Record<string, object>>) {
+/** A source of a checkpoint over files in memory; objects become JSON. */
+export function inMemory(files: Readonly<Record<string, object>>) {
   return async (name: string): Promise<Uint8Array<ArrayBuffer> | undefined> => {
     const found = files[name];
     if (found === undefined || found instanceof Uint8Array) return found as Uint8Array<ArrayBuffer> | undefined;

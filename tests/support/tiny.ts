@@ -1,37 +1,17 @@
 import { randoms } from "./harness.js";
-
-/** Tensors by name as a safetensors file of F32. */
-export function safetensors(
-  tensors: Readonly<Record<string, { shape: readonly number[]; data: Float32Array }>>,
-): Uint8Array<ArrayBuffer> {
-  let at = 0;
-  const header = Object.fromEntries(
-    Object.entries(tensors).map(([name, { shape, data }]) => {
-      const begin = at;
-      at += data.byteLength;
-      return [name, { dtype: "F32", shape, data_offsets: [begin, at] }];
-    }),
-  );
-  const text = new TextEncoder().encode(JSON.stringify(header));
-  const bytes = new Uint8Array(8 + text.length + at);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
-  bytes.set(text, 8);
-  let start = 8 + text.length;
-  for (const { data } of Object.values(tensors)) {
-    bytes.set(new Uint8Array(data.buffer), start);
-    start += data.byteLength;
-  }
-  return bytes;
-}
+import { inMemory, safetensors, type Stored, storedF32 } from "./safetensors.js";
 
 /** A Marian checkpoint of random weights, as a source for `load`: end id 0, start and padding id V-1. */
 export function tinyMarian({ D, V, layers }: { D: number; V: number; layers: number }, seed: number) {
   const F = 2 * D;
   const random = randoms(seed);
-  const tensors: Record<string, { shape: number[]; data: Float32Array }> = {};
+  const tensors: Record<string, Stored> = {};
   const add = (name: string, shape: number[], scale: number, base = 0): void => {
     const length = shape.reduce((a, b) => a * b, 1);
-    tensors[name] = { shape, data: Float32Array.from({ length }, () => base + scale * random()) };
+    tensors[name] = storedF32(
+      shape,
+      Array.from({ length }, () => base + scale * random()),
+    );
   };
   const linear = (name: string, O: number, I: number): void => {
     add(`${name}.weight`, [O, I], 2 / Math.sqrt(I));
@@ -70,10 +50,9 @@ export function tinyMarian({ D, V, layers }: { D: number; V: number; layers: num
     scale_embedding: true,
   };
   const generation = { eos_token_id: 0, pad_token_id: V - 1, decoder_start_token_id: V - 1 };
-  const files: Record<string, Uint8Array<ArrayBuffer>> = {
-    "config.json": new TextEncoder().encode(JSON.stringify(config)),
-    "generation_config.json": new TextEncoder().encode(JSON.stringify(generation)),
+  return inMemory({
+    "config.json": config,
+    "generation_config.json": generation,
     "model.safetensors": safetensors(tensors),
-  };
-  return async (name: string) => files[name];
+  });
 }

@@ -1,8 +1,9 @@
-import type { Activation } from "../../kernels/activation.js";
+import { type Activation, ACTIVATIONS } from "../../kernels/activation.js";
 import { CheckpointError } from "../../runtime/errors.js";
 import type { Json } from "./checkpoint.js";
 
 /** Typed reading of `config.json`; collects nothing silently: a missing or odd field throws CheckpointError with its name. */
+// oxlint-disable-next-line typescript/explicit-module-boundary-types -- the readers are their own best description
 export function readConfig(config: Json) {
   const refuse = (key: string, rule: string): CheckpointError =>
     new CheckpointError(`config.json: ${key} must be ${rule}, got ${JSON.stringify(config[key])}`);
@@ -29,20 +30,10 @@ export function readConfig(config: Json) {
       return value;
     },
     activation(key: string): Activation {
-      const name = String(config[key]);
-      if (!Object.hasOwn(ACTIVATIONS, name)) throw refuse(key, `one of ${Object.keys(ACTIVATIONS).join(", ")}`);
-      return ACTIVATIONS[name];
+      const names = Object.entries<{ readonly names: readonly string[] }>(ACTIVATIONS);
+      const found = names.find(([, one]) => one.names.includes(String(config[key])));
+      if (!found) throw refuse(key, `one of ${names.flatMap(([, one]) => one.names).join(", ")}`);
+      return found[0] as Activation;
     },
   };
 }
-
-// Names of Transformers, activations.py.
-const ACTIVATIONS: Readonly<Record<string, Activation>> = {
-  relu: "relu",
-  gelu: "gelu",
-  gelu_new: "gelu_tanh",
-  gelu_pytorch_tanh: "gelu_tanh",
-  gelu_fast: "gelu_tanh",
-  silu: "silu",
-  swish: "silu",
-};

@@ -65,7 +65,7 @@ export async function loadWeights(
   const faults = findFaults(checkpoint, rows, ignored);
   if (faults.length) {
     throw new CheckpointError(
-      `${checkpoint.label}: the weights must fit ${checkpoint.config.model_type}, ${faults.length} do not:\n  ${faults.join("\n  ")}`,
+      `${checkpoint.label}: the weights must fit ${String(checkpoint.config.model_type)}, ${faults.length} do not:\n  ${faults.join("\n  ")}`,
     );
   }
   const byName = new Map<string, readonly Tensor[]>();
@@ -76,7 +76,7 @@ export async function loadWeights(
       const found = row.theirs.map((name) => checkpoint.entries.get(name) as Entry);
       const key = row.theirs.join("\n") || row.ours;
       const known = byContent.get(key);
-      const tensors = known ?? split(row, storage(row, found, format), byName, gpu.memory.weightLimit);
+      const tensors = known ?? split(row, storage(row, found, format), gpu.memory.weightLimit);
       byName.set(row.ours, tensors);
       if (known) continue;
       byContent.set(key, tensors);
@@ -134,16 +134,14 @@ interface Target {
 
 const PART_ROWS = 8; // parts have a multiple of as many rows: pairs of gated layers stay together
 
-/** One tensor for a weight, or as many as the limit of a binding needs; a bias goes with the rows of its weight. */
-function split(row: WeightRow, dtype: DType, known: ReadonlyMap<string, readonly Tensor[]>, limit: number): Tensor[] {
+/** One tensor for a weight, or as many as the limit of a binding needs. */
+function split(row: WeightRow, dtype: DType, limit: number): Tensor[] {
   const [rows, ...rest] = row.shape;
   const one = byteLength({ shape: [PART_ROWS, ...rest], dtype }) / PART_ROWS;
-  const own =
-    row.f32 || row.compute || rows * one <= limit
+  const most =
+    row.shape.length < 2 || row.f32 || row.compute || rows * one <= limit
       ? rows
       : Math.max(PART_ROWS, Math.floor(limit / one / PART_ROWS) * PART_ROWS);
-  const weight = row.ours.endsWith(".bias") ? known.get(row.ours.replace(/bias$/, "weight")) : undefined;
-  const most = weight && weight.length > 1 ? weight[0].shape[0] : own;
   return Array.from({ length: Math.ceil(rows / most) }, (_, part) =>
     tensor(row.ours, dtype, [Math.min(most, rows - part * most), ...rest], "weight"),
   );

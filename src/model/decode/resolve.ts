@@ -1,7 +1,7 @@
+import { NO_ID } from "../../kernels/constants.js";
 import { EARLY_STOPPING, type beamStep } from "../../kernels/beam_step.js";
 import type { logitsProcess, RuleLists } from "../../kernels/logits_process.js";
 import type { sample } from "../../kernels/sample.js";
-import { NO_ID } from "../../kernels/topk.js";
 import { OptionError } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import { checkCall, checkDefaults, checkTogether } from "./option_checks.js";

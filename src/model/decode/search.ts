@@ -10,8 +10,9 @@ import {
   sentenceWidth,
   STATUS_FIELDS,
 } from "../../kernels/search_state.js";
-import type { Gpu, Prepared } from "../../runtime/gpu.js";
+import type { Gpu } from "../../runtime/gpu.js";
 import { type Plan, record } from "../../runtime/plan.js";
+import type { Prepared } from "../../runtime/prepare.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import { decoderStep } from "../graph/decoder.js";

@@ -1,4 +1,4 @@
-import type { Prepared } from "../../runtime/gpu.js";
+import type { Prepared } from "../../runtime/prepare.js";
 import { record } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Stack } from "../graph/architecture.js";

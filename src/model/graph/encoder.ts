@@ -54,5 +54,5 @@ export function encoder(
     });
     h = feedForward(at, h, lastNorm && l === L - 1 ? undefined : states[l + 1]);
   }
-  return lastNorm ? norm("encoder.norm", h, states[L]) : h;
+  return lastNorm ? norm("encoder.norm", h, { out: states[L] }) : h;
 }

@@ -1,6 +1,6 @@
-import { ACTIVATION, type Activation } from "../../kernels/activation.js";
-import { attention, embed, layernormResidual, matmul, matvec, rmsnormResidual } from "../../kernels/index.js";
-import { MATVEC_ROWS, NORM } from "../../kernels/matvec.js";
+import { type Activation, ACTIVATIONS } from "../../kernels/activation.js";
+import { attention, embed, layernormResidual, matmul } from "../../kernels/index.js";
+import { NORM, takesNorm } from "../../kernels/matmul.js";
 import type { Run } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { GraphModel, Stack } from "./architecture.js";
@@ -19,6 +19,8 @@ interface LinearOptions {
   readonly gated?: boolean;
   /** Added after the activation. */
   readonly residual?: Tensor;
+  /** Without its bias, which is added later. */
+  readonly bare?: boolean;
   /** Where to write, when the host or a later plan reads the result. */
   readonly y?: Tensor;
 }
@@ -29,14 +31,19 @@ export interface PendingNorm {
   readonly norm: string;
 }
 
-const NORM_ROWS = 4; // every workgroup normalises all rows again: for few it is cheaper than a launch
+interface NormOptions {
+  /** Added before the norm, as the end of a residual block. */
+  readonly bias?: Tensor;
+  readonly residual?: Tensor;
+  readonly out?: Tensor;
+}
 
 /** The vocabulary of a model file: layers by the name of their weights, which is also the label of their launch. */
 export interface Layers {
   /** Token, position and segment rows, whichever tables there are, normalised where the model does. `features` replace the tokens' rows. */
   embed(rows: Tensor, options?: { readonly features?: Tensor; readonly out?: Tensor }): Tensor;
   linear(name: string, x: Tensor | PendingNorm, options?: LinearOptions): Tensor;
-  norm(name: string, x: Tensor, out?: Tensor): Tensor;
+  norm(name: string, x: Tensor, options?: NormOptions): Tensor;
   /** Self attention, over the tokens so far where `causal`, or attention to another sequence where `cross`. */
   attend(name: string, q: Tensor, keys: Keys, rows: Tensor, kind?: { causal?: boolean; cross?: boolean }): Tensor;
   /** A residual block: h + project(body(norm(h))) in pre-norm models, norm(h + project(body(h))) in post-norm ones. */
@@ -68,39 +75,38 @@ export function layers(run: Run, { architecture: a, weights: w }: GraphModel, si
       sum = run(embed, `${side}.embed`, args, { first, ...values }).out;
       first += tokens.shape[0];
     }
-    return fused || !gamma ? (sum as Tensor) : norm(`${side}.embed_norm`, sum as Tensor, out);
+    return fused || !gamma ? (sum as Tensor) : norm(`${side}.embed_norm`, sum as Tensor, { out });
   };
 
-  const linear: Layers["linear"] = (name, input, { activation = "none", gated = false, residual, y } = {}) => {
-    const rides = "norm" in input && a.normInLinear && input.h.shape[0] <= NORM_ROWS;
+  const linear: Layers["linear"] = (name, input, options = {}) => {
+    const { activation = "none", gated = false, residual, bare = false, y } = options;
+    const rides = "norm" in input && a.normInLinear && takesNorm(input.h.shape[0]);
     const x = !("norm" in input) ? input : rides ? input.h : norm(input.norm, input.h);
     const scaling = rides ? { gamma: w.get(`${input.norm}.weight`), beta: w.find(`${input.norm}.bias`) } : {};
-    const [weights, biases] = [w.parts(`${name}.weight`), w.parts(`${name}.bias`)];
+    const [weights, bias] = [w.parts(`${name}.weight`), bare ? undefined : w.find(`${name}.bias`)];
     const J = gated ? 2 : 1;
     const width = weights.reduce((sum, { shape }) => sum + shape[0] / J, 0);
     const out = y ?? tensor(name, "f32", [x.shape[0], width], "activation");
+    const constants = { ACTIVATION: ACTIVATIONS[activation].code, NORM: rides ? NORM[a.norm] : NORM.none };
     let y_at = 0;
-    for (const [part, weight] of weights.entries()) {
-      const args = { x, weight, bias: biases[part], residual, y: out };
+    for (const weight of weights) {
       const O = weight.shape[0] / J;
-      const values = { J, O, y_at, ACTIVATION: ACTIVATION[activation] };
-      if (x.shape[0] > MATVEC_ROWS) run(matmul, name, args, values);
-      else
-        run(matvec, name, { ...args, ...scaling }, { ...values, eps: a.eps, NORM: rides ? NORM[a.norm] : NORM.none });
+      run(matmul, name, { x, weight, bias, residual, ...scaling, y: out }, { J, O, y_at, eps: a.eps, ...constants });
       y_at += O;
     }
     return out;
   };
 
-  const norm: Layers["norm"] = (name, x, out) => {
-    const args = { x, gamma: w.get(`${name}.weight`), ...(out && { out }) };
-    if (a.norm === "rmsnorm") return run(rmsnormResidual, name, args, { eps: a.eps }).out;
-    return run(layernormResidual, name, { ...args, beta: w.get(`${name}.bias`) }, { eps: a.eps }).out;
+  const norm: Layers["norm"] = (name, x, { bias, residual, out } = {}) => {
+    const weights = { gamma: w.get(`${name}.weight`), beta: w.find(`${name}.bias`) };
+    const values = { eps: a.eps, CENTRED: Number(a.norm === "layernorm") };
+    return run(layernormResidual, name, { x, bias, residual, ...weights, ...(out && { out }) }, values).out;
   };
 
   const block: Layers["block"] = (name, project, h, body, out) => {
     if (a.placement === "pre") return linear(project, body({ h, norm: name }), { residual: h, y: out });
-    return norm(name, linear(project, body(h), { residual: h }), out);
+    const product = linear(project, body(h), { bare: true });
+    return norm(name, product, { bias: w.find(`${project}.bias`), residual: h, out });
   };
 
   return {

@@ -141,8 +141,10 @@ const SCORES = {
   first: ([first]: readonly (readonly number[])[]) => first,
   average: (all: readonly (readonly number[])[]) =>
     all[0].map((_, label) => all.reduce((sum, scores) => sum + scores[label], 0) / all.length),
-  max: (all: readonly (readonly number[])[]) =>
-    all.reduce((surest, scores) => (Math.max(...scores) > Math.max(...surest) ? scores : surest)),
+  max: (all: readonly (readonly number[])[]) => {
+    const sureness = all.map((scores) => Math.max(...scores));
+    return all[sureness.indexOf(Math.max(...sureness))];
+  },
 } as const;
 
 /** Words with labels B-X, I-X as entities X, as group_entities of Transformers' TokenClassificationPipeline; other labels stay. */

@@ -1,64 +1,20 @@
-// matvec: linear layer for few rows (a decode step), N <= 8: the form for GPUs, through workgroup memory.
-//   z[n,o] = sum_i x[n,i] * weight[o,i] + bias[o];   y[n,y_at+o] = activation(z[n,o]) + residual[n,y_at+o]
-//   GATED: y[n,y_at+o] = activation(z[n,2*o]) * z[n,2*o+1] + residual[n,y_at+o]
-//   NORM:  x is (x - mean) / sqrt(var + eps) * gamma + beta (1), or x / sqrt(mean(x^2) + eps) * gamma + beta (2)
-// Shapes   x: f32[N,I]   weight: f32|f16|i8|i4[J*O,I]   bias: f32[J*O]   gamma, beta: f32[I]
-//          residual, y: f32[N,Y]; I a multiple of 4, 8 for f16, 32 for i8 and i4 (32 inputs share a scale)
-// Launch   shared: LANES invocations compute ROWS rows x 4 outputs, each a share of the sum, 16 bytes of weights at a
-//          time; SETS such sets a workgroup, ceil(N/ROWS) * ceil(J*O/(4*SETS)) workgroups
+// matmul: a linear layer for few rows, through workgroup memory: for GPUs.
+// Parts    matmul, activation, formats, load16, dots, input
+// Launch   LANES invocations compute ROWS rows x 4 outputs, each a share of the sum, 16 bytes of weights at a time;
+//          SETS such sets a workgroup, ceil(N/ROWS) * ceil(J*O/(4*SETS)) workgroups; I a multiple of 8 for f16
 // Numerics each invocation sums its share in the order of i, then a tree of partial sums: a row's bits depend on LANES,
-//          not on N; norm in two passes, in every workgroup; erf by Abramowitz and Stegun 7.1.26 (error 1.5e-7)
-// Source   mul_mat_vec of ggml-webgpu, llama.cpp 2026: neighbours read neighbouring weights, rows stay in registers
-struct Params { N: u32, I: u32, O: u32, Y: u32, y_at: u32, eps: f32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+//          not on N; norm in two passes, in every workgroup
+// Source   mul_mat_vec of ggml-webgpu, llama.cpp 2026: neighbours read neighbouring weights, rows stay in registers;
+//          unrolled by hand, because an indexed tile is kept in memory
 @group(0) @binding(2) var<storage, read> weight: array<vec4u>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<f32>;
-@group(0) @binding(5) var<storage, read> gamma: array<vec4f>;
-@group(0) @binding(6) var<storage, read> beta: array<vec4f>;
-@group(0) @binding(7) var<storage, read> status: array<u32>;
-@group(0) @binding(8) var<storage, read_write> y: array<f32>;
 
-const WEIGHT_FORMAT: u32 = 0; // 0 f32, 1 f16, 2 i8, 3 i4
 const ROWS: u32 = 1;          // rows of a tile, at least N, so that the weights are read once
-const ACTIVATION: u32 = 0;    // 0 none, 1 relu, 2 gelu (erf), 3 gelu (tanh), 4 silu, 5 tanh
-const GATED: u32 = 0;
-const NORM: u32 = 0;          // of x: 0 none, 1 layernorm, 2 rmsnorm
-const HAS_BIAS: u32 = 0;
-const HAS_RESIDUAL: u32 = 0;
-const HAS_GAMMA: u32 = 0;
-const HAS_BETA: u32 = 0;
-const HAS_STATUS: u32 = 0;
 const LANES: u32 = 64;        // invocations that share the sums of four outputs, a power of two
 const SETS: u32 = 1;          // of LANES invocations, a power of two
 const SIZE = LANES * SETS;
-const PARTS = 1u << WEIGHT_FORMAT; // fours of weights that a load brings
 
 var<workgroup> sums: array<vec4f, ROWS * SIZE>;
 var<workgroup> norms: array<vec2f, 8>; // what to take off a row of x, and what to multiply it by
-
-fn part(load: vec4u, j: u32) -> vec4f { // the j-th four weights of a load; i8 and i4 before their scale
-  if (WEIGHT_FORMAT == 1) { return vec4f(unpack2x16float(load[2 * j]), unpack2x16float(load[2 * j + 1])); }
-  if (WEIGHT_FORMAT == 2) { return vec4f(unpack4xI8(load[j])); }
-  if (WEIGHT_FORMAT == 3) {
-    let h = load[j / 2] >> (j % 2 * 16);
-    return vec4f(bitcast<vec4i>(vec4u(h) << vec4u(28, 24, 20, 16)) >> vec4u(28));
-  }
-  return bitcast<vec4f>(load);
-}
-
-fn scale(load: u32) -> f32 { // of the group of 32 weights that a load is of; the scales follow all weights
-  if (WEIGHT_FORMAT < 2) { return 1; }
-  let group = load >> (3 - WEIGHT_FORMAT);
-  return bitcast<f32>(weight[params.O * (1 + GATED) * (params.I / 4 / PARTS) + group / 4][group % 4]);
-}
-
-// v . weights of each of four outputs.
-fn dots(v: vec4f, w: mat4x4f) -> vec4f {
-  return vec4f(dot(v, w[0]), dot(v, w[1]), dot(v, w[2]), dot(v, w[3]));
-}
-
 
 fn fold(index: u32, span: u32, rows: u32) { // each `span` neighbours of sums, into the first of them
   for (var step = span / 2; step > 0; step /= 2) {
@@ -91,48 +47,6 @@ fn moments(n: u32, index: u32) { // SIZE / ROWS invocations a row
   let variance = dot(sums[first], vec4f(1)) / f32(params.I);
   if (index == first) { norms[index / span] = vec2f(mean, inverseSqrt(variance + params.eps)); }
   workgroupBarrier();
-}
-
-fn input(row: u32, i: u32, m: vec2f) -> vec4f {
-  var v = x[row + i];
-  if (NORM > 0) { v = (v - m.x) * m.y; }
-  if (HAS_GAMMA == 1) { v *= gamma[i]; }
-  if (HAS_BETA == 1) { v += beta[i]; }
-  return v;
-}
-
-fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where the result no longer changes
-  if (ACTIVATION == 1) { return max(v, vec4f()); }
-  if (ACTIVATION == 2) {
-    let z = abs(v) * 0.70710678;
-    let t = 1 / (1 + 0.3275911 * z);
-    let p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
-    return 0.5 * v * (1 + sign(v) * (1 - p * exp(-min(z * z, vec4f(80)))));
-  }
-  if (ACTIVATION == 3) {
-    return 0.5 * v * (1 + tanh(clamp(0.79788456 * (v + 0.044715 * v * v * v), vec4f(-10), vec4f(10))));
-  }
-  if (ACTIVATION == 4) { return v / (1 + exp(clamp(-v, vec4f(-80), vec4f(80)))); }
-  if (ACTIVATION == 5) { return tanh(clamp(v, vec4f(-10), vec4f(10))); }
-  return v;
-}
-
-fn put(n: u32, o: u32, value: f32) {
-  let at = n * params.Y + params.y_at + o;
-  if (HAS_RESIDUAL == 1) { y[at] = value + residual[at]; } else { y[at] = value; }
-}
-
-fn store(n: u32, o: u32, acc: vec4f) {
-  let last = params.O * (1 + GATED) - 1;
-  var z = acc;
-  if (HAS_BIAS == 1) { z += vec4f(bias[o], bias[min(o + 1, last)], bias[min(o + 2, last)], bias[min(o + 3, last)]); }
-  let v = activate(z);
-  if (GATED == 1) {
-    put(n, o / 2, v.x * z.y);
-    if (o + 2 < last) { put(n, o / 2 + 1, v.z * z.w); }
-    return;
-  }
-  for (var j = 0u; j < 4 && o + j <= last; j++) { put(n, o + j, v[j]); }
 }
 
 @compute @workgroup_size(SIZE)

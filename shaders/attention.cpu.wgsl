@@ -1,42 +1,14 @@
-// attention: many queries over the keys of their own sentence, in packed rows: for CPU adapters with subgroups.
-//   out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[d,h]) v[t,h,:]   t over rows of sentence rows[n].z
-//   CAUSAL: only t <= position = rows[n].y
-//   d = t - position, clamped to the table's distances -DISTANCE .. DISTANCE (relative positions)
-// Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
-//          q: f32[N,Q]   kv: f32[S,Z]   bias: f32[2*DISTANCE+1,H]   out: f32[N,H*E]
-//          head h of q starts at h*E of its row; of k at k_at + h*K/H*E, of v at v_at + h*K/H*E of theirs
-//          (grouped heads)
-// Launch   subgroup: a workgroup is one subgroup of 8 and computes a head of 16 rows, 2 an invocation; all widths
-//          multiples of 4, E at most 64
+// attention: for CPU adapters with subgroups.
+// Parts    attention, attention_bias, constants
+// Launch   a workgroup is one subgroup of 8 and computes a head of 16 rows, 2 an invocation; all widths multiples of 4,
+//          E at most 64
 // Numerics online softmax, key by key; keys of other sentences weigh nothing and change no bit: a row's result does not
 //          depend on the rows beside it; a row that sees no key gives zeros
 // Source   as attention.wgsl; lanes load a key and a value together and broadcast them: a CPU adapter loads lane by
-//          lane, whatever the address
+//          lane, whatever the address; unrolled by hand, because subgroupBroadcast takes a constant lane
 enable subgroups;
 
-struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, k_at: u32, v_at: u32, scale: f32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> rows: array<vec4u>;
-@group(0) @binding(2) var<storage, read> spans: array<vec2u>;
-@group(0) @binding(3) var<storage, read> q: array<vec4f>;
-@group(0) @binding(4) var<storage, read> kv: array<vec4f>;
-@group(0) @binding(5) var<storage, read> bias: array<f32>;
-@group(0) @binding(6) var<storage, read> status: array<u32>;
-@group(0) @binding(7) var<storage, read_write> out: array<vec4f>;
-
 const WIDTH: u32 = 16; // E / 4, at most 16
-const DISTANCE: u32 = 0;
-const CAUSAL: u32 = 0;
-const HAS_BIAS: u32 = 0;
-const HAS_STATUS: u32 = 0;
-const LOWEST: f32 = -3.0e38;
-const NONE = 0xffffffffu;
-
-fn bias_of(t: u32, position: u32, h: u32) -> f32 {
-  if (HAS_BIAS == 0u) { return 0.0; }
-  let reach = i32(DISTANCE);
-  return bias[u32(clamp(i32(t) - i32(position), -reach, reach) + reach) * params.H + h];
-}
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -51,7 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let n_a = min(first + lane, params.N - 1u);
   let n_b = min(first + 8u + lane, params.N - 1u);
   let y_a = rows[n_a].y; let y_b = rows[n_b].y;
-  let end_a = select(NONE, y_a + 1u, CAUSAL == 1u); let end_b = select(NONE, y_b + 1u, CAUSAL == 1u);
+  let end_a = select(NO_ID, y_a + 1u, CAUSAL == 1u); let end_b = select(NO_ID, y_b + 1u, CAUSAL == 1u);
   let wide = params.E / 4u; // loops over arrays run to a uniform, or they are unrolled for seconds
   var q_a: array<vec4f, 16>; var q_b: array<vec4f, 16>;
   var sum_a: array<vec4f, 16>; var sum_b: array<vec4f, 16>;

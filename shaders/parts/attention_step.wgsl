@@ -1,0 +1,65 @@
+// attention_step: one new query a row over the row's own past, through the beam indirection; appends its key and value.
+//   q and k are normalised and rotated as in rope when qk_norm and positional (a table of rotations) are given
+//   cache[r,position,:] = (k_r, v_r)
+//   out[r,h,:] = sum_{t <= position} softmax_t(scale * q[r,h,:] . k[t,h,:] + bias) v[t,h,:]
+//   RELATIVE: positional is a table of biases instead, of distances t - position as in attention
+//   key and value of step t < position lie in cache row indirection[position % 2, r, t]: beams change rows, values
+//   never move
+// Shapes   rows: u32[R,4] (token id, position, sentence, parent)   qkv: f32[R,H*E+2*K*E] (queries, keys, values)
+//          indirection: u32[2,R,M]   positional: f32[M,E] (cosines, then sines), or f32[2*DISTANCE+1,H]
+//          qk_norm: f32[2,E] (gamma of q, of k)   cache: f32[R,M,2*K*E] (key, value)   out: f32[R,H*E]
+struct Params { R: u32, M: u32, H: u32, K: u32, E: u32, scale: f32, eps: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4u>;
+@group(0) @binding(2) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(3) var<storage, read> indirection: array<u32>;
+@group(0) @binding(4) var<storage, read> positional: array<vec4f>;
+@group(0) @binding(5) var<storage, read> qk_norm: array<vec4f>;
+@group(0) @binding(6) var<storage, read> status: array<u32>;
+@group(0) @binding(7) var<storage, read_write> cache: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> out: array<vec4f>;
+
+const WIDTH: u32 = 16; // E / 4, for arrays; loops run to params.E / 4, or a CPU adapter unrolls them for seconds
+const DISTANCE: u32 = 0;
+const INTERLEAVED: u32 = 0;
+const RELATIVE: u32 = 0;
+const HAS_POSITIONAL: u32 = 0;
+const HAS_QK_NORM: u32 = 0;
+const HAS_STATUS: u32 = 0;
+
+// Root mean square of the head at `at`, inverted; 1 without norms.
+fn norm_of(at: u32) -> f32 {
+  if (HAS_QK_NORM == 0u) { return 1.0; }
+  var squares = 0.0;
+  for (var e = 0u; e < params.E / 4u; e++) { squares += dot(qkv[at + e], qkv[at + e]); }
+  return inverseSqrt(squares / f32(4u * WIDTH) + params.eps);
+}
+
+fn normed(at: u32, e: u32, scale: f32, gamma: u32) -> vec4f {
+  if (HAS_QK_NORM == 0u) { return qkv[at + e]; }
+  return qkv[at + e] * scale * qk_norm[gamma + e];
+}
+
+// Four elements of the head at `at`, normalised and rotated.
+fn prepared(at: u32, e: u32, scale: f32, gamma: u32, position: u32) -> vec4f {
+  let own = normed(at, e, scale, gamma);
+  if (HAS_POSITIONAL == 0u || RELATIVE == 1u) { return own; }
+  let half = WIDTH / 2u;
+  if (INTERLEAVED == 1u) {
+    let pair = position * WIDTH + e / 2u;       // two of the four angles there belong to these four elements
+    let cosines = select(positional[pair].xy, positional[pair].zw, (e & 1u) == 1u);
+    let sines = select(positional[pair + half].xy, positional[pair + half].zw, (e & 1u) == 1u);
+    return own * cosines.xxyy + vec4f(-own.y, own.x, -own.w, own.z) * sines.xxyy;
+  }
+  let lower = e < half;
+  let other = normed(at, select(e - half, e + half, lower), scale, gamma);
+  let angle = position * WIDTH + select(e - half, e, lower);
+  return own * positional[angle] + select(other, -other, lower) * positional[angle + half];
+}
+
+// Bias of a key `back` positions before the query.
+fn bias_of(back: u32, h: u32) -> f32 {
+  if (HAS_POSITIONAL == 0u || RELATIVE == 0u) { return 0.0; }
+  let at = (DISTANCE - min(back, DISTANCE)) * params.H + h;
+  return positional[at / 4u][at % 4u];
+}

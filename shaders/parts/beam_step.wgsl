@@ -1,0 +1,73 @@
+// beam_step: choose the next W beams of a sentence from the candidates of all its beams; keep its finished hypotheses.
+//   candidates (w, id): score = running[w] + log_softmax(logits[w])[id];  the best C, ties to the smaller w*V + id
+//   a candidate stops if id is an end id, or if the sentence is then `limit` long
+//   next beams: the best W that do not stop; finished: those that stop and rank below W,
+//   by score / generated^length_penalty
+//   done: `limit` reached; or early_stopping = 1 and W finished; or no running beam can beat the worst of W finished
+//   greedy search is W = 1, early_stopping = 1
+//   diverse beams: `groups` sentences a prompt, a launch for each `group` in turn; a candidate's log-probability loses
+//   diversity_penalty for every beam of the prompt's earlier groups that chose its id at this step
+// Shapes   values: f32[R,G,C+2]   indices: u32[R,G,C] (from topk)   end_ids: u32[X]   R = B*W
+//          rows: u32[R,4] (token id, position, sentence, parent beam)
+//          scores: f32[4,R]   status: u32[2]
+//          sentences: u32[B,4+3*W]: fields of these three as search_state has them
+//          indirection: u32[2,R,M]
+struct Params { B: u32, W: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_stopping: u32, length_penalty: f32,
+  groups: u32, group: u32, diversity_penalty: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> values: array<f32>;
+@group(0) @binding(2) var<storage, read> indices: array<u32>;
+@group(0) @binding(3) var<storage, read> end_ids: array<u32>;
+@group(0) @binding(4) var<storage, read_write> rows: array<vec4u>;
+@group(0) @binding(5) var<storage, read_write> scores: array<f32>;
+@group(0) @binding(6) var<storage, read_write> sentences: array<u32>;
+@group(0) @binding(7) var<storage, read_write> indirection: array<u32>;
+@group(0) @binding(8) var<storage, read_write> status: array<atomic<u32>>;
+
+const LOG_PROBS: u32 = 0;                        // values are log-probabilities already
+
+fn penalised(score: f32, generated: u32) -> f32 {
+  if (params.length_penalty == 1.0) { return score / f32(generated); }
+  return score / pow(f32(generated), params.length_penalty);
+}
+
+fn is_end(id: u32) -> bool {
+  for (var i = 0u; i < params.X; i++) { if (end_ids[i] == id) { return true; } }
+  return false;
+}
+
+// Inserts a hypothesis (length, parent, id) into the sentence's finished list, best first, if it is among the best W.
+fn finish(b: u32, score: f32, log_prob: f32, hypothesis: vec3u) {
+  let list = sentence_at(b, params.W) + SENTENCE_HEAD;
+  let first = (PLANE_FINISHED * params.B + b) * params.W;
+  let last = (PLANE_LAST * params.B + b) * params.W;
+  var at = 0u;
+  while (at < params.W && sentences[list + FINISHED_FIELDS * at] != 0u && scores[first + at] >= score) { at++; }
+  if (at == params.W) { return; }
+  for (var i = params.W - 1u; i > at; i--) {
+    scores[first + i] = scores[first + i - 1u];
+    scores[last + i] = scores[last + i - 1u];
+    let to = list + FINISHED_FIELDS * i;
+    for (var k = to; k < to + FINISHED_FIELDS; k++) { sentences[k] = sentences[k - FINISHED_FIELDS]; }
+  }
+  scores[first + at] = score;
+  scores[last + at] = log_prob;
+  let to = list + FINISHED_FIELDS * at;
+  for (var field = 0u; field < FINISHED_FIELDS; field++) { sentences[to + field] = hypothesis[field]; }
+}
+
+// Whether the sentence has W finished hypotheses.
+fn is_full(b: u32) -> bool {
+  let last = sentence_at(b, params.W) + SENTENCE_HEAD + FINISHED_FIELDS * (params.W - 1u);
+  return sentences[last + FINISHED_LENGTH] != 0u;
+}
+
+// Beams of the prompt's earlier groups that have just chosen this id.
+fn chosen_before(b: u32, id: u32) -> f32 {
+  var count = 0.0;
+  for (var other = b - params.group; other < b; other++) {
+    if (sentences[sentence_at(other, params.W) + SENTENCE_DONE] == 1u) { continue; }
+    for (var w = 0u; w < params.W; w++) { if (rows[other * params.W + w].x == id) { count += 1.0; } }
+  }
+  return count;
+}

@@ -1,0 +1,10 @@
+// Storage formats of weights: codes of WEIGHT_FORMAT and TOKENS_FORMAT, 0 for f32, and how their words unpack.
+const F16 = 1u;
+const I8 = 2u;
+const I4 = 3u;
+
+fn halves(h: vec2u) -> vec4f { return vec4f(unpack2x16float(h.x), unpack2x16float(h.y)); }
+
+fn bytes(word: u32) -> vec4f { return vec4f(unpack4xI8(word)); }
+
+fn nibbles(half: u32) -> vec4f { return vec4f(bitcast<vec4i>(vec4u(half) << vec4u(28, 24, 20, 16)) >> vec4u(28)); }

@@ -1,0 +1,8 @@
+// A row of x, normalised on its way into the product.
+fn input(row: u32, i: u32, m: vec2f) -> vec4f {
+  var v = x[row + i];
+  if (NORM > 0) { v = (v - m.x) * m.y; }
+  if (HAS_GAMMA == 1) { v *= gamma[i]; }
+  if (HAS_BETA == 1) { v += beta[i]; }
+  return v;
+}

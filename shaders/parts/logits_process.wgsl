@@ -1,0 +1,45 @@
+// logits_process: the rules of generation on each row's scores, in the order of Transformers; records the row's token.
+//   log-softmax first when LOG_SOFTMAX (beam search), then: repetition penalty (once per distinct token:
+//   s < 0 ? s*p : s/p); no_repeat_ngram; banned sequences; no end id before the minimum;
+//   forced first and last token; suppressed tokens
+// Shapes   rows: u32[R,4] (token id, position, sentence, parent)   indirection: u32[2,R,M]   history: u32[M,R], written
+//          sentences: u32[B,Y] (as in search_state)   leads: u32[B,2] (pads before the prompt, their id)
+//          logits: f32[R,V], changed in place
+//          rules: u32[X] = counts of (end ids, suppressed, suppressed at the beginning, banned sequences), the ids
+//          of the first three, then each banned sequence behind its length
+struct Params { R: u32, V: u32, M: u32, Y: u32, no_repeat_ngram_size: u32, min_new_tokens: u32,
+  forced_bos: u32, forced_eos: u32, begin: u32, repetition_penalty: f32,
+  presence_penalty: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> rows: array<vec4u>;
+@group(0) @binding(2) var<storage, read> indirection: array<u32>;
+@group(0) @binding(3) var<storage, read> sentences: array<u32>;
+@group(0) @binding(4) var<storage, read> rules: array<u32>;
+@group(0) @binding(5) var<storage, read> leads: array<vec2u>;
+@group(0) @binding(6) var<storage, read> status: array<u32>;
+@group(0) @binding(7) var<storage, read_write> history: array<u32>;
+@group(0) @binding(8) var<storage, read_write> logits: array<f32>;
+
+const LOG_SOFTMAX: u32 = 0;
+const HAS_LEADS: u32 = 0;
+const HAS_STATUS: u32 = 0;
+
+fn lead(r: u32) -> u32 {
+  if (HAS_LEADS == 1u) { return leads[rows[r].z].x; }
+  return 0u;
+}
+
+fn token(r: u32, at: u32) -> u32 { // of row r, its pads counted: its own now, its ancestors' before
+  let before = lead(r);
+  if (at < before) { return leads[rows[r].z].y; }
+  let t = at - before;
+  let position = rows[r].y;
+  if (t == position) { return rows[r].x; }
+  return history[t * params.R + indirection[indirection_at(position, params.R, params.M) + r * params.M + t]];
+}
+
+// Whether the `count` ids before `end` of the row equal those before `other`.
+fn same_tail(r: u32, end: u32, other: u32, count: u32) -> bool {
+  for (var i = 1u; i <= count; i++) { if (token(r, end - i) != token(r, other - i)) { return false; } }
+  return true;
+}

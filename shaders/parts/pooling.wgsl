@@ -1,0 +1,23 @@
+// pooling: one vector a sentence, from the rows of its span.
+//   MODE 0: out[b,:] = x[first,:]   1: mean over the span   2: maximum over the span
+//   NORMALIZE: out[b,:] / max(|out[b,:]|, 1e-12)
+// Shapes   x: f32[N,D]   spans: u32[B,2] (first row, number of rows, at least 1)   out: f32[B,D]
+struct Params { B: u32, D: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> spans: array<vec2u>;
+@group(0) @binding(3) var<storage, read_write> out: array<vec4f>;
+
+const MODE: u32 = 0;
+const NORMALIZE: u32 = 0;
+
+fn pooled(span: vec2u, d: u32) -> vec4f {
+  let width = params.D / 4u;
+  var value = x[span.x * width + d];
+  if (MODE == 0u) { return value; }
+  for (var t = 1u; t < span.y; t++) {
+    let other = x[(span.x + t) * width + d];
+    if (MODE == 1u) { value += other; } else { value = max(value, other); }
+  }
+  return select(value, value / f32(span.y), MODE == 1u);
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import { type HostTensor, type Model, OptionError } from "../index.js";
+import { DTYPE, type Verb, withModel } from "./verb.js";
+
+type Request = Readonly<Record<string, unknown>>;
+
+const DETAILS = "Standard input holds a request as JSON, or a list of requests, which gives a list of answers.";
+
+/** `wgformer generate`: requests in JSON through the whole decoding loop. */
+export const generate = requestVerb(
+  "generate",
+  '< request.json   {"input_ids": [[...]], "attention_mask": [[...]], "options": {...}}',
+  "token ids generated after token ids",
+  ["input_ids", "attention_mask", "decoder_input_ids", "options"],
+  async (model, { options, ...inputs }) => {
+    if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {
+      throw new OptionError(`request: options must be an object, got ${JSON.stringify(options)}`);
+    }
+    const { sequences, sequences_scores, token_scores } = await model.generate(inputs, options);
+    return { sequences, ...(sequences_scores && { sequences_scores }), ...(token_scores && { token_scores }) };
+  },
+);
+
+/** `wgformer forward`: requests in JSON through one pass of the model. */
+export const forward = requestVerb(
+  "forward",
+  '< request.json   {"input_ids": [[...]], "attention_mask": [[...]], "decoder_input_ids": [[...]]}',
+  "logits and states of token ids",
+  [
+    "input_ids",
+    "attention_mask",
+    "position_ids",
+    "token_type_ids",
+    "decoder_input_ids",
+    "output_hidden_states",
+    "output_attentions",
+  ],
+  async (model, { output_hidden_states, output_attentions, ...inputs }) => {
+    if (model.architecture.encoder && model.architecture.decoder && inputs.decoder_input_ids === undefined) {
+      return { encoder_last_hidden_state: tensorJson((await model.encode(inputs as never)).last_hidden_state) };
+    }
+    const options = Object.entries({ output_hidden_states, output_attentions }).filter(
+      ([, value]) => value !== undefined,
+    );
+    const output = await model.forward(inputs as never, Object.fromEntries(options));
+    const json = (value: HostTensor | readonly HostTensor[]): unknown =>
+      "dims" in value ? tensorJson(value) : value.map(tensorJson);
+    return Object.fromEntries(Object.entries(output).map(([name, value]) => [name, json(value)]));
+  },
+);
+
+const tensorJson = ({ dims, data }: HostTensor): unknown => ({ dims, data: Array.from(data) });
+
+function requestVerb(
+  name: string,
+  usage: string,
+  summary: string,
+  fields: readonly string[],
+  answer: (model: Model, request: Request) => Promise<unknown>,
+): Verb {
+  return {
+    usage: `MODEL ${usage}`,
+    summary,
+    details: DETAILS,
+    options: DTYPE,
+    async run(source, words, { dtype, ...unknown }) {
+      if (words.length)
+        throw new OptionError(`${name}: takes its request on standard input, got the argument ${words[0]}`);
+      const [stray] = Object.keys(unknown);
+      if (stray)
+        throw new OptionError(`${name}: --${stray} is not supported; options of a request go into its field options`);
+      const input = readRequests(name, fields);
+      await withModel(source, dtype, async (model) => {
+        const answers: unknown[] = [];
+        for (const request of [input].flat()) answers.push(await answer(model, request));
+        console.log(JSON.stringify(Array.isArray(input) ? answers : answers[0]));
+      });
+    },
+  };
+}
+
+function readRequests(name: string, fields: readonly string[]): Request | Request[] {
+  let input: Request | Request[];
+  try {
+    input = JSON.parse(readFileSync(0, "utf8")) as Request | Request[];
+  } catch (cause) {
+    throw new OptionError(`${name}: standard input must hold a JSON request, ${(cause as Error).message}`);
+  }
+  for (const request of [input].flat()) {
+    if (typeof request !== "object" || request === null)
+      throw new OptionError(`${name}: a request must be an object, got ${JSON.stringify(request)}`);
+    const stray = Object.keys(request).find((field) => !fields.includes(field));
+    if (stray) throw new OptionError(`${name}: a request must have the fields ${fields.join(", ")}, got ${stray}`);
+  }
+  return input;
+}

@@ -1,0 +1,26 @@
+import { checkArguments, DTYPE, readRows, type Verb, withModel } from "./verb.js";
+
+/** `wgformer tune`: measures the launches of a model, prints the fastest of each and where all are kept. */
+export const tune: Verb = {
+  usage: "MODEL",
+  summary: "measure kernel variants on this device and keep the fastest",
+  options: {
+    "--rows 8, --rows [1,8,128]":
+      "packed rows of a batch, or beams of a step, to measure for; default powers of two to 512",
+    ...DTYPE,
+  },
+  async run(source, words, options) {
+    checkArguments("tune", options, ["dtype", "rows"], words);
+    const rows = options.rows === undefined ? undefined : readRows("tune", options.rows, []);
+    await withModel(source, options.dtype, async (model) => {
+      await model.tune({
+        rows,
+        progress: ({ key, tuned: { variant, constants }, speedup, loaded, total }) =>
+          console.log(
+            `${loaded}/${total}  ${key.padEnd(52)} ${variant} ${JSON.stringify(constants)}  ${speedup.toFixed(2)} times as fast`,
+          ),
+      });
+      console.log(`kept in ${model.gpu.tuning.place}`);
+    });
+  },
+};

@@ -1,0 +1,132 @@
+import { type Plan, record, type Run } from "../runtime/plan.js";
+import { type DType, elements, type Tensor, tensor, type TypedArray } from "../runtime/tensor.js";
+import type { Core, DecoderCore } from "./core.js";
+import { decoderPrompt, decoderStep, type PastKeys, sourceKeys } from "./graph/decoder.js";
+import type { Stack } from "./graph/architecture.js";
+import { encoder } from "./graph/encoder.js";
+import { rotaryTable } from "./graph/positions.js";
+import { packRows, packSpans } from "./inputs.js";
+
+/** A plan of a model as a call of it would record it, with inputs of its own. */
+export interface SamplePlan {
+  readonly plan: Plan;
+  /** Writes the inputs: tokens from all over the vocabulary and, where a past is read, keys and values between -1 and 1. */
+  write(): void;
+  /** Frees the inputs and what else the plan keeps; not the weights. */
+  dispose(): void;
+}
+
+const LENGTH = 64; // most tokens of a sentence, of a source and in a cache
+
+/**
+ * The plans that a model runs, each over `rows` packed rows: its encoder (with the keys of the source, where a decoder follows), the
+ * decoder over prompts, and one step of the decoder. Nothing is written to the device before `write()`.
+ */
+export function samplePlans(core: Core, rows: number): SamplePlan[] {
+  const { encoder: source, decoder: target } = core.architecture;
+  const decoding = core as DecoderCore;
+  return [
+    ...(source ? [encoderPlan(core, rows)] : []),
+    ...(target ? [promptPlan(decoding, rows), stepPlan(decoding, rows)] : []),
+  ];
+}
+
+/** Declares a tensor that the plan finds on the device. */
+type Input = (name: string, dtype: DType, shape: readonly number[], values: () => TypedArray) => Tensor;
+
+function samplePlan({ gpu }: Core, name: string, build: (run: Run, input: Input) => void): SamplePlan {
+  const inputs = new Map<Tensor, () => TypedArray>();
+  const input: Input = (label, dtype, shape, values) => {
+    const t = tensor(label, dtype, shape);
+    inputs.set(t, values);
+    return t;
+  };
+  const plan = record(name, (run) => build(run, input));
+  return {
+    plan,
+    write: () => inputs.forEach((values, t) => gpu.write(t, values())),
+    dispose: () => gpu.memory.free(inputs.keys()),
+  };
+}
+
+function encoderPlan(core: Core, N: number): SamplePlan {
+  const { architecture: a } = core;
+  const ids = sentences(N, (a.encoder as Stack).P, a.V);
+  return samplePlan(core, "encoder", (run, input) => {
+    const rows = input("rows", "u32", [N, 4], () => packRows(ids));
+    const spans = input("spans", "u32", [ids.length, 2], () => packSpans(ids));
+    const encoded = encoder(run, core, { rows, spans });
+    if (a.decoder) sourceKeys(run, core as DecoderCore, encoded);
+  });
+}
+
+function promptPlan(core: DecoderCore, N: number): SamplePlan {
+  const { architecture: a } = core;
+  const { P } = a.decoder;
+  const ids = sentences(N, P, a.V);
+  const B = ids.length;
+  const M = Math.min(P, LENGTH);
+  return samplePlan(core, "prompt", (run, input) => {
+    const rows = input("rows", "u32", [N, 4], () => packRows(ids));
+    const spans = input("spans", "u32", [B, 2], () =>
+      Uint32Array.from(ids.flatMap(({ length }, b) => [b * M, length])),
+    );
+    const past = inputPast(input, core, B, M);
+    decoderPrompt(run, core, { rows, past, spans, rowsPerPrompt: 1, cross: inputSource(input, core, B) });
+  });
+}
+
+/** The last step that the caches have room for: every row reads a past of M - 1 tokens. */
+function stepPlan(core: DecoderCore, R: number): SamplePlan {
+  const { architecture: a } = core;
+  const M = Math.min(a.decoder.P, LENGTH);
+  const positions = Array.from({ length: R }, () => M - 1);
+  return samplePlan(core, "step", (run, input) => {
+    const rows = input("rows", "u32", [R, 4], () => packRows(sentences(R, 1, a.V), positions));
+    const indirection = input("indirection", "u32", [2, R, M], () =>
+      Uint32Array.from({ length: 2 * R * M }, (_, index) => Math.floor(index / M) % R),
+    );
+    const past = inputPast(input, core, R, M);
+    decoderStep(run, core, { rows, past, indirection, cross: inputSource(input, core, R) });
+  });
+}
+
+/** N tokens from all over the vocabulary in sentences as long as they may be. */
+function sentences(N: number, P: number, V: number): number[][] {
+  const longest = Math.min(P, LENGTH);
+  return Array.from({ length: Math.ceil(N / longest) }, (_, b) =>
+    Array.from({ length: Math.min(longest, N - b * longest) }, (_, t) => (7919 * (b * longest + t + 1)) % V),
+  );
+}
+
+function inputPast(input: Input, { architecture: a }: DecoderCore, R: number, M: number): PastKeys {
+  const { depth, K, E, rotary } = a.decoder;
+  return {
+    caches: inputLayers(input, "cache", depth, [R, M, 2 * K * E]),
+    rotary: rotary && input("rotary", "f32", [M, E], () => rotaryTable(rotary, M, E)),
+  };
+}
+
+/** The keys of B sources, nothing without an encoder. */
+function inputSource(
+  input: Input,
+  { architecture: a }: DecoderCore,
+  B: number,
+): { kv: Tensor[]; spans: Tensor } | undefined {
+  if (!a.encoder) return undefined;
+  const { depth, K, E } = a.decoder;
+  const S = Math.min(a.encoder.P, LENGTH);
+  const spans = Uint32Array.from({ length: 2 * B }, (_, index) => (index % 2 ? S : (index / 2) * S));
+  return {
+    kv: inputLayers(input, "source_keys", depth, [B * S, 2 * K * E]),
+    spans: input("cross_spans", "u32", [B, 2], () => spans),
+  };
+}
+
+function inputLayers(input: Input, name: string, layers: number, shape: readonly number[]): Tensor[] {
+  return Array.from({ length: layers }, (_, l) =>
+    input(`decoder.layers.${l}.${name}`, "f32", shape, () =>
+      Float32Array.from({ length: elements({ shape }) }, (_, index) => Math.sin(index * (l + 1))),
+    ),
+  );
+}

@@ -1,0 +1,16 @@
+import { type Gpu, gpu as openGpu } from "../src/runtime/gpu.js";
+import { checkCheckpoint } from "./support/checkpoint.js";
+
+let opening: Promise<Gpu> | undefined;
+const gpu = (): Promise<Gpu> => (opening ??= openGpu({ adapter: "gpu", features: ["timestamp-query"], guard: true }));
+
+/** Norms ride in the linear layers behind them on GPUs, but for the last. */
+const BUDGETS = {
+  marian: { layer: 11, outside: 4 },
+  gpt2: { layer: 5, outside: 5 },
+  llama: { layer: 5, outside: 5 },
+};
+
+for (const [family, budget] of Object.entries(BUDGETS)) {
+  await checkCheckpoint(`tests/fixtures/${family}`, { title: "in variants for GPUs", gpu, budget });
+}

@@ -1,0 +1,30 @@
+import { f32, u32 } from "./support/launch.js";
+
+type Size = Readonly<Record<string, number>>;
+
+/** Arguments of `layernorm_residual`, for tests and benches. */
+export const args = (size: Size, random: () => number) => {
+  const {
+    N,
+    D,
+    gain = 1,
+    offset = 0,
+    outlier = 0,
+    residual = 1,
+    bias = residual,
+    rms = 0,
+    beta = 1 - rms,
+    status,
+  } = size;
+  return {
+    x: f32([N, D], (i) => gain * random() + offset + (i % D === 5 ? outlier : 0)),
+    bias: bias ? f32([D], () => gain * random()) : undefined,
+    residual: residual ? f32([N, D], () => gain * random()) : undefined,
+    gamma: f32([D], random),
+    beta: beta ? f32([D], random) : undefined,
+    status: status === undefined ? undefined : u32([2], () => status),
+  };
+};
+
+/** Scalars and constants of `layernorm_residual`. */
+export const values = ({ eps = 1e-5, rms = 0 }: Size) => ({ eps, CENTRED: 1 - rms });

@@ -1,0 +1,183 @@
+import { ACTIVATIONS } from "../src/kernels/activation.js";
+import { matmul } from "../src/kernels/index.js";
+import { NORM } from "../src/kernels/matmul.js";
+import { args, half, i4, i8, values } from "./matmul.args.js";
+import { checkKernel, checkTunings, f16, f32, type Table } from "./support/kernel.js";
+
+const { relu, gelu, gelu_tanh, silu, tanh } = ACTIVATIONS;
+const { layernorm, rmsnorm } = NORM;
+
+const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "status", "y"> = {
+  args,
+  values,
+  variants: ["rows.direct", "rows.shared", "rows.subgroup"],
+  tolerance: 1e-6, // measured 9e-7, whatever the format
+  // long sums, and a gate times another, have more: measured 5e-6
+  cases: {
+    "i8, layernorm, gated, silu, residual, window": {
+      N: 2,
+      I: 224,
+      O: 19,
+      Y: 26,
+      y_at: 5,
+      format: i8,
+      activation: silu.code,
+      gated: 1,
+      residual: 1,
+      norm: layernorm,
+      gamma: 1,
+      beta: 1,
+      gain: 2,
+      offset: 3,
+      status: 1,
+      tolerance: 1e-5,
+    },
+    "status 0 writes nothing": {
+      N: 2,
+      I: 224,
+      O: 3,
+      Y: 8,
+      y_at: 5,
+      format: i8,
+      activation: silu.code,
+      gated: 1,
+      residual: 1,
+      norm: layernorm,
+      gamma: 1,
+      beta: 1,
+      status: 0,
+    },
+    "one element": { N: 1, I: 4, O: 1 },
+    "one row, one short of a workgroup": { N: 1, I: 12, O: 31 },
+    "one row, one over a workgroup": { N: 1, I: 12, O: 33 },
+    "one row, more inputs than a turn": { N: 1, I: 516, O: 5 },
+    "f16, gelu (tanh), residual": { N: 5, I: 64, O: 24, format: half, activation: gelu_tanh.code, residual: 1 },
+    "gelu (tanh) at its ends": {
+      N: 8,
+      I: 8,
+      O: 8,
+      format: half,
+      activation: gelu_tanh.code,
+      residual: 1,
+      gain: 50,
+      tolerance: 1e-5,
+    },
+    "f16, a width of no whole loads": { N: 1, I: 20, O: 9, format: half },
+    "i8, two groups, relu, window": { N: 2, I: 64, O: 30, Y: 40, y_at: 10, format: i8, activation: relu.code },
+    "i8, one row, many groups": { N: 1, I: 1120, O: 13, format: i8 },
+    "i4, one row, many groups": { N: 1, I: 2240, O: 13, format: i4, tolerance: 1e-5 },
+    "i8, eight rows": { N: 8, I: 96, O: 7, format: i8 },
+    "one short of eight rows": { N: 7, I: 8, O: 31 },
+    "eight rows": { N: 8, I: 8, O: 32 },
+    "one over eight rows": { N: 9, I: 8, O: 33 },
+    "three rows, gelu": { N: 3, I: 16, O: 6, activation: gelu.code },
+    "gelu at its ends": { N: 4, I: 8, O: 9, activation: gelu.code, gain: 50, tolerance: 1e-5 },
+    tanh: { N: 1, I: 16, O: 10, activation: tanh.code },
+    "tanh at its ends": { N: 1, I: 8, O: 9, activation: tanh.code, gain: 50 },
+    "gated, silu, no bias": { N: 1, I: 64, O: 15, activation: silu.code, gated: 1, bias: 0 },
+    "silu at its ends": { N: 1, I: 8, O: 13, activation: silu.code, gated: 1, bias: 0, gain: 200, tolerance: 1e-5 },
+    "rmsnorm, one row": { N: 1, I: 100, O: 6, norm: rmsnorm, gamma: 1, gain: 3, offset: 1 },
+    "layernorm, four rows far from zero": {
+      N: 4,
+      I: 132,
+      O: 5,
+      norm: layernorm,
+      gamma: 1,
+      beta: 1,
+      offset: 1000,
+      tolerance: 1e-3, // x itself is rounded to 6e-5
+    },
+    "layernorm without weights, a row of equal values": { N: 1, I: 4, O: 3, norm: layernorm, gain: 0, offset: 7 },
+    "a large eps": { N: 1, I: 36, O: 3, norm: layernorm, eps: 1 },
+    "a long sum": { N: 1, I: 2048, O: 8, tolerance: 5e-6 },
+    "far from zero": { N: 1, I: 256, O: 8, offset: 1000, tolerance: 1e-5 },
+    "workgroups past 65535": { N: 8 * 65536 + 1, I: 4, O: 1 },
+  },
+  mutants: {
+    "rows.direct": {
+      "rows past the end": (wgsl) => wgsl.replaceAll("k < min(ROWS, params.N - n)", "k < ROWS"),
+      "outputs past the end": (wgsl) => wgsl.replace("j < 4 && o + j <= last", "j < 4"),
+      "tiles rounded down": (wgsl) => wgsl.replace("(params.N + ROWS - 1) / ROWS", "params.N / ROWS"),
+      "a row read twice": (wgsl) => wgsl.replace("let x1 = (n + min(1u,", "let x1 = (n + min(0u,"),
+      "the residual of the first output": (wgsl) => wgsl.replace("residual[at]", "residual[at - o]"),
+      "a window from the first column": (wgsl) => wgsl.replace("params.Y + params.y_at", "params.Y"),
+      "halves in the wrong order": (wgsl) => wgsl.replace("(h.x), unpack2x16float(h.y)", "(h.y), unpack2x16float(h.x)"),
+      "nibbles in the wrong order": (wgsl) => wgsl.replace("28, 24, 20, 16", "24, 28, 16, 20"),
+      "a scale of half a group": (wgsl) => wgsl.replace("+ i / 8;", "+ i / 4;"),
+      "a gate that is not activated": (wgsl) => wgsl.replace("v.x * z.y", "z.x * z.y"),
+      "a second pair that is the first": (wgsl) => wgsl.replace("v.z * z.w", "v.x * z.y"),
+      "a variance about zero": (wgsl) => wgsl.replace("(x[row + i] - mean) *", "(x[row + i]) *"),
+      "a norm without its shift": (wgsl) => wgsl.replace("v += beta[i]", "v += beta[0]"),
+      "a mean of rmsnorm": (wgsl) => wgsl.replace("if (NORM == 1)", "if (NORM == 2)"),
+      "no eps": (wgsl) => wgsl.replace("+ params.eps", ""),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    },
+    "rows.shared": {
+      "rows past the end": (wgsl) => wgsl.replace("n + k < params.N && ", ""),
+      "outputs past the end": (wgsl) => wgsl.replace("j < 4 && o + j <= last", "j < 4"),
+      "sums of the first set": (wgsl) => wgsl.replace("k * SIZE + member * LANES", "k * SIZE"),
+      "a row whose sums are another's": (wgsl) =>
+        wgsl.replace("sums[2 * SIZE + index] = a2", "sums[2 * SIZE + index] = a1"),
+      "shares that overlap": (wgsl) => wgsl.replace("c += LANES", "c += LANES / 2"),
+      "a scale of half a group": (wgsl) => wgsl.replace("(3 - WEIGHT_FORMAT)", "1"),
+      "the first part of every load": (wgsl) => wgsl.replace("load[j])", "load[0])"),
+      "a row's moments for all": (wgsl) => wgsl.replace("let m1 = norms[1]", "let m1 = norms[0]"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    },
+    "rows.subgroup": {
+      "rows past the end": (wgsl) => wgsl.replace("let rows = min(ROWS, params.N - n)", "let rows = ROWS"),
+      "an output read twice": (wgsl) => wgsl.replace("min(o + 1, last)", "min(o, last)"),
+      "a sum of one invocation": (wgsl) => wgsl.replace("subgroupAdd(acc[k])", "acc[k]"),
+      "shares that overlap": (wgsl) => wgsl.replace("c += lanes", "c += lanes / 2"),
+      "subgroups that are all the first": (wgsl) => wgsl.replace("first + id", "first"),
+      "a mean of one invocation": (wgsl) => wgsl.replace("subgroupAdd(dot(total, vec4f(1)))", "dot(total, vec4f(1))"),
+      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+    },
+  },
+  refused: {
+    "a weight of another input width": [
+      { N: 1, I: 8, O: 4 },
+      (args) => {
+        args.weight = f16([4, 12], () => 1);
+      },
+      /weight must be f32\|f16\|i8\|i4\[J\*O,I\] with J=1, O=4, I=8, got weight f16\[4,12\]/,
+    ],
+    "an input width that is no multiple of 4": [{ N: 1, I: 10, O: 4 }, () => {}, /I must be a multiple of 4, got 10/],
+    "i4 weights of half a group": [
+      { N: 1, I: 48, O: 2, format: i4 },
+      () => {},
+      /I must be a multiple of 32 for i8 and i4, got 48/,
+    ],
+    "a window past the end": [
+      { N: 1, I: 8, O: 4, Y: 9, y_at: 6 },
+      () => {},
+      /y_at \+ O must be at most Y=9, got 6 \+ 4/,
+    ],
+    "a norm's weight without a norm": [{ N: 1, I: 8, O: 4, gamma: 1 }, () => {}, /gamma and beta need NORM 1 or 2/],
+    "an x of one axis": [
+      { N: 1, I: 8, O: 4 },
+      (args) => {
+        args.x = f32([8], () => 1);
+      },
+      /x must be f32\[N,I\], got x f32\[8\]/,
+    ],
+    "an output of other rows": [
+      { N: 2, I: 8, O: 4 },
+      (args) => {
+        args.y = f32([1, 4], () => 1);
+      },
+      /y must be f32\[N,Y\] with N=2, Y=4, got y f32\[1,4\]/,
+    ],
+    "an x that is missing": [
+      { N: 1, I: 8, O: 4 },
+      (args) => {
+        args.x = undefined;
+      },
+      /x must be f32\[N,I\], got nothing/,
+    ],
+  },
+};
+
+checkKernel(matmul, table);
+for (const variant of ["rows.shared", "rows.subgroup"])
+  checkTunings(matmul, table, variant, { N: 1, I: 1056, O: 69, tolerance: 5e-6 });

@@ -1,0 +1,95 @@
+import { fromF16, toF16 } from "../../src/runtime/half.js";
+import { type Dims, type Kernel, parsePattern } from "../../src/runtime/kernel.js";
+import { type Launch, record, type Run } from "../../src/runtime/plan.js";
+import { type QuantFormat, quantise } from "../../src/runtime/quant.js";
+import { type DType, type Tensor, tensor, type TypedArray } from "../../src/runtime/tensor.js";
+
+/** An argument with its values. */
+export interface Filled {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: TypedArray;
+}
+
+/** Arguments of a kernel by name; those that are absent are optional or written. */
+export type Args = Readonly<Record<string, Filled | undefined>>;
+
+/** A launch outside of any model. */
+export interface Launched {
+  readonly launch: Launch;
+  readonly inputs: readonly (readonly [Tensor, Filled])[];
+  readonly outputs: readonly Tensor[];
+}
+
+const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+export function f32(shape: readonly number[], value: (index: number) => number): Filled {
+  return { dtype: "f32", shape, data: Float32Array.from({ length: count(shape) }, (_, i) => value(i)) };
+}
+
+export function f16(shape: readonly number[], value: (index: number) => number): Filled {
+  return { dtype: "f16", shape, data: Uint16Array.from({ length: count(shape) }, (_, i) => toF16(value(i))) };
+}
+
+/** Weights in groups of 32, quantised. */
+export function quantised(dtype: QuantFormat, shape: readonly number[], value: (index: number) => number): Filled {
+  return { dtype, shape, data: quantise(dtype, f32(shape, value).data as Float32Array) };
+}
+
+export function u32(shape: readonly number[], value: (index: number) => number): Filled {
+  return { dtype: "u32", shape, data: Uint32Array.from({ length: count(shape) }, (_, i) => value(i)) };
+}
+
+/** Records a kernel on these arguments. What it writes is a state, not an activation, so that guard words can follow it. */
+export function recordLaunch(kernel: Kernel, args: Args, values: Dims): Launched {
+  const inputs: [Tensor, Filled][] = [];
+  const tensors: Record<string, Tensor | undefined> = {};
+  for (const [name, filled] of Object.entries(args)) {
+    if (filled) inputs.push([(tensors[name] = tensor(name, filled.dtype, filled.shape)), filled]);
+  }
+  const {
+    launches: [launch],
+  } = record(kernel.name, (run: Run) => {
+    const written = run(kernel, kernel.name, tensors as never, values);
+    for (const [name, t] of Object.entries(written)) tensors[name] ??= t && tensor(name, t.dtype, t.shape);
+  });
+  const outputs = Object.keys(kernel.writes)
+    .map((name) => tensors[name])
+    .filter((t) => t !== undefined);
+  return { launch: { ...launch, tensors }, inputs, outputs };
+}
+
+/** Sizes by letter, scalars and constants of a launch, as text. */
+export const sizesOf = ({ dims }: Launch): string =>
+  Object.entries(dims)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
+
+/** An element of a written tensor in the letters of its pattern, such as `y[n=3,d=17]`. */
+function place({ kernel, tensors }: Launch, t: Tensor, index: number): string {
+  const name = Object.keys(kernel.writes).find((argument) => tensors[argument] === t) as string;
+  const { dims: letters } = parsePattern(kernel.writes[name]);
+  let rest = index;
+  const at = [...t.shape.entries()].reverse().map(([axis, size]) => {
+    const i = rest % size;
+    rest = Math.floor(rest / size);
+    return /^[A-Z]$/.test(letters[axis]) ? `${letters[axis].toLowerCase()}=${i}` : String(i);
+  });
+  return `${name}[${at.reverse().join()}]`;
+}
+
+/** The first element of an output with |got - want| above tolerance * (1 + |want|), as text; integers must be equal. */
+export function firstFault(
+  launch: Launch,
+  t: Tensor,
+  got: TypedArray,
+  want: Float64Array,
+  tolerance: number,
+): string | undefined {
+  for (let i = 0; i < want.length; i++) {
+    const value = t.dtype === "f16" ? fromF16(got[i]) : got[i];
+    const allowed = t.dtype === "u32" ? 0 : tolerance * (1 + Math.abs(want[i]));
+    if (!(Math.abs(value - want[i]) <= allowed)) return `${place(launch, t, i)} must be ${want[i]}, got ${value}`;
+  }
+  return undefined;
+}

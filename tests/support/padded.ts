@@ -1,0 +1,10 @@
+/** Rows of different lengths as rows of one, with the mask of what is theirs. */
+export function padded(rows: readonly (readonly number[])[], side: "left" | "right", filler = 0) {
+  const width = Math.max(...rows.map(({ length }) => length));
+  const pad = (row: readonly number[], value: number): number[] => {
+    const rest = Array<number>(width - row.length).fill(value);
+    return side === "left" ? [...rest, ...row] : [...row, ...rest];
+  };
+  const ones = rows.map((row) => row.map(() => 1));
+  return { input_ids: rows.map((row) => pad(row, filler)), attention_mask: ones.map((row) => pad(row, 0)) };
+}
