@@ -19,7 +19,8 @@ export interface ForwardInputs extends EncodeInputs {
 
 /** Checks token rows as `readSequences` does: `input_ids` are for the encoder where there is one, all others for the decoder. */
 export function readRows(a: Architecture, name: string, ids: unknown, mask?: unknown): Sequences {
-  const { P } = ((name === "input_ids" && a.encoder) || a.decoder) as Stack;
+  const encoder = name === "input_ids" ? a.encoder : undefined;
+  const { P } = (encoder ?? a.decoder) as Stack;
   return readSequences(name, ids, mask, a.V, P);
 }
 

@@ -80,6 +80,6 @@ function firstStep({ prompts, padding }: Job, { n, W, newTokens }: Generation): 
       finished: [],
       padding: padding?.[b] ?? [],
     };
-    return Array<PaddedStart>(n).fill(start);
+    return Array.from({ length: n }, () => start);
   });
 }
