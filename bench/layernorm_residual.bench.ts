@@ -1,5 +1,6 @@
 import { layernormResidual } from "../src/kernels/index.js";
-import { benchKernel, f32, noise } from "./support/harness.js";
+import { args, values } from "../tests/layernorm_residual.args.js";
+import { benchKernel } from "./support/harness.js";
 
 export const bench = benchKernel(
   layernormResidual,
@@ -10,21 +11,13 @@ export const bench = benchKernel(
     "marian-base B=32 W=4": { N: 128, D: 512 },
     "bert-base N=128": { N: 128, D: 768 },
     "bert-base N=512": { N: 512, D: 768 },
-    "bert-base N=512 with residual": { N: 512, D: 768, residual: 1 },
+    "bert-base N=512 alone": { N: 512, D: 768, residual: 0 },
     "bert-base N=4096": { N: 4096, D: 768 },
-    "bert-base N=4096 with residual": { N: 4096, D: 768, residual: 1 },
-    "gpt2 B=1": { N: 1, D: 768 },
+    "bert-base N=4096 alone": { N: 4096, D: 768, residual: 0 },
+    "gpt2 B=1 alone": { N: 1, D: 768, residual: 0 },
+    "llama-1b B=1 alone": { N: 1, D: 2048, residual: 0, rms: 1 },
+    "llama-1b N=512 alone": { N: 512, D: 2048, residual: 0, rms: 1 },
+    "llama-1b N=4096 alone": { N: 4096, D: 2048, residual: 0, rms: 1 },
   },
-  {
-    args: ({ N, D, residual = 0 }, random) => ({
-      x: noise("f32", [N, D], random),
-      residual: residual ? noise("f32", [N, D], random) : undefined,
-      gamma: f32([D], random),
-      beta: f32([D], random),
-      sum: residual ? f32([N, D], () => 0) : undefined,
-    }),
-    values: () => ({ eps: 1e-5 }),
-    tolerance: 2e-5,
-    small: { D: 256 },
-  },
+  { args, values, tolerance: 2e-5, small: { D: 256 } },
 );

@@ -1,21 +1,20 @@
 // Bundles the benches once and runs them on one device: in Deno, with --node in Node, with --chrome in headless Chrome.
 // Words select benches by name. Prints a table and writes bench/results/<runtime>-<adapter>.json, the words last in its
-// name when some were given. --compare FILE adds the change against an earlier such file; --form direct|shared|subgroup
-// forces a kernel form. --page serves bench/kernels.html instead, where any browser runs the benches of the kernels.
+// name when some were given. --compare FILE adds the change against an earlier such file; --adapter cpu|gpu runs
+// the kernel variants for that class, --no-subgroups those that need none. --page serves bench/kernels.html instead, where any browser runs the benches of the kernels.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
-import { common, wgslLoader } from "../build.mjs";
 import { ensureBrowser } from "../setup.mjs";
+import { bundleText } from "../tests/support/bundle.mjs";
 import { runInChrome, serve } from "../tests/support/chrome.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [bundle, page, output] = ["build/bench.mjs", "build/bench-page.js", "build/bench.json"];
 const SILENCE = 30; // minutes; a case of the whole loop prints nothing before its end
-const FORMS = ["direct", "shared", "subgroup"];
+const ADAPTERS = ["cpu", "gpu"];
 const runtimes = {
   deno: () => runCommand(`${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu", bundle]),
   node: () => runCommand(process.execPath, [bundle]),
@@ -28,7 +27,8 @@ const { values, positionals } = parseArgs({
     chrome: { type: "boolean" },
     page: { type: "boolean" },
     compare: { type: "string" },
-    form: { type: "string" },
+    adapter: { type: "string" },
+    "no-subgroups": { type: "boolean" },
   },
 });
 
@@ -45,21 +45,12 @@ function findBenches(words) {
   return stems.length ? stems : fail(`no bench is named ${words.join(" or ")}`);
 }
 
-async function bundleBenches(stems, outfile, start) {
-  mkdirSync(`${root}build`, { recursive: true });
-  const entry = `${root}build/bench.entry.ts`;
-  const imports = stems.map((stem) => `import { bench as ${stem} } from "../bench/${stem}.bench.js";`);
-  writeFileSync(entry, `${imports.join("\n")}\n${start}`);
-  await build({
-    ...common,
-    entryPoints: [entry],
-    outfile: root + outfile,
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    conditions: ["import"],
-    plugins: [wgslLoader({ release: false })],
-  });
-}
+/** Bundles benches, each by its stem, and what starts them. */
+const bundleBenches = (stems, outfile, start) =>
+  bundleText(
+    [...stems.map((stem) => `import { bench as ${stem} } from "../bench/${stem}.bench.js";`), start].join("\n"),
+    outfile,
+  );
 
 /** Serves the page of the kernels' benches until this process is ended. */
 async function servePage(stems) {
@@ -88,7 +79,7 @@ async function measure(name, stems) {
     stems,
     bundle,
     `import { runBenches } from "../bench/support/harness.js";
-export const result = await runBenches([${stems.join(", ")}], ${JSON.stringify({ form: values.form })});
+export const result = await runBenches([${stems.join(", ")}], ${JSON.stringify(options)});
 const { document, process } = globalThis as { document?: unknown; process?: { exit(code: number): void } };
 if (!document) {
   const { writeFile } = await import("node:fs/promises");
@@ -124,7 +115,9 @@ function compare(now, file) {
   }
 }
 
-if (values.form && !FORMS.includes(values.form)) fail(`--form must be one of ${FORMS.join(", ")}, got ${values.form}`);
+if (values.adapter && !ADAPTERS.includes(values.adapter))
+  fail(`--adapter must be one of ${ADAPTERS.join(", ")}, got ${values.adapter}`);
+const options = { adapter: values.adapter, features: values["no-subgroups"] ? ["timestamp-query"] : undefined };
 const stems = findBenches(positionals);
 if (values.page) await servePage(stems);
 else {

@@ -39,8 +39,7 @@ checkKernel(layernormResidual, {
         wgsl.replace("var d = whole; d < width;", "var d = whole; d < whole;"),
       "a guard that is one row late": (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),
       "rows past the end that are written": (wgsl) => wgsl.replace(" && left > 3", ""),
-      "an unbiased variance": (wgsl) =>
-        wgsl.replace("/ f32(params.D) + params.eps", "/ (f32(params.D) - 1.0) + params.eps"),
+      "an unbiased variance": (wgsl) => wgsl.replace("m2.w) / f32(params.D)", "m2.w) / (f32(params.D) - 1.0)"),
       "a forgotten residual": (wgsl) => wgsl.replace("s += residual[row + d];", ""),
       "a forgotten bias": (wgsl) => wgsl.replace("s += bias[d];", ""),
       "the shift of the first elements": (wgsl) => wgsl.replace("return beta[d];", "return beta[0];"),

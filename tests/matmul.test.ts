@@ -122,7 +122,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       (args) => {
         args.bias = f16([4], () => 1);
       },
-      /bias must be f32\[J\*Y\]\? with J=1, Y=4, got bias f16\[4\]/,
+      /bias must be f32\[J\*Y\]\? with J=1, got bias f16\[4\]/,
     ],
     "a residual of other rows": [
       { N: 9, I: 8, O: 4 },

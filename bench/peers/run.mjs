@@ -5,16 +5,17 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { build } from "esbuild";
+import { common, wgslLoader } from "../../build.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 // A published figure, on other hardware: for scale only.
 const PYTORCH = { "g2p-en, a step at B=1 W=4": 3.2, "g2p-en, a step at B=64 W=4": 19.3 };
 
 // What a part runs: its module and the function in it.
 const PARTS = {
-  ort: async () => (await import("./ort.mjs")).measureOrt,
-  chrome: async () => (await import("./chrome.mjs")).measureChrome,
+  ort: async () => (await import("./decoder/node.mjs")).measureOrt,
+  chrome: async () => (await import("./decoder/chrome.mjs")).measureChrome,
   kernels: async () => (await import("./kernels/part.mjs")).measureKernels,
   encoder: async () => (await import("./encoder/part.mjs")).measureEncoder,
 };
@@ -29,26 +30,32 @@ function fail(text) {
   process.exit(1);
 }
 
-function execute(command, args, options) {
-  console.log(`$ ${[command, ...args].join(" ")}`);
-  return spawnSync(command, args, { stdio: "inherit", ...options }).status === 0;
-}
-
 function installPackages() {
   const { dependencies } = JSON.parse(readFileSync(`${here}package.json`, "utf8"));
   if (Object.keys(dependencies).every((name) => existsSync(`${here}node_modules/${name}`))) return;
   // Its install script would fetch CUDA libraries, which nothing here uses.
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
-  if (!execute("npm", ["ci"], { cwd: here, env })) fail("npm ci failed");
+  console.log("$ npm ci");
+  if (spawnSync("npm", ["ci"], { stdio: "inherit", cwd: here, env }).status !== 0) fail("npm ci failed");
 }
 
-function findBrowser() {
-  const find = () => BROWSERS.find((path) => existsSync(path));
-  if (find()) return find();
-  const install = ["install", "-y", "--no-install-recommends", "chromium"];
-  if (process.getuid?.() !== 0) fail(`Chrome is missing; on Debian: sudo apt-get ${install.join(" ")}`);
-  if (!execute("apt-get", ["update"]) || !execute("apt-get", install)) fail("chromium could not be installed");
-  return find() ?? fail("chromium is still missing");
+/** Bundles wgformer, and the random numbers of its tests, from the sources; one bundle serves every runtime. */
+const bundle = () =>
+  build({
+    ...common,
+    entryPoints: { wgformer: "src/index.ts", random: "tests/support/random.ts" },
+    outdir: `${here}build`,
+    outExtension: { ".js": ".mjs" },
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["import"],
+    plugins: [wgslLoader({ release: true })],
+  });
+
+function quartiles(samples) {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
+  return { p25: at(0.25), median: at(0.5), p75: at(0.75) };
 }
 
 const strange = parts.find((part) => !Object.hasOwn(PARTS, part));
@@ -56,7 +63,6 @@ if (strange) fail(`a part must be one of ${Object.keys(PARTS).join(", ")}, got $
 if (rounds !== undefined && !(rounds >= 1)) fail(`--rounds must be a number of at least 1, got ${values.rounds}`);
 process.env.XDG_RUNTIME_DIR ??= tmpdir(); // Mesa's drivers want one
 installPackages();
-const { bundle, quartiles } = await import("./harness.mjs");
 await bundle();
 
 const load = () =>
@@ -86,7 +92,7 @@ function report({ theirs, ours, loop, others, rounds, ...rest }) {
   console.log(`${rest.rival}, ${rest.setting}: ${row.ratio.toFixed(2)}x, ${load()}`);
 }
 
-for (const part of parts) await (await PARTS[part]())(report, findBrowser, rounds);
+for (const part of parts) await (await PARTS[part]())(report, rounds);
 
 for (const [setting, median] of Object.entries(PYTORCH)) {
   const { ours_ms, loop_ms } = rows.find((row) => row.setting === setting) ?? {};

@@ -1,4 +1,4 @@
-// What is measured the same way in Node and in Chrome.
+// What is measured the same way in every runtime.
 const WARM = 2; // rounds: shaders compile in the first
 const QUIET = 0.2; // cores that other processes may take in a round
 const ENOUGH = 3; // quiet rounds, to leave the others out
@@ -32,4 +32,30 @@ export async function verifyGolden(model, { name, inputs, options, expected }) {
   const { sequences } = await model.generate(inputs, options);
   if (JSON.stringify(sequences) === JSON.stringify(expected.sequences)) return;
   throw new Error(`not timed, ${name} of golden.json differs`);
+}
+
+/** The largest difference that `compare` finds, as text, or why the outputs disagree. */
+export function agreement(compare) {
+  try {
+    return { within: `within ${compare().toExponential(1)}` };
+  } catch ({ message }) {
+    return { failed: message };
+  }
+}
+
+/** What a call returns, and how many dispatches it gave the GPU: a rival that ran elsewhere would show here. */
+export async function counted(run) {
+  const { prototype } = GPUComputePassEncoder;
+  const { dispatchWorkgroups, dispatchWorkgroupsIndirect } = prototype;
+  let count = 0;
+  const counting = (dispatch) =>
+    function (...args) {
+      count++;
+      return dispatch.apply(this, args);
+    };
+  prototype.dispatchWorkgroups = counting(dispatchWorkgroups);
+  prototype.dispatchWorkgroupsIndirect = counting(dispatchWorkgroupsIndirect);
+  const result = await run();
+  Object.assign(prototype, { dispatchWorkgroups, dispatchWorkgroupsIndirect });
+  return { result, count };
 }

@@ -1,6 +1,6 @@
 import { cpu } from "../../src/runtime/cpu.js";
-import { type Gpu, gpu as openGpu } from "../../src/runtime/gpu.js";
-import type { FormName, Kernel, Patterns } from "../../src/runtime/kernel.js";
+import { type Gpu, gpu as openGpu, type GpuOptions } from "../../src/runtime/gpu.js";
+import type { Kernel, Patterns } from "../../src/runtime/kernel.js";
 import { record } from "../../src/runtime/plan.js";
 import { profile } from "../../src/runtime/profile.js";
 import { elements, prefix, type Tensor, tensor } from "../../src/runtime/tensor.js";
@@ -57,7 +57,7 @@ export interface KernelRow extends Row {
   readonly gflop_s?: number;
   /** Time of the least traffic or arithmetic at the roof, over the time measured. */
   readonly roof_percent: number;
-  readonly form: FormName;
+  readonly variant: string;
   readonly samples: number;
 }
 
@@ -87,8 +87,8 @@ export interface Bench {
 export interface Setting {
   readonly runtime: string;
   readonly adapter: string;
-  /** Forced for all kernels, or chosen for each. */
-  readonly form: FormName | "by adapter";
+  /** The class of adapters whose variants run. */
+  readonly variants: string;
   readonly clock: "timestamps" | "wall clock";
   readonly roofs: Roofs;
 }
@@ -179,7 +179,7 @@ async function measureShape(
     format: launched.inputs.find(([{ dtype }]) => dtype !== "f32" && dtype !== "u32")?.[0].dtype ?? "f32",
     ...(moving >= computing ? { gb_s: bytes / us.median / 1e3 } : { gflop_s: flops / us.median / 1e3 }),
     roof_percent: (100 * Math.max(moving, computing)) / us.median,
-    form: gpu.choose(kernel, dims).name,
+    variant: gpu.choose(kernel, dims).variant.name,
     samples: times.length,
   };
 }
@@ -292,7 +292,7 @@ async function measureRoofs(gpu: Gpu): Promise<Roofs> {
 
 const COLUMNS =
   "kernel              shape                             sizes                                         " +
-  "weights  median us          p10..p90              rate    roof  form";
+  "weights  median us          p10..p90              rate    roof  variant";
 
 /** The numbers of a row as text. */
 export function cells({ us, gb_s, gflop_s = 0, roof_percent }: KernelRow) {
@@ -315,7 +315,7 @@ function line(row: KernelRow): string {
     range.padStart(21),
     rate.padStart(18),
     roof.padStart(8),
-    `  ${row.form}`,
+    `  ${row.variant}`,
   ].join("");
 }
 
@@ -327,8 +327,10 @@ export function describeRoofs({ copies, gflop_s, launch_us }: Roofs): string {
 }
 
 const printer: Watcher = {
-  begin({ runtime, adapter, clock, form, roofs }) {
-    console.log(`${runtime} on ${adapter}, ${clock}, forms ${form}\nroofs: ${describeRoofs(roofs)}\n\n${COLUMNS}`);
+  begin({ runtime, adapter, clock, variants, roofs }) {
+    console.log(
+      `${runtime} on ${adapter}, ${clock}, variants for a ${variants}\nroofs: ${describeRoofs(roofs)}\n\n${COLUMNS}`,
+    );
   },
   report: (_, text) => console.log(text),
   skip: (bench, shape, why) => console.log(`${bench.padEnd(20)}${shape.padEnd(34)}skipped: ${why}`),
@@ -337,7 +339,7 @@ const printer: Watcher = {
 /** Runs benches on one device, tells the watcher of each shape once it is measured, and returns all that it measured. */
 export async function runBenches(
   benches: readonly Bench[],
-  options: { readonly form?: FormName },
+  options: Pick<GpuOptions, "adapter" | "features">,
   { begin, report, skip }: Watcher = printer,
 ): Promise<Results> {
   const gpu = await openGpu(options);
@@ -346,7 +348,7 @@ export async function runBenches(
     const setting: Setting = {
       runtime,
       adapter: gpu.info.description,
-      form: options.form ?? "by adapter",
+      variants: gpu.class.adapter + (gpu.class.features.has("subgroups") ? " with subgroups" : ""),
       clock: timestamps(gpu) ? "timestamps" : "wall clock",
       roofs: await measureRoofs(gpu),
     };

@@ -21,9 +21,9 @@ const watcher: Watcher = {
     element("roofs").textContent = describeRoofs(roofs);
   },
   report(row) {
-    const { bench, shape, sizes, format, form } = row as KernelRow;
+    const { bench, shape, sizes, format, variant } = row as KernelRow;
     const { median, range, rate, roof } = cells(row as KernelRow);
-    addLine(bench, shape, sizes, format, median, range, rate, roof, form);
+    addLine(bench, shape, sizes, format, median, range, rate, roof, variant);
   },
   skip: (bench, shape, why) => addLine(bench, shape, `skipped: ${why}`),
 };

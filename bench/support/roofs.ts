@@ -12,8 +12,9 @@ export const copy = defineKernel({
   writes: { y: "f32|u32|f16[N]" },
   params: [],
   constants: [],
-  forms: {
-    direct: {
+  variants: [
+    {
+      name: "direct",
       groups: ({ N }) => Math.ceil(N / 1024),
       wgsl: `// 4 vectors an invocation, neighbours side by side; buffers are padded to whole vectors
 struct Params { N: u32 }
@@ -33,7 +34,7 @@ ${entry}
   for (var i = first; i < end; i += 64u) { y[i] = x[i]; }
 }`,
     },
-  },
+  ],
   bytes: ({ N }) => 8 * N,
   flops: () => 0,
   reference({ N }, { x, y }) {
@@ -51,8 +52,9 @@ export const fma = defineKernel({
   writes: { y: "f32[N]" },
   params: [],
   constants: [],
-  forms: {
-    direct: {
+  variants: [
+    {
+      name: "direct",
       groups: ({ N }) => Math.ceil(N / 64),
       wgsl: `// acc = acc * x[0] + x[1], with values that stay near 1
 struct Params { N: u32 }
@@ -73,7 +75,7 @@ ${round.repeat(8)}
   y[n] = sum.x + sum.y + sum.z + sum.w;
 }`,
     },
-  },
+  ],
   bytes: ({ N }) => 4 * N,
   flops: ({ N }) => N * 8 * 4 * 2 * CHAIN,
   reference({ N }, { x, y }) {

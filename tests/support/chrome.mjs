@@ -16,7 +16,13 @@ const FLAGS = [
 ];
 const CLOSING = 10e3; // ms; a browser that takes longer dies with this process
 const SCRIPT = "text/javascript";
-const TYPES = { ".html": "text/html", ".js": SCRIPT, ".mjs": SCRIPT, ".json": "application/json" };
+const TYPES = {
+  ".html": "text/html",
+  ".js": SCRIPT,
+  ".mjs": SCRIPT,
+  ".json": "application/json",
+  ".wasm": "application/wasm",
+};
 const EMPTY_PAGE = '<!doctype html><title>wgformer</title><link rel="icon" href="data:,">';
 
 const sizeOf = (file) => {
@@ -60,20 +66,19 @@ export async function serve() {
   return { url: `http://localhost:${address.port}/`, close };
 }
 
-/** Rejects when the page fails or prints nothing for some minutes; prints its console. */
-function watch(browser, page, print, silence) {
+/** Prints the console of a page. Rejects when the page fails, or when it prints nothing for so many minutes. */
+function watch(browser, page, { print, silence, onError }) {
   return new Promise((_, reject) => {
     const fail = (why) => reject(new Error(`Chrome: ${why}`));
-    const hung = setTimeout(
-      () => fail(`the page hangs, it has printed nothing for ${silence} minutes`),
-      60e3 * silence,
-    );
+    const hung =
+      silence &&
+      setTimeout(() => fail(`the page hangs, it has printed nothing for ${silence} minutes`), 60e3 * silence);
     page.on("console", (message) => {
-      hung.refresh();
+      hung?.refresh();
       const text = stripVTControlCharacters(message.text());
-      if (!text.startsWith("Failed to load resource")) print(text); // sources ask for files that may be absent
+      if (!text.startsWith("Failed to load resource")) print?.(text); // sources ask for files that may be absent
     });
-    page.on("pageerror", (error) => fail(`uncaught in the page: ${error.stack ?? error.message}`));
+    page.on("pageerror", ({ stack, message }) => (onError ?? fail)(`uncaught in the page: ${stack ?? message}`));
     page.on("crash", () => fail("the page crashed"));
     browser.on("disconnected", () => {
       clearTimeout(hung);
@@ -82,20 +87,32 @@ function watch(browser, page, print, silence) {
   });
 }
 
-/** Imports a bundle (its path in the repository) in a page, resolves with its export `result`. Silence is in minutes. */
-export async function runInChrome(executablePath, bundle, print, silence) {
+/**
+ * Opens an empty page for `use(call, version)`, where `call(module, name, ...args)` gives an export of a module, by its
+ * path in the repository, or what it returns if it is a function. `print` gets the page's console; `silence` is the
+ * minutes without it after which the page counts as hung; without `onError` what nothing catches in the page ends all.
+ */
+export async function inChrome(executablePath, use, settings = {}) {
   const { chromium } = await import("playwright-core");
   const { url, close } = await serve();
   const browser = await chromium.launch({ executablePath, args: FLAGS });
   try {
     const page = await browser.newPage();
-    const failure = watch(browser, page, print, silence);
+    const failure = watch(browser, page, settings);
     failure.catch(() => {}); // it may come when nothing waits for it any more
     await page.goto(url);
-    const result = page.evaluate(async (path) => (await import(path)).result, `/${bundle}`);
-    return await Promise.race([result, failure]);
+    const take = async ([path, name, args]) => {
+      const found = (await import(path))[name];
+      return typeof found === "function" ? found(...args) : found;
+    };
+    const call = (module, name, ...args) => Promise.race([page.evaluate(take, [`/${module}`, name, args]), failure]);
+    return await use(call, browser.version());
   } finally {
     await Promise.race([browser.close(), new Promise((resolve) => setTimeout(resolve, CLOSING).unref())]);
     close();
   }
 }
+
+/** Runs a bundle (its path in the repository) in a page and resolves with its export `result`. */
+export const runInChrome = (executablePath, bundle, print, silence) =>
+  inChrome(executablePath, (call) => call(bundle, "result"), { print, silence });

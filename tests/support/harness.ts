@@ -2,6 +2,7 @@ import * as assert from "uvu/assert";
 import { type Gpu, gpu as openGpu } from "../../src/runtime/gpu.js";
 
 export { assert };
+export { randoms } from "./random.js";
 
 const { Deno, document } = globalThis as { Deno?: unknown; document?: unknown };
 type Runtime = "chrome" | "deno" | "node";
@@ -132,15 +133,4 @@ export async function refuses(
   assert.instance(error, kind, `must be ${kind.name}, got ${error}`);
   const { message: given } = error as Error;
   assert.ok(message.test(given), `must say ${message}, said: ${given}`);
-}
-
-/** Uniform numbers in [-1, 1), the same in every run (mulberry32). */
-export function randoms(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 31 - 1;
-  };
 }

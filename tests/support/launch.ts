@@ -23,12 +23,25 @@ export interface Launched {
 
 const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-export function f32(shape: readonly number[], value: (index: number) => number): Filled {
-  return { dtype: "f32", shape, data: Float32Array.from({ length: count(shape) }, (_, i) => value(i)) };
+const DRAWN = 65521;
+
+/** Values by index; many that do not depend on it repeat: the weights of a vocabulary take seconds to draw. */
+function fill<T extends TypedArray>(data: T, value: (index: number) => number): T {
+  const drawn = value.length === 0 ? Math.min(data.length, DRAWN) : data.length;
+  for (let i = 0; i < drawn; i++) data[i] = value(i);
+  for (let at = drawn; at < data.length; at += drawn) data.set(data.subarray(0, Math.min(drawn, data.length - at)), at);
+  return data;
 }
 
+export const f32 = (shape: readonly number[], value: (index: number) => number): Filled => ({
+  dtype: "f32",
+  shape,
+  data: fill(new Float32Array(count(shape)), value),
+});
+
 export function f16(shape: readonly number[], value: (index: number) => number): Filled {
-  return { dtype: "f16", shape, data: Uint16Array.from({ length: count(shape) }, (_, i) => toF16(value(i))) };
+  const half = value.length === 0 ? () => toF16((value as () => number)()) : (i: number) => toF16(value(i));
+  return { dtype: "f16", shape, data: fill(new Uint16Array(count(shape)), half) };
 }
 
 /** Weights in groups of 32, quantised. */

@@ -1,6 +1,6 @@
 // BERT with random weights: a checkpoint as Hugging Face keeps it, and the same numbers for a graph.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { randoms } from "../random.mjs";
+import { randoms } from "../build/random.mjs";
 
 const POSITIONS = 512;
 const SPREAD = 0.06; // of weights

@@ -2,14 +2,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import ort from "onnxruntime-node";
 import { inChrome } from "../browser.mjs";
-import { here } from "../harness.mjs";
-import { watchOthers } from "../machine.mjs";
+import { load } from "../build/wgformer.mjs";
+import { here, watchOthers } from "../harness.mjs";
 import { randomBert, writeCheckpoint } from "./checkpoint.mjs";
+import { compareBatch, openEncoder } from "./compare.mjs";
 import { bertGraph, FORMS } from "./graph.mjs";
-import { openEncoder } from "./ort.mjs";
+import { validateTiny } from "./reference.mjs";
 import { BATCHES, SHAPES } from "./shapes.mjs";
-import { compareBatch } from "./turns.mjs";
-import { validateTiny } from "./validate.mjs";
 
 const ROUNDS = { node: 9, chrome: 3 };
 
@@ -26,7 +25,7 @@ function variants(batches) {
   ).filter((variant) => variant.batches.length);
 }
 
-async function measureInNode(load, report, rounds) {
+async function measureInNode(report, rounds) {
   for (const [name, batches] of Object.entries(BATCHES.node)) {
     const bert = randomBert(SHAPES[name]);
     writeCheckpoint(folderOf(name), bert);
@@ -43,15 +42,15 @@ async function measureInNode(load, report, rounds) {
   }
 }
 
-async function measureInChrome(report, executablePath, rounds) {
+async function measureInChrome(report, rounds) {
   for (const [name, batches] of Object.entries(BATCHES.chrome)) {
     const bert = randomBert(SHAPES[name]);
     mkdirSync(folderOf(name), { recursive: true });
     writeCheckpoint(folderOf(name), bert);
     for (const { form, masked, batches: some } of variants(batches)) {
       writeFileSync(`${folderOf(name)}/model.onnx`, bertGraph(bert, form, { masked }));
-      await inChrome(executablePath, "/encoder/page.mjs", async (call, version) => {
-        const adapter = await call("open", `/build/encoder/${name}/`);
+      await inChrome("encoder/compare.mjs", async (call, version) => {
+        const adapter = await call("open", `/bench/peers/build/encoder/${name}/`);
         console.log(`Chrome ${version}, wgformer: ${adapter}; ${form}`);
         for (const batch of some) {
           const measured = await call("measure", batch, rounds);
@@ -62,9 +61,8 @@ async function measureInChrome(report, executablePath, rounds) {
   }
 }
 
-export async function measureEncoder(report, findBrowser, rounds) {
-  const { load } = await import("../build/wgformer.mjs");
-  await validateTiny(load);
-  await measureInNode(load, report, rounds ?? ROUNDS.node);
-  await measureInChrome(report, findBrowser(), rounds ?? ROUNDS.chrome);
+export async function measureEncoder(report, rounds) {
+  await validateTiny();
+  await measureInNode(report, rounds ?? ROUNDS.node);
+  await measureInChrome(report, rounds ?? ROUNDS.chrome);
 }

@@ -1,5 +1,5 @@
 // The encoders and batches that are compared.
-import { randoms } from "../random.mjs";
+import { randoms } from "../build/random.mjs";
 
 export const V = 30522;
 export const SHAPES = {

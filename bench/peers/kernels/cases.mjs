@@ -1,5 +1,5 @@
 // What is compared: sizes, inputs by seed, and whether two outputs agree.
-import { randoms } from "../random.mjs";
+import { randoms } from "../build/random.mjs";
 
 const matmul = (N, I, O) => ({ name: `matmul ${N}x${I}x${O}`, kernel: "matmul", N, I, O });
 

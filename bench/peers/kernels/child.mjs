@@ -4,13 +4,13 @@ import { createRequire } from "node:module";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import * as wgformer from "../build/wgformer.mjs";
-import { counted } from "../dispatches.mjs";
-import { watchOthers } from "../machine.mjs";
+import { watchOthers } from "../harness.mjs";
+import { counted } from "../turns.mjs";
+import { compareKernels } from "./compare.mjs";
 import { openJax } from "./jax.mjs";
 import { openOrt } from "./ort.mjs";
 import { openOurs } from "./ours.mjs";
 import { openTfjs } from "./tfjs.mjs";
-import { compareKernels } from "./turns.mjs";
 
 const require = createRequire(import.meta.url);
 const folder = fileURLToPath(new URL("..", import.meta.url));

@@ -44,14 +44,14 @@ async function measureAlone(command, args, onRow) {
   if (status !== 0) failed([command, ...args].join(" "), `ended with ${status}, see above`);
 }
 
-async function measureInChrome(rival, executablePath, rounds, onRow) {
-  await inChrome(executablePath, "/kernels/page.mjs", async (call, version) => {
+async function measureInChrome(rival, rounds, onRow) {
+  await inChrome("kernels/compare.mjs", async (call, version) => {
     console.log(`Chrome ${version}, wgformer: ${await call("open", rival)}`);
     for (const index of CASES.keys()) (await call("measure", index, rounds)).forEach(onRow);
   });
 }
 
-export async function measureKernels(report, findBrowser, rounds) {
+export async function measureKernels(report, rounds) {
   for (const file of writeGraphs(CASES)) provePlacement(file, file.slice(`${here}build/kernels/`.length));
   await bundleTfjs();
   const as = (rival) => (row) => report({ ...row, rival });
@@ -64,8 +64,7 @@ export async function measureKernels(report, findBrowser, rounds) {
   for (const [key, name] of Object.entries(NAMES.deno)) {
     await measureAlone(DENO, ["run", "-A", "--quiet", script, key, ...some], as(name));
   }
-  const browser = findBrowser();
   for (const [key, name] of Object.entries(NAMES.chrome)) {
-    await measureInChrome(key, browser, rounds, as(name)).catch((error) => failed(name, error.message));
+    await measureInChrome(key, rounds, as(name)).catch((error) => failed(name, error.message));
   }
 }

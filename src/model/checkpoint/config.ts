@@ -3,7 +3,6 @@ import { CheckpointError } from "../../runtime/errors.js";
 import type { Json } from "./checkpoint.js";
 
 /** Typed reading of `config.json`; collects nothing silently: a missing or odd field throws CheckpointError with its name. */
-// oxlint-disable-next-line typescript/explicit-module-boundary-types -- the readers are their own best description
 export function readConfig(config: Json) {
   const refuse = (key: string, rule: string): CheckpointError =>
     new CheckpointError(`config.json: ${key} must be ${rule}, got ${JSON.stringify(config[key])}`);

@@ -58,7 +58,7 @@ export async function openTokenizer(checkpoint: Checkpoint): Promise<TextCodec> 
     return {
       ids,
       tokens,
-      unknown: ids.filter((id) => id === unknown).length,
+      unknown: ids.filter((id: number) => id === unknown).length,
       ranges: () => alignTokens({ text, tokens, spelling, unknown: unknownToken }),
     };
   };

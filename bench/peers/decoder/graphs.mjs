@@ -1,6 +1,6 @@
 // Decoders with their past as inputs and outputs, in the operators that exporters of these models use.
 import { readFileSync } from "node:fs";
-import { createGraph, FLOAT, INT64 } from "./onnx.mjs";
+import { createGraph, FLOAT, INT64 } from "../onnx.mjs";
 
 const HALVES = Float32Array.from({ length: 65536 }, (_, bits) => {
   const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];

@@ -1,6 +1,11 @@
 // One rival against wgformer in whatever runtime this is loaded.
-import { alternate } from "../turns.mjs";
+import * as wgformer from "../build/wgformer.mjs";
+import { agreement, alternate, counted } from "../turns.mjs";
 import { CASES, compare, inputsOf } from "./cases.mjs";
+import { openJax } from "./jax.mjs";
+import { openOrt } from "./ort.mjs";
+import { openOurs } from "./ours.mjs";
+import { openTfjs } from "./tfjs.mjs";
 
 const ROUNDS = 9;
 const TURN = 200; // ms that a side should take a turn
@@ -28,24 +33,17 @@ export async function compareKernels({ ours, theirs, count, watch, report, cases
     for (const form of forms) {
       const setting = forms.length > 1 ? `${test.name}, ${form}` : test.name;
       const rival = await theirs.prepare(test, inputs, form);
-      const verdict = agreement(await rival.output(), want);
-      const measured = verdict.failed ? {} : await measure({ own, rival, count, watch, rounds });
-      report({ setting, ...verdict, ...measured });
+      const got = await rival.output();
+      const { within: outputs, failed } = agreement(() => compare(got, want));
+      const measured = failed ? { failed } : await time({ own, rival, count, watch, rounds });
+      report({ setting, outputs, ...measured });
       await rival.dispose();
     }
     own.dispose();
   }
 }
 
-function agreement(theirs, ours) {
-  try {
-    return { outputs: `within ${compare(theirs, ours).toExponential(1)}` };
-  } catch ({ message }) {
-    return { failed: message };
-  }
-}
-
-async function measure({ own, rival, count, watch, rounds }) {
+async function time({ own, rival, count, watch, rounds }) {
   const [ourLaunches, theirLaunches] = [await launches(own), await launches(rival)];
   const dispatches = count && (await count(() => rival.repeat(theirLaunches))).count / theirLaunches;
   if (dispatches === 0) throw new Error("kernels: the rival must give its work to the GPU, it dispatched nothing");
@@ -64,4 +62,31 @@ async function measure({ own, rival, count, watch, rounds }) {
       `${theirLaunches} and ${ourLaunches} launches a turn` +
       (dispatches ? `, theirs of ${Math.round(dispatches)} dispatches` : ""),
   };
+}
+
+const PACKAGES = "../node_modules/";
+const IN_CHROME = {
+  ort: async () => openOrt(await import(`${PACKAGES}onnxruntime-web/dist/ort.webgpu.bundle.min.mjs`), "/bench/peers/"),
+  tfjs: async () => openTfjs((await import("../build/tfjs.mjs")).tf),
+  jax: async () => openJax(await import(`${PACKAGES}@jax-js/jax/dist/index.js`)),
+};
+
+/** In Chrome: opens both sides' devices; returns the adapter's name. */
+export async function open(name) {
+  const ours = await openOurs(wgformer);
+  globalThis.kernels = { ours, theirs: await IN_CHROME[name]() };
+  return ours.adapter;
+}
+
+/** In Chrome: the rows of one case. */
+export async function measure(index, rounds) {
+  const rows = [];
+  await compareKernels({
+    ...globalThis.kernels,
+    count: counted,
+    cases: [CASES[index]],
+    rounds,
+    report: (row) => rows.push(row),
+  });
+  return rows;
 }

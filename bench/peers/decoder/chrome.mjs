@@ -1,8 +1,8 @@
 // transformers.js continuing prose with gpt2-brown in headless Chrome, on its software adapter, against generate().
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { inChrome } from "./browser.mjs";
+import { inChrome } from "../browser.mjs";
+import { here, models, readCases } from "../harness.mjs";
 import { gpt2Decoder } from "./graphs.mjs";
-import { here, models, readCases } from "./harness.mjs";
 
 const NEW_TOKENS = 16;
 const PROMPT = 8; // tokens
@@ -21,10 +21,10 @@ function exportModel() {
   writeFileSync(`${folder}onnx/model.onnx`, gpt2Decoder(`${models}gpt2-brown`));
 }
 
-export async function measureChrome(report, findBrowser) {
+export async function measureChrome(report) {
   exportModel();
   const golden = readCases("gpt2-brown").find(({ name }) => name === "greedy-ragged-batch");
-  await inChrome(findBrowser(), "/page.mjs", async (call, browser) => {
+  await inChrome("decoder/page.mjs", async (call, browser) => {
     const { adapter, used } = await call("open", golden);
     const { version } = JSON.parse(readFileSync(`${here}node_modules/@huggingface/transformers/package.json`, "utf8"));
     console.log(`Chrome ${browser}, ${adapter} (wgformer: ${used}); transformers.js ${version}\n`);

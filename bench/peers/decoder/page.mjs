@@ -1,14 +1,13 @@
 // Runs in Chrome: transformers.js and wgformer continue the same prompts, in turn; run.mjs reads what it returns.
-import { AutoModelForCausalLM, env, Tensor } from "/node_modules/@huggingface/transformers/dist/transformers.min.js";
-import { load } from "/build/wgformer.mjs";
-import { counted } from "/dispatches.mjs";
-import { alternate, verifyGolden } from "/turns.mjs";
+import { AutoModelForCausalLM, env, Tensor } from "../node_modules/@huggingface/transformers/dist/transformers.min.js";
+import { load } from "../build/wgformer.mjs";
+import { alternate, counted, verifyGolden } from "../turns.mjs";
 
 env.allowLocalModels = true;
 env.allowRemoteModels = false;
-env.localModelPath = "/build/";
+env.localModelPath = "/bench/peers/build/";
 env.useBrowserCache = false;
-env.backends.onnx.wasm.wasmPaths = "/node_modules/onnxruntime-web/dist/";
+env.backends.onnx.wasm.wasmPaths = "/bench/peers/node_modules/onnxruntime-web/dist/";
 
 const flat = (rows) => BigInt64Array.from(rows.flat(), BigInt);
 

@@ -1,11 +1,11 @@
 // onnxruntime-node's WebGPU provider stepping the decoder of g2p-en, its cache on the GPU, against generate().
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import ort from "onnxruntime-node";
+import { load } from "../build/wgformer.mjs";
+import { here, models, readCases, watchOthers } from "../harness.mjs";
+import { provePlacement } from "../placement.mjs";
+import { alternate, verifyGolden } from "../turns.mjs";
 import { marianCross, marianDecoder } from "./graphs.mjs";
-import { here, models, readCases } from "./harness.mjs";
-import { watchOthers } from "./machine.mjs";
-import { provePlacement } from "./placement.mjs";
-import { alternate, verifyGolden } from "./turns.mjs";
 
 const CASES = [
   { name: "one-word-beam-4", rounds: 31 },
@@ -124,7 +124,6 @@ const RIVALS = [
 ];
 
 export async function measureOrt(report) {
-  const { load } = await import("./build/wgformer.mjs");
   mkdirSync(built, { recursive: true });
   for (const { fused } of RIVALS.filter((one) => one.provider === "webgpu")) {
     const file = `${built}g2p-en${fused ? ".fused" : ""}.onnx`;

@@ -1,0 +1,137 @@
+import { assert, suite } from "./support/harness.js";
+
+const test = suite("command line", { deno: "the command line runs in Node", chrome: "the command line runs in Node" });
+
+interface Outcome {
+  readonly code: number | null;
+  readonly lines: readonly string[];
+  /** Lines on standard error, without the two that Dawn prints for every adapter. */
+  readonly errors: readonly string[];
+}
+
+/** Runs the built command line with `input` on standard input. */
+async function wgformer(words: readonly string[], input = ""): Promise<Outcome> {
+  const { spawn } = await import("node:child_process");
+  const child = spawn(process.execPath, ["dist/cli.js", ...words]);
+  const texts = { stdout: "", stderr: "" };
+  child.stdout.on("data", (chunk) => (texts.stdout += chunk));
+  child.stderr.on("data", (chunk) => (texts.stderr += chunk));
+  child.stdin.end(input);
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  const [lines, errors] = [texts.stdout, texts.stderr].map((text) => text.split("\n").slice(0, -1));
+  return { code, lines, errors: errors.filter((line) => !line.startsWith("Warning: maxDynamic")) };
+}
+
+/** Lines of a call that must end well. */
+async function linesOf(words: readonly string[], input?: string): Promise<readonly string[]> {
+  const { code, lines, errors } = await wgformer(words, input);
+  assert.equal(errors, []);
+  assert.is(code, 0);
+  return lines;
+}
+
+test("run: text to text, from words and from standard input", async () => {
+  const want = [
+    "transformer",
+    "   -0.0816  T R AE0 N S F AO1 R M ER0",
+    "   -0.3855  T R AE2 N S F AO1 R M ER0",
+    "   -0.4202  T R AE1 N S F AO2 R M ER0",
+    "   -0.4209  T R AE0 N Z F AO1 R M ER0",
+    "",
+  ];
+  const lines = await linesOf(["run", "models/g2p-en", "transformer"]);
+  assert.equal(lines.slice(0, 6), want);
+  assert.match(
+    lines[lines.length - 1],
+    /^launches: 37 a step \(11 a decoder layer, 4 outside the layers\), 7 an encoder layer$/,
+  );
+  assert.equal((await linesOf(["run", "models/g2p-en", "--num_beams=4"], "transformer\n\n")).slice(0, 6), want);
+});
+
+test("run: labels of tokens", async () => {
+  assert.equal(await linesOf(["run", "models/bert-pos", "The old boat sails at dawn."]), [
+    "The/DET old/ADJ boat/NOUN sails/NOUN at/ADP dawn/NOUN ./PUNCT",
+  ]);
+});
+
+test("generate: a list of requests gives a list of answers", async () => {
+  const request = { input_ids: [[5, 6, 7, 0]], options: { num_beams: 2, max_new_tokens: 4 } };
+  const [line] = await linesOf(["generate", "models/g2p-en"], JSON.stringify([request, request]));
+  const answers = JSON.parse(line) as { sequences: number[][]; sequences_scores: number[] }[];
+  assert.equal(answers[0], answers[1]);
+  assert.equal(Object.keys(answers[0]), ["sequences", "sequences_scores"]);
+  assert.is(answers[0].sequences.length, 1);
+});
+
+test("forward: logits by shape and values", async () => {
+  const [line] = await linesOf(["forward", "models/bert-pos"], JSON.stringify({ input_ids: [[2, 7, 3]] }));
+  const { logits } = JSON.parse(line) as { logits: { dims: number[]; data: number[] } };
+  assert.equal(logits.dims, [1, 3, 16]);
+  assert.is(logits.data.length, 48);
+});
+
+test("info: the adapter and its limits", async () => {
+  const lines = await linesOf(["info"]);
+  assert.match(lines[0], /^adapter {10}\S/);
+  assert.match(lines.join("\n"), /^largest binding  \d+ MiB$/m);
+});
+
+test("verify: every launch agrees, and a tolerance that none can keep names the first", async () => {
+  assert.equal(await linesOf(["verify", "models/bert-pos", "--rows", "3"]), [
+    "encoder, 3 rows: 29 launches agree within 0.0001",
+  ]);
+  const { code, lines, errors } = await wgformer(["verify", "models/bert-pos", "--rows=3", "--tolerance=1e-12"]);
+  assert.is(code, 1);
+  assert.equal(errors, []);
+  assert.match(
+    lines.join("\n"),
+    /^encoder, 3 rows: launch \d \(\w+ encoder\.\S+\): encoder\.\S+\[\d+\] must be \S+, got \S+$/,
+  );
+});
+
+test("profile: a table a plan", async () => {
+  const lines = await linesOf(["profile", "models/bert-pos", "--rows", "3"]);
+  assert.match(lines[2], /^encoder, 3 rows: 29 launches, \d+\.\d{3} ms$/);
+  assert.match(lines[3], /^ +ms +% +launches +GB\/s +GFLOP\/s {2}kernel +launch$/);
+  const counts = lines.slice(4).map((line) => Number(line.trim().split(/ +/)[2]));
+  assert.is(
+    counts.reduce((sum, count) => sum + count, 0),
+    29,
+  );
+});
+
+test("help: the verbs, and the options of one", async () => {
+  const verbs = (await linesOf(["--help"])).flatMap((line) => line.match(/^ {2}wgformer (\w+)/)?.[1] ?? []);
+  assert.equal(verbs, ["run", "generate", "forward", "info", "tune", "verify", "profile"]);
+  for (const verb of verbs) assert.ok((await linesOf([verb, "--help"]))[0].startsWith(`wgformer ${verb}`));
+});
+
+const REFUSALS: readonly (readonly [readonly string[], string, string])[] = [
+  [
+    ["frobnicate"],
+    "",
+    "the verb must be run, generate, forward, info, tune, verify or profile, got frobnicate; see wgformer --help",
+  ],
+  [
+    ["run", "models/none", "word"],
+    "",
+    "models/none: must be a checkpoint folder with config.json, model.safetensors and tokenizer.json; found no config.json",
+  ],
+  [
+    ["generate", "models/g2p-en"],
+    JSON.stringify({ input_ids: [[5, 0]], options: { num_beams: 40 } }),
+    "generate: num_beams must be a whole number from 1 to 32, got 40",
+  ],
+  [
+    ["verify", "models/g2p-en", "--rows", "0"],
+    "",
+    "verify: rows must be a whole number from 1 or a list of such, got 0",
+  ],
+];
+
+for (const [words, input, message] of REFUSALS) {
+  test(`bad input: ${words.join(" ")}`, async () => {
+    const { code, lines, errors } = await wgformer(words, input);
+    assert.equal([code, lines, errors], [1, [], [`wgformer: ${message}`]]);
+  });
+}
