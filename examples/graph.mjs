@@ -1,17 +1,17 @@
 // A graph of one's own: y = layernorm(x + W2 relu(W1 x)), recorded once, run on the device and in float64.
 import { countLaunches, cpu, gpu as openGpu, record, tensor } from "wgformer";
-import { layernormResidual, matmul } from "wgformer/kernels";
+import { ACTIVATIONS, layernormResidual, matmul } from "wgformer/kernels";
 
 const [N, D, F] = [16, 8, 32];
 const weight = (name, shape) => tensor(name, "f32", shape, "weight");
 const [w1, w2, gamma, beta] = [weight("w1", [F, D]), weight("w2", [D, F]), weight("gamma", [D]), weight("beta", [D])];
 const [x, y] = [tensor("x", "f32", [N, D]), tensor("y", "f32", [N, D])];
-const linear = { J: 1, y_at: 0 };
+const linear = { J: 1, y_at: 0, eps: 0 };
 const plan = record("block", (run) => {
   const hidden = tensor("hidden", "f32", [N, F], "activation");
   const update = tensor("update", "f32", [N, D], "activation");
-  run(matmul, "fc1", { x, weight: w1, y: hidden }, { ...linear, O: F, ACTIVATION: 1 });
-  run(matmul, "fc2", { x: hidden, weight: w2, y: update }, { ...linear, O: D, ACTIVATION: 0 });
+  run(matmul, "fc1", { x, weight: w1, y: hidden }, { ...linear, O: F, ACTIVATION: ACTIVATIONS.relu.code });
+  run(matmul, "fc2", { x: hidden, weight: w2, y: update }, { ...linear, O: D, ACTIVATION: ACTIVATIONS.none.code });
   run(layernormResidual, "norm", { x: update, residual: x, gamma, beta, out: y }, { eps: 1e-5 });
 });
 

@@ -7,6 +7,7 @@ import { type Dims, defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { attend, biasAt } from "./attention.js";
 import { prepareHead } from "./rope.js";
+import { tableAt } from "./search_state.js";
 
 const widths = ({ E, P = 1, RELATIVE = 0 }: Dims) => ({ WIDTH: E / 4, DISTANCE: RELATIVE ? (P - 1) / 2 : 0 });
 
@@ -72,7 +73,7 @@ export const attentionStep = defineKernel({
       own.slice(H).forEach((values, head) => {
         for (let e = 0; e < E; e++) cache[(r * M + position) * slot + head * E + e] = values[e];
       });
-      const past = (t: number): number => (t === position ? r : indirection[((position % 2) * R + r) * M + t]);
+      const past = (t: number): number => (t === position ? r : indirection[(tableAt(position) * R + r) * M + t]);
       for (let h = 0; h < H; h++) {
         const key = (t: number): number => (past(t) * M + t) * slot + Math.floor((h * K) / H) * E;
         const value = (t: number): number => key(t) + K * E;

@@ -6,6 +6,20 @@ import searchState from "../../shaders/parts/search_state.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { NO_ID } from "./constants.js";
+import {
+  FINISHED,
+  FINISHED_FIELDS,
+  type Finished,
+  PLANE,
+  readSentence,
+  ROW,
+  ROW_FIELDS,
+  SENTENCE,
+  SENTENCE_HEAD,
+  sentenceWidth,
+  STATUS,
+  tableAt,
+} from "./search_state.js";
 
 /** Values of the parameter `early_stopping`. */
 export const EARLY_STOPPING = { false: 0, true: 1, never: 2 } as const;
@@ -88,60 +102,81 @@ export const beamStep = defineKernel({
   },
   bytes: ({ R, G, C, M }) => 4 * (R * G * (2 * C + 2) + 2 * R * M),
   flops: ({ R, G, C }) => R * G * C * C,
-  reference(d, { values, indices, end_ids, rows, scores, sentences, indirection, status }) {
-    const { B, W, R, M, X, early_stopping, length_penalty, groups, group } = d;
-    const ends = new Set(Array.from({ length: X }, (_, i) => end_ids[i]));
-    for (let b = group; b < B; b += groups) {
-      const at = b * (4 + 3 * W);
-      const [length, start, limit, done] = [0, 1, 2, 3].map((i) => sentences[at + i]);
-      if (done) continue;
-      for (let part = b * W * d.G; part < (b + 1) * W * d.G; part++)
-        if (values[part * (d.C + 2) + d.C + 1] < 0) status[1]++;
-      const next = length + 1;
-      const penalised = (score: number, generated: number): number => score / generated ** length_penalty;
-      const finished = Array.from({ length: W }, (_, i) => ({
-        score: scores[R + b * W + i],
-        logProb: scores[3 * R + b * W + i],
-        length: sentences[at + 4 + 3 * i],
-        w: sentences[at + 5 + 3 * i],
-        id: sentences[at + 6 + 3 * i],
-      })).filter((hypothesis) => hypothesis.length > 0);
-      const running: Candidate[] = [];
-      const earlier = Array.from({ length: group }, (_, i) => b - group + i).filter(
-        (other) => sentences[other * (4 + 3 * W) + 3] === 0,
-      );
-      const before = earlier.flatMap((other) => Array.from({ length: W }, (_, w) => rows[4 * (other * W + w)]));
-      candidates(b, d, values, indices, scores, before).forEach((candidate, rank) => {
-        if (next < limit && !ends.has(candidate.id)) running.push(candidate);
-        else if (rank < W)
-          finished.push({ ...candidate, length: next, score: penalised(candidate.score, next - start) });
-      });
-      finished.sort((x, y) => y.score - x.score).splice(W);
-      finished.forEach((hypothesis, i) => {
-        scores[R + b * W + i] = hypothesis.score;
-        scores[3 * R + b * W + i] = hypothesis.logProb;
-        [hypothesis.length, hypothesis.w, hypothesis.id].forEach(
-          (value, field) => (sentences[at + 4 + 3 * i + field] = value),
-        );
-      });
-      const full = finished.length === W;
-      const horizon = early_stopping === EARLY_STOPPING.never && length_penalty > 0 ? limit - start : next - start;
-      const hopeless = full && (!running.length || penalised(running[0].score, horizon) <= finished[W - 1].score);
-      sentences[at] = next;
-      if (next >= limit || hopeless || (full && early_stopping === EARLY_STOPPING.true)) {
-        sentences[at + 3] = 1;
-        status[0]--;
-        continue;
-      }
-      const [old, fresh] = [((length - 1) % 2) * R, (length % 2) * R];
-      running.slice(0, W).forEach(({ w, id, score, logProb }, beam) => {
-        const [r, parent] = [b * W + beam, b * W + w];
-        for (let t = 0; t < length; t++)
-          indirection[(fresh + r) * M + t] = t === length - 1 ? parent : indirection[(old + parent) * M + t];
-        scores[r] = score;
-        scores[2 * R + r] = logProb;
-        [id, length, b, w].forEach((value, i) => (rows[4 * r + i] = value));
-      });
-    }
+  reference(d, t) {
+    for (let b = d.group; b < d.B; b += d.groups) stepSentence(d, t, b);
   },
 });
+
+interface State {
+  readonly values: Values;
+  readonly indices: Values;
+  readonly end_ids: Values;
+  readonly rows: Values;
+  readonly scores: Values;
+  readonly sentences: Values;
+  readonly indirection: Values;
+  readonly status: Values;
+}
+
+/** Tokens that the beams of the prompt's earlier groups have just chosen. */
+function chosenBefore({ W, group }: Dims, { rows, sentences }: State, b: number): number[] {
+  const earlier = Array.from({ length: group }, (_, i) => b - group + i);
+  const open = earlier.filter((other) => !sentences[other * sentenceWidth(W) + SENTENCE.done]);
+  return open.flatMap((other) => Array.from({ length: W }, (_, w) => rows[(other * W + w) * ROW_FIELDS + ROW.id]));
+}
+
+function stepSentence(d: Dims, t: State, b: number): void {
+  const { W, G, C, X, early_stopping, length_penalty } = d;
+  const { values, indices, end_ids, scores, sentences, status } = t;
+  const { length, start, limit, done, finished: before } = readSentence(t, b, W);
+  if (done) return;
+  for (let part = b * W * G; part < (b + 1) * W * G; part++)
+    if (values[part * (C + 2) + C + 1] < 0) status[STATUS.faults]++;
+  const next = length + 1;
+  const penalised = (score: number, generated: number): number => score / generated ** length_penalty;
+  const ends = new Set(Array.from({ length: X }, (_, i) => end_ids[i]));
+  const running: Candidate[] = [];
+  const finished = [...before];
+  candidates(b, d, values, indices, scores, chosenBefore(d, t, b)).forEach((candidate, rank) => {
+    const { w: parent, id, logProb } = candidate;
+    if (next < limit && !ends.has(id)) running.push(candidate);
+    else if (rank < W)
+      finished.push({ length: next, parent, id, logProb, score: penalised(candidate.score, next - start) });
+  });
+  finished.sort((x, y) => y.score - x.score).splice(W);
+  writeFinished(d, t, b, finished);
+  const full = finished.length === W;
+  const horizon = early_stopping === EARLY_STOPPING.never && length_penalty > 0 ? limit - start : next - start;
+  const hopeless = full && (!running.length || penalised(running[0].score, horizon) <= finished[W - 1].score);
+  const sentence = b * sentenceWidth(W);
+  sentences[sentence + SENTENCE.length] = next;
+  if (next < limit && !hopeless && !(full && early_stopping === EARLY_STOPPING.true))
+    return writeBeams(d, t, b, length, running);
+  sentences[sentence + SENTENCE.done] = 1;
+  status[STATUS.open]--;
+}
+
+function writeFinished({ W, R }: Dims, { scores, sentences }: State, b: number, finished: readonly Finished[]): void {
+  finished.forEach((hypothesis, i) => {
+    const at = b * sentenceWidth(W) + SENTENCE_HEAD + i * FINISHED_FIELDS;
+    for (const [name, field] of Object.entries(FINISHED) as [keyof typeof FINISHED, number][])
+      sentences[at + field] = hypothesis[name];
+    scores[PLANE.finished * R + b * W + i] = hypothesis.score;
+    scores[PLANE.last * R + b * W + i] = hypothesis.logProb;
+  });
+}
+
+function writeBeams({ W, R, M }: Dims, t: State, b: number, length: number, running: readonly Candidate[]): void {
+  const { rows, scores, indirection } = t;
+  const [old, fresh] = [tableAt(length - 1) * R, tableAt(length) * R];
+  running.slice(0, W).forEach(({ w, id, score, logProb }, beam) => {
+    const [r, parent] = [b * W + beam, b * W + w];
+    for (let at = 0; at < length - 1; at++) indirection[(fresh + r) * M + at] = indirection[(old + parent) * M + at];
+    indirection[(fresh + r) * M + length - 1] = parent;
+    scores[PLANE.running * R + r] = score;
+    scores[PLANE.token * R + r] = logProb;
+    const row = { id, position: length, sentence: b, parent: w };
+    for (const [name, field] of Object.entries(ROW) as [keyof typeof ROW, number][])
+      rows[r * ROW_FIELDS + field] = row[name];
+  });
+}

@@ -1,13 +1,14 @@
+export { type Activation, ACTIVATIONS } from "./activation.js";
 export { attention } from "./attention.js";
 export { attentionStep } from "./attention_step.js";
 export { attentionWeights } from "./attention_weights.js";
-export { beamStep } from "./beam_step.js";
+export { beamStep, EARLY_STOPPING } from "./beam_step.js";
 export { conv1d } from "./conv1d.js";
 export { embed } from "./embed.js";
 export { layernormResidual } from "./layernorm_residual.js";
-export { logitsProcess } from "./logits_process.js";
-export { matmul } from "./matmul.js";
-export { pooling } from "./pooling.js";
+export { logitsProcess, packRules, type RuleLists } from "./logits_process.js";
+export { matmul, NORM } from "./matmul.js";
+export { POOLING, type Pooling, pooling } from "./pooling.js";
 export { rope } from "./rope.js";
 export { sample } from "./sample.js";
 export { topk } from "./topk.js";

@@ -6,6 +6,7 @@ import searchState from "../../shaders/parts/search_state.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { LOWEST, NO_ID } from "./constants.js";
+import { SENTENCE, tableAt } from "./search_state.js";
 
 /** Generation rules as lists of ids; packed for the kernel by `packRules`. */
 export interface RuleLists {
@@ -126,7 +127,7 @@ export const logitsProcess = defineKernel({
     for (let r = 0; r < R; r++) {
       const [id, position, sentence] = [rows[4 * r], rows[4 * r + 1], rows[4 * r + 2]];
       history[position * R + r] = id;
-      const past = (t: number): number => (t === position ? r : indirection[((position % 2) * R + r) * M + t]);
+      const past = (t: number): number => (t === position ? r : indirection[(tableAt(position) * R + r) * M + t]);
       const [lead, pad] = leads ? [leads[2 * sentence], leads[2 * sentence + 1]] : [0, 0];
       const pads = Array<number>(lead).fill(pad);
       const ids = [...pads, ...Array.from({ length: position + 1 }, (_, t) => history[t * R + past(t)])];
@@ -136,7 +137,7 @@ export const logitsProcess = defineKernel({
         const logTotal = Math.log(scores.reduce((sum, score) => sum + Math.exp(score - top), 0));
         scores.forEach((score, v) => (scores[v] = score - top - logTotal));
       }
-      const [start, limit] = [1, 2].map((field) => lead + sentences[sentence * Y + field]);
+      const [start, limit] = [SENTENCE.start, SENTENCE.limit].map((field) => lead + sentences[sentence * Y + field]);
       applyRules(scores, ids, start, limit, unpackRules(rules), d).forEach((score, v) => (logits[r * V + v] = score));
     }
   },
