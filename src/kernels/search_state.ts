@@ -76,11 +76,13 @@ export interface BeamReport extends Beam {
 /** A sentence after a step. */
 export type SentenceReport = Sentence<BeamReport> & { readonly done: boolean };
 
-/** The arrays that a report has, by the names of `REPORT`. */
-export type SearchReport = Readonly<Record<(typeof REPORT)[number], TypedArray>>;
+type Reported<A> = Readonly<Record<(typeof REPORT)[number], A>>;
 
-/** The state of a search before a step, by the names of `REPORT`. */
-export function packSearch(starts: readonly SentenceStart[], W: number): SearchReport {
+/** The arrays that the host reads after a step. */
+export type SearchReport = Reported<ArrayLike<number>>;
+
+/** What a report tells, before the first step. */
+export function packSearch(starts: readonly SentenceStart[], W: number): Reported<TypedArray> {
   const R = starts.length * W;
   const scores = new Float32Array(PLANES * R);
   const sentences = new Uint32Array(starts.length * sentenceWidth(W));
@@ -142,7 +144,7 @@ export function packHistory(
 
 /** What was read after a step, by name. */
 export function readReport(values: readonly TypedArray[]): SearchReport {
-  return Object.fromEntries(REPORT.map((name, index) => [name, values[index]])) as SearchReport;
+  return Object.fromEntries(REPORT.map((name, index) => [name, values[index]])) as Reported<TypedArray>;
 }
 
 /** Beam w of sentence b in a report, of W beams a sentence. */
