@@ -178,7 +178,7 @@ test("refuses what an encoder cannot do", async () => {
     InputError,
     /stream: must be called on a model with a decoder/,
   );
-  await refuses(() => model.state({ input_ids: [[5]] }), InputError, /state: must be called on a model with a decoder/);
+  await refuses(() => model.past({ input_ids: [[5]] }), InputError, /past: must be called on a model with a decoder/);
   await refuses(
     () => model.score({ input_ids: [[5]] }, [[5]]),
     InputError,
