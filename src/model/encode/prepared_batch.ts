@@ -1,4 +1,3 @@
-import { InputError } from "../../runtime/errors.js";
 import { record } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Core } from "../core.js";
