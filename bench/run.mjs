@@ -7,9 +7,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
-import { common, wgslLoader } from "../build.mjs";
 import { ensureBrowser } from "../setup.mjs";
+import { bundleText } from "../tests/support/bundle.mjs";
 import { runInChrome, serve } from "../tests/support/chrome.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -45,21 +44,12 @@ function findBenches(words) {
   return stems.length ? stems : fail(`no bench is named ${words.join(" or ")}`);
 }
 
-async function bundleBenches(stems, outfile, start) {
-  mkdirSync(`${root}build`, { recursive: true });
-  const entry = `${root}build/bench.entry.ts`;
-  const imports = stems.map((stem) => `import { bench as ${stem} } from "../bench/${stem}.bench.js";`);
-  writeFileSync(entry, `${imports.join("\n")}\n${start}`);
-  await build({
-    ...common,
-    entryPoints: [entry],
-    outfile: root + outfile,
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    conditions: ["import"],
-    plugins: [wgslLoader({ release: false })],
-  });
-}
+/** Bundles benches, each by its stem, and what starts them. */
+const bundleBenches = (stems, outfile, start) =>
+  bundleText(
+    [...stems.map((stem) => `import { bench as ${stem} } from "../bench/${stem}.bench.js";`), start].join("\n"),
+    outfile,
+  );
 
 /** Serves the page of the kernels' benches until this process is ended. */
 async function servePage(stems) {

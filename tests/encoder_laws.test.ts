@@ -14,7 +14,7 @@ import { head } from "../src/model/graph/heads.js";
 import { packRows, packSpans } from "../src/model/inputs.js";
 import { readGolden, worstError } from "./support/golden.js";
 import { assert, device, folder, refuses, suite } from "./support/harness.js";
-import { padded } from "./support/padded.js";
+import { padded } from "./support/rows.js";
 
 const test = suite("laws of encoders");
 const FIXTURES = ["bert", "bert-token-classifier", "bert-sequence-classifier", "roberta", "distilbert"];

@@ -8,7 +8,7 @@ import { tensor } from "../src/runtime/tensor.js";
 import { verify } from "../src/runtime/verify.js";
 import { assert, device, randoms, suite } from "./support/harness.js";
 import { worstError } from "./support/golden.js";
-import { padded } from "./support/padded.js";
+import { padded } from "./support/rows.js";
 import { tinyMarian } from "./support/tiny.js";
 
 const test = suite("laws");

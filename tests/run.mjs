@@ -2,28 +2,26 @@
 // Another word selects test files. Failures stand in full after the last suite; the last line adds the counts up.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { SourceMap } from "node:module";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { build } from "esbuild";
-import { common, wgslLoader } from "../build.mjs";
 import { ensureBrowser } from "../setup.mjs";
+import { bundleText, entryOf } from "./support/bundle.mjs";
 import { runInChrome } from "./support/chrome.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bundle = `build/tests.${process.pid}.mjs`; // runs side by side must not share it
-const made = [bundle, `${bundle}.map`, `${bundle}.entry.ts`];
+const made = [bundle, `${bundle}.map`, entryOf(bundle)];
 process.on("exit", () => made.forEach((path) => rmSync(root + path, { force: true })));
 const SILENCE = 10; // minutes without output after which a page counts as hung; a suite prints its line at its end
 const SLOWEST = 10; // suites that the report names
 const runtimes = {
   node: () => runCommand("node", process.execPath, []),
   deno: () => runCommand("deno", `${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu"]),
-  chrome: () => runInChrome(ensureBrowser(), bundle, show, SILENCE),
+  chrome: () => runInChrome(ensureBrowser(), bundle, show("chrome"), SILENCE),
 };
 
 async function bundleTests(only) {
@@ -31,13 +29,9 @@ async function bundleTests(only) {
     (name) => name.endsWith(".test.ts") && (!only || name.includes(only)),
   );
   if (!files.length) throw new Error(`no test file matches ${only}`);
-  await mkdir(`${root}build`, { recursive: true });
   const imports = files.sort().map((name) => `import "../tests/${name}";`);
-  const entry = `${root}${bundle}.entry.ts`;
   // A page hands its report over, a process leaves it in the file that it is told.
-  writeFileSync(
-    entry,
-    `${imports.join("\n")}
+  const text = `${imports.join("\n")}
 import { runAll } from "../tests/support/harness.js";
 export const result = await runAll();
 const { document, process } = globalThis as { document?: unknown; process?: { argv: string[]; exit(): void } };
@@ -46,19 +40,8 @@ if (!document && process) {
   await writeFile(process.argv[2], JSON.stringify(result));
   process.exit();
 }
-`,
-  );
-  await build({
-    ...common,
-    entryPoints: [entry],
-    outfile: root + bundle,
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    conditions: ["import"],
-    ignoreAnnotations: true,
-    sourcemap: "external",
-    plugins: [wgslLoader({ release: false })],
-  });
+`;
+  await bundleText(text, bundle, { ignoreAnnotations: true, sourcemap: "external" });
   return new SourceMap(JSON.parse(readFileSync(`${root}${bundle}.map`, "utf8")));
 }
 
@@ -74,14 +57,15 @@ const atSource = (text) =>
       : `${open}${originalSource.replace(/^(\.\.\/)+/, "")}:${originalLine + 1}:${originalColumn + 1}`;
   });
 
-const show = (text) => console.log(atSource(text));
+/** Prints a line of a runtime's, under its name. */
+const show = (name) => (text) => console.log(atSource(text.startsWith(`${name}  `) ? text : `${name}  ${text}`));
 
 async function runCommand(name, command, args) {
   const report = `${bundle}.${name}.json`;
   made.push(report);
   const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), NO_COLOR: "1" };
   const child = spawn(command, [...args, bundle, report], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
-  for (const input of [child.stdout, child.stderr]) createInterface({ input }).on("line", show);
+  for (const input of [child.stdout, child.stderr]) createInterface({ input }).on("line", show(name));
   const [code, signal] = await once(child, "close");
   if (code !== 0) throw new Error(signal ?? `exit code ${code}`);
   return JSON.parse(readFileSync(root + report, "utf8"));
@@ -113,7 +97,7 @@ function tellRest(name, { skipped, seconds }) {
   const slow = Object.entries(seconds).sort(([, a], [, b]) => b - a);
   const total = slow.reduce((sum, [, time]) => sum + time, 0);
   const named = slow.slice(0, SLOWEST).map(([suite, time]) => `${suite} ${time.toFixed(1)}`);
-  console.log(`${name}  ${total.toFixed(0)} s, most of them in ${named.join(", ")}`);
+  if (named.length) console.log(`${name}  ${total.toFixed(0)} s, most of them in ${named.join(", ")}`);
 }
 
 const words = process.argv.slice(2);

@@ -8,6 +8,16 @@ const ENCODERS = ["bert", "roberta", "distilbert"];
 const isGenerative = async (path: string): Promise<boolean> =>
   !ENCODERS.includes((await readJson<{ model_type: string }>(`${path}/config.json`)).model_type);
 
+const models = new Map<string, Promise<Model>>();
+
+/** The model of a checkpoint folder on the device of all tests, loaded once. */
+export async function openModel(path: string): Promise<Model> {
+  const gpu = await device();
+  const model = models.get(path) ?? load(folder(path), { gpu });
+  models.set(path, model);
+  return model;
+}
+
 /** Launches of a decoding step: those of a layer, and those outside of the layers. */
 type Budget = Readonly<Record<"layer" | "outside", number>>;
 
@@ -29,7 +39,8 @@ export async function checkCheckpoint(path: string, setting?: Setting): Promise<
   const gpu = setting?.gpu ?? device;
   const golden = await readGolden(path);
   let loading: Promise<Model> | undefined;
-  const model = async (): Promise<Model> => (loading ??= load(folder(path), { gpu: await gpu() }));
+  const model = async (): Promise<Model> =>
+    setting ? (loading ??= load(folder(path), { gpu: await gpu() })) : openModel(path);
 
   for (const one of golden.cases) {
     const check = one.kind === "forward" ? checkForward : checkGenerate;
