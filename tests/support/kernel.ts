@@ -13,7 +13,7 @@ type Size = Readonly<Record<string, number>>;
 type Mutate = (wgsl: string) => string;
 
 /** Broken shaders, each with the case or cases that must catch it; one without a name must be caught by some case. */
-type Mutants = Readonly<Record<string, Mutate | readonly [cases: string | readonly string[], mutate: Mutate]>>;
+export type Mutants = Readonly<Record<string, Mutate | readonly [cases: string | readonly string[], mutate: Mutate]>>;
 
 /** The case table of a kernel: everything that differs from case to case is a size or a flag in `cases`. */
 export interface Table<R extends string, W extends string> {
