@@ -50,11 +50,10 @@ const PLACE = /\S*\/tests\.\d+\.mjs:(\d+):(\d+)/;
 /** A line in which a place in the bundle has become one in the sources; what it was to any runtime. */
 const atSource = (text) =>
   text.replace(PLACE, (place, line, column) => {
-    const { originalSource, originalLine, originalColumn } = map.findEntry(line - 1, column - 1);
-    const open = place.startsWith("(") ? "(" : "";
-    return originalSource === undefined
-      ? place
-      : `${open}${originalSource.replace(/^(\.\.\/)+/, "")}:${originalLine + 1}:${originalColumn + 1}`;
+    const entry = map.findEntry(line - 1, column - 1);
+    if (!("originalSource" in entry)) return place;
+    const source = entry.originalSource.replace(/^(\.\.\/)+/, "");
+    return `${place.startsWith("(") ? "(" : ""}${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
   });
 
 /** Prints a line of a runtime's, under its name. */
@@ -103,7 +102,7 @@ function tellRest(name, { skipped, seconds }) {
 const words = process.argv.slice(2);
 const named = words.filter((word) => word in runtimes);
 const names = named.length ? named : Object.keys(runtimes);
-const [only] = words.filter((word) => !(word in runtimes));
+const only = words.find((word) => !(word in runtimes));
 if (names.includes("chrome")) ensureBrowser(); // may install it, before anything runs
 const map = await bundleTests(only);
 const stopped = ({ message }) => ({

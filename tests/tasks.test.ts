@@ -9,7 +9,7 @@ import {
 } from "../src/index.js";
 import { alignTokens } from "../src/model/text/offsets.js";
 import { assert, device, folder, readJson, refuses, suite } from "./support/harness.js";
-import { fixture, LETTERS } from "./support/letters.js";
+import { fixture, LETTERS, TOKENIZER } from "./support/letters.js";
 
 const test = suite("tasks of encoders");
 const close = (got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number): void => {

@@ -148,7 +148,7 @@ function watchHealth(device: GPUDevice) {
   let fault: DeviceError | undefined;
   let disposed = false;
   device.addEventListener("uncapturederror", (event) => {
-    fault ??= new DeviceError(`gpu: ${(event as GPUUncapturedErrorEvent).error.message}`);
+    fault ??= new DeviceError(`gpu: ${event.error.message}`);
   });
   void device.lost.then(({ reason, message }) => {
     fault ??= new DeviceError(

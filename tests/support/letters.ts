@@ -4,7 +4,7 @@ const PUNCTUATION = [..."0123456789.,!?'\"()-:;/&%$#@*+=<>"];
 export const LETTERS = [..."abcdefghijklmnopqrstuvwxyz"];
 
 /** A WordPiece tokenizer of letters for fixtures, which have 97 tokens and no tokenizer of their own. */
-const TOKENIZER = {
+export const TOKENIZER = {
   version: "1.0",
   truncation: null,
   padding: null,
