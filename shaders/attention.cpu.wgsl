@@ -2,8 +2,8 @@
 // Parts    attention, attention_bias, constants
 // Launch   a workgroup is one subgroup of 8 and computes a head of 16 rows, 2 an invocation; all widths multiples of 4,
 //          E at most 64
-// Numerics online softmax, key by key; keys of other sentences weigh nothing and change no bit: a row's result does not
-//          depend on the rows beside it; a row that sees no key gives zeros
+// Numerics online softmax, key by key; keys of other sentences have weight 0 and change no bit, so that the result of a
+//          row does not depend on the rows beside it; a row that sees no key gives zeros
 // Source   as attention.wgsl; lanes load a key and a value together and broadcast them: a CPU adapter loads lane by
 //          lane, whatever the address; unrolled by hand, because subgroupBroadcast takes a constant lane
 enable subgroups;
@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let n_b = min(first + 8u + lane, params.N - 1u);
   let y_a = rows[n_a].y; let y_b = rows[n_b].y;
   let end_a = select(NO_ID, y_a + 1u, CAUSAL == 1u); let end_b = select(NO_ID, y_b + 1u, CAUSAL == 1u);
-  let wide = params.E / 4u; // loops over arrays run to a uniform, or they are unrolled for seconds
+  let wide = params.E / 4u; // loops over arrays run to a uniform; unrolling them takes seconds
   var q_a: array<vec4f, 16>; var q_b: array<vec4f, 16>;
   var sum_a: array<vec4f, 16>; var sum_b: array<vec4f, 16>;
   for (var e = 0u; e < wide; e++) {

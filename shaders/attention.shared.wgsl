@@ -1,14 +1,14 @@
 // attention: through workgroup memory, for GPUs.
 // Parts    attention, attention_bias, constants
-// Launch   one workgroup a head of 16 rows, 4 lanes a row; keys, then values, staged in 8.5 KiB; all widths multiples
-//          of 4, E up to 256
-// Numerics online softmax, corrected once in TILE keys from the first of the sentence on a row's result does not depend
-//          on the rows beside it; a row that sees no key gives zeros
+// Launch   one workgroup a head of 16 rows, 4 lanes a row; keys, then values, are staged in 8.5 KiB; all widths
+//          multiples of 4, E up to 256
+// Numerics online softmax, corrected once every TILE keys of a sentence; the result of a row does not depend on the
+//          rows beside it; a row that sees no key gives zeros
 // Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3; biases by distance:
 //          Raffel et al. 2020, section 2.1
 
 
-const WIDTH: u32 = 16; // E / 4; the longest loop runs to params.E / 4, or a CPU adapter unrolls it for seconds
+const WIDTH: u32 = 16; // E / 4; the longest loop runs to params.E / 4: unrolling it takes CPU adapters seconds
 const TILE: u32 = 32; // keys staged at a time: at most 32, and TILE * (WIDTH | 1) at most 544
 const ROWS = 16u;
 const LANES = 64u;
@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   if (n >= params.N) { return; }
   let rows_here = min(ROWS, params.N - n);
   let slot = lane / 4u;
-  let part = lane % 4u;                // of a row's keys while scoring, of its width while adding up
+  let part = lane % 4u;                // of a row's keys for scores, of its width for sums
   let own = n + min(slot, rows_here - 1u);
   let row = rows[own];
   let q_at = own * (params.Q / 4u) + h * WIDTH;

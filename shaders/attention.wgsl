@@ -1,9 +1,9 @@
 // attention: directly, for any adapter.
 // Parts    attention, constants
-// Launch   one invocation a head of QUERIES rows, which share each load of a key and a value; where rows of several
-//          sentences meet, one sentence after the other; all widths multiples of 4
-// Numerics online softmax, corrected once in 64 keys from the first of the sentence on; sums wait in out meanwhile a
-//          row's result does not depend on the rows beside it; a row that sees no key gives zeros
+// Launch   one invocation a head of QUERIES rows, which share each load of a key and a value; rows of several sentences
+//          take one sentence after the other; all widths multiples of 4
+// Numerics online softmax, corrected once every 64 keys of a sentence, with sums kept in out between; the result of a
+//          row does not depend on the rows beside it; a row that sees no key gives zeros
 // Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3; biases by distance:
 //          Raffel et al. 2020, section 2.1; unrolled by hand, because indexed sums are kept in memory
 
@@ -27,9 +27,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let n = tile * QUERIES;
   if (n >= params.N) { return; }
   let h = index - tile * params.H;
-  let rest = params.N - 1u - n;                   // rows past the end reread the last one and are not stored
+  let rest = params.N - 1u - n;                   // rows past the end repeat the last one and are not stored
   let tile_rows = min(rest + 1u, QUERIES);
-  let quads = (tile_rows + 3u) / 4u;              // bounds of loops are no constants, or a CPU adapter unrolls them
+  let quads = (tile_rows + 3u) / 4u;              // loops have no constant bounds: CPU adapters would unroll them
   let width = params.E / 4u;
   let head = (h * params.K / params.H) * width;
   let stride = params.Z / 4u;
@@ -71,7 +71,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       let count = min(BLOCK, end - first);
       var next = top;
       for (var t = 0u; t < count; t += 4u) {
-        let left = count - 1u - t;                // keys past the end reread the last one and weigh nothing
+        let left = count - 1u - t;                // keys past the end repeat the last one with weight 0
         let k0 = (span.x + first + t) * stride + params.k_at / 4u + head;
         let k1 = k0 + min(1u, left) * stride;
         let k2 = k0 + min(2u, left) * stride;
@@ -120,7 +120,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         let inverse = select(vec4f(), 1.0 / sum, sum > vec4f());
         after[g] = select(vec4f(1.0), inverse, vec4<bool>(first + BLOCK >= end));
       }
-      for (var e = 0u; e < width; e += 2u) {      // two vectors of the sums at a time, the last of an odd width alone
+      for (var e = 0u; e < width; e += 2u) {      // two vectors of sums at a time; the last may be alone
         let other = min(1u, width - 1u - e);
         for (var i = 0u; i < 2u * tile_rows; i++) {
           let r = i / 2u;

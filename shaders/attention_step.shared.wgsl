@@ -1,8 +1,8 @@
 // attention_step: through workgroup memory, for GPUs.
 // Parts    attention_step, search_state, constants
-// Launch   one workgroup a head of a row; of 256 keys at a time each lane scores 4, then lanes split keys and E; E a
-//          multiple of 4 up to 256, of 8 with rotations
-// Numerics online softmax, corrected once in 256 keys; the new key is used from workgroup memory, not from the cache
+// Launch   one workgroup a head of a row; 256 keys at a time, of which each lane scores 4; then lanes split keys and E;
+//          E a multiple of 4 up to 256, of 8 with rotations
+// Numerics online softmax, corrected once every 256 keys; the new key is read from workgroup memory, not from the cache
 // Source   FasterTransformer v5, decoder_masked_multihead_attention_template.hpp (cache indirection); Shazeer 2019 (K <
 //          H)
 
@@ -13,7 +13,7 @@ const BLOCK = 256u;
 var<workgroup> query: array<vec4f, 64>;
 var<workgroup> own: array<vec4f, 64>;
 var<workgroup> weights: array<f32, BLOCK>;
-var<workgroup> places: array<u32, BLOCK>;   // where the keys of the block lie in the cache
+var<workgroup> places: array<u32, BLOCK>;   // where the keys of the block are in the cache
 var<workgroup> partial: array<f32, LANES>;
 var<workgroup> sums: array<vec4f, LANES>;
 
@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let q_at = r * (params.H * WIDTH + 2u * keys) + h * WIDTH;
   let k_at = q_at + (params.H - h) * WIDTH + head;
   let slot = (r * params.M + position) * 2u * keys + head;
-  let splits = LANES / WIDTH;                    // of the keys, among lanes that add up the same part of E
+  let splits = LANES / WIDTH;                    // of the keys, over lanes that sum the same part of E
   let split = lane / WIDTH;
   let e = lane % WIDTH;
   var sum = vec4f();
@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     query[e] = prepared(q_at, e, norm_of(q_at), 0u, position) * params.scale;
     own[e] = k;
     sum = qkv[k_at + keys + e];
-    if (h * params.K % params.H == 0u) {         // the first query head of its group stores their key and value
+    if (h * params.K % params.H == 0u) {         // the first query head of a group stores its key and value
       cache[slot + e] = k;
       cache[slot + keys + e] = sum;
     }
@@ -74,7 +74,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     }
     workgroupBarrier();
     sum *= decay;
-    let last = select(0u, count, split < splits); // lanes that make no whole vector of E have no keys
+    let last = select(0u, count, split < splits); // lanes beyond whole vectors of E have no keys
     for (var t = split; t < last; t += splits) { sum += weights[t] * cache[places[t] + e]; }
     workgroupBarrier();
   }

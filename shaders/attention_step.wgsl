@@ -1,8 +1,8 @@
 // attention_step: directly, for any adapter.
 // Parts    attention_step, search_state, constants
-// Launch   one invocation a head of a row, query and sum in registers, four keys at a time; E a multiple of 4, of 8
-//          with rotations
-// Numerics online softmax, corrected once in four keys
+// Launch   one invocation a head of a row, with query and sum in registers, four keys at a time; E a multiple of 4, of
+//          8 with rotations
+// Numerics online softmax, corrected once every four keys
 // Source   FasterTransformer v5, decoder_masked_multihead_attention_template.hpp (cache indirection); Shazeer 2019 (K <
 //          H)
 
@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let q_at = r * (params.H * WIDTH + 2u * keys) + h * WIDTH;
   let k_at = q_at + (params.H - h) * WIDTH + head;
   let slot = (r * params.M + position) * 2u * keys + head;
-  let stores = h * params.K % params.H == 0u;    // the first query head of its group stores their key and value
+  let stores = h * params.K % params.H == 0u;    // the first query head of a group stores its key and value
   let q_scale = norm_of(q_at);
   let k_scale = norm_of(k_at);
   var q: array<vec4f, WIDTH>;
@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var total = 1.0;
   let table = indirection_at(position, params.R, params.M) + r * params.M;
   for (var t = 0u; t < position; t += 4u) {
-    let rest = position - 1u - t;                // keys past the end reread the last one and weigh nothing
+    let rest = position - 1u - t;                // keys past the end repeat the last one with weight 0
     let at = vec4u(t) + min(vec4u(0u, 1u, 2u, 3u), vec4u(rest));
     let beam = vec4u(indirection[table + at.x], indirection[table + at.y], indirection[table + at.z],
                      indirection[table + at.w]);

@@ -1,9 +1,9 @@
-// attention_weights: the softmax weights of attention, for those who want to look at them; attention keeps none.
+// attention_weights: the softmax weights of attention, to look at: attention itself does not keep them.
 //   weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:])      t over the rows of sentence rows[n].z, 0 beyond them
 // Parts    constants
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
 //          q: f32[N,Q]   kv: f32[S,Z]   weights: f32[N,H,T]   (T at least the longest span)
-//          head h of q starts at h*E of its row; of k at k_at + h*K/H*E of its own (grouped heads)
+//          head h starts in its row of q at h*E, in rows of kv at k_at + h*K/H*E: heads may be grouped
 // Launch   one invocation a head of a row; all widths multiples of 4
 // Numerics scores are stored, then exponentiated against their maximum; a row that sees no key gives zeros
 // Source   Vaswani et al. 2017, eq. 1

@@ -1,15 +1,15 @@
 // beam_step: through workgroup memory, for GPUs.
 // Parts    beam_step, search_state, constants
-// Launch   a workgroup of LANES invocations a sentence of the group; each keeps the best of its lists, then each rank
-//          goes to the best of these, and the invocation that loses it looks for its next; they stride the copies of
-//          the past; the first one keeps the finished
-// Numerics early_stopping: 0 false, 1 true, 2 "never"; the sums and choices of the direct variant
+// Launch   a workgroup of LANES invocations a sentence of the group; each knows the best candidate of its lists; each
+//          rank goes to the best of these, and the invocation that had it finds its next best; all copy the past; the
+//          first one writes finished hypotheses
+// Numerics early_stopping: 0 false, 1 true, 2 "never"; the same sums and choices as the direct variant
 // Source   Transformers 5 generation/utils.py, _beam_search; FasterTransformer v5 (cache indirection); Vijayakumar et
 //          al. 2016, arXiv:1610.02424, eq. 5 with Hamming diversity
 
 
 const LANES: u32 = 64;
-const BEAMS = 32u;                               // most of W, and of W * G: no variants, so that one text serves all
+const BEAMS = 32u;                               // most of W, and of W * G: constant, so that one text serves all
 const LISTS = 512u;
 
 struct Candidate { score: f32, log_prob: f32, choice: u32, list: u32 }     // choice: w * V + id
@@ -31,12 +31,12 @@ fn beats(a: Candidate, b: Candidate) -> bool {
   return a.score > b.score || (a.score == b.score && a.choice < b.choice);
 }
 
-// The best of the invocation's lists that comes after the choice taken last.
+// The best candidate of the invocation's lists after the choice that was taken last.
 fn best_of_lists(b: u32, lane: u32, last: Candidate) -> Candidate {
   let diverse = params.diversity_penalty != 0.0;
   var found = Candidate(ABSENT, 0.0, NO_ID, 0u);
   for (var l = lane; l < params.W * params.G; l += LANES) {
-    // Lists are sorted: only their heads compete, unless penalties change the order.
+    // Lists are sorted: only their first candidates compete, unless penalties change the order.
     let first = select(heads[l], 0u, diverse);
     let end = select(min(first + 1u, params.C), params.C, diverse);
     for (var c = first; c < end; c++) {
@@ -131,7 +131,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   workgroupBarrier();
   if (state.w == 1u) { return; }
   let R = params.B * params.W;
-  let table = indirection_at(length - 1u, R, params.M);    // the new table is written beside the old
+  let table = indirection_at(length - 1u, R, params.M);    // the new table is next to the old one
   let next_table = indirection_at(length, R, params.M);
   for (var w = 0u; w < params.W; w++) {
     let r = b * params.W + w;

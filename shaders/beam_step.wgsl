@@ -6,7 +6,7 @@
 //          al. 2016, arXiv:1610.02424, eq. 5 with Hamming diversity
 
 
-const BEAMS: u32 = 32;                           // W, for arrays; loops run to params.W, or a CPU adapter unrolls them
+const BEAMS: u32 = 32;                           // W, for arrays; loops to params.W are not unrolled
 const LISTS: u32 = 256;                          // W * G, likewise
 
 @compute @workgroup_size(1)
@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     var choice = NO_ID;                    // w * V + id
     var list = 0u;
     for (var l = 0u; l < params.W * params.G; l++) {
-      // Lists are sorted: only their heads compete, unless penalties change the order.
+      // Lists are sorted: only their first candidates compete, unless penalties change the order.
       let first = select(heads[l], 0u, diverse);
       let end = select(min(first + 1u, params.C), params.C, diverse);
       for (var c = first; c < end; c++) {
@@ -99,7 +99,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     return;
   }
   let R = params.B * BEAMS;
-  let table = indirection_at(length - 1u, R, params.M);      // the new table is written beside the old
+  let table = indirection_at(length - 1u, R, params.M);      // the new table is next to the old one
   let next_table = indirection_at(length, R, params.M);
   for (var w = 0u; w < params.W; w++) {
     let r = b * BEAMS + w;

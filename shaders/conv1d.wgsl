@@ -1,6 +1,6 @@
-// conv1d: convolution of three taps over the rows of packed sequences: the speech front end of Whisper.
+// conv1d: a convolution with three taps over the rows of packed sequences, as in the front end of Whisper.
 //   z[n,o] = bias[o] + sum_{i,k} x[first + STRIDE*position + k - 1, i] * weight[o,i,k];    y = activation(z)
-//   y[n,o] += positions[position,o];   a row before or behind its sequence counts as zeros (padding 1)
+//   y[n,o] += positions[position,o];   rows before and after a sequence count as zeros (padding 1)
 // Parts    activation, formats, load4, dots
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent) of the outputs
 //          spans: u32[B,2] (first row, count) in x   x: f32[S,I]   weight: f32|f16[O,I,3], as checkpoints store it
@@ -29,11 +29,11 @@ fn tap0(a: vec4f, b: vec4f, c: vec4f) -> vec4f { return vec4f(a.x, a.w, b.z, c.y
 fn tap1(a: vec4f, b: vec4f, c: vec4f) -> vec4f { return vec4f(a.y, b.x, b.w, c.z); }
 fn tap2(a: vec4f, b: vec4f, c: vec4f) -> vec4f { return vec4f(a.z, b.y, c.x, c.w); }
 
-// The vectors in x of a row's taps, and which of them are in its sequence.
+// Where the taps of a row begin in x, and which of them are in its sequence.
 fn place(n: u32) -> array<vec3u, 2> {
   let row = rows[min(n, params.N - 1)];          // rows past the end repeat the last one and are not stored
   let span = spans[row.z];
-  let at = STRIDE * row.y + vec3u(0, 1, 2);      // one more than the tap's place in the sequence
+  let at = STRIDE * row.y + vec3u(0, 1, 2);      // one more than the place of a tap in the sequence
   let inside = select(vec3u(), vec3u(1), (at > vec3u()) & (at <= vec3u(span.y)));
   return array<vec3u, 2>((span.x + select(vec3u(1), at, inside == vec3u(1)) - 1) * (params.I / 4), inside);
 }

@@ -1,12 +1,12 @@
-// embed: the row of each token, scaled, plus the rows of its position and segment; then layer norm, if given gamma.
+// embed: the scaled embedding of each token plus those of its position and segment; layer norm, if gamma is given.
 //   e[n,:] = tokens[id - first,:] * scale + positions[position + shift,:] + segments[segment,:]
 //   out[n,:] = (e - mean(e)) * rsqrt(var(e) + eps) * gamma + beta, or e        (id, position, _, segment) = rows[n]
-//   A row whose id is not one of first .. first + V - 1 is left as it is: large tables come in parts, a launch each.
+//   A row with an id outside first .. first + V - 1 is left as it is: a large table comes in parts, a launch for each.
 // Parts    formats
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent or segment)   tokens: f32|f16[V,D]
 //          positions: f32[P,D]   segments: f32[U,D]   gamma, beta: f32[D]   out: f32[N,D]
 // Launch   SLICES invocations a row: without norm each makes 4 elements, with norm each computes the row's mean and
-//          variance and makes its share of the row; D a multiple of 4
+//          variance and writes its share of the row; D a multiple of 4
 // Numerics f32; two passes for the variance
 // Source   Vaswani et al. 2017, arXiv:1706.03762, sections 3.4 and 3.5; Devlin et al. 2019, arXiv:1810.04805, figure 2
 struct Params { N: u32, D: u32, V: u32, first: u32, shift: u32, scale: f32, eps: f32 }

@@ -1,7 +1,7 @@
 // layernorm_residual: through workgroup memory, for GPUs.
 // Parts    layernorm_residual
-// Launch   LANES invocations stride a row, ROWS rows a workgroup; each keeps its vectors of the row, at most VECTORS,
-//          in registers (loops to this constant unroll)
+// Launch   LANES invocations stride over a row, ROWS rows a workgroup; each keeps its vectors of the row, at most
+//          VECTORS, in registers (loops to this constant are unrolled)
 // Numerics two passes: the one-pass E[s^2] - E[s]^2 cancels in f32; a tree of sums
 // Source   Ba et al. 2016, arXiv:1607.06450, eq. 3; Zhang and Sennrich 2019, arXiv:1910.07467, eq. 4
 
@@ -14,7 +14,7 @@ var<workgroup> partial: array<f32, LANES * ROWS>;
 // Sum of the values of the LANES invocations of a row.
 fn row_sum(value: f32, local: u32) -> f32 {
   let lane = local % LANES;
-  workgroupBarrier();                            // until all have read the sum before
+  workgroupBarrier();                            // until all have read the previous sum
   partial[local] = value;
   for (var stride = LANES / 2; stride > 0; stride /= 2) {
     workgroupBarrier();

@@ -1,7 +1,7 @@
 // layernorm_residual: for GPUs that can add across a subgroup.
 // Parts    layernorm_residual
-// Launch   LANES invocations, one workgroup, stride a row; subgroups of any size; each keeps its vectors of the row, at
-//          most VECTORS, in registers (loops to this constant unroll)
+// Launch   a workgroup of LANES invocations strides over a row; subgroups of any size; each invocation keeps its
+//          vectors of the row, at most VECTORS, in registers (loops to this constant are unrolled)
 // Numerics two passes: the one-pass E[s^2] - E[s]^2 cancels in f32; sums in the order of the subgroup
 // Source   Ba et al. 2016, arXiv:1607.06450, eq. 3; Zhang and Sennrich 2019, arXiv:1910.07467, eq. 4
 enable subgroups;
@@ -11,11 +11,11 @@ const VECTORS: u32 = 4;       // at least D / 4 / LANES
 
 var<workgroup> partial: array<f32, LANES>;
 
-// Sum of the values of the workgroup. Each subgroup leaves its sum in the place of one of its invocations and zeros in
-// the others', and adds up all places: that asks neither the size of a subgroup nor which invocations are in it.
+// Sum of the values of the workgroup. Each subgroup writes its sum to the place of one of its invocations and zeros to
+// the others, and then adds up all places. This works for subgroups of any size, with any invocations.
 fn row_sum(value: f32, local: u32, subgroup_lane: u32, subgroup_size: u32) -> f32 {
   let total = subgroupAdd(value);
-  workgroupBarrier();                            // until all have read the sum before
+  workgroupBarrier();                            // until all have read the previous sum
   partial[local] = select(0.0, total, subgroup_lane == 0);
   workgroupBarrier();
   var places = 0.0;

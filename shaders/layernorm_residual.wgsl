@@ -2,8 +2,8 @@
 // Parts    layernorm_residual
 // Launch   one invocation takes ROWS rows, which share the loads of gamma and beta; 8 invocations a workgroup, one
 //          vector of a CPU adapter
-// Numerics mean and variance in one pass over the row: those of every four vectors, merged as Chan's (stable, unlike
-//          E[s^2] - E[s]^2); a row's bits do not depend on N
+// Numerics mean and variance in one pass over the row: those of each four vectors are merged by Chan's formula (stable,
+//          unlike E[s^2] - E[s]^2); the bits of a row do not depend on N
 // Source   Ba et al. 2016, arXiv:1607.06450, eq. 3; Chan, Golub and LeVeque 1983, eq. 2.1; Zhang and Sennrich 2019,
 //          arXiv:1910.07467, eq. 4; rows unrolled by hand, because indexed statistics are kept in memory
 
@@ -19,13 +19,13 @@ fn scale(row: u32) -> f32 {
   return inverseSqrt((squares.x + squares.y + squares.z + squares.w) / f32(params.D) + params.eps);
 }
 
-// Mean and 1 / deviation of a row: each component of its vectors by itself, the four together at the end.
+// Mean and 1 / deviation of a row: of each component of its vectors alone, merged at the end.
 fn statistics(row: u32) -> vec2f {
   if (CENTRED == 0) { return vec2f(0, scale(row)); }
   let width = params.D / 4;
   let whole = width - width % 4;
   var mean = vec4f();
-  var m2 = vec4f();                              // sum of squares of what is centred
+  var m2 = vec4f();                              // sum of squared deviations
   for (var d = 0u; d < whole; d += 4) {
     let a = stream(row, d); let b = stream(row, d + 1);
     let c = stream(row, d + 2); let e = stream(row, d + 3);

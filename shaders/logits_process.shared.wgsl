@@ -1,8 +1,8 @@
 // logits_process: through workgroup memory, for GPUs.
 // Parts    logits_process, search_state, constants
-// Launch   a workgroup of LANES invocations a row; they stride the vocabulary, the past and the lists. A bitmap of
-//          32*WORDS ids tells which of them the past had already, so each token of the past is loaded once for that
-//          many ids
+// Launch   a workgroup of LANES invocations a row, which stride over the vocabulary, the past and the lists. A bitmap
+//          of 32*WORDS ids says which of them were met in the past, so that each token of the past is loaded only once for
+//          that many ids
 // Numerics a banned token scores LOWEST, never an infinity; one token may be banned by several invocations at once;
 //          sums of two invocations are scaled to the larger maximum
 // Source   Transformers 5 generation/logits_process.py; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3
@@ -76,7 +76,7 @@ fn ban_sequences(lane: u32, r: u32, at: u32, length: u32) {
   var next = 4u + rules[0] + rules[1] + rules[2];
   for (var i = 0u; i < rules[3]; i++) {
     let count = rules[next];
-    var hit = i % LANES == lane && (count == 1u || count <= length);   // longer than the row so far: not yet
+    var hit = i % LANES == lane && (count == 1u || count <= length);   // not yet, if longer than the row
     for (var j = 1u; hit && j < count; j++) { hit = token(r, length - count + j) == rules[next + j]; }
     if (hit) { logits[at + rules[next + count]] = LOWEST; }
     next += count + 1u;

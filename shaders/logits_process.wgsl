@@ -28,7 +28,7 @@ fn ban_sequences(r: u32, at: u32, length: u32) {
   var next = 4u + rules[0] + rules[1] + rules[2];
   for (var i = 0u; i < rules[3]; i++) {
     let count = rules[next];
-    var hit = count == 1u || count <= length;                // longer than the row so far: not yet
+    var hit = count == 1u || count <= length;                // not yet, if longer than the row
     for (var j = 1u; hit && j < count; j++) { hit = token(r, length - count + j) == rules[next + j]; }
     if (hit) { logits[at + rules[next + count]] = LOWEST; }
     next += count + 1u;

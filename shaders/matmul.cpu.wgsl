@@ -2,18 +2,18 @@
 // Parts    matmul, activation, formats, load4, scale4, dots
 // Launch   a workgroup is one subgroup of LANES invocations, and computes ROWS rows x 4 * FOURS outputs a lane;
 //          ceil(N/ROWS) * ceil(J*O/(4*FOURS*LANES)) workgroups
-// Numerics dot products of four, summed in the order of i, the same as without subgroups: a row's bits do not depend on
-//          N
-// Source   each lane loads other rows of x and broadcasts them: a CPU adapter loads lane by lane, whatever the address;
-//          unrolled by hand, because an indexed tile is kept in memory
+// Numerics dot products of four, summed in the order of i, the same as without subgroups: the bits of a row do not
+//          depend on N
+// Source   each lane loads other rows of x and broadcasts them, because CPU adapters load lane by lane even where all
+//          addresses are equal; unrolled by hand, because an indexed tile is kept in memory
 enable subgroups;
 
 @group(0) @binding(2) var<storage, read> weight: array<vec2u>;
 
 const LANES: u32 = 8;         // of a subgroup
-const ROWS: u32 = 32;         // rows of a tile: to 32 with 4 outputs a lane, to 16 with 8
+const ROWS: u32 = 32;         // rows of a tile: up to 32 with 4 outputs a lane, 16 with 8
 const FOURS: u32 = 1;         // outputs of a lane / 4
-const BACK = 16 * (FOURS - 1); // sums from the 17th on are those of the first rows again, for the second four outputs
+const BACK = 16 * (FOURS - 1); // sums from the 17th on are those of the first rows, for the second four outputs
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let own = (tile / tiles * LANES + lane) * 4 * FOURS;
   let o = min(own, outputs - 1);
   let width = params.I / 4;
-  // rows and outputs past the end reread the last ones and are not stored; all lanes stay, for the broadcasts
+  // rows and outputs past the end repeat the last ones and are not stored; all lanes go on, for the broadcasts
   let rows_left = params.N - 1 - n;
   let outputs_left = outputs - 1 - o;
   let r0 = (n + min(0u * LANES + lane, rows_left)) * width; let r1 = (n + min(1u * LANES + lane, rows_left)) * width;

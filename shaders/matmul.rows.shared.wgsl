@@ -14,9 +14,9 @@ const SETS: u32 = 1;          // of LANES invocations, a power of two
 const SIZE = LANES * SETS;
 
 var<workgroup> sums: array<vec4f, ROWS * SIZE>;
-var<workgroup> norms: array<vec2f, 8>; // what to take off a row of x, and what to multiply it by
+var<workgroup> norms: array<vec2f, 8>; // what to subtract from a row of x, and what to multiply it by
 
-fn fold(index: u32, span: u32, rows: u32) { // each `span` neighbours of sums, into the first of them
+fn fold(index: u32, span: u32, rows: u32) { // adds up every `span` neighbouring sums
   for (var step = span / 2; step > 0; step /= 2) {
     workgroupBarrier();
     if (index % span < step) {
@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let width = params.I / 4;
   let loads = width / PARTS;
   let last = params.O * (1 + GATED) - 1;
-  let rows_left = params.N - 1 - n; // rows and outputs past the end reread the last ones and are not stored
+  let rows_left = params.N - 1 - n; // rows and outputs past the end repeat the last ones and are not stored
   let x0 = (n + min(0u, rows_left)) * width; let x1 = (n + min(1u, rows_left)) * width;
   let x2 = (n + min(2u, rows_left)) * width; let x3 = (n + min(3u, rows_left)) * width;
   let x4 = (n + min(4u, rows_left)) * width; let x5 = (n + min(5u, rows_left)) * width;
@@ -99,7 +99,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   if (ROWS > 7) { sums[7 * SIZE + index] = a7; }
   fold(index, LANES, min(ROWS, params.N - n));
   if (index >= SETS * ROWS) { return; }
-  let k = index / SETS; // each set's sums lie in its first invocation's place
+  let k = index / SETS; // the first invocation of a set has its sums
   let member = index % SETS;
   let output = (tile / tiles * SETS + member) * 4;
   if (n + k < params.N && output <= last) { store(n + k, output, sums[k * SIZE + member * LANES]); }

@@ -16,7 +16,7 @@ const SETS: u32 = 2;          // of four outputs, a workgroup
 
 var<workgroup> subgroups: atomic<u32>;
 
-fn moments(row: u32, lane: u32, lanes: u32) -> vec2f { // what to take off a row of x, and what to multiply it by
+fn moments(row: u32, lane: u32, lanes: u32) -> vec2f { // what to subtract from a row of x, and what to multiply it by
   let width = params.I / 4;
   var mean = 0.0;
   if (NORM == 1) {
@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let width = params.I / 4;
   let loads = width / PARTS;
   let last = params.O * (1 + GATED) - 1;
-  let rows_left = params.N - 1 - n; // rows and outputs past the end reread the last ones and are not stored
+  let rows_left = params.N - 1 - n; // rows and outputs past the end repeat the last ones and are not stored
   let x0 = (n + min(0u, rows_left)) * width; let x1 = (n + min(1u, rows_left)) * width;
   let x2 = (n + min(2u, rows_left)) * width; let x3 = (n + min(3u, rows_left)) * width;
   let x4 = (n + min(4u, rows_left)) * width; let x5 = (n + min(5u, rows_left)) * width;

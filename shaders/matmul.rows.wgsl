@@ -1,4 +1,4 @@
-// matmul: a linear layer for few rows (a decode step), whose input can be normalised on the way.
+// matmul: a linear layer for few rows (a step), which can normalise its input.
 // Parts    matmul, activation, formats, load4, scale4, dots, input
 // Launch   one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a CPU adapter),
 //          ceil(N/ROWS) * ceil(J*O/32) workgroups, so that O = 256 feeds every core
@@ -10,7 +10,7 @@
 
 const ROWS: u32 = 1;          // rows of a tile, at least N, so that the weights are read once
 
-fn moments(row: u32) -> vec2f { // what to take off a row of x, and what to multiply it by
+fn moments(row: u32) -> vec2f { // what to subtract from a row of x, and what to multiply it by
   let width = params.I / 4;
   var total = vec4f();
   if (NORM == 1) { for (var i = 0u; i < width; i++) { total += x[row + i]; } }
@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let outputs = params.O * (1 + GATED);
   if (o >= outputs) { return; }
   let width = params.I / 4;
-  // rows and outputs past the end reread the last ones and are not stored
+  // rows and outputs past the end repeat the last ones and are not stored
   let rows_left = params.N - 1 - n;
   let outputs_left = outputs - 1 - o;
   let x0 = (n + min(0u, rows_left)) * width; let x1 = (n + min(1u, rows_left)) * width;

@@ -2,11 +2,11 @@
 // Parts    matmul, activation, formats
 // Launch   DOWN x ACROSS invocations compute a tile, each FOURS x FOURS blocks of 4 rows x 4 outputs; 16 inputs are
 //          staged at a time; SPLIT such slices a workgroup, each with a share of the inputs, where tiles are few
-// Numerics f32, in the order of i within a slice, then slice by slice: a row's bits depend on SPLIT
-// Source   Volkov and Demmel 2008, doi:10.1145/1413370.1413402: outer products in registers of what a workgroup stages
+// Numerics f32, in the order of i within a slice, then slice by slice: the bits of a row depend on SPLIT
+// Source   Volkov and Demmel 2008, doi:10.1145/1413370.1413402: outer products in registers of staged inputs
 @group(0) @binding(2) var<storage, read> weight: array<vec4u>;
 
-const DOWN: u32 = 8;          // invocations along the rows of a tile, a power of two as the next two
+const DOWN: u32 = 8;          // invocations along the rows of a tile; powers of two
 const ACROSS: u32 = 8;        // and along its outputs
 const FOURS: u32 = 1;         // 1 or 2
 const SPLIT: u32 = 1;         // slices of the sum; 1 when FOURS is 2
@@ -31,7 +31,7 @@ fn scale(i: u32) -> f32 { // of the group of 32 weights that holds the four at i
   return bitcast<f32>(weight[at / 4][at % 4]);
 }
 
-fn rows4(n: u32, i: u32) -> mat4x4f { // rows and outputs past the end reread the last ones and are not stored
+fn rows4(n: u32, i: u32) -> mat4x4f { // rows and outputs past the end repeat the last ones and are not stored
   let width = params.I / 4;
   let last = params.N - 1;
   return mat4x4f(x[min(n, last) * width + i], x[min(n + 1, last) * width + i],
@@ -46,7 +46,7 @@ fn weights4(o: u32, i: u32) -> mat4x4f {
   return mat4x4f(scale(w0) * load4(w0), scale(w1) * load4(w1), scale(w2) * load4(w2), scale(w3) * load4(w3));
 }
 
-// Place of four rows or outputs at inputs 4*k; turned by k, so that neighbours write to different banks.
+// The place of four rows or outputs at inputs 4*k, rotated by k so that neighbours write to different banks.
 fn place(k: u32, four: u32, fours: u32) -> u32 { return 4 * k * fours + (four ^ ((2 * k) & (fours - 1))); }
 
 fn outer(a: u32, b: u32) -> mat4x4f {
@@ -101,7 +101,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       staged[at + 2 * stride] = block[2]; staged[at + 3 * stride] = block[3];
     }
     workgroupBarrier();
-    let fours = min(4u, width - min(width, first + slice * 4)); // no constant bound: unrolled, it compiles for seconds
+    let fours = min(4u, width - min(width, first + slice * 4)); // no constant bound: unrolling takes seconds
     for (var k = 0u; k < fours; k++) {
       let a = at_x + place(k, row, HEIGHT);
       let b = at_w + place(k, column, WIDTH);

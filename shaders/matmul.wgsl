@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let outputs = params.O * (1 + GATED);
   if (o >= outputs) { return; }
   let width = params.I / 4;
-  // rows and outputs past the end reread the last ones and are not stored
+  // rows and outputs past the end repeat the last ones and are not stored
   let rows_left = params.N - 1 - n;
   let outputs_left = outputs - 1 - o;
   let x0 = (n + min(0u, rows_left)) * width; let x1 = (n + min(1u, rows_left)) * width;

@@ -1,7 +1,7 @@
 // pooling: through workgroup memory, for GPUs.
 // Parts    pooling
 // Launch   a workgroup a sentence, its lanes side by side along D; D a multiple of 4
-// Numerics f32 sums in the order of rows; squares summed a lane first
+// Numerics f32 sums in the order of rows; each lane sums its squares first
 // Source   Reimers and Gurevych 2019, arXiv:1908.10084, section 3; Pooling.py and Normalize.py of sentence-transformers
 
 

@@ -2,8 +2,8 @@
 // Parts    sample, constants
 // Launch   a workgroup of LANES invocations a row
 // Numerics thresholds by bisection on the ordered bits of f32, exact: equal logits are kept or dropped together; sum =
-//          -1 if a logit is not finite. The draws of the direct variant, unless a sum of weights lies within rounding
-//          of top_p
+//          -1 if a logit is not finite. Draws the same as the direct variant, unless a sum of weights is within
+//          rounding of top_p
 // Source   Gumbel 1954 (argmax of perturbed logits); pcg4d of Jarzynski and Olano 2020, JCGT 9(3); Holtzman et al. 2019
 //          (top-p); Transformers 5 generation/logits_process.py (TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper)
 
@@ -27,7 +27,7 @@ fn combine(lane: u32, value: f32, largest: bool) -> f32 {
   return workgroupUniformLoad(&partial[0]);
 }
 
-// How many logits of the row are above x, or how much weight exp((logit - top) / temperature) they have.
+// The number of logits of the row above x, or the sum of their weights exp((logit - top) / temperature).
 fn above(lane: u32, at: u32, x: f32, least: f32, top: f32, count: bool) -> f32 {
   var total = 0.0;
   for (var v = lane; v < params.V; v += LANES) {
@@ -37,7 +37,7 @@ fn above(lane: u32, at: u32, x: f32, least: f32, top: f32, count: bool) -> f32 {
   return combine(lane, total, false);
 }
 
-// The smallest logit that at most `limit` (exclusive) of the count or weight lies above.
+// The smallest logit above which there is less than `limit` of the count or weight.
 fn threshold(lane: u32, at: u32, least: f32, top: f32, limit: f32, count: bool) -> f32 {
   var low = ordered(least);
   var high = ordered(top);

@@ -7,7 +7,7 @@
 //          (top-p); Transformers 5 generation/logits_process.py (TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper)
 
 
-// How many logits of the row are above x, or how much weight exp((logit - top) / temperature) they have.
+// The number of logits of the row above x, or the sum of their weights exp((logit - top) / temperature).
 fn above(at: u32, x: f32, least: f32, top: f32, count: bool) -> f32 {
   var total = 0.0;
   for (var v = 0u; v < params.V; v++) {
@@ -17,7 +17,7 @@ fn above(at: u32, x: f32, least: f32, top: f32, count: bool) -> f32 {
   return total;
 }
 
-// The smallest logit that at most `limit` (exclusive) of the count or weight lies above.
+// The smallest logit above which there is less than `limit` of the count or weight.
 fn threshold(at: u32, least: f32, top: f32, limit: f32, count: bool) -> f32 {
   var low = ordered(least);
   var high = ordered(top);

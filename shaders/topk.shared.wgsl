@@ -1,7 +1,7 @@
 // topk: through workgroup memory, for GPUs.
 // Parts    topk, constants
-// Launch   a workgroup of LANES invocations a part; each keeps the best of its logits, then C rounds take the best of
-//          these, and the invocation that loses it reads its logits for the next
+// Launch   a workgroup of LANES invocations a part; each knows the best of its logits; C rounds take the best of these,
+//          and the invocation that had it reads its logits again for the next
 // Numerics the sums of the invocations are scaled to the maximum of all; absent candidates (a part shorter than C) have
 //          value ABSENT and id NO_ID
 // Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4; FasterTransformer v2.1
@@ -15,7 +15,7 @@ var<workgroup> owners: array<u32, LANES>;        // ids of the peaks
 var<workgroup> sums: array<f32, LANES>;
 var<workgroup> broken: atomic<u32>;
 
-// Leaves the largest peak, of equals that with the smallest id, in the first place.
+// Leaves the largest peak in the first place; of equal ones that with the smallest id.
 fn best_first(lane: u32) {
   for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
     workgroupBarrier();
@@ -70,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       values[index * (params.C + 2u) + c] = peak;
       indices[index * params.C + c] = taken;
     }
-    if (id == taken && taken != NO_ID) {         // what comes next in the order of (logit, id)
+    if (id == taken && taken != NO_ID) {         // find the next in the order of (logit, id)
       best = ABSENT;
       id = NO_ID;
       for (var v = begin + lane; v < end; v += LANES) {

@@ -2,7 +2,7 @@
 // Parts    topk, constants
 // Launch   one invocation a part, read once, eight logits a turn; 8 invocations a workgroup, one vector of a CPU
 //          adapter
-// Numerics the sum is scaled anew whenever the maximum grows; its order is the row's own, whatever the row's place;
+// Numerics the sum is rescaled whenever the maximum grows, and its order does not depend on the place of the row;
 //          absent candidates (a part shorter than C) have value ABSENT and id NO_ID
 // Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4; FasterTransformer v2.1
 //          online_softmax_beamsearch_kernels
@@ -13,11 +13,11 @@ const LIST: u32 = 64;                            // C, for arrays
 var<private> best: array<f32, LIST>;
 var<private> ids: array<u32, LIST>;
 
-// Loops over the list run to a constant, which keeps a short list in registers; a CPU adapter would unroll a long one.
+// Loops over a short list run to a constant, which keeps it in registers; CPU adapters would unroll longer ones.
 fn count() -> u32 { return select(params.C, LIST, LIST <= 16u); }
 
 fn insert(x: f32, v: u32) {
-  if (LIST <= 16u) { // all places at once
+  if (LIST <= 16u) { // all of it at once
     var value = x;
     var id = v;
     var moved = false;

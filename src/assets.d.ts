@@ -4,10 +4,7 @@ declare module "*.wgsl" {
   export default source;
 }
 
-/**
- * What the options of `generate()` do, by name: the comments above them in src/model/decode/options.ts, put here by the
- * build.
- */
+/** What each option of `generate()` does: the build collects the comments in src/model/decode/options.ts. */
 declare module "option-docs" {
   const docs: Readonly<Record<string, string>>;
   export default docs;

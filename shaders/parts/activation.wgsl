@@ -1,13 +1,13 @@
-// The activation of a linear layer; erf by Abramowitz and Stegun 7.1.26 (error 1.5e-7).
-// The codes are those of src/kernels/activation.ts.
+// The activation of a linear layer, with erf by Abramowitz and Stegun 7.1.26 (error 1.5e-7).
+// src/kernels/activation.ts has the same codes.
 const ACTIVATION: u32 = 0; // one of the codes below, 0 for none
 const RELU = 1;
 const GELU = 2;            // x * Phi(x)
-const GELU_TANH = 3;       // its approximation by tanh
+const GELU_TANH = 3;       // approximated with tanh
 const SILU = 4;
 const TANH = 5;
 
-fn activate(v: vec4f) -> vec4f { // arguments of exp and tanh are clamped where the result no longer changes
+fn activate(v: vec4f) -> vec4f { // exp and tanh: arguments are clamped where results no longer change
   if (ACTIVATION == RELU) { return max(v, vec4f()); }
   if (ACTIVATION == GELU) {
     let z = abs(v) * 0.70710678;

@@ -1,11 +1,11 @@
-// attention: many queries over the keys of their own sentence, in packed rows.
+// attention: many queries, each over the keys of its own sentence, in packed rows.
 //   out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[d,h]) v[t,h,:]   t over rows of sentence rows[n].z
 //   CAUSAL: only t <= position = rows[n].y
 //   d = t - position, clamped to the table's distances -DISTANCE .. DISTANCE (relative positions)
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
 //          q: f32[N,Q]   kv: f32[S,Z]   bias: f32[2*DISTANCE+1,H]   out: f32[N,H*E]
-//          head h of q starts at h*E of its row; of k at k_at + h*K/H*E, of v at v_at + h*K/H*E of theirs
-//          (grouped heads)
+//          head h starts in its row of q at h*E, in rows of kv at k_at + h*K/H*E (key) and v_at + h*K/H*E (value):
+//          heads may be grouped
 struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, k_at: u32, v_at: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;

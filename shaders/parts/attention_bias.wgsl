@@ -1,4 +1,4 @@
-// The bias of a key at t for a query at `position`, by their distance.
+// The bias of the key at t for the query at `position`, by their distance.
 fn bias_of(t: u32, position: u32, h: u32) -> f32 {
   if (HAS_BIAS == 0u) { return 0.0; }
   let reach = i32(DISTANCE);

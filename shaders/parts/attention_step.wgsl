@@ -1,10 +1,10 @@
-// attention_step: one new query a row over the row's own past, through the beam indirection; appends its key and value.
-//   q and k are normalised and rotated as in rope when qk_norm and positional (a table of rotations) are given
+// attention_step: one new query a row over the past of the row, through the beam indirection; appends key and value.
+//   q and k are normalised if qk_norm is given, and rotated if positional (a table of rotations) is, as in rope
 //   cache[r,position,:] = (k_r, v_r)
 //   out[r,h,:] = sum_{t <= position} softmax_t(scale * q[r,h,:] . k[t,h,:] + bias) v[t,h,:]
-//   RELATIVE: positional is a table of biases instead, of distances t - position as in attention
-//   key and value of step t < position lie in cache row indirection[position % 2, r, t]: beams change rows, values
-//   never move
+//   RELATIVE: positional is a table of biases instead, by distance t - position as in attention
+//   key and value of token t < position are in cache row indirection[position % 2, r, t]: beams change rows, keys and
+//   values stay where they are
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   qkv: f32[R,H*E+2*K*E] (queries, keys, values)
 //          indirection: u32[2,R,M]   positional: f32[M,E] (cosines, then sines), or f32[2*DISTANCE+1,H]
 //          qk_norm: f32[2,E] (gamma of q, of k)   cache: f32[R,M,2*K*E] (key, value)   out: f32[R,H*E]
@@ -19,7 +19,7 @@ struct Params { R: u32, M: u32, H: u32, K: u32, E: u32, scale: f32, eps: f32 }
 @group(0) @binding(7) var<storage, read_write> cache: array<vec4f>;
 @group(0) @binding(8) var<storage, read_write> out: array<vec4f>;
 
-const WIDTH: u32 = 16; // E / 4, for arrays; loops run to params.E / 4, or a CPU adapter unrolls them for seconds
+const WIDTH: u32 = 16; // E / 4, for arrays; loops to params.E / 4 are not unrolled, which takes CPU adapters seconds
 const DISTANCE: u32 = 0;
 const INTERLEAVED: u32 = 0;
 const RELATIVE: u32 = 0;
@@ -27,7 +27,7 @@ const HAS_POSITIONAL: u32 = 0;
 const HAS_QK_NORM: u32 = 0;
 const HAS_STATUS: u32 = 0;
 
-// Root mean square of the head at `at`, inverted; 1 without norms.
+// 1 / root mean square of the head at `at`; 1 without norms.
 fn norm_of(at: u32) -> f32 {
   if (HAS_QK_NORM == 0u) { return 1.0; }
   var squares = 0.0;
@@ -46,7 +46,7 @@ fn prepared(at: u32, e: u32, scale: f32, gamma: u32, position: u32) -> vec4f {
   if (HAS_POSITIONAL == 0u || RELATIVE == 1u) { return own; }
   let half = WIDTH / 2u;
   if (INTERLEAVED == 1u) {
-    let pair = position * WIDTH + e / 2u;       // two of the four angles there belong to these four elements
+    let pair = position * WIDTH + e / 2u;       // two of the four angles there are those of these elements
     let cosines = select(positional[pair].xy, positional[pair].zw, (e & 1u) == 1u);
     let sines = select(positional[pair + half].xy, positional[pair + half].zw, (e & 1u) == 1u);
     return own * cosines.xxyy + vec4f(-own.y, own.x, -own.w, own.z) * sines.xxyy;

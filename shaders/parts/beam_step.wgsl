@@ -1,16 +1,16 @@
-// beam_step: choose the next W beams of a sentence from the candidates of all its beams; keep its finished hypotheses.
-//   candidates (w, id): score = running[w] + log_softmax(logits[w])[id];  the best C, ties to the smaller w*V + id
-//   a candidate stops if id is an end id, or if the sentence is then `limit` long
-//   next beams: the best W that do not stop; finished: those that stop and rank below W,
-//   by score / generated^length_penalty
-//   done: `limit` reached; or early_stopping = 1 and W finished; or no running beam can beat the worst of W finished
+// beam_step: choose the next W beams of a sentence from the candidates of all its beams, and keep finished hypotheses.
+//   candidates (w, id): score = running[w] + log_softmax(logits[w])[id];  the best C, or of equals the smaller w*V + id
+//   a candidate ends if id is an end id, or if the sentence then has `limit` tokens
+//   next beams: the best W that do not end; finished: those that end and are among the best W, sorted by
+//   score / generated^length_penalty
+//   done: `limit` is reached; or early_stopping = 1 and W finished; or no beam can beat the worst of W finished
 //   greedy search is W = 1, early_stopping = 1
-//   diverse beams: `groups` sentences a prompt, a launch for each `group` in turn; a candidate's log-probability loses
-//   diversity_penalty for every beam of the prompt's earlier groups that chose its id at this step
+//   diverse beams: `groups` sentences a prompt, with a launch for each `group` in turn; diversity_penalty is subtracted
+//   from a log-probability for each beam of the prompt's earlier groups that chose the same id in this step
 // Shapes   values: f32[R,G,C+2]   indices: u32[R,G,C] (from topk)   end_ids: u32[X]   R = B*W
 //          rows: u32[R,4] (token id, position, sentence, parent beam)
 //          scores: f32[4,R]   status: u32[2]
-//          sentences: u32[B,4+3*W]: fields of these three as search_state has them
+//          sentences: u32[B,4+3*W]   (search_state names the fields of all these)
 //          indirection: u32[2,R,M]
 struct Params { B: u32, W: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_stopping: u32, length_penalty: f32,
   groups: u32, group: u32, diversity_penalty: f32 }
@@ -24,7 +24,7 @@ struct Params { B: u32, W: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_st
 @group(0) @binding(7) var<storage, read_write> indirection: array<u32>;
 @group(0) @binding(8) var<storage, read_write> status: array<atomic<u32>>;
 
-const LOG_PROBS: u32 = 0;                        // values are log-probabilities already
+const LOG_PROBS: u32 = 0;                        // values already are log-probabilities
 
 fn penalised(score: f32, generated: u32) -> f32 {
   if (params.length_penalty == 1.0) { return score / f32(generated); }
@@ -62,7 +62,7 @@ fn is_full(b: u32) -> bool {
   return sentences[last + FINISHED_LENGTH] != 0u;
 }
 
-// Beams of the prompt's earlier groups that have just chosen this id.
+// How many beams of the prompt's earlier groups chose this id in this step.
 fn chosen_before(b: u32, id: u32) -> f32 {
   var count = 0.0;
   for (var other = b - params.group; other < b; other++) {

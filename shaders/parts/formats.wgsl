@@ -1,4 +1,4 @@
-// Storage formats of weights: codes of WEIGHT_FORMAT and TOKENS_FORMAT, 0 for f32, and how their words unpack.
+// Storage formats of weights: the codes of WEIGHT_FORMAT and TOKENS_FORMAT (0 is f32), and how words are unpacked.
 const F16 = 1u;
 const I8 = 2u;
 const I4 = 3u;

@@ -1,4 +1,4 @@
-// A row of x, normalised on its way into the product.
+// Four elements of a row of x, normalised for the product; m has what `moments` gives for the row.
 fn input(row: u32, i: u32, m: vec2f) -> vec4f {
   var v = x[row + i];
   if (NORM > 0) { v = (v - m.x) * m.y; }

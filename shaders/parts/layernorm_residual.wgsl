@@ -1,4 +1,4 @@
-// layernorm_residual: fold a block's output into the residual stream, then normalise it.
+// layernorm_residual: add the output of a block to the residual stream, then normalise the sum.
 //   s[n,:] = x[n,:] + bias + residual[n,:]                                           (bias and residual are optional)
 //   CENTRED: out[n,:] = (s - mean(s)) * rsqrt(var(s) + eps) * gamma + beta           (biased variance)
 //   else:    out[n,:] = s * rsqrt(mean(s^2) + eps) * gamma + beta                    (beta is optional)

@@ -1,4 +1,4 @@
-// Four consecutive weights of one output from `weight`, which is bound in pairs of words; i8 and i4 before their scale.
+// Four consecutive weights of one output from `weight`, bound as vectors of 2 words; i8 and i4 before their scale.
 fn load4(i: u32) -> vec4f {
   if (WEIGHT_FORMAT == F16) { return halves(weight[i]); }
   if (WEIGHT_FORMAT == I8) { return bytes(weight[i / 2][i % 2]); }

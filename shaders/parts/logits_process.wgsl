@@ -1,12 +1,12 @@
-// logits_process: the rules of generation on each row's scores, in the order of Transformers; records the row's token.
-//   log-softmax first when LOG_SOFTMAX (beam search), then: repetition penalty (once per distinct token:
-//   s < 0 ? s*p : s/p); no_repeat_ngram; banned sequences; no end id before the minimum;
+// logits_process: apply the generation rules to the scores of each row, in the order of Transformers; record its token.
+//   with LOG_SOFTMAX (beam search) log-softmax, then: repetition penalty, once for each distinct token
+//   (s < 0 ? s*p : s/p), and presence penalty (s - p); n-gram blocking; banned sequences; no end id before the minimum;
 //   forced first and last token; suppressed tokens
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   indirection: u32[2,R,M]   history: u32[M,R], written
-//          sentences: u32[B,Y] (as in search_state)   leads: u32[B,2] (pads before the prompt, their id)
+//          sentences: u32[B,Y] (as in search_state)   leads: u32[B,2] (number of pads before the prompt, their id)
 //          logits: f32[R,V], changed in place
 //          rules: u32[X] = counts of (end ids, suppressed, suppressed at the beginning, banned sequences), the ids
-//          of the first three, then each banned sequence behind its length
+//          of the first three, then each banned sequence after its length
 struct Params { R: u32, V: u32, M: u32, Y: u32, no_repeat_ngram_size: u32, min_new_tokens: u32,
   forced_bos: u32, forced_eos: u32, begin: u32, repetition_penalty: f32,
   presence_penalty: f32 }
@@ -29,7 +29,7 @@ fn lead(r: u32) -> u32 {
   return 0u;
 }
 
-fn token(r: u32, at: u32) -> u32 { // of row r, its pads counted: its own now, its ancestors' before
+fn token(r: u32, at: u32) -> u32 { // of row r, pads included; earlier ones are its ancestors'
   let before = lead(r);
   if (at < before) { return leads[rows[r].z].y; }
   let t = at - before;

@@ -4,7 +4,7 @@
 //   NORM:  x is (x - mean) / sqrt(var + eps) * gamma + beta (1), or x / sqrt(mean(x^2) + eps) * gamma + beta (2)
 // Shapes   x: f32[N,I]   weight: f32|f16|i8|i4[J*O,I] (J = 1, GATED 2)   bias: f32[J*Y]   gamma, beta: f32[I]
 //          residual, y: f32[N,Y]   I a multiple of 4, of 32 for i8 and i4 (32 inputs share a scale)
-//          a weight larger than one binding comes in parts, a launch each: y_at is the first output of a part
+//          a weight larger than one binding comes in parts, a launch for each: y_at is the first output of a part
 struct Params { N: u32, I: u32, O: u32, Y: u32, y_at: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
@@ -29,7 +29,7 @@ fn put(n: u32, o: u32, value: f32) {
   if (HAS_RESIDUAL == 1) { y[at] = value + residual[at]; } else { y[at] = value; }
 }
 
-fn store(n: u32, o: u32, acc: vec4f) { // four outputs of a row, as many of them as there are
+fn store(n: u32, o: u32, acc: vec4f) { // four outputs of a row, or as many as there are
   let last = params.O * (1 + GATED) - 1;
   var z = acc;
   if (HAS_BIAS == 1) {

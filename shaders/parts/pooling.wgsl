@@ -1,4 +1,4 @@
-// pooling: one vector a sentence, from the rows of its span.
+// pooling: one vector for each sentence, from the rows of its span.
 //   MODE 0: out[b,:] = x[first,:]   1: mean over the span   2: maximum over the span
 //   NORMALIZE: out[b,:] / max(|out[b,:]|, 1e-12)
 // Shapes   x: f32[N,D]   spans: u32[B,2] (first row, number of rows, at least 1)   out: f32[B,D]

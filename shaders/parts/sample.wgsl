@@ -1,9 +1,9 @@
-// sample: draw one token a row from softmax(logits / temperature) restricted by top-k, top-p and min-p, in this order.
+// sample: draw a token a row from softmax(logits / temperature), restricted by top-k, top-p and min-p in this order.
 //   kept: logit >= the k-th largest; probability of all larger ones < top_p; probability >= min_p * the largest
 //   token = argmax over the kept of logit / temperature + g,   g = -log(exponential(seed, row, position, id))
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   logits: f32[R,V]
 //          values: f32[R,1,3] ((logit - top) / temperature of the token, 0, sum exp of that over all ids)
-//          indices: u32[R,1,1]: both as topk gives
+//          indices: u32[R,1,1]   (both in the format of topk)
 struct Params { R: u32, V: u32, top_k: u32, seed: u32, temperature: f32, top_p: f32, min_p: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
@@ -14,7 +14,7 @@ struct Params { R: u32, V: u32, top_k: u32, seed: u32, temperature: f32, top_p: 
 
 const HAS_STATUS: u32 = 0;
 
-// -log(1 - w) for a uniform w of 46 bits; a series where the logarithm would cancel.
+// -log(1 - w) for a uniform w of 46 bits; a series where the logarithm would lose digits.
 fn exponential(row: u32, position: u32, id: u32) -> f32 {
   var v = vec4u(params.seed, row, position, id) * 1664525u + 1013904223u;
   v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
@@ -25,7 +25,7 @@ fn exponential(row: u32, position: u32, id: u32) -> f32 {
   return w * (1.0 + w * (1.0 / 2.0 + w * (1.0 / 3.0 + w * (1.0 / 4.0 + w * (1.0 / 5.0 + w / 6.0)))));
 }
 
-// A number whose order among u32 is the order of x among f32, and back.
+// Numbers that are ordered as u32 as x is as f32, and back.
 fn ordered(x: f32) -> u32 {
   let bits = bitcast<u32>(x);
   return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);

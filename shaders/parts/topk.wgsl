@@ -1,7 +1,7 @@
-// topk: the C best of each part of each row, and what the row's log-softmax needs.
-//   values[r,g,0..C) , indices[r,g,0..C) = the C largest logits of part g, best first, ties to the smaller id
+// topk: the best C logits of each part of each row, and what log-softmax needs.
+//   values[r,g,0..C), indices[r,g,0..C) = the C largest logits of part g, best first, or of equals the smaller id first
 //   values[r,g,C] = max, values[r,g,C+1] = sum exp(logit - max) over the part;  sum = -1 if a logit there is not finite
-// Shapes   logits: f32[R,V]   values: f32[R,G,C+2]   indices: u32[R,G,C]      (part g: ids g*ceil(V/G) up to the next)
+// Shapes   logits: f32[R,V]   values: f32[R,G,C+2]   indices: u32[R,G,C]      (part g: ids from g*ceil(V/G))
 struct Params { R: u32, V: u32, G: u32, C: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;

@@ -12,7 +12,7 @@ const VERBS: Readonly<Record<string, Verb>> = { run, generate, forward, info, tu
 /** `wgformer --help`: the verbs. */
 function overview(): string {
   const lines = Object.entries(VERBS).map(([name, { usage, summary }]) => {
-    const [call] = `wgformer ${name} ${usage}`.split(/\s*</); // what goes to standard input is told by the verb's own help
+    const [call] = `wgformer ${name} ${usage}`.split(/\s*</); // the verb's own help describes standard input
     return `  ${call.trim().padEnd(34)}${summary}`;
   });
   return `wgformer: run Hugging Face transformer checkpoints on WebGPU
@@ -20,7 +20,7 @@ function overview(): string {
 ${lines.join("\n")}
 
 MODEL is a folder or a URL with config.json, model.safetensors and tokenizer.json.
-wgformer VERB --help tells the options of a verb.`;
+wgformer VERB --help lists the options of a verb.`;
 }
 
 /** `wgformer VERB --help`. */
@@ -32,7 +32,7 @@ function helpOf(name: string, { usage, summary, details, options = {} }: Verb): 
   return parts.filter(Boolean).join("\n\n");
 }
 
-/** `--name value`, `--name=value` and `--flag`; values as JSON where they are, else as text. */
+/** Reads `--name value`, `--name=value` and `--flag`; values that are not JSON are text. */
 function parseArguments(words: readonly string[]): { positional: string[]; options: Options } {
   const positional: string[] = [];
   const options: Record<string, unknown> = {};

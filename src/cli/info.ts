@@ -3,7 +3,7 @@ import { checkArguments, type Verb } from "./verb.js";
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
-/** `wgformer info`: the adapter, what it offers, and the kernel variants that were measured on it. */
+/** `wgformer info`: prints the adapter, its limits, and the kernel variants that were measured on it. */
 export const info: Verb = {
   usage: "",
   summary: "the adapter, its limits, and the kernel variants that were measured on it",

@@ -1,12 +1,12 @@
 import { type Gpu, type Plan, profile as profileLaunches, type Timing } from "../index.js";
 import { checkArguments, DTYPE, forEachPlan, readRows, type Verb, withModel } from "./verb.js";
 
-/** `wgformer profile`: the device's time for each kind of launch. */
+/** `wgformer profile`: prints the time of each kind of launch on this device. */
 export const profile: Verb = {
   usage: "MODEL",
   summary: "time the launches of a model on this device",
-  details: `Times an encoder batch, a prompt and a decode step of the model, each launch in a pass of its own, and sums up the layers.
-GB/s and GFLOP/s count the least work that the launches can do. Needs the device feature timestamp-query.`,
+  details: `Times an encoder batch, a prompt and a decode step of the model, each launch in a pass of its own, and sums the layers up.
+GB/s and GFLOP/s count the least work that the launches must do. Needs the device feature timestamp-query.`,
   options: { "--rows 16, --rows [4,128]": "packed rows of each plan; default [4,128]", ...DTYPE },
   async run(source, words, options) {
     checkArguments("profile", options, ["dtype", "rows"], words);
@@ -40,7 +40,7 @@ async function bestTimings(gpu: Gpu, plan: Plan): Promise<Timing[]> {
   }
 }
 
-/** One line for the launches of all layers that do the same, the longest first. */
+/** A line for each kind of launch, summed over the layers, the slowest first. */
 function table(timings: readonly Timing[], total: number): string[] {
   const groups = new Map<string, { count: number; ms: number; bytes: number; flops: number }>();
   for (const { kernel, label, ms, bytes, flops } of timings) {

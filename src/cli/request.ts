@@ -4,9 +4,10 @@ import { DTYPE, type Verb, withModel } from "./verb.js";
 
 type Request = Readonly<Record<string, unknown>>;
 
-const DETAILS = "Standard input holds a request as JSON, or a list of requests, which gives a list of answers.";
+const DETAILS =
+  "Reads a request as JSON from standard input, or a list of requests, and prints an answer or a list of answers.";
 
-/** `wgformer generate`: requests in JSON through the whole decoding loop. */
+/** `wgformer generate`: runs JSON requests through the whole decoding loop. */
 export const generate = requestVerb(
   "generate",
   '< request.json   {"input_ids": [[...]], "attention_mask": [[...]], "options": {...}}',
@@ -21,7 +22,7 @@ export const generate = requestVerb(
   },
 );
 
-/** `wgformer forward`: requests in JSON through one pass of the model. */
+/** `wgformer forward`: runs JSON requests through one pass of the model. */
 export const forward = requestVerb(
   "forward",
   '< request.json   {"input_ids": [[...]], "attention_mask": [[...]], "decoder_input_ids": [[...]]}',

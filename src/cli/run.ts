@@ -11,7 +11,7 @@ import {
 } from "../index.js";
 import { DTYPE, type Options, type Verb } from "./verb.js";
 
-const { logits_processor: _, ...docs } = optionDocs; // a function cannot be given here
+const { logits_processor: _, ...docs } = optionDocs; // a function cannot be given on a command line
 
 const OPTIONS = {
   "--aggregation_strategy first": "labels of tokens: none, first, average or max",
@@ -23,7 +23,7 @@ const OPTIONS = {
   ...Object.fromEntries(Object.entries(docs).map(([name, text]) => [`--${name}`, text])),
 };
 
-/** `wgformer run`: texts, or the lines of standard input, through the task that the checkpoint is for. */
+/** `wgformer run`: runs texts, or the lines of standard input, through the task of the checkpoint. */
 export const run: Verb = {
   usage: "MODEL [TEXT ...]",
   summary: "run texts through the task of the checkpoint",

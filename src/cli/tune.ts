@@ -1,6 +1,8 @@
 import { checkArguments, DTYPE, readRows, type Verb, withModel } from "./verb.js";
 
-/** `wgformer tune`: measures the launches of a model, prints the fastest of each and where all are kept. */
+/**
+ * `wgformer tune`: measures the launches of a model, and prints the fastest variant of each and where they are stored.
+ */
 export const tune: Verb = {
   usage: "MODEL",
   summary: "measure kernel variants on this device and keep the fastest",

@@ -1,21 +1,21 @@
 import { load, type Model, OptionError, type SamplePlan, samplePlans } from "../index.js";
 
-/** `--name value` of the command line, values read as JSON where they are JSON. */
+/** The options of a command line by name; values that are JSON are parsed. */
 export type Options = Readonly<Record<string, unknown>>;
 
-/** One verb of the command line. */
+/** A verb of the command line. */
 export interface Verb {
   /** What follows the verb, such as `MODEL [TEXT ...]`. */
   readonly usage: string;
-  /** What it does, in a line. */
+  /** What it does, in one line. */
   readonly summary: string;
-  /** What `wgformer VERB --help` says below that. */
+  /** What `wgformer VERB --help` says after that. */
   readonly details?: string;
-  /** Its options, as one writes them, and what each does. */
+  /** Its options, as they are written, and what each does. */
   readonly options?: Readonly<Record<string, string>>;
   /**
-   * Runs it. `source` is the model, which only a verb without MODEL in its usage goes without. Throws OptionError on
-   * bad words.
+   * Runs it on the model `source`, which is empty for a verb without MODEL in its usage. Throws OptionError for bad
+   * arguments.
    */
   run(source: string, words: readonly string[], options: Options): Promise<void>;
 }
@@ -25,7 +25,7 @@ export const DTYPE = {
   "--dtype auto|f32|f16|int8|int4": "storage of the weight matrices; auto: as the checkpoint has them",
 } as const;
 
-/** Throws OptionError when an option is none of `known`, or when words follow that the verb does not take. */
+/** Throws OptionError for an option that is not in `known`, and for words. */
 export function checkArguments(
   verb: string,
   options: Options,
@@ -37,7 +37,7 @@ export function checkArguments(
   if (words.length) throw new OptionError(`${verb}: takes no text, got ${words[0]}`);
 }
 
-/** Loads a model, runs `call` on it and disposes of it. */
+/** Loads a model, runs `call` on it, and disposes of it. */
 export async function withModel(source: string, dtype: unknown, call: (model: Model) => Promise<void>): Promise<void> {
   const model = await load(source, { dtype: dtype as never });
   try {
@@ -47,7 +47,9 @@ export async function withModel(source: string, dtype: unknown, call: (model: Mo
   }
 }
 
-/** Numbers of rows as `--rows 8` or `--rows [1,8]` gives them. Throws OptionError on anything else. */
+/**
+ * The numbers of rows in `--rows 8` or `--rows [1,8]`, or `otherwise` by default. Throws OptionError for anything else.
+ */
 export function readRows(verb: string, rows: unknown, otherwise: readonly number[]): readonly number[] {
   const list: readonly unknown[] = rows === undefined ? otherwise : [rows].flat();
   const whole = (value: unknown): value is number => Number.isInteger(value) && Number(value) > 0;
@@ -55,7 +57,7 @@ export function readRows(verb: string, rows: unknown, otherwise: readonly number
   throw new OptionError(`${verb}: rows must be a whole number from 1 or a list of such, got ${JSON.stringify(rows)}`);
 }
 
-/** The model's plans, over each number of rows, one at a time with its inputs on the device. */
+/** Calls `call` with each plan of a model over each number of rows, its inputs written. */
 export async function forEachPlan(
   model: Model,
   rows: readonly number[],

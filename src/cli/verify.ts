@@ -1,7 +1,7 @@
 import { OptionError, verify as verifyPlan } from "../index.js";
 import { checkArguments, DTYPE, forEachPlan, readRows, type Verb, withModel } from "./verb.js";
 
-/** `wgformer verify`: the first launch of each plan whose result is not what its reference says. */
+/** `wgformer verify`: prints the first launch of each plan that differs from its reference. */
 export const verify: Verb = {
   usage: "MODEL",
   summary: "compare each launch of a model on this device with its reference",

@@ -1,15 +1,15 @@
 interface Definition {
-  /** Its value of the constant ACTIVATION, as shaders/parts/activation.wgsl has it. */
+  /** Its value of the constant ACTIVATION, as in shaders/parts/activation.wgsl. */
   readonly code: number;
-  /** What configs of Transformers call it (activations.py). */
+  /** Its names in configs of Transformers (activations.py). */
   readonly names: readonly string[];
-  /** In f64. */
+  /** The function in f64. */
   readonly value: (x: number) => number;
 }
 
 const tanhGelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 
-/** Activations of a linear layer: all that is known of each, but for its WGSL. */
+/** The activations of linear layers, except for their WGSL. */
 export const ACTIVATIONS = {
   none: { code: 0, names: [], value: (x) => x },
   relu: { code: 1, names: ["relu"], value: (x) => Math.max(0, x) },
@@ -24,12 +24,12 @@ export type Activation = keyof typeof ACTIVATIONS;
 
 const BY_CODE: readonly Definition[] = Object.values(ACTIVATIONS);
 
-/** The activation in f64, by its code. */
+/** An activation in f64, by its code. */
 export const activate = (code: number, x: number): number => BY_CODE[code].value(x);
 
 /**
- * Error function to f64 precision: its Taylor series near zero, a continued fraction beyond (Abramowitz and Stegun
- * 7.1.5, 7.1.14).
+ * The error function in f64: a Taylor series near zero, a continued fraction beyond (Abramowitz and Stegun 7.1.5,
+ * 7.1.14).
  */
 function erf(x: number): number {
   const z = Math.abs(x);

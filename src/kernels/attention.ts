@@ -1,14 +1,15 @@
 import cpu from "../../shaders/attention.cpu.wgsl";
 import shared from "../../shaders/attention.shared.wgsl";
 import direct from "../../shaders/attention.wgsl";
-import interfaceOf from "../../shaders/parts/attention.wgsl";
+import common from "../../shaders/parts/attention.wgsl";
 import bias from "../../shaders/parts/attention_bias.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 
 /**
- * Softmax-weighted sum of value rows; `key` and `value` give the flat start of a head's key and value at position t.
+ * Attention of one query of width E to `visible` keys, in f64: writes the softmax-weighted sum of the values to `out`.
+ * `key(t)` and `value(t)` are the places in `kv` at which key and value t begin.
  */
 export function attend(
   q: Values,
@@ -37,7 +38,8 @@ export function attend(
 }
 
 /**
- * The bias of head h in a table of `table.length / H` distances, the middle one 0; distances past its ends have theirs.
+ * The bias of head h at a distance, in a table [distances,H] whose middle row is distance 0; its ends also serve all
+ * beyond.
  */
 export function biasAt(table: Values, H: number, distance: number, h: number): number {
   const reach = (table.length / H - 1) / 2;
@@ -45,8 +47,8 @@ export function biasAt(table: Values, H: number, distance: number, h: number): n
 }
 
 /**
- * The bucket of a distance (key minus query position), as T5Attention._relative_position_bucket of Transformers tells
- * it: in f32, because distances whose logarithm is a whole number of buckets lie on the border.
+ * The bucket of a distance (key minus query position). Source: T5Attention._relative_position_bucket of Transformers,
+ * in f32 like there, because the logarithms of some distances are exactly on the border of two buckets.
  */
 export function relativeBucket(distance: number, buckets: number, maxDistance: number, bidirectional: boolean): number {
   const half = bidirectional ? buckets / 2 : buckets;
@@ -61,7 +63,7 @@ export function relativeBucket(distance: number, buckets: number, maxDistance: n
 }
 
 /**
- * The argument `bias` of attention, [2 * maxDistance + 1, H], from biases by bucket, [buckets, H]: the same for any
+ * The argument `bias` of attention, f32[2*maxDistance+1,H], from biases by bucket, f32[buckets,H]. It serves any
  * length.
  */
 export function relativeBias(
@@ -76,7 +78,7 @@ export function relativeBias(
   });
 }
 
-// As many rows share their loads as a sentence has on average: a row's bits do not depend on it.
+// No more rows share their loads than a sentence has on average. The bits of a row do not depend on it.
 const queries = ({ N, B }: Dims): number => [8, 4, 2].find((rows) => N >= rows * B) ?? 1;
 const reach = (U = 1): number => (U - 1) / 2;
 
@@ -103,22 +105,22 @@ export const attention = defineKernel({
   variants: [
     {
       name: "cpu",
-      wgsl: joinShader(cpu, interfaceOf, bias, constants),
+      wgsl: joinShader(cpu, common, bias, constants),
       needs: ["subgroups"],
       for: "cpu",
-      // Self attention alone: the few rows of a decode step are faster directly, and the choice must not depend on N, or a row's
-      // bits would.
+      // Only self attention: the few rows of a step run faster in the direct variant. If the choice depended on N, so would
+      // the bits of a row.
       fits: ({ E, Q, Z, CAUSAL, SUBGROUP }) => SUBGROUP === 8 && E <= 64 && (CAUSAL === 1 || Q === Z),
       groups: ({ N, H }) => Math.ceil(N / 16) * H,
       constants: ({ E, U }) => ({ WIDTH: E / 4, DISTANCE: reach(U) }),
     },
     {
       name: "shared",
-      wgsl: joinShader(shared, interfaceOf, bias, constants),
+      wgsl: joinShader(shared, common, bias, constants),
       for: "gpu",
       fits: ({ E }) => E <= 256,
       groups: ({ N, H }) => Math.ceil(N / 16) * H,
-      // TILE is not tuned: where sums are corrected decides their last bits.
+      // TILE is not tuned: the last bits of a sum depend on where it is corrected.
       constants: ({ E, U }) => ({
         WIDTH: E / 4,
         TILE: Math.min(32, 4 * Math.floor(136 / ((E / 4) | 1))),
@@ -127,7 +129,7 @@ export const attention = defineKernel({
     },
     {
       name: "direct",
-      wgsl: joinShader(direct, interfaceOf, constants),
+      wgsl: joinShader(direct, common, constants),
       groups: ({ N, H, QUERIES }) => Math.ceil((Math.ceil(N / QUERIES) * H) / 8),
       constants: (d) => ({ QUERIES: queries(d), DISTANCE: reach(d.U) }),
       tunings: () => [1, 2, 4, 8].map((QUERIES) => ({ QUERIES })),

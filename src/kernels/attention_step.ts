@@ -1,6 +1,6 @@
 import shared from "../../shaders/attention_step.shared.wgsl";
 import direct from "../../shaders/attention_step.wgsl";
-import interfaceOf from "../../shaders/parts/attention_step.wgsl";
+import common from "../../shaders/parts/attention_step.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
 import searchState from "../../shaders/parts/search_state.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
@@ -34,7 +34,7 @@ export const attentionStep = defineKernel({
   variants: [
     {
       name: "shared",
-      wgsl: joinShader(shared, interfaceOf, searchState, constants),
+      wgsl: joinShader(shared, common, searchState, constants),
       for: "gpu",
       fits: ({ E }) => E <= 256,
       groups: ({ R, H }) => R * H,
@@ -42,7 +42,7 @@ export const attentionStep = defineKernel({
     },
     {
       name: "direct",
-      wgsl: joinShader(direct, interfaceOf, searchState, constants),
+      wgsl: joinShader(direct, common, searchState, constants),
       groups: ({ R, H }) => Math.ceil((R * H) / 8),
       constants: widths,
     },

@@ -1,6 +1,6 @@
 import direct from "../../shaders/beam_step.wgsl";
 import shared from "../../shaders/beam_step.shared.wgsl";
-import interfaceOf from "../../shaders/parts/beam_step.wgsl";
+import common from "../../shaders/parts/beam_step.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
 import searchState from "../../shaders/parts/search_state.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
@@ -31,7 +31,7 @@ interface Candidate {
   logProb: number;
 }
 
-/** All candidates of a sentence that `topk` left, best first. */
+/** The best C candidates of all beams of a sentence, best first. */
 function candidates(
   b: number,
   { W, G, C, V, diversity_penalty, LOG_PROBS = 0 }: Dims,
@@ -60,11 +60,11 @@ function candidates(
 }
 
 /**
- * One step of beam search for every sentence, as `_beam_search` of Transformers 5: of the candidates of all its beams
- * the best W that do not end go on, those that end and rank below W join its finished hypotheses, and it is done when
- * none can do better. values f32[R,G,C+2] and indices u32[R,G,C] from `topk`; end_ids u32[X]; the state rows u32[R,4],
- * scores f32[4,R], sentences u32[B,4+3*W], indirection u32[2,R,M] and status u32[2] is updated in place
- * (`search_state.ts`). Numerics and source: shaders/beam_step*.wgsl.
+ * One step of beam search for each sentence, as `_beam_search` of Transformers 5. Of the candidates of all its beams,
+ * the best W that do not end go on; those that end and are among the best W join its finished hypotheses; it is done
+ * when no beam can do better. values f32[R,G,C+2] and indices u32[R,G,C] come from `topk`; end_ids u32[X]. The state is
+ * updated in place (`search_state.ts`): rows u32[R,4], scores f32[4,R], sentences u32[B,4+3*W], indirection u32[2,R,M],
+ * status u32[2]. Numerics and source: shaders/beam_step*.wgsl.
  */
 export const beamStep = defineKernel({
   name: "beam_step",
@@ -81,7 +81,7 @@ export const beamStep = defineKernel({
   variants: [
     {
       name: "shared",
-      wgsl: joinShader(shared, interfaceOf, searchState, constants),
+      wgsl: joinShader(shared, common, searchState, constants),
       for: "gpu",
       fits: ({ W, G }) => W <= 32 && W * G <= 512,
       groups: ({ B, groups }) => Math.ceil(B / groups),
@@ -90,7 +90,7 @@ export const beamStep = defineKernel({
     },
     {
       name: "direct",
-      wgsl: joinShader(direct, interfaceOf, searchState, constants),
+      wgsl: joinShader(direct, common, searchState, constants),
       groups: ({ B, groups }) => Math.ceil(B / groups),
       constants: ({ W, G }) => ({ BEAMS: W, LISTS: W * G }),
     },
@@ -119,7 +119,7 @@ interface State {
   readonly status: Values;
 }
 
-/** Tokens that the beams of the prompt's earlier groups have just chosen. */
+/** The tokens that the beams of the prompt's earlier groups chose in this step. */
 function chosenBefore({ W, group }: Dims, { rows, sentences }: State, b: number): number[] {
   const earlier = Array.from({ length: group }, (_, i) => b - group + i);
   const open = earlier.filter((other) => !sentences[other * sentenceWidth(W) + SENTENCE.done]);

@@ -1,11 +1,11 @@
 import direct from "../../shaders/layernorm_residual.wgsl";
 import shared from "../../shaders/layernorm_residual.shared.wgsl";
 import subgroup from "../../shaders/layernorm_residual.subgroup.wgsl";
-import interfaceOf from "../../shaders/parts/layernorm_residual.wgsl";
+import common from "../../shaders/parts/layernorm_residual.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 
-// LANES invocations a row with up to VECTORS vectors each; rows of few vectors share a workgroup.
+// A row has LANES invocations with at most VECTORS vectors each; short rows share a workgroup.
 const lanes = (LANES: number, { D }: Dims): Dims => ({ LANES, VECTORS: Math.ceil(D / 4 / LANES) });
 const manyRows = (LANES: number, d: Dims): Dims => ({ ...lanes(LANES, d), ROWS: Math.max(1, 64 / LANES) });
 const span = ({ D }: Dims): number => Math.min(256, 2 ** Math.max(2, Math.ceil(Math.log2(D / 16))));
@@ -31,7 +31,7 @@ export const layernormResidual = defineKernel({
   variants: [
     {
       name: "subgroup",
-      wgsl: joinShader(subgroup, interfaceOf),
+      wgsl: joinShader(subgroup, common),
       needs: ["subgroups"],
       for: "gpu",
       fits: ({ D }) => D >= 128 && D <= 16384, // shorter rows leave most of a subgroup idle
@@ -41,7 +41,7 @@ export const layernormResidual = defineKernel({
     },
     {
       name: "shared",
-      wgsl: joinShader(shared, interfaceOf),
+      wgsl: joinShader(shared, common),
       for: "gpu",
       fits: ({ D }) => D <= 16384,
       groups: ({ N, ROWS }) => Math.ceil(N / ROWS),
@@ -50,7 +50,7 @@ export const layernormResidual = defineKernel({
     },
     {
       name: "direct",
-      wgsl: joinShader(direct, interfaceOf),
+      wgsl: joinShader(direct, common),
       groups: ({ N, ROWS }) => Math.ceil(Math.ceil(N / ROWS) / 8),
       constants: ({ N }) => ({ ROWS: N >= 64 ? 4 : 1 }), // fewer rows leave cores idle
       tunings: () => [{ ROWS: 1 }, { ROWS: 2 }, { ROWS: 4 }],

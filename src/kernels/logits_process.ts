@@ -1,22 +1,29 @@
 import direct from "../../shaders/logits_process.wgsl";
 import shared from "../../shaders/logits_process.shared.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
-import interfaceOf from "../../shaders/parts/logits_process.wgsl";
+import common from "../../shaders/parts/logits_process.wgsl";
 import searchState from "../../shaders/parts/search_state.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { LOWEST, NO_ID } from "./constants.js";
 import { SENTENCE, tableAt } from "./search_state.js";
 
-/** Generation rules as lists of ids; packed for the kernel by `packRules`. */
+/** The rules on scores that are lists of token ids. */
 export interface RuleLists {
+  /** Tokens that end a row. */
   readonly end: readonly number[];
+  /** Tokens that are never generated. */
   readonly suppress: readonly number[];
+  /** Tokens that are never generated first. */
   readonly begin_suppress: readonly number[];
+  /** Sequences whose last token is banned after the others. */
   readonly banned: readonly (readonly number[])[];
 }
 
-/** The layout of the argument `rules`. */
+/**
+ * The argument `rules` u32[X]: the lengths of the four lists, the ids of the first three, then each banned sequence
+ * after its length.
+ */
 export function packRules({ end, suppress, begin_suppress, banned }: RuleLists): Uint32Array<ArrayBuffer> {
   const sequences = banned.flatMap((ids) => [ids.length, ...ids]);
   return Uint32Array.of(
@@ -38,7 +45,7 @@ function unpackRules(rules: Values): RuleLists {
   return { end, suppress, begin_suppress, banned: Array.from({ length: rules[3] }, () => take(rules[at++])) };
 }
 
-/** The rules on one row of scores, in f64. `ids` is the row so far. */
+/** Applies the rules to the scores of one row, in f64. `ids` are its tokens so far. */
 function applyRules(
   scores: number[],
   ids: readonly number[],
@@ -74,15 +81,16 @@ function applyRules(
   return scores;
 }
 
-/** Some 8 logits an invocation. */
+/** Invocations a row, with about 8 logits each. */
 const lanesOf = (V: number): number => Math.min(256, 2 ** Math.ceil(Math.log2(Math.max(64, V / 8))));
 
 /**
- * The rules of generation on each row's scores, in place and in the order of Transformers: repetition and presence
- * penalties, n-gram blocking, banned sequences, no end id before the minimum, forced first and last token, suppressed
- * tokens; with LOG_SOFTMAX on log-probabilities. Records the row's token. rows u32[R,4]; indirection u32[2,R,M];
- * sentences u32[B,Y]; rules u32[X] by `packRules`; leads u32[B,2] = (pads before the prompt, their id); history
- * u32[M,R]; logits f32[R,V]. Numerics and source: shaders/logits_process*.wgsl.
+ * Applies the rules of generation to the scores of each row, in place and in the order of Transformers: repetition and
+ * presence penalties, n-gram blocking, banned sequences, no end id before the minimum, forced first and last token,
+ * suppressed tokens. LOG_SOFTMAX turns the scores into log-probabilities first. Also records the row's token in
+ * `history`. rows u32[R,4]; indirection u32[2,R,M]; sentences u32[B,Y]; rules u32[X] by `packRules`; leads u32[B,2] =
+ * (pads before the prompt, their id); history u32[M,R]; logits f32[R,V]. Numerics and source:
+ * shaders/logits_process*.wgsl.
  */
 export const logitsProcess = defineKernel({
   name: "logits_process",
@@ -108,16 +116,16 @@ export const logitsProcess = defineKernel({
   variants: [
     {
       name: "shared",
-      wgsl: joinShader(shared, interfaceOf, searchState, constants),
+      wgsl: joinShader(shared, common, searchState, constants),
       for: "gpu",
       groups: ({ R }) => R,
-      // a bitmap of the vocabulary, or of 65,536 ids of it at a time
+      // a bitmap of the vocabulary, or of 65,536 of its ids at a time
       constants: ({ V }) => ({ LANES: lanesOf(V), WORDS: Math.min(2048, Math.ceil(V / 32)) }),
       tunings: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
     },
     {
       name: "direct",
-      wgsl: joinShader(direct, interfaceOf, searchState, constants),
+      wgsl: joinShader(direct, common, searchState, constants),
       groups: ({ R }) => Math.ceil(R / 64),
     },
   ],

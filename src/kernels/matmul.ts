@@ -10,7 +10,7 @@ import formats from "../../shaders/parts/formats.wgsl";
 import input from "../../shaders/parts/input.wgsl";
 import load16 from "../../shaders/parts/load16.wgsl";
 import load4 from "../../shaders/parts/load4.wgsl";
-import interfaceOf from "../../shaders/parts/matmul.wgsl";
+import common from "../../shaders/parts/matmul.wgsl";
 import scale4 from "../../shaders/parts/scale4.wgsl";
 import { type Dims, defineKernel, type Values, type Variant } from "../runtime/kernel.js";
 import { GROUP } from "../runtime/quant.js";
@@ -22,10 +22,13 @@ import * as tiles from "./matmul_tiles.js";
 /** Values of the constant NORM. */
 export const NORM = { none: 0, layernorm: 1, rmsnorm: 2 } as const;
 
-const FEW = 8; // rows for which the weights are read once
-const NORM_ROWS = 4; // every workgroup normalises all rows again: for few it is cheaper than a launch
+const FEW = 8; // up to this many rows the weights are read only once
+const NORM_ROWS = 4; // each workgroup normalises all rows itself, which for few rows is cheaper than a launch
 
-/** Whether so many rows are better normalised in the product than before it, where launches cost (on GPUs). */
+/**
+ * Whether this many rows are better normalised in the product than before it, on devices where launches cost time
+ * (GPUs).
+ */
 export const takesNorm = (rows: number): boolean => rows <= NORM_ROWS;
 
 const few = ({ N, NORM: norm = 0 }: Dims): boolean => N <= FEW || norm > 0;
@@ -33,17 +36,17 @@ const many = (d: Dims): boolean => !few(d);
 const plain = ({ NORM: norm = 0 }: Dims): boolean => norm === 0;
 const wholeLoads = (d: Dims): boolean => d.I % perLoad(d) === 0;
 const gated = ({ J }: Dims): Dims => ({ GATED: J - 1 });
-/** Rows of a tile of few rows: with more than these the weights are read again. */
+/** Rows of a tile for few rows: a power of two up to 8. More tiles read the weights again. */
 const upTo8 = ({ N }: Dims): number => 2 ** Math.ceil(Math.log2(Math.min(N, FEW)));
 const rowTiles = ({ N, ROWS }: Dims): number => Math.ceil(N / ROWS);
 const fours = ({ J, O }: Dims): number => Math.ceil((J * O) / 4);
-/** Few rows are no candidate for batches that would read the weights many times. */
+/** Variants for few rows are not measured for batches, in which they would read the weights many times. */
 const measured = (d: Dims, all: readonly Dims[]): readonly Dims[] => (d.N <= 8 * FEW ? all : []);
 
 const forRows: readonly Variant[] = [
   {
     name: "rows.subgroup",
-    wgsl: joinShader(rowsSubgroup, interfaceOf, activation, formats, load16, dots, input),
+    wgsl: joinShader(rowsSubgroup, common, activation, formats, load16, dots, input),
     needs: ["subgroups"],
     for: "gpu",
     fits: wholeLoads,
@@ -54,7 +57,7 @@ const forRows: readonly Variant[] = [
   },
   {
     name: "rows.shared",
-    wgsl: joinShader(rowsShared, interfaceOf, activation, formats, load16, dots, input),
+    wgsl: joinShader(rowsShared, common, activation, formats, load16, dots, input),
     for: "gpu",
     fits: wholeLoads,
     suits: few,
@@ -70,7 +73,7 @@ const forRows: readonly Variant[] = [
 const forTiles: readonly Variant[] = [
   {
     name: "cpu",
-    wgsl: joinShader(tileCpu, interfaceOf, activation, formats, load4, scale4, dots),
+    wgsl: joinShader(tileCpu, common, activation, formats, load4, scale4, dots),
     needs: ["subgroups"],
     for: "cpu",
     fits: (d) => plain(d) && (d.SUBGROUP === 8 || d.SUBGROUP === 4),
@@ -81,7 +84,7 @@ const forTiles: readonly Variant[] = [
   },
   {
     name: "shared",
-    wgsl: joinShader(tileShared, interfaceOf, activation, formats),
+    wgsl: joinShader(tileShared, common, activation, formats),
     for: "gpu",
     fits: plain,
     suits: many,
@@ -91,15 +94,15 @@ const forTiles: readonly Variant[] = [
   },
   {
     name: "direct",
-    wgsl: joinShader(tile, interfaceOf, activation, formats, load4, scale4, dots),
+    wgsl: joinShader(tile, common, activation, formats, load4, scale4, dots),
     fits: plain,
     suits: many,
     groups: ({ N, J, O, ROWS }) => Math.ceil(N / ROWS) * Math.ceil((J * O) / 64),
-    constants: (d) => ({ ROWS: d.N >= 96 ? 12 : 8, ...gated(d) }), // 12 is the fastest, unless most of the last tile is empty
+    constants: (d) => ({ ROWS: d.N >= 96 ? 12 : 8, ...gated(d) }), // 12 is fastest, if there are enough rows
   },
   {
     name: "rows.direct",
-    wgsl: joinShader(rows, interfaceOf, activation, formats, load4, scale4, dots, input),
+    wgsl: joinShader(rows, common, activation, formats, load4, scale4, dots, input),
     groups: (d) => rowTiles(d) * Math.ceil((d.J * d.O) / 32),
     constants: (d) => ({ ROWS: upTo8(d), ...gated(d) }),
     tunings: (d) => measured(d, [{}]),
@@ -107,11 +110,11 @@ const forTiles: readonly Variant[] = [
 ];
 
 /**
- * A linear layer: y[n,y_at+o] = activation(x[n,:] . weight[o,:] + bias[o]) + residual[n,y_at+o]; with J = 2 weight rows
- * come in pairs, the first of a pair, activated, times the second. With NORM rows of x are normalised on the way. x
- * f32[N,I]; weight [J*O,I] in any format; bias f32[J*Y]; y, residual f32[N,Y]. A launch writes columns y_at .. y_at+O,
- * so that a weight larger than one binding comes in parts. Numerics and source: shaders/parts/matmul.wgsl and
- * shaders/matmul*.wgsl.
+ * A linear layer: y[n,y_at+o] = activation(x[n,:] . weight[o,:] + bias[o]) + residual[n,y_at+o]. With J = 2 the rows of
+ * the weight come in pairs: the first of a pair, activated, is multiplied by the second. With NORM, rows of x are
+ * normalised first. x f32[N,I]; weight [J*O,I] in any format; bias f32[J*Y]; y, residual f32[N,Y]. A launch writes the
+ * columns from y_at to y_at+O-1, because a weight larger than one binding comes in parts. Numerics and source:
+ * shaders/parts/matmul.wgsl and shaders/matmul*.wgsl.
  */
 export const matmul = defineKernel({
   name: "matmul",

@@ -1,28 +1,28 @@
 import type { Dims } from "../runtime/kernel.js";
 import { perLoad } from "./formats.js";
 
-/** Shapes of workgroups of matmul: the ones to begin with, and those that `tune` measures. */
+/** Workgroup shapes of matmul: the default for each size, and those that `tune` measures. */
 
 const low = { DOWN: 4, ACROSS: 16, FOURS: 1 }; // 16 rows x 64 outputs
 const square = { DOWN: 8, ACROSS: 8, FOURS: 1 }; // 32 x 32
 
-/** Tiles of a shape of workgroup (variant "shared"). */
+/** The number of tiles that a workgroup shape needs (variant "shared"). */
 export const sharedTiles = ({ N, J, O, DOWN, ACROSS, FOURS }: Dims): number =>
   Math.ceil(N / (4 * DOWN * FOURS)) * Math.ceil((J * O) / (4 * ACROSS * FOURS));
 
-/** Fewer tiles than a GPU has places for workgroups: the slices of a sum go side by side. */
+/** In how many slices to split a sum: more than one if there are fewer tiles than a GPU can run at once. */
 const split = (d: Dims, shape: Dims): number => {
   const count = sharedTiles({ ...d, ...shape });
   return d.I < 256 || count >= 128 ? 1 : shape === low || count >= 64 ? 2 : 4;
 };
 
-/** The shape for these sizes (variant "shared"). */
+/** The default shape (variant "shared"). */
 export function sharedShape(d: Dims): Dims {
   const shape = d.N <= 16 ? low : square;
   return { ...shape, SPLIT: split(d, shape) };
 }
 
-/** The shapes that fit 16 KiB of workgroup memory (variant "shared"). */
+/** The shapes that fit into 16 KiB of workgroup memory (variant "shared"). */
 export const sharedShapes = ({ N, I }: Dims): Dims[] => [
   ...[low, square].flatMap((shape) =>
     [1, 2, 4]
@@ -34,31 +34,31 @@ export const sharedShapes = ({ N, I }: Dims): Dims[] => [
   ...(N > 32 ? [{ ...square, FOURS: 2, SPLIT: 1 }] : []),
 ];
 
-/** Rows of a subgroup's tile (variant "cpu"): the most, unless another number leaves less of the last tile empty. */
+/** Rows of a subgroup's tile (variant "cpu"): as many as possible, unless fewer leave less of the last tile empty. */
 const broadcastRows = ({ N }: Dims, most: number): number => {
-  const cost = (rows: number): number => Math.ceil(N / rows) * (rows + 12); // weights cost as many loads whatever the rows
+  const cost = (rows: number): number => Math.ceil(N / rows) * (rows + 12); // loading weights costs as much as 12 rows
   return [32, 24, 16, 8].filter((rows) => rows <= most).reduce((best, rows) => (cost(rows) < cost(best) ? rows : best));
 };
 
-/** The shape for these sizes (variant "cpu"): as many outputs a subgroup, whatever its size. */
+/** The default shape (variant "cpu"): 32 outputs for subgroups of 8 and of 4. */
 export function broadcastShape(d: Dims): Dims {
   const FOURS = d.SUBGROUP === 4 ? 2 : 1;
   return { LANES: d.SUBGROUP, FOURS, ROWS: broadcastRows(d, 32 / FOURS) };
 }
 
-/** The shapes that registers hold (variant "cpu"). */
+/** The shapes that fit into registers (variant "cpu"). */
 export const broadcastShapes = ({ SUBGROUP }: Dims): Dims[] => [
   ...[8, 16, 24, 32].map((ROWS) => ({ LANES: SUBGROUP, FOURS: 1, ROWS })),
   ...[8, 16].map((ROWS) => ({ LANES: SUBGROUP, FOURS: 2, ROWS })),
 ];
 
 /**
- * Invocations that share the sums of four outputs (variant "rows.shared"): two loads for each, where that leaves enough
- * of them. One alone would wait for the sum, not for memory.
+ * The number of invocations that share the sums of four outputs (variant "rows.shared"), with about two loads each.
+ * With one load each they would spend their time on summing up, not on loading.
  */
 export const lanes = (d: Dims): number => 2 ** Math.floor(Math.log2(Math.max(8, Math.min(64, d.I / perLoad(d) / 2))));
 
-/** The shapes that fit 16 KiB of workgroup memory (variant "rows.shared"). */
+/** The shapes that fit into 16 KiB of workgroup memory (variant "rows.shared"). */
 export const rowShapes = (d: Dims, rows: number): Dims[] =>
   [
     [8, 8],

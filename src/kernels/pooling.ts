@@ -1,20 +1,20 @@
 import direct from "../../shaders/pooling.wgsl";
 import shared from "../../shaders/pooling.shared.wgsl";
-import interfaceOf from "../../shaders/parts/pooling.wgsl";
+import common from "../../shaders/parts/pooling.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 
 /** Values of the constant MODE. */
 export const POOLING = { cls: 0, mean: 1, max: 2 } as const;
 
-/** The name of a mode. */
+/** How states become one vector: the first one, their mean, or their maximum. */
 export type Pooling = keyof typeof POOLING;
 
 const perSentence = ({ D, NORMALIZE }: Dims): number => (NORMALIZE ? 1 : D / 4);
 
 /**
- * One vector a sentence, by MODE its first row, or the mean or maximum of its rows, with NORMALIZE scaled to length 1.
- * x f32[N,D]; spans u32[B,2] = (first row, rows); out f32[B,D]. Numerics and source: shaders/pooling*.wgsl.
+ * One vector for each sentence: by MODE its first row, or the mean or maximum of its rows; scaled to length 1 with
+ * NORMALIZE. x f32[N,D]; spans u32[B,2] = (first row, rows); out f32[B,D]. Numerics and source: shaders/pooling*.wgsl.
  */
 export const pooling = defineKernel({
   name: "pooling",
@@ -23,10 +23,10 @@ export const pooling = defineKernel({
   params: [],
   constants: ["MODE", "NORMALIZE"],
   variants: [
-    { name: "shared", wgsl: joinShader(shared, interfaceOf), for: "gpu", groups: ({ B }) => B },
+    { name: "shared", wgsl: joinShader(shared, common), for: "gpu", groups: ({ B }) => B },
     {
       name: "direct",
-      wgsl: joinShader(direct, interfaceOf),
+      wgsl: joinShader(direct, common),
       groups: ({ B, SLICES }) => Math.ceil((B * SLICES) / 64),
       constants: (d) => ({ SLICES: perSentence(d) }),
     },

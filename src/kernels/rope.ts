@@ -1,7 +1,7 @@
 import direct from "../../shaders/rope.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 
-/** A head of q or k, normalised and rotated as `rope` and `attention_step` do. */
+/** Normalises and rotates a head of q or k in f64, as `rope` and `attention_step` do. */
 export function prepareHead(
   { E, eps, INTERLEAVED = 0 }: Dims,
   head: ArrayLike<number>,
@@ -27,8 +27,8 @@ export function prepareHead(
 }
 
 /**
- * Prepares the heads of packed new rows, in place, and appends keys and values to the cache: q and k are normalised
- * where qk_norm is given, then pairs (a, b) rotated to (a cos - b sin, b cos + a sin) where rotary is. rows u32[N,4];
+ * Prepares the heads of packed new rows in place, and appends keys and values to the cache. With qk_norm, q and k are
+ * normalised; then, with rotary, their pairs (a, b) are rotated to (a cos - b sin, b cos + a sin). rows u32[N,4];
  * rotary f32[M,E], cosines then sines; qk_norm f32[2,E]; qkv f32[N,H*E+2*K*E]; cache f32[R,M,2*K*E], sentence b in row
  * b*W. Numerics and source: shaders/rope.wgsl.
  */

@@ -1,12 +1,12 @@
 import direct from "../../shaders/sample.wgsl";
 import shared from "../../shaders/sample.shared.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
-import interfaceOf from "../../shaders/parts/sample.wgsl";
+import common from "../../shaders/parts/sample.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { LARGEST } from "./constants.js";
 
-/** pcg4d of Jarzynski and Olano 2020: four well mixed words of four. */
+/** The hash pcg4d of Jarzynski and Olano 2020, from four words to four. */
 function pcg4d(words: readonly number[]): number[] {
   let [x, y, z, w] = words.map((word) => (Math.imul(word, 1664525) + 1013904223) >>> 0);
   const mix = (): void => {
@@ -21,13 +21,13 @@ function pcg4d(words: readonly number[]): number[] {
   return [x, y, z, w];
 }
 
-/** The exponential number of a token: -log(1 - w) with w uniform. */
+/** The exponentially distributed random number of a token: -log(1 - w) with w uniform. */
 export function exponential(seed: number, row: number, position: number, id: number): number {
   const [x, y] = pcg4d([seed, row, position, id]);
   return -Math.log1p(-((x >>> 9) + ((y >>> 9) + 0.5) / 8388608) / 8388608);
 }
 
-/** Ids that top-k, top-p and min-p keep, in this order; equal scores are kept or dropped together. */
+/** The ids that top-k, top-p and min-p keep, applied in this order. Equal scores are kept or dropped together. */
 export function keptIds(scores: readonly number[], top_k: number, top_p: number, min_p: number): number[] {
   const sorted = scores.map((score, id) => ({ score, id })).sort((a, b) => b.score - a.score);
   const ranked =
@@ -41,10 +41,10 @@ export function keptIds(scores: readonly number[], top_k: number, top_p: number,
 }
 
 /**
- * One token a row drawn from softmax(logits / temperature), restricted by top_k, top_p and min_p in this order: the
- * argmax over the kept of logit / temperature + g, with Gumbel noise g a hash of (seed, row, position, id). rows
- * u32[R,4]; logits f32[R,V]; values f32[R,1,3] and indices u32[R,1,1] in the format of `topk`. Numerics and source:
- * shaders/sample*.wgsl.
+ * Draws one token for each row from softmax(logits / temperature), restricted by top_k, top_p and min_p in this order:
+ * the argmax of logit / temperature + g over the tokens that are kept, with Gumbel noise g from a hash of (seed, row,
+ * position, id). rows u32[R,4]; logits f32[R,V]; values f32[R,1,3] and indices u32[R,1,1] in the format of `topk`.
+ * Numerics and source: shaders/sample*.wgsl.
  */
 export const sample = defineKernel({
   name: "sample",
@@ -55,14 +55,14 @@ export const sample = defineKernel({
   variants: [
     {
       name: "shared",
-      wgsl: joinShader(shared, interfaceOf, constants),
+      wgsl: joinShader(shared, common, constants),
       for: "gpu",
       fits: ({ V }) => V > 8, // shorter rows have nothing to share
       groups: ({ R }) => R,
       constants: ({ V }) => ({ LANES: Math.min(256, 2 ** Math.ceil(Math.log2(V / 8))) }),
       tunings: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
     },
-    { name: "direct", wgsl: joinShader(direct, interfaceOf, constants), groups: ({ R }) => Math.ceil(R / 8) },
+    { name: "direct", wgsl: joinShader(direct, common, constants), groups: ({ R }) => Math.ceil(R / 8) },
   ],
   bytes: ({ R, V }) => 4 * R * V,
   flops: ({ R, V }) => 10 * R * V,

@@ -1,47 +1,59 @@
 import type { TypedArray } from "../runtime/tensor.js";
 
 /**
- * The layout of a search on the device: B sentences of W beams, R = B*W rows, M cache slots a row. Shaders say it with
- * the same names in upper case (`SENTENCE_LIMIT`, `PLANE_TOKEN`); nothing else in TypeScript counts these fields.
+ * The layout of the state of a search on the device: B sentences of W beams, R = B*W rows, M cache slots a row. Shaders
+ * have the same names in upper case (`SENTENCE_LIMIT`, `PLANE_TOKEN`). No other TypeScript knows the numbers of these
+ * fields.
  */
 
 /**
  * Fields of a row of `rows` u32[R,4]: the token fed next, its position, its sentence, and the beam that it continues.
  */
 export const ROW = { id: 0, position: 1, sentence: 2, parent: 3 } as const;
+/** Number of fields of a row. */
 export const ROW_FIELDS = 4;
 
-/** First fields of a row of `sentences` u32[B,4+3*W]: tokens so far, of the prompt, and at most; 1 once it is done. */
+/**
+ * The first fields of a row of `sentences` u32[B,4+3*W]: how many tokens it has, how many its prompt has, how many it
+ * may have; and 1 once it is done.
+ */
 export const SENTENCE = { length: 0, start: 1, limit: 2, done: 3 } as const;
+/** Number of these first fields. */
 export const SENTENCE_HEAD = 4;
 
 /**
- * Fields of each of the W finished hypotheses that follow, best first: length (0 where there is none), beam and last
+ * Fields of each of the W finished hypotheses that follow, best first: length (0 if there is none), parent beam, last
  * token.
  */
 export const FINISHED = { length: 0, parent: 1, id: 2 } as const;
+/** Number of fields of a finished hypothesis. */
 export const FINISHED_FIELDS = 3;
 
 /**
- * Planes of `scores` f32[4,R]: sum of log-probabilities of each beam; score of each finished hypothesis;
- * log-probability of each row's token; of each finished one's last token.
+ * Planes of `scores` f32[4,R]: the sum of log-probabilities of each beam; the score of each finished hypothesis; the
+ * log-probability of the token of each row, and of the last token of each finished hypothesis.
  */
 export const PLANE = { running: 0, finished: 1, token: 2, last: 3 } as const;
+/** Number of planes. */
 export const PLANES = 4;
 
-/** Fields of `status` u32[2]: sentences not done; parts of rows whose logits were not finite. */
+/**
+ * Fields of `status` u32[2]: the number of sentences that are not done, and of parts of rows whose logits were not
+ * finite.
+ */
 export const STATUS = { open: 0, faults: 1 } as const;
+/** Number of fields of `status`. */
 export const STATUS_FIELDS = 2;
 
-/** What the host reads after each step, in this order. */
+/** The tensors that the host reads after each step, in this order. */
 export const REPORT = ["rows", "scores", "sentences", "status"] as const;
 
-/** Fields of a sentence of W beams. */
+/** Number of fields of a sentence of W beams. */
 export const sentenceWidth = (W: number): number => SENTENCE_HEAD + FINISHED_FIELDS * W;
 
 /**
- * Which of the two tables of `indirection` u32[2,R,M] tells the past of a token at this position; a step writes the
- * other.
+ * Which of the two tables of `indirection` u32[2,R,M] holds the past of a token at this position; a step writes the
+ * other one.
  */
 export const tableAt = (position: number): number => position % 2;
 
@@ -53,33 +65,42 @@ export interface Beam {
   readonly score: number;
 }
 
-/** A hypothesis that ended: its length with the prompt, its last token, and the beam that this continued. */
+/** A finished hypothesis. */
 export interface Finished {
+  /** Its number of tokens, including the prompt. */
   readonly length: number;
+  /** The beam that its last token continued. */
   readonly parent: number;
+  /** Its last token. */
   readonly id: number;
   readonly score: number;
   /** Log-probability of the last token. */
   readonly logProb: number;
 }
 
-/** A sentence: tokens so far, of the prompt, and at most; its beams and the hypotheses that ended, best first. */
+/** A sentence, its beams, and its finished hypotheses, best first. */
 export interface Sentence<B extends Beam> {
+  /** How many tokens it has, including the prompt. */
   readonly length: number;
+  /** How many tokens its prompt has. */
   readonly start: number;
+  /** How many tokens it may have. */
   readonly limit: number;
   readonly beams: readonly B[];
   readonly finished: readonly Finished[];
 }
 
 /**
- * A sentence before a step. Each beam has the tokens before the one fed next, and the row that holds the keys of each.
+ * A sentence before a step. Its beams have the tokens before the one that is fed next, and the row that holds the key
+ * of each.
  */
 export type SentenceStart = Sentence<Beam & { readonly tokens: readonly number[]; readonly past: readonly number[] }>;
 
-/** A beam after a step: also the beam that it continues, and the log-probability of its last token. */
+/** A beam after a step. */
 export interface BeamReport extends Beam {
+  /** The beam that it continues. */
   readonly parent: number;
+  /** Log-probability of its last token. */
   readonly logProb: number;
 }
 
@@ -91,7 +112,7 @@ type Reported<A> = Readonly<Record<(typeof REPORT)[number], A>>;
 /** The arrays that the host reads after a step. */
 export type SearchReport = Reported<ArrayLike<number>>;
 
-/** What a report tells, before the first step. */
+/** The arrays of `REPORT` before the first step. */
 export function packSearch(starts: readonly SentenceStart[], W: number): Reported<TypedArray> {
   const R = starts.length * W;
   const scores = new Float32Array(PLANES * R);
@@ -112,7 +133,7 @@ export function packSearch(starts: readonly SentenceStart[], W: number): Reporte
   return { rows: packBeams(fed), scores, sentences, status: fields(STATUS, { open: starts.length, faults: 0 }) };
 }
 
-/** The argument `rows` u32[R,4] of beams that continue themselves. */
+/** The argument `rows` u32[R,4] for beams that continue themselves. */
 export function packBeams(
   beams: readonly { readonly id: number; readonly position: number; readonly sentence: number }[],
 ): Uint32Array<ArrayBuffer> {
@@ -133,8 +154,8 @@ function fields<K extends string>(
 }
 
 /**
- * The argument `indirection` u32[2,R,M] before a step: for each row its position, and the row that holds each token of
- * its past.
+ * The argument `indirection` u32[2,R,M] before a step. Each row has a position, and in `past` the row that holds each
+ * earlier token.
  */
 export function packIndirection(
   rows: readonly { readonly position: number; readonly past: readonly number[] }[],
@@ -145,7 +166,7 @@ export function packIndirection(
   return tables;
 }
 
-/** The argument `history` u32[M,R] before a step: every token of the past, in the row that holds its keys. */
+/** The argument `history` u32[M,R] before a step: each token of the past, in the row that holds its key. */
 export function packHistory(
   rows: readonly { readonly past: readonly number[]; readonly tokens: readonly number[] }[],
   M: number,
@@ -155,12 +176,12 @@ export function packHistory(
   return history;
 }
 
-/** What was read after a step, by name. */
+/** The arrays that were read after a step, by name. */
 export function readReport(values: readonly TypedArray[]): SearchReport {
   return Object.fromEntries(REPORT.map((name, index) => [name, values[index]])) as Reported<TypedArray>;
 }
 
-/** Beam w of sentence b in a report, of W beams a sentence. */
+/** Beam w of sentence b in a report with W beams a sentence. */
 export function readBeam({ rows, scores }: SearchReport, b: number, w: number, W: number): BeamReport {
   const r = b * W + w;
   const R = rows.length / ROW_FIELDS;
@@ -172,7 +193,7 @@ export function readBeam({ rows, scores }: SearchReport, b: number, w: number, W
   };
 }
 
-/** Sentence b of a report, of W beams. */
+/** Sentence b in a report with W beams a sentence. */
 export function readSentence(report: SearchReport, b: number, W: number): SentenceReport {
   const { rows, scores, sentences } = report;
   const R = rows.length / ROW_FIELDS;

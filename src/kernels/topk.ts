@@ -1,13 +1,13 @@
 import direct from "../../shaders/topk.wgsl";
 import shared from "../../shaders/topk.shared.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
-import interfaceOf from "../../shaders/parts/topk.wgsl";
+import common from "../../shaders/parts/topk.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { ABSENT, LARGEST, NO_ID } from "./constants.js";
 
 /**
- * The C best logits of each of G parts of the vocabulary, best first, ties to the smaller id, and what the row's
+ * The best C logits of each of G parts of the vocabulary, best first, of equal ones the smaller id first; and what
  * log-softmax needs. logits f32[R,V]; values f32[R,G,C+2] = the C logits, their maximum, sum exp(logit - maximum) over
  * the part (-1 if a logit is not finite); indices u32[R,G,C]. Absent candidates have value ABSENT and id NO_ID.
  * Numerics and source: shaders/topk*.wgsl.
@@ -21,16 +21,16 @@ export const topk = defineKernel({
   variants: [
     {
       name: "shared",
-      wgsl: joinShader(shared, interfaceOf, constants),
+      wgsl: joinShader(shared, common, constants),
       for: "gpu",
       groups: ({ R, G }) => R * G,
-      // the invocation that loses its best reads its share again: some 8 logits, or more of a long part
+      // about 8 logits an invocation, or more of a long part: the one whose best is taken reads its share again
       constants: ({ V, G }) => ({ LANES: Math.min(256, 2 ** Math.ceil(Math.log2(Math.max(64, V / G) / 8))) }),
       tunings: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
     },
     {
       name: "direct",
-      wgsl: joinShader(direct, interfaceOf, constants),
+      wgsl: joinShader(direct, common, constants),
       groups: ({ R, G }) => Math.ceil((R * G) / 8),
       constants: ({ C }) => ({ LIST: C }),
     },

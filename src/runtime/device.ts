@@ -84,7 +84,7 @@ async function findWebGPU(): Promise<GPU> {
 function describeAdapter(info: GPUAdapterInfo | undefined): AdapterInfo {
   const { vendor = "", architecture = "", device = "", description = "" } = info ?? {};
   const named = [description, device].filter(Boolean).join(", ");
-  const text = named || [vendor, architecture].filter(Boolean).join(" ") || "unknown adapter"; // browsers hide names from pages
+  const text = named || [vendor, architecture].filter(Boolean).join(" ") || "unknown adapter"; // browsers hide names
   const software = Boolean(info?.isFallbackAdapter) || SOFTWARE.test(`${vendor} ${architecture} ${text}`);
   const { subgroupMinSize: least = 0, subgroupMaxSize: most = 1 } = info ?? {};
   return { vendor, architecture, description: text, software, subgroup: least === most ? least : 0 };

@@ -174,8 +174,8 @@ function watchHealth(device: GPUDevice) {
   };
 }
 
-// As measured; each run in flight beyond what is needed may be a step after the last one. Firefox polls every 100 ms, and Deno's
-// mapAsync blocks until the device is idle.
+// As measured; runs in flight beyond what is needed may be steps after the last one. Firefox polls every 100 ms, and
+// mapAsync of Deno blocks until the device is idle.
 function readAhead(): number {
   const { Deno, navigator } = globalThis as { Deno?: unknown; navigator?: { userAgent?: string } };
   if (navigator?.userAgent?.includes("Firefox")) return 16;

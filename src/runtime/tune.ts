@@ -26,7 +26,7 @@ export interface TuneEvent {
 }
 
 const ROUNDS = 7; // timings of each candidate, in turn; the first one includes compiling and is left out
-const MARGIN = 0.97; // a candidate must take less than this share of the present choice's time, so that noise changes nothing
+const MARGIN = 0.97; // a candidate replaces the present choice only below this share of its time: noise changes nothing
 
 /**
  * Measures all ways to run the launches of some plans on this device. Returns the fastest of each, which the device

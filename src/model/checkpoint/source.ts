@@ -127,7 +127,7 @@ function filesSource(files: readonly File[]): CheckpointSource {
     async open(name) {
       const path = (file: File): string => file.webkitRelativePath || file.name;
       const found = files.filter((file) => path(file) === name || path(file).endsWith(`/${name}`));
-      const [nearest] = found.sort((a, b) => path(a).length - path(b).length); // and not one of the same name in a subfolder
+      const [nearest] = found.sort((a, b) => path(a).length - path(b).length); // not one in a subfolder
       return nearest && blobFile(nearest);
     },
   };

@@ -85,11 +85,12 @@ function firstStep({ prompts, padding }: Job, { n, W, newTokens }: Generation): 
     const tokens = ids.slice(0, -1);
     const past = tokens.map(() => b * n * W);
     const id = ids[ids.length - 1];
+    // All beams are equal at first: only the first may be continued.
     const start: PaddedStart = {
       length: ids.length,
       start: ids.length,
       limit: ids.length + newTokens,
-      beams: Array.from({ length: W }, (_, w) => ({ id, score: w === 0 ? 0 : -1e9, tokens, past })), // all beams are equal at first: only one may be continued
+      beams: Array.from({ length: W }, (_, w) => ({ id, score: w === 0 ? 0 : -1e9, tokens, past })),
       finished: [],
       padding: padding?.[b] ?? [],
     };

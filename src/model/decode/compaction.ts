@@ -54,7 +54,7 @@ function resumed({ prompts, padding }: Job, reports: StepReports, b: number, pla
     padding: padding?.[b] ?? [],
     beams: beams.map(({ id, score }, w) => {
       const links = reports.backtrace(b, w);
-      // The beam that holds each token: the first beam for the prompt without its last token; after that the parent of the next token.
+      // The beam that holds each token: the first for the prompt but its last token; then the parent of the next token.
       const held = [...given, ...links.map(({ parent }) => parent)];
       const tokens = [...prompts[b], ...links.slice(0, -1).map((link) => link.id)];
       return { id, score, tokens, past: held.map((beam) => place * beams.length + beam) };

@@ -53,7 +53,7 @@ export async function runSteps(
       compact ||= shouldCompact({ open, sentences, left: g.newTokens - reports.length - ahead.length }, g);
     }
   } finally {
-    for (const late of ahead) late.catch(() => {}); // steps after the end did nothing, and a lost device is reported by the awaited one
+    for (const late of ahead) late.catch(() => {}); // steps after the end did nothing; the awaited one reports faults
   }
 }
 

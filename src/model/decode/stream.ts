@@ -70,7 +70,8 @@ export function createStreamer(rows: number, codec: TextCodec | undefined): Stre
       state.tokens = ids.length;
       if (!codec) return [{ row, token_ids }];
       const whole = codec.decode(ids);
-      const end = whole.endsWith("\ufffd") ? whole.indexOf("\ufffd", state.text) : whole.length; // an incomplete character waits for its other bytes
+      // The bytes of an incomplete character wait for the next step.
+      const end = whole.endsWith("\ufffd") ? whole.indexOf("\ufffd", state.text) : whole.length;
       const text = whole.slice(state.text, Math.max(state.text, end));
       state.text = Math.max(state.text, end);
       return [{ row, token_ids, text }];

@@ -2,9 +2,10 @@ import type { Core } from "../core.js";
 import { type EncoderInput, lengthOf, totalLength } from "../inputs.js";
 import { type BatchSize, type Encoded, prepareBatch, type Wanted } from "./prepared_batch.js";
 
+/** How a caller follows, stops and batches encoding. */
 export interface EncodeHooks {
   readonly signal?: AbortSignal;
-  /** Called after each batch: `loaded` of `total` sequences are done. */
+  /** Called after each batch, when `loaded` of `total` sequences are done. */
   readonly progress?: (event: { readonly status: "progress"; readonly loaded: number; readonly total: number }) => void;
   /** Most tokens of a batch. Default 2048. */
   readonly batch_tokens?: number;
@@ -13,7 +14,10 @@ export interface EncodeHooks {
 const BATCH_TOKENS = 2048;
 const IN_FLIGHT = 2; // while one batch runs, the next is prepared and submitted
 
-/** Runs sequences through the encoder and its head, batch by batch; results come in the order of `inputs`. */
+/**
+ * Runs sequences through the encoder and its head in batches. Results come in the order of `inputs`. Throws the
+ * signal's reason.
+ */
 export async function encodeAll(
   core: Core,
   inputs: readonly EncoderInput[],
@@ -43,14 +47,14 @@ export async function encodeAll(
     await Promise.all(running);
     signal?.throwIfAborted();
   } finally {
-    await Promise.allSettled(running); // their memory goes back to the idle cache
+    await Promise.allSettled(running); // until then they use memory of the idle cache
   }
   return results;
 }
 
 /**
- * Sequences of similar length together: indices, longest first, in batches of at most `budget` tokens (a longer one
- * alone).
+ * Indices of sequences in batches of similar length, longest first, of at most `budget` tokens; a longer sequence is
+ * alone.
  */
 export function batchesOf(lengths: readonly number[], budget: number): number[][] {
   const order = lengths.map((_, index) => index).sort((x, y) => lengths[y] - lengths[x] || x - y);
@@ -67,7 +71,7 @@ export function batchesOf(lengths: readonly number[], budget: number): number[][
   return batches;
 }
 
-/** Runs one batch, on device memory that is kept for the next of its size. */
+/** Runs one batch. Its plan and memory are kept for later batches of the same size. */
 async function encodeBatch(core: Core, inputs: readonly EncoderInput[], wanted: Wanted): Promise<Encoded[]> {
   const size: BatchSize = {
     N: totalLength(inputs),

@@ -5,24 +5,25 @@ import { readSegments, type Sequences, type TokenRows } from "../inputs.js";
 import { type EncodeHooks, encodeAll } from "./batches.js";
 import type { Encoded, Wanted } from "./prepared_batch.js";
 
-/**
- * What an encoder gives, by the names of Transformers; zeros at padding. B sequences, S the width of the caller's rows.
- */
+/** What an encoder gives, named as in Transformers: B sequences, S the width of the caller's rows, zeros at padding. */
 export interface EncoderOutput {
-  /** f32[B,S,D]; models with a classifier leave it out, `encode()` has it always. */
+  /** The last states f32[B,S,D]. `encode()` always gives them, `forward()` only for models without a classifier. */
   readonly last_hidden_state?: HostTensor;
-  /** f32[B,D]. */
+  /** The first state of each sequence through the pooler, f32[B,D]. */
   readonly pooler_output?: HostTensor;
-  /** f32[B,S,labels] or f32[B,labels], of a classifier. */
+  /** The logits of a classifier, f32[B,S,labels] or f32[B,labels]. */
   readonly logits?: HostTensor;
-  /** f32[B,S,D] after the embeddings and after each layer. */
+  /** States f32[B,S,D] after the embeddings and after each layer. */
   readonly hidden_states?: readonly HostTensor[];
-  /** f32[B,H,S,S] of each layer: query, then key. */
+  /** Attention weights f32[B,H,S,S] of each layer: query, then key. */
   readonly attentions?: readonly HostTensor[];
 }
 
+/** Options of `encode()`, and of `forward()` without a decoder. */
 export interface EncoderOptions extends EncodeHooks {
+  /** Also return the states after the embeddings and after each layer. Default false. */
   readonly output_hidden_states?: boolean;
+  /** Also return attention weights, which take one more launch a layer. Default false. */
   readonly output_attentions?: boolean;
 }
 
@@ -38,15 +39,14 @@ export function checkEncoderOptions(call: string, options: EncoderOptions): void
 }
 
 /**
- * What `forward()` brings back by default: the logits of a classifier, else the last states and what a pooler makes of
- * them.
+ * What `forward()` returns by default: the logits of a classifier, or else the last states and the output of a pooler.
  */
 export function ownOutputs({ head }: Architecture): Wanted {
   if (head?.classifier) return { logits: true };
   return { last_hidden_state: true, pooler_output: head?.pooler !== undefined };
 }
 
-/** Encodes rows with padding and lays the results out like them. */
+/** Encodes token rows and arranges the results like them, padding included. */
 export async function encodeRows(
   core: Core,
   rows: Sequences,
@@ -79,7 +79,7 @@ function layOut(a: Architecture, rows: Sequences, wanted: Wanted, encoded: reado
   };
 }
 
-/** [B,S,columns]. */
+/** Arranges a result with a row for each token as [B,S,columns]. */
 function byToken(encoded: readonly Encoded[], name: string, { ids, offsets, width }: Sequences): HostTensor {
   const columns = encoded[0][name].length / ids[0].length;
   const data = new Float32Array(ids.length * width * columns);
@@ -87,7 +87,7 @@ function byToken(encoded: readonly Encoded[], name: string, { ids, offsets, widt
   return { dims: [ids.length, width, columns], data };
 }
 
-/** [B,columns]. */
+/** Arranges a result with a row for each sequence as [B,columns]. */
 function bySequence(encoded: readonly Encoded[], name: string): HostTensor {
   const columns = encoded[0][name].length;
   const data = new Float32Array(encoded.length * columns);
@@ -95,7 +95,9 @@ function bySequence(encoded: readonly Encoded[], name: string): HostTensor {
   return { dims: [encoded.length, columns], data };
 }
 
-/** A sequence's [query,head,key] (as many keys as the longest of its batch has) at its places in [B,H,S,S]. */
+/**
+ * Arranges attention weights [query,head,key] (with as many keys as the longest sequence of the batch) as [B,H,S,S].
+ */
 function attentionSquares(encoded: readonly Encoded[], name: string, rows: Sequences, H: number): HostTensor {
   const { ids, offsets, width: S } = rows;
   const data = new Float32Array(ids.length * H * S * S);

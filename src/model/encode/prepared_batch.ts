@@ -6,24 +6,24 @@ import { encoder, type PackedInput } from "../graph/encoder.js";
 import { head, type PoolingChoice, sentenceVectors } from "../graph/heads.js";
 import { type EncoderInput, lengthOf, packInputs } from "../inputs.js";
 
-/** What to bring back of an encoder's run. */
+/** Which results of an encoder to read back; `EncoderOutput` has their shapes. */
 export interface Wanted {
   readonly last_hidden_state?: boolean;
-  /** After the embeddings and after each layer. */
   readonly hidden_states?: boolean;
   readonly attentions?: boolean;
   readonly pooler_output?: boolean;
   readonly logits?: boolean;
+  /** One vector f32[D] a sequence. */
   readonly embedding?: PoolingChoice;
 }
 
-/**
- * Results of one sequence by name (`hidden_states.3`, `attentions.0`): a row for each of its tokens, or one row for all
- * of it.
- */
+/** The results of one sequence by name (`logits`, `hidden_states.3`): a row for each token, or a single row. */
 export type Encoded = Readonly<Record<string, Float32Array>>;
 
-/** Sizes of a batch: N tokens (or rows of features) in B sequences, none longer than T where that matters. */
+/**
+ * The size of a batch: N tokens (or feature rows) in B sequences; T the longest one, where attentions are wanted, else
+ * 0.
+ */
 export interface BatchSize {
   readonly N: number;
   readonly B: number;
@@ -31,13 +31,15 @@ export interface BatchSize {
   readonly features: boolean;
 }
 
-/** An encoder with its head, recorded and prepared for batches of one size. */
+/** An encoder with its head, prepared for batches of one size. */
 export interface PreparedBatch {
-  /** Results in the order of `inputs`. Throws InputError when their kinds or widths differ. */
+  /** Returns results in the order of `inputs`. Throws InputError when these are of different kinds or widths. */
   run(inputs: readonly EncoderInput[]): Promise<Encoded[]>;
+  /** Frees its memory. */
   dispose(): void;
 }
 
+/** Records and prepares the encoder for batches of this size. */
 export async function prepareBatch(core: Core, size: BatchSize, wanted: Wanted): Promise<PreparedBatch> {
   const { gpu, architecture } = core;
   const { N, B, features } = size;
@@ -67,7 +69,7 @@ export async function prepareBatch(core: Core, size: BatchSize, wanted: Wanted):
   };
 }
 
-/** A result: f32[N,...columns] with a row a token, or f32[B,...columns] with a row a sequence. */
+/** A result: f32[N,...columns] with a row for each token, or f32[B,...columns] with a row for each sequence. */
 interface Output {
   readonly per: "token" | "sequence";
   readonly data: Tensor;
@@ -105,7 +107,7 @@ function write({ gpu, architecture: { D } }: Core, packed: PackedInput, inputs: 
   if (packed.features && features) gpu.write(packed.features, features);
 }
 
-/** The rows of each sequence, of every output. */
+/** Splits all outputs into those of each sequence. */
 function sequencesOf(
   outputs: readonly Output[],
   values: readonly Float32Array[],

@@ -5,18 +5,18 @@ import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, typ
 
 interface Differences {
   readonly model_type: string;
-  /** Positions start after the padding token's. */
+  /** Whether position 0 is the row after the padding token id in the position table, not row 0. */
   readonly shifted: boolean;
-  /** Tensors of the dense layer and of the projection to labels over a sentence. */
+  /** Names of the dense layer and of the projection to labels in a classifier of sentences. */
   readonly sentence: readonly [dense: string, labels: string];
 }
 
-/** BERT (Devlin et al. 2019) and RoBERTa (Liu et al. 2019): post-norm encoder, learned positions and segments. */
+/** A post-norm encoder with learned positions and segments. */
 function bertLike({ model_type, shifted, sentence }: Differences): Family<With<"encoder">> {
   return {
     model_type,
 
-    // Classes with a head save the encoder under its model type; the first checkpoints call a norm's weights gamma and beta.
+    // Classes with a head save the encoder under its model type; early checkpoints name norm weights gamma and beta.
     rename: (name) =>
       name
         .replace(new RegExp(`^${model_type}\\.`), "")
@@ -75,12 +75,14 @@ function bertLike({ model_type, shifted, sentence }: Differences): Family<With<"
       ];
     },
 
-    // Heads of training, and the pooler under a classifier of tokens.
+    // Heads for training, and the pooler of a classifier of tokens.
     ignored: () => [/^embeddings\.position_ids$/, /^cls\./, /^lm_head\./, /^pooler\./],
   };
 }
 
+/** BERT (Devlin et al. 2019). */
 export const bert = bertLike({ model_type: "bert", shifted: false, sentence: ["pooler.dense", "classifier"] });
+/** RoBERTa (Liu et al. 2019): its positions begin after the padding token id. */
 export const roberta = bertLike({
   model_type: "roberta",
   shifted: true,

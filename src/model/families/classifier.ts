@@ -4,17 +4,17 @@ import type { WeightRow } from "../checkpoint/rows.js";
 import type { Head } from "../graph/architecture.js";
 import { linearRows } from "./family.js";
 
-/** What an encoder checkpoint was saved with, by the name that Transformers gives its class. */
+/** The classifier that an encoder was saved with, by the class of Transformers that saved it. */
 const CLASSES: readonly (readonly [suffix: RegExp, classifier: Head["classifier"]])[] = [
   [/ForTokenClassification$/, "tokens"],
   [/ForSequenceClassification$/, "sentence"],
-  [/Model$|ForMaskedLM$|ForPreTraining$/, undefined], // heads of training: the encoder alone is of use
+  [/Model$|ForMaskedLM$|ForPreTraining$/, undefined], // heads for training are not used
 ];
 
 /**
- * The classifier that `architectures` of config.json names, nothing without one. `pooler` is the activation of the
- * dense layer that a classifier of sentences has over the first state. Throws CheckpointError for a class we do not
- * have.
+ * The classifier that `architectures` in config.json names; undefined without one. `pooler` is the activation of the
+ * dense layer between the first state and a classifier of sentences. Throws CheckpointError for a class that is not
+ * supported.
  */
 export function classifierOf(config: Json, pooler: Head["pooler"]): Head | undefined {
   const [name] = (config.architectures as unknown[] | undefined) ?? [];
@@ -30,10 +30,7 @@ export function classifierOf(config: Json, pooler: Head["pooler"]): Head | undef
   return { classifier, labels: labelsOf(config), ...(classifier === "sentence" && { pooler }) };
 }
 
-/**
- * Names of the labels in the order of their ids: `id2label`, else `num_labels` numbered ones (two when absent, as in
- * Transformers).
- */
+/** Names of the labels by id: `id2label`, or `num_labels` numbered ones (two by default, as in Transformers). */
 function labelsOf(config: Json): string[] {
   const names = config.id2label as Readonly<Record<string, string>> | undefined;
   if (!names) return Array.from({ length: Number(config.num_labels ?? 2) }, (_, id) => `LABEL_${id}`);
@@ -47,7 +44,8 @@ function labelsOf(config: Json): string[] {
 }
 
 /**
- * The rows of a head whose layers the checkpoint calls `dense` (the pooler's) and `labels` (the projection to labels).
+ * The weight rows of a head. `dense` and `labels` are the names of its pooler and of its projection to labels in the
+ * checkpoint.
  */
 export function headRows(head: Head | undefined, dense: string, labels: string, D: number): WeightRow[] {
   return [

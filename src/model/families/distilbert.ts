@@ -2,7 +2,7 @@ import { readConfig } from "../checkpoint/config.js";
 import { classifierOf, headRows } from "./classifier.js";
 import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, type With } from "./family.js";
 
-/** DistilBERT (Sanh et al. 2019): BERT without segments and pooler, half its layers. */
+/** DistilBERT (Sanh et al. 2019): half the layers of BERT, without segments and pooler. */
 export const distilbert: Family<With<"encoder">> = {
   model_type: "distilbert",
 
@@ -36,7 +36,7 @@ export const distilbert: Family<With<"encoder">> = {
     const heads = ["attention.q_lin", "attention.k_lin", "attention.v_lin"];
     return [
       tableRow("encoder.embed_tokens", "embeddings.word_embeddings", [V, D], { lookup: true, precise: true }),
-      tableRow("encoder.embed_positions", "embeddings.position_embeddings", [P, D], { f32: true }), // sinusoids too are stored
+      tableRow("encoder.embed_positions", "embeddings.position_embeddings", [P, D], { f32: true }),
       ...normRows("encoder.embed_norm", "embeddings.LayerNorm", D),
       ...layerRows("encoder.layers", "transformer.layer", depth, [
         ...linearRows("self_attn.qkv", heads, 3 * D, D, { precise: true }),

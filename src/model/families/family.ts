@@ -2,29 +2,36 @@ import type { Json } from "../checkpoint/checkpoint.js";
 import type { WeightRow } from "../checkpoint/rows.js";
 import type { Architecture, Stack } from "../graph/architecture.js";
 
-/** How a model type of Transformers maps to ours: one short file a family. */
+/** A model family: how checkpoints of one `model_type` of Transformers map to our graph. */
 export interface Family<A extends Architecture = Architecture> {
+  /** As config.json has it. */
   readonly model_type: string;
-  /** What has several names in checkpoints of this family gets one; all other names are after this. */
+  /**
+   * Gives tensors that have several names in checkpoints of this family a single one, which is used everywhere else.
+   */
   rename?(name: string): string;
-  /** `names` are those of the checkpoint's tensors. Throws CheckpointError for a config that is not supported. */
+  /**
+   * The architecture by config.json and the names of the tensors. Throws CheckpointError for a config that is not
+   * supported.
+   */
   architecture(config: Json, names: ReadonlySet<string>): A;
-  rows(a: A, config: Json): WeightRow[];
-  /** Tensors that may be in a checkpoint without use (copies of tied weights, tables that are computed). */
+  /** Where each weight comes from. */
+  rows(architecture: A, config: Json): WeightRow[];
+  /** Match tensors that need not be used, such as copies of tied weights, and tables that are computed. */
   ignored(config: Json): RegExp[];
 }
 
 /**
- * H heads of equal width for queries, keys and values, and scores divided by the root of that width (Vaswani et al.
- * 2017, eq. 1).
+ * H heads of width D/H for queries, keys and values, whose scores are divided by the root of it (Vaswani et al. 2017,
+ * eq. 1).
  */
 export function equalHeads(D: number, H: number): Pick<Stack, "H" | "K" | "E" | "scale"> {
   return { H, K: H, E: D / H, scale: (D / H) ** -0.5 };
 }
 
 /**
- * The rows of one layer, for every layer of a stack: names in `layer` follow `ours.0` and `theirs.0`, `ours.1` and
- * `theirs.1`, ...
+ * The rows of one layer, repeated for all layers: its names follow `ours.0.` and `theirs.0.`, `ours.1.` and
+ * `theirs.1.`, ...
  */
 export function layerRows(ours: string, theirs: string, depth: number, layer: readonly WeightRow[]): WeightRow[] {
   const at = (l: number, row: WeightRow): WeightRow => ({
@@ -37,7 +44,7 @@ export function layerRows(ours: string, theirs: string, depth: number, layer: re
 
 type LinearHow = Pick<WeightRow, "transpose" | "interleave" | "parts" | "precise"> & { readonly bias?: boolean };
 
-/** A linear layer f32[O,I] whose parts (such as q, k, v) are laid one after the other. */
+/** The rows of a linear layer [O,I] that is made of one or several stored ones, such as q, k and v. */
 export function linearRows(
   ours: string,
   theirs: readonly string[],
@@ -53,13 +60,13 @@ export function linearRows(
   ];
 }
 
-/** A LayerNorm; an RMSNorm has no bias. */
+/** The rows of a norm of width D; an RMSNorm has no bias. */
 export function normRows(ours: string, theirs: string, D: number, { bias = true } = {}): WeightRow[] {
   const parts = bias ? ["weight", "bias"] : ["weight"];
   return parts.map((part) => ({ ours: `${ours}.${part}`, theirs: [`${theirs}.${part}`], shape: [D] }));
 }
 
-/** A table f32[rows,D] from which tokens, positions or segments take their row. */
+/** The row of a table [rows,D] of tokens, positions or segments. */
 export function tableRow(
   ours: string,
   theirs: string,
@@ -69,5 +76,5 @@ export function tableRow(
   return { ours: `${ours}.weight`, theirs: [`${theirs}.weight`], shape, ...how };
 }
 
-/** An architecture that has these stacks. */
+/** An architecture that has the given stacks. */
 export type With<Side extends "encoder" | "decoder"> = Architecture & Required<Pick<Architecture, Side>>;

@@ -10,18 +10,15 @@ import { marian } from "./marian.js";
 
 const FAMILIES: readonly Family[] = [bert, distilbert, gpt2, llama, marian, qwen2, qwen3, roberta];
 
-/** A checkpoint in the terms of its family. */
+/** A checkpoint and what its family says of it. */
 export interface Description {
   readonly family: Family;
-  /** Its tensors under the names that the family knows. */
+  /** The checkpoint with the tensor names that the family uses. */
   readonly checkpoint: Checkpoint;
   readonly architecture: Architecture;
 }
 
-/**
- * Finds the family of a checkpoint and reads its architecture. Throws CheckpointError for a family or a config we do
- * not have.
- */
+/** Finds the family of a checkpoint and reads its architecture. Throws CheckpointError if either is not supported. */
 export function describeCheckpoint(folder: Checkpoint): Description {
   const { label, config } = folder;
   const family = FAMILIES.find(({ model_type }) => model_type === config.model_type);

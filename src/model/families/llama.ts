@@ -5,7 +5,7 @@ import { readConfig } from "../checkpoint/config.js";
 import { llama3Frequencies, plainFrequencies } from "../graph/positions.js";
 import { type Family, layerRows, linearRows, normRows, tableRow } from "./family.js";
 
-/** Llama (Touvron et al. 2023) and its kin: pre-norm decoder, RMSNorm, rotary positions, gated SiLU, grouped heads. */
+/** A pre-norm decoder with RMSNorm, rotary positions, gated SiLU and grouped heads. */
 function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: boolean }): Family<DecoderArchitecture> {
   return {
     model_type,
@@ -83,7 +83,7 @@ function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: bool
   };
 }
 
-/** Frequencies by `rope_parameters` (Transformers 5) or `rope_theta` and `rope_scaling` (before). */
+/** Frequencies by `rope_parameters` (Transformers 5), or by `rope_theta` and `rope_scaling` (before). */
 function rotaryOf(config: Json, E: number): Rotary {
   const scaling = (config.rope_parameters ?? config.rope_scaling ?? {}) as Json;
   const read = readConfig({ rope_theta: config.rope_theta ?? 10000, ...scaling });
@@ -101,6 +101,7 @@ function rotaryOf(config: Json, E: number): Rotary {
   return { frequencies: llama3Frequencies(plain, factor, low, high, read.count("original_max_position_embeddings")) };
 }
 
+/** Llama (Touvron et al. 2023). */
 export const llama = llamaLike("llama", { qkvBias: false, qkNorm: false });
 /** Qwen2 (Yang et al. 2024): biases on q, k and v. */
 export const qwen2 = llamaLike("qwen2", { qkvBias: true, qkNorm: false });

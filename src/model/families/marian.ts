@@ -3,10 +3,7 @@ import { readConfig } from "../checkpoint/config.js";
 import type { Stack } from "../graph/architecture.js";
 import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, type With } from "./family.js";
 
-/**
- * Marian (Junczys-Dowmunt et al. 2018), as `MarianMTModel` of Transformers: post-norm, sinusoidal positions, tied
- * embeddings.
- */
+/** Marian (Junczys-Dowmunt et al. 2018), as in Transformers: post-norm, sinusoidal positions, tied embeddings. */
 export const marian: Family<With<"encoder" | "decoder">> = {
   model_type: "marian",
 
@@ -75,7 +72,10 @@ export const marian: Family<With<"encoder" | "decoder">> = {
   },
 };
 
-/** Sines in the first half of a row, cosines in the second: MarianSinusoidalPositionalEmbedding of Transformers. */
+/**
+ * Sines in the first half of each row, cosines in the second. Source: MarianSinusoidalPositionalEmbedding of
+ * Transformers.
+ */
 function sinusoids(P: number, D: number): Float32Array<ArrayBuffer> {
   const half = Math.ceil(D / 2);
   return Float32Array.from({ length: P * D }, (_, index) => {

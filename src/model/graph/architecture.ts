@@ -1,52 +1,57 @@
 import type { Activation } from "../../kernels/activation.js";
 import type { Weights } from "../checkpoint/weights.js";
 
-/** Rotary positions: the angle of pair i at a position is position * frequencies[i]. */
+/** Rotary positions: pair i of a head is rotated by position * frequencies[i]. */
 export interface Rotary {
+  /** In radians per position, E/2 of them. */
   readonly frequencies: readonly number[];
 }
 
-/** One stack of layers, and what differs between the two stacks of a model. */
+/** The encoder or the decoder: a stack of layers, with all that may differ between the two stacks of a model. */
 export interface Stack {
-  /** Layers. */
+  /** Number of layers. */
   readonly depth: number;
   /** Feed-forward width. */
   readonly F: number;
-  /** Query heads, key/value heads, width of a head. */
+  /** Query heads. */
   readonly H: number;
+  /** Key/value heads; K divides H. */
   readonly K: number;
+  /** Width of a head. */
   readonly E: number;
   /** Most tokens of a sequence. */
   readonly P: number;
-  /** Row of the position table for position 0. Default 0. */
+  /** The row of the position table for position 0. Default 0. */
   readonly positionShift?: number;
-  /** Rows of the segment table (token types); absent without one. */
+  /** Number of segments (token types); absent without a segment table. */
   readonly segments?: number;
-  /** Factor on token embeddings. */
+  /** Factor for token embeddings. */
   readonly embeddingScale: number;
-  /** Factor on attention scores. */
+  /** Factor for attention scores. */
   readonly scale: number;
-  /** A norm after the last layer. */
+  /** Whether a norm follows the last layer. */
   readonly lastNorm: boolean;
-  /** Absent where positions are not rotary. */
+  /** Rotary positions, if the model has them. */
   readonly rotary?: Rotary;
 }
 
-/** What follows the last states of an encoder without a decoder. */
+/** The head of an encoder without a decoder: what follows its last states. */
 export interface Head {
-  /** Activation of a dense layer over a sentence's first state. */
+  /** Activation of a dense layer on the first state of a sentence, if there is one. */
   readonly pooler?: Activation;
-  /** A linear layer to labels, over every token or over a sentence's pooled state. */
+  /** Where a linear layer computes labels: on every token, or on the pooled state of a sentence. */
   readonly classifier?: "tokens" | "sentence";
+  /** Names of the labels by id. */
   readonly labels: readonly string[];
 }
 
-/** All that the graph asks of a model family. */
+/** All that the graph needs to know of a model. */
 export interface Architecture {
+  /** The `model_type` of its family. */
   readonly family: string;
   /** Model width. */
   readonly D: number;
-  /** Vocabulary. */
+  /** Size of the vocabulary. */
   readonly V: number;
   /** Absent in decoder-only models. */
   readonly encoder?: Stack;
@@ -54,21 +59,22 @@ export interface Architecture {
   readonly decoder?: Stack;
   readonly head?: Head;
   readonly norm: "layernorm" | "rmsnorm";
-  /** Norms before each block, or after it. */
+  /** Whether norms come before or after each block. */
   readonly placement: "pre" | "post";
   /** Epsilon of the norms. */
   readonly eps: number;
+  /** Of the feed-forward layers. */
   readonly activation: Activation;
   /** Gated feed-forward (Shazeer 2020, arXiv:2002.05202): activation(gate) * up. */
   readonly gated: boolean;
   /**
-   * Norms before a block ride in its first linear layer where there are few rows: worth it on GPUs, where launches
-   * cost.
+   * Whether the first linear layer of a pre-norm block also normalises its input, when it has few rows: faster on GPUs,
+   * where each launch costs time.
    */
   readonly normInLinear?: boolean;
 }
 
-/** A model that generates. */
+/** An architecture that has a decoder. */
 export interface DecoderArchitecture extends Architecture {
   readonly decoder: Stack;
 }

@@ -6,19 +6,23 @@ import { layers, relativeBias } from "./layers.js";
 
 type DecoderModel = GraphModel<DecoderArchitecture>;
 
-/** The encoder's side of a decoder: its keys and values a layer, and which rows of them belong to which sentence. */
+/** What cross attention reads. */
 export interface CrossKeys {
+  /** Keys and values of the sources for each layer: f32[S,2*K*E]. */
   readonly kv: readonly Tensor[];
+  /** u32[B,2]: first row and number of rows of the source of each sentence. */
   readonly spans: Tensor;
 }
 
-/** What a decoder remembers: a cache a layer, f32[R,M,2*K*E], and the rotation of every position, f32[M,E]. */
+/** The past of a decoder. */
 export interface PastKeys {
+  /** Keys and values for each layer: f32[R,M,2*K*E]. */
   readonly caches: readonly Tensor[];
+  /** The rotation of each position, f32[M,E], for models with rotary positions. */
   readonly rotary?: Tensor;
 }
 
-/** One new token a row. */
+/** The inputs of a step: one new token a row. */
 export interface StepInput {
   /** u32[R,4]: token id, position, sentence, parent beam. */
   readonly rows: Tensor;
@@ -26,25 +30,27 @@ export interface StepInput {
   /** u32[2,R,M]: the cache row that holds each token of a row's past. */
   readonly indirection: Tensor;
   readonly cross?: CrossKeys;
-  /** Where to write the logits, when the host reads or changes them. */
+  /** Where to write the logits, if the host reads or changes them. */
   readonly logits?: Tensor;
 }
 
-/** All tokens of all targets at once, each seeing those before it and what the caches already hold. */
+/**
+ * The inputs of a prompt or a whole target: many tokens, each of which sees those before it and what the caches hold.
+ */
 export interface PromptInput {
   /** u32[N,4]: token id, position, sentence, 0. */
   readonly rows: Tensor;
   readonly past: PastKeys;
   /** u32[B,2]: first slot in the caches and number of tokens of each sentence. */
   readonly spans: Tensor;
-  /** Cache rows of a sentence; its keys go to the first of them. */
+  /** Number of cache rows of a sentence; its keys go to the first of them. */
   readonly rowsPerPrompt: number;
   readonly cross?: CrossKeys;
 }
 
 /**
- * Keys and values of the source for every decoder layer, once a source whatever its beams: f32[N,2*K*E] each, into `kv`
- * when given.
+ * Keys and values of the sources for each decoder layer, f32[N,2*K*E], written to `kv` if given. Beams of a source
+ * share them.
  */
 export function sourceKeys(run: Run, model: DecoderModel, encoded: Tensor, kv?: readonly Tensor[]): Tensor[] {
   const { linear } = layers(run, model, "decoder");
@@ -53,7 +59,9 @@ export function sourceKeys(run: Run, model: DecoderModel, encoded: Tensor, kv?: 
   );
 }
 
-/** One step: rows to logits f32[R,V]. Launches: 1 + 11 a layer + 1 with cross attention, else 1 + 7 a layer + 2. */
+/**
+ * One step, from rows to logits f32[R,V]: 1 + 11 launches a layer + 1 with cross attention, or else 1 + 7 a layer + 2.
+ */
 export function decoderStep(
   run: Run,
   model: DecoderModel,
@@ -70,7 +78,7 @@ export function decoderStep(
   return lmHead(run, model, decoder(run, model, rows, attendPast, cross), logits);
 }
 
-/** A prompt or a whole target: rows to the last hidden states f32[N,D]. */
+/** A prompt or a whole target, from rows to the last hidden states f32[N,D]. */
 export function decoderPrompt(
   run: Run,
   model: DecoderModel,
@@ -90,7 +98,7 @@ export function decoderPrompt(
   return decoder(run, model, rows, attendPrompt, cross);
 }
 
-/** Logits f32[N,V] of hidden states f32[N,D]. */
+/** Logits f32[N,V] of hidden states f32[N,D], written to `logits` if given. */
 export function lmHead(run: Run, model: DecoderModel, hidden: Tensor, logits?: Tensor): Tensor {
   return layers(run, model, "decoder").linear("lm_head", hidden, { y: logits });
 }

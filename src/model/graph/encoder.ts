@@ -4,27 +4,28 @@ import type { Tensor } from "../../runtime/tensor.js";
 import type { GraphModel, Stack } from "./architecture.js";
 import { layers } from "./layers.js";
 
-/** A packed batch: N rows of all its sequences, none of them padding. */
+/** A packed batch: the N rows of all sequences, without padding. */
 export interface PackedInput {
   /** u32[N,4]: token id, position, sentence, segment. */
   readonly rows: Tensor;
   /** u32[B,2]: first row and number of rows of each sentence. */
   readonly spans: Tensor;
-  /** f32[N,D] in place of token embeddings, where the caller has them; ids are then the numbers of these rows. */
+  /** f32[N,D], which replaces the token embeddings; token ids then are row numbers in it. */
   readonly features?: Tensor;
 }
 
-/** Tensors of the caller's for what an encoder makes on its way. */
+/** Where to write what an encoder computes on the way. */
 export interface Observed {
-  /** After the embeddings and after each layer: f32[N,D] each; absent ones are not kept. */
+  /** States f32[N,D] after the embeddings and after each layer; those left undefined are not kept. */
   readonly states?: readonly (Tensor | undefined)[];
-  /** Of each layer: f32[N,H,T], T at least the longest sentence. One launch more a layer. */
+  /** Attention weights f32[N,H,T] of each layer, T at least the longest sentence. They take one more launch a layer. */
   readonly attentions?: readonly Tensor[];
 }
 
 /**
- * The encoder of a transformer (Vaswani et al. 2017, section 3.1; Devlin et al. 2019, section 3): packed rows to states
- * f32[N,D], which is the last of `states` when given. Launches: 1 + 7 a layer, 1 more for a last norm.
+ * The encoder of a transformer (Vaswani et al. 2017, section 3.1; Devlin et al. 2019, section 3), from packed rows to
+ * the last states f32[N,D], which are the last of `states` if given: 1 + 7 launches a layer, and 1 more for a last
+ * norm.
  */
 export function encoder(
   run: Run,

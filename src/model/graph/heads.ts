@@ -5,14 +5,14 @@ import type { Tensor } from "../../runtime/tensor.js";
 import type { GraphModel } from "./architecture.js";
 import { layers } from "./layers.js";
 
-/** How a sentence's states become one vector. */
+/** How the states of a sentence become one vector. */
 export interface PoolingChoice {
   readonly mode: Pooling;
-  /** Scaled to length 1. */
+  /** Whether to scale the vector to length 1. */
   readonly normalize: boolean;
 }
 
-/** A sentence's states f32[N,D] as one vector f32[B,D], into `out` (Reimers and Gurevych 2019, section 3). */
+/** Pools states f32[N,D] to a vector for each sentence, f32[B,D], in `out` (Reimers and Gurevych 2019, section 3). */
 export function sentenceVectors(
   run: Run,
   hidden: Tensor,
@@ -23,7 +23,10 @@ export function sentenceVectors(
   run(pooling, "pooling", { x: hidden, spans, out }, { MODE: POOLING[mode], NORMALIZE: Number(normalize) });
 }
 
-/** The head of an encoder: `pooled` f32[B,D] and `logits` f32[N,labels] or f32[B,labels], whichever are given. */
+/**
+ * The head of an encoder. It writes those of `pooled` f32[B,D] and `logits` f32[N,labels] or f32[B,labels] that are
+ * given.
+ */
 export function head(
   run: Run,
   model: GraphModel,

@@ -6,7 +6,8 @@ import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { GraphModel, Stack } from "./architecture.js";
 
 /**
- * Where the keys and values of an attention lie: columns `k_at` and `v_at` of the rows `spans` gives for each sentence.
+ * Where attention finds keys and values: from columns `k_at` and `v_at` of `kv` on, in the rows that `spans` gives a
+ * sentence.
  */
 export interface Keys {
   readonly kv: Tensor;
@@ -17,59 +18,67 @@ export interface Keys {
 
 interface LinearOptions {
   readonly activation?: Activation;
-  /** Outputs in pairs: the first of a pair, activated, times the second. */
+  /** Outputs come in pairs: the first of a pair, activated, is multiplied by the second. */
   readonly gated?: boolean;
   /** Added after the activation. */
   readonly residual?: Tensor;
-  /** Without its bias, which is added later. */
+  /** Leave the bias out, because it is added later. */
   readonly bare?: boolean;
-  /** Where to write, when the host or a later plan reads the result. */
+  /** Where to write the result, if the host or another plan reads it. */
   readonly y?: Tensor;
 }
 
-/** Rows still to be normalised: the linear layer that takes them may do it itself, and save a launch. */
+/** Rows that still have to be normalised, which the next linear layer may do itself to save a launch. */
 export interface PendingNorm {
+  /** f32[N,D]. */
   readonly h: Tensor;
+  /** The name of the norm. */
   readonly norm: string;
 }
 
 interface NormOptions {
-  /** Added before the norm, as the end of a residual block. */
+  /** Added before the norm, at the end of a residual block. */
   readonly bias?: Tensor;
   readonly residual?: Tensor;
   readonly out?: Tensor;
 }
 
-/** The vocabulary of a model file: layers by the name of their weights, which is also the label of their launch. */
+/** The layers of which graphs are made. The name of a layer's weights is also the label of its launch. */
 export interface Layers {
   /**
-   * Token, position and segment rows, whichever tables there are, normalised where the model does. `features` replace
-   * the tokens' rows.
+   * The sum of token, position and segment embeddings, as far as the model has them, and their norm if it has one.
+   * `features` replace token embeddings.
    */
   embed(rows: Tensor, options?: { readonly features?: Tensor; readonly out?: Tensor }): Tensor;
+  /** A linear layer, in as many launches as its weight has parts: f32[N,O]. */
   linear(name: string, x: Tensor | PendingNorm, options?: LinearOptions): Tensor;
+  /** LayerNorm or RMSNorm, f32[N,D]. */
   norm(name: string, x: Tensor, options?: NormOptions): Tensor;
-  /** Self attention, over the tokens so far where `causal`, or attention to another sequence where `cross`. */
+  /**
+   * Attention f32[N,H*E]: to all keys of a sentence, only to those up to each token (`causal`), or to another sequence
+   * (`cross`).
+   */
   attend(name: string, q: Tensor, keys: Keys, rows: Tensor, kind?: { causal?: boolean; cross?: boolean }): Tensor;
   /** A residual block: h + project(body(norm(h))) in pre-norm models, norm(h + project(body(h))) in post-norm ones. */
   block(norm: string, project: string, h: Tensor, body: (x: Tensor | PendingNorm) => Tensor, out?: Tensor): Tensor;
-  /** The block of fc1, activation and fc2. */
+  /** The residual block of fc1, activation and fc2. */
   feedForward(at: string, h: Tensor, out?: Tensor): Tensor;
 }
 
 /**
- * The weight that biases self attention by distance, f32[U,H], in every layer of a stack (Raffel et al. 2020, section
- * 2.1).
+ * The name of the weight f32[U,H] that biases self attention by distance in all layers of a stack (Raffel et al. 2020,
+ * section 2.1).
  */
 export const relativeBias = (side: "encoder" | "decoder"): string => `${side}.relative_bias`;
 
+/** The layers of one stack of a model, which record their launches with `run`. */
 export function layers(run: Run, { architecture: a, weights: w }: GraphModel, side: "encoder" | "decoder"): Layers {
   const stack = a[side] as Stack;
 
   const embedRows: Layers["embed"] = (rows, { features, out } = {}) => {
     const [gamma, beta] = [w.find(`${side}.embed_norm.weight`), w.find(`${side}.embed_norm.bias`)];
     const tables = features ? [features] : w.parts(`${side}.embed_tokens.weight`);
-    const fused = tables.length === 1; // a table in parts is summed up before its norm
+    const fused = tables.length === 1; // with a table in parts, rows are complete only after the last part
     const tail = {
       positions: w.find(`${side}.embed_positions.weight`),
       segments: w.find(`${side}.embed_segments.weight`),

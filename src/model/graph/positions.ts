@@ -1,6 +1,6 @@
 import type { Rotary } from "./architecture.js";
 
-/** The argument `rotary`: for each of M positions the cosines, then the sines, of its E/2 angles. */
+/** The argument `rotary` f32[M,E]: for each position the cosines, then the sines, of its E/2 angles. */
 export function rotaryTable({ frequencies }: Rotary, M: number, E: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: M * E }, (_, index) => {
     const [position, e] = [Math.floor(index / E), index % E];
@@ -15,8 +15,8 @@ export function plainFrequencies(E: number, theta: number): number[] {
 }
 
 /**
- * Frequencies of Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, those between blended.
- * Source: Transformers, modeling_rope_utils.py, _compute_llama3_parameters.
+ * Frequencies of Llama 3.1: long wavelengths are stretched by `factor`, short ones are kept, and those between are
+ * blended. Source: Transformers, modeling_rope_utils.py, _compute_llama3_parameters.
  */
 export function llama3Frequencies(
   plain: readonly number[],

@@ -9,58 +9,65 @@ import { type EncodedText, openTokenizer, type TextCodec } from "../text/tokeniz
 /** A text, or two that belong together. */
 export type TextInput = string | { readonly text: string; readonly text_pair?: string };
 
+/** Options of all tasks on encoders. */
 export interface EncodingOptions extends EncodeHooks {
-  /** Shorten texts that are too long, as each result then says; else they are refused. Default true. */
+  /** Shorten texts that are too long, and say so in their results; if false, they throw InputError. Default true. */
   readonly truncation?: boolean;
-  /** Most tokens of a sequence, special ones included. Default: what model and tokenizer allow. */
+  /** Most tokens of a sequence, including special tokens. Default: what model and tokenizer allow. */
   readonly max_length?: number;
 }
 
-/** What became of a text on its way to token ids. */
+/** What tokenising a text lost. */
 export interface Reading {
-  /** Tokens left out because the sequence was too long. */
+  /** Number of tokens left out because the sequence was too long. */
   readonly truncated: number;
-  /** Tokens that stand for what the vocabulary does not know. */
+  /** Number of tokens that stand for text outside the vocabulary. */
   readonly unknown: number;
 }
 
-/** A sequence ready for the encoder: its ids, and which of its tokens are the text's. */
+/** A text or a pair of texts as token ids. */
 export interface ReadText extends Reading {
   readonly ids: readonly number[];
+  /** 0 for tokens of the first text, 1 for those of the second. */
   readonly segments: readonly number[];
-  /** Of the first text: its first token's index in `ids`, and how many of its tokens are there. */
+  /** The index in `ids` of the first token of the first text. */
   readonly first: number;
+  /** How many tokens of the first text are kept. */
   readonly count: number;
+  /** The first text. */
   readonly text: EncodedText;
 }
 
-/** A task on texts by an encoder. One text gives its result, a list gives a list in the same order. */
+/** A task on an encoder. Called with one input, it gives one result; with a list, a list in the same order. */
 export interface EncoderTask<Input, Options, Result> extends AsyncDisposable {
   (input: Input, options?: Options): Promise<Result>;
   (inputs: readonly Input[], options?: Options): Promise<Result[]>;
   readonly model: Model;
+  /** Releases the model. */
   dispose(): void;
 }
 
 interface TaskDefinition<Input, Options, Result> {
   readonly name: string;
-  /** Options of the task's own, beside those of every encoder task. */
+  /** The options that only this task has. */
   readonly options: readonly string[];
-  /** Throws CheckpointError when the model is not one for this task. */
+  /** Throws CheckpointError when the model is not one for the task. */
   check?(model: Model): void;
-  /** Throws OptionError. */
+  /** What the task needs from the encoder. Throws OptionError for bad options. */
   wanted(model: Model, options: Options): Wanted;
+  /** The text or texts of an input. Throws InputError for a bad one. */
   texts(input: Input): { readonly text: string; readonly text_pair?: string };
+  /** Makes the result of an input. */
   result(encoded: Encoded, read: ReadText, input: Input, options: Options): Result;
-  /** The most tokens of a sequence, where the task's folder says. */
+  /** The most tokens of a sequence, if the checkpoint says so for this task. */
   readonly longest?: number;
 }
 
 const COMMON = ["signal", "progress", "batch_tokens", "truncation", "max_length"];
 
 /**
- * Opens a model for a task. `define` reads what the task needs of the folder. Throws as `load` does, and
- * CheckpointError.
+ * Opens a task; `define` may read more of the checkpoint. Throws CheckpointError for a wrong model, and all that `load`
+ * throws.
  */
 export async function openEncoderTask<Input, Options extends EncodingOptions, Result>(
   source: CheckpointLike,
@@ -123,8 +130,7 @@ function checkOptions(task: { name: string; options: readonly string[] }, option
 }
 
 /**
- * Token ids of a text or a pair, shortened to `limit` where that is allowed: the longer text first, as fast tokenizers
- * do.
+ * Token ids of a text or a pair, shortened to `limit` tokens if allowed: the longer text first, as fast tokenizers do.
  */
 function readText(
   codec: TextCodec,
@@ -146,7 +152,7 @@ function readText(
   const parts = texts.map(({ ids }, index) => [...specials[index], ...ids.slice(0, kept[index])]);
   const last = specials[texts.length];
   const segments = parts.flatMap((part, index) => {
-    // What stands before the second text closes the first.
+    // The special tokens before the second text belong to the first.
     const closing = index ? specials[index].length : 0;
     return part.map((_, i) => (i < closing ? index - 1 : index));
   });
@@ -161,7 +167,10 @@ function readText(
   };
 }
 
-/** Tokens kept of each text when `room` is left: strategy longest_first of tokenizers (utils/truncation.rs). */
+/**
+ * How many tokens to keep of each text when there is room for `room`: longest_first of tokenizers
+ * (utils/truncation.rs).
+ */
 function shares(lengths: readonly number[], room: number): readonly number[] {
   if (lengths.reduce((sum, length) => sum + length, 0) <= room) return lengths;
   if (lengths.length === 1) return [room];
@@ -171,7 +180,7 @@ function shares(lengths: readonly number[], room: number): readonly number[] {
   return lengths[0] <= lengths[1] ? [low, high] : [high, low];
 }
 
-/** Softmax over one row of logits, or a sigmoid of each. */
+/** The softmax of a row of logits, or the sigmoid of each. */
 export function probabilities(logits: ArrayLike<number>, kind: "softmax" | "sigmoid"): number[] {
   const values = Array.from(logits);
   if (kind === "sigmoid") return values.map((value) => 1 / (1 + Math.exp(-value)));

@@ -11,26 +11,34 @@ import {
   type TextInput,
 } from "./encoder_task.js";
 
+/** Options of feature extraction. */
 export interface FeatureOptions extends EncodingOptions {
   /**
-   * One vector a text by its first state, mean or maximum; "none" gives the states. Default: what the folder says, else
-   * "none".
+   * How states become one vector: the first one ("cls"), their "mean" or "max"imum; "none" returns all states. Default:
+   * as the checkpoint says, or else "none".
    */
   readonly pooling?: Pooling | "none";
-  /** Scale vectors to length 1. Default: what the folder says, else false. */
+  /** Scale vectors to length 1. Default: as the checkpoint says, or else false. */
   readonly normalize?: boolean;
 }
 
-/** The vector of a text, or without pooling its states f32[T,D] and the tokens they stand at (special ones too). */
+/** The vector of a text, or without pooling its states. */
 export interface Features extends Reading {
+  /** The vector f32[D], with pooling. */
   readonly embedding?: Float32Array;
+  /** A state for each token, f32[T,D], without pooling. */
   readonly states?: HostTensor;
+  /** The tokens of the text, special ones included. */
   readonly token_ids: readonly number[];
 }
 
+/** Feature extraction on one checkpoint. */
 export type FeatureTask = EncoderTask<TextInput, FeatureOptions, Features>;
 
-/** Vectors of texts. Reads the pooling of sentence-transformers folders. Throws as `load` does, and CheckpointError. */
+/**
+ * Opens feature extraction, with the pooling of a sentence-transformers folder by default. Throws CheckpointError when
+ * the model is not an encoder, and all that `load` throws.
+ */
 export function featureExtraction(source: CheckpointLike, options: LoadOptions = {}): Promise<FeatureTask> {
   return openEncoderTask(source, options, async (model) => {
     const own = await readSentenceTransformer(model.checkpoint);
@@ -71,7 +79,8 @@ const MODES: Readonly<Record<string, Pooling>> = {
 };
 
 /**
- * What `modules.json` of a sentence-transformers folder asks for. Throws CheckpointError for modules we do not have.
+ * What `modules.json` of a sentence-transformers folder asks for. Throws CheckpointError for modules that are not
+ * supported.
  */
 async function readSentenceTransformer({ json, list, label }: Checkpoint): Promise<SentenceTransformer> {
   const modules = (await list("modules.json"))?.map(({ type, path }) => ({ type: String(type), path: String(path) }));

@@ -5,64 +5,77 @@ import { load, type LoadOptions, type Model } from "../model.js";
 import type { GenerateOptions } from "../decode/options.js";
 import { openTokenizer, type TextCodec } from "../text/tokenizer.js";
 
+/** Options of text generation, besides those of `generate()`. */
 export interface TextOptions extends GenerateOptions {
   readonly signal?: AbortSignal;
-  /** Texts decoded together; they are sorted by length first. Default 64. */
+  /** How many texts to decode together, after sorting them by length. Default 64. */
   readonly batch_size?: number;
-  /** Let characters through that the vocabulary does not know. Default false. */
+  /** Accept characters outside the vocabulary. Default false. */
   readonly allow_unknown?: boolean;
   /** Decoder-only models: begin each result with its prompt. Default true. */
   readonly return_full_text?: boolean;
-  /** Called after each batch. */
+  /** Called after each batch, when `loaded` of `total` texts are done. */
   readonly progress?: (event: { readonly status: "progress"; readonly loaded: number; readonly total: number }) => void;
 }
 
-/** One result: its text, the ids of its tokens (prompt or start token first) and, under beam search, its score. */
+/** One result. */
 export interface GeneratedText {
   readonly generated_text: string;
+  /** Its tokens, beginning with the prompt or the start token. */
   readonly token_ids: readonly number[];
+  /** With beam search: log-probability / generated length ^ length_penalty. */
   readonly score?: number;
 }
 
-/**
- * What a call did, summed over its batches; `ms` and `timed_steps` leave out each batch's first step, which compiles.
- */
+/** What a call did, summed over its batches. */
 export interface TextStats {
+  /** Decoder steps. */
   readonly steps: number;
+  /** Generated tokens of all results. */
   readonly tokens: number;
+  /** Steps without the first one of each batch, which compiles. */
   readonly timed_steps: number;
+  /** Milliseconds of the timed steps. */
   readonly ms: number;
+
   readonly launches: Launches;
 }
 
-/** A piece of text that no later step can change. */
+/** A piece of a result that no later step can change. */
 export interface TextEvent {
+  /** Index of the input; with samples, of the result. */
   readonly row: number;
   readonly token_ids: readonly number[];
   readonly text: string;
 }
 
-/** Text in, text out. One text gives its results, best first; a list gives a list of those, in the same order. */
+/**
+ * Text generation on one checkpoint. One text gives a list of results, best first; a list of texts gives a list of such
+ * lists.
+ */
 export interface TextTask extends AsyncDisposable {
   (text: string, options?: TextOptions): Promise<GeneratedText[]>;
   (texts: readonly string[], options?: TextOptions): Promise<GeneratedText[][]>;
-  /** One batch, told as it goes. */
+  /** Generates from one batch of texts and yields pieces of text as they become final. */
   stream(
     texts: string | readonly string[],
     options?: Omit<TextOptions, "batch_size" | "progress">,
   ): AsyncGenerator<TextEvent>;
   readonly model: Model;
-  /** Figures of the last call that ended. */
+  /** Statistics of the last call. */
   stats(): TextStats | undefined;
+  /** Releases the model. */
   dispose(): void;
 }
 
-/** Text to text by an encoder-decoder. Throws as `load` does, and CheckpointError without tokenizer.json. */
+/** Opens text to text with an encoder-decoder. Throws InputError for other models, and all that `load` throws. */
 export function text2text(source: CheckpointLike, options?: LoadOptions): Promise<TextTask> {
   return open("text2text", true, source, options);
 }
 
-/** Continuation of text by a decoder-only model. Throws as `load` does, and CheckpointError without tokenizer.json. */
+/**
+ * Opens continuation of text with a decoder-only model. Throws InputError for other models, and all that `load` throws.
+ */
 export function textGeneration(source: CheckpointLike, options?: LoadOptions): Promise<TextTask> {
   return open("text-generation", false, source, options);
 }
@@ -109,7 +122,7 @@ function createTask(task: string, model: Model, codec: TextCodec): TextTask {
     return prompts.map((prompt, b) =>
       Array.from({ length: each }, (_, rank) => {
         const row = b * each + rank;
-        const begin = model.architecture.encoder ? 0 : width - prompt.length; // a shorter prompt stands behind padding
+        const begin = model.architecture.encoder ? 0 : width - prompt.length; // padding precedes a shorter prompt
         const token_ids = sequences[row].slice(begin, lengths[row]);
         const score = sequences_scores?.[row];
         const shown = full ? token_ids : token_ids.slice(width - begin);

@@ -7,7 +7,7 @@ import { text2text, textGeneration, type TextTask } from "./generation.js";
 import { type ClassificationTask, textClassification } from "./text_classification.js";
 import { type TaggingTask, tokenClassification } from "./token_classification.js";
 
-/** What `pipeline` makes, by the name of the task. */
+/** What `pipeline` returns, by the name of the task. */
 export interface Tasks {
   readonly text2text: TextTask;
   readonly "text-generation": TextTask;
@@ -27,8 +27,8 @@ const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
 };
 
 /**
- * A task on a checkpoint: text in, text, vectors or labels out. Throws OptionError for an unknown task, and as `load`
- * does.
+ * Opens a task on a checkpoint, from text to text, vectors or labels. Throws OptionError for an unknown task,
+ * CheckpointError or InputError when the model is not one for the task, and all that `load` throws.
  */
 export async function pipeline<T extends keyof Tasks>(
   task: T,
@@ -40,7 +40,9 @@ export async function pipeline<T extends keyof Tasks>(
   return TASKS[task](source, options);
 }
 
-/** The task that a checkpoint is for, by its architecture. Throws CheckpointError for a family we do not have. */
+/**
+ * The task that a checkpoint is for, by its architecture. Throws CheckpointError for a family that is not supported.
+ */
 export function defaultTask(checkpoint: Checkpoint): keyof Tasks {
   const { encoder, decoder, head } = describeCheckpoint(checkpoint).architecture;
   if (decoder) return encoder ? "text2text" : "text-generation";

@@ -10,22 +10,31 @@ import {
   type TextInput,
 } from "./encoder_task.js";
 
+/** Options of text classification. */
 export interface ClassificationOptions extends EncodingOptions {
-  /** How many labels, best first; null for all. Default 1. */
+  /** How many labels to return, best first; null means all. Default 1. */
   readonly top_k?: number | null;
-  /** Default: sigmoid for a problem_type multi_label_classification or a single label, else softmax. */
+  /**
+   * What turns logits into scores. Default: as config.json says; else sigmoid for independent labels or a single one,
+   * and softmax for all others.
+   */
   readonly function_to_apply?: "softmax" | "sigmoid" | "none";
 }
 
+/** The labels of a text, best first. */
 export interface Classification extends Reading {
   readonly labels: readonly { readonly label: string; readonly score: number }[];
 }
 
+/** Text classification on one checkpoint. */
 export type ClassificationTask = EncoderTask<TextInput, ClassificationOptions, Classification>;
 
 const FUNCTIONS = ["softmax", "sigmoid", "none"];
 
-/** Labels of texts, or of pairs of texts. Throws as `load` does, and CheckpointError. */
+/**
+ * Opens classification of texts or pairs. Throws CheckpointError without a classifier of sequences, and all that `load`
+ * throws.
+ */
 export function textClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<ClassificationTask> {
   return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
     name: "text-classification",
@@ -62,7 +71,7 @@ export function textClassification(source: CheckpointLike, options: LoadOptions 
   }));
 }
 
-/** As TextClassificationPipeline of Transformers chooses. */
+/** The default function, as TextClassificationPipeline of Transformers chooses it. */
 function functionOf({ problem_type, function_to_apply }: Json, labels: number): "softmax" | "sigmoid" | "none" {
   if (FUNCTIONS.includes(function_to_apply as string)) return function_to_apply as "softmax";
   if (problem_type === "regression") return "none";

@@ -11,46 +11,52 @@ import {
   type ReadText,
 } from "./encoder_task.js";
 
-/** A text, or its words, which are then the units that get labels. */
+/** A text, or a list of words, which then get the labels. */
 export type TokenInput = string | { readonly words: readonly string[] };
 
+/** Options of token classification. */
 export interface TaggingOptions extends EncodingOptions {
   /**
-   * "none": a label a token. Else a label a word: that of its first token, of the average of its tokens' probabilities,
-   * or of its surest token. Default "none".
+   * "none" labels tokens. The others label words: by their "first" token, the "average" of their tokens' probabilities,
+   * or the token with the "max"imum probability. Default "none".
    */
   readonly aggregation_strategy?: (typeof STRATEGIES)[number];
   /** Labels to leave out. Default ["O"]. */
   readonly ignore_labels?: readonly string[];
 }
 
-/**
- * A label and the stretch of text that it is for. Words with labels B-X, I-X, I-X become one entity X when words are
- * labelled.
- */
+/** A label and its range of text. When words are labelled, those with labels B-X, I-X, I-X become one entity X. */
 export interface Entity {
+  /** The label. */
   readonly entity: string;
+  /** Its probability; of an entity of several words, the mean. */
+
   readonly score: number;
   /** The text from start to end. */
   readonly word: string;
-  /** In UTF-16 units, as strings count. */
+  /** Start and end of the range in UTF-16 units, as strings count them. */
   readonly start: number;
   readonly end: number;
-  /** Of the token in the sequence, when tokens are labelled. */
+  /** When tokens are labelled: the index of the token in its sequence. */
   readonly index?: number;
 }
 
+/** The labels of a text, in the order of the text. */
 export interface Tagging extends Reading {
   readonly entities: readonly Entity[];
 }
 
+/** Token classification on one checkpoint. */
 export type TaggingTask = EncoderTask<TokenInput, TaggingOptions, Tagging>;
 
 const STRATEGIES = ["none", "first", "average", "max"] as const;
 
 const textOf = (input: TokenInput): string => (typeof input === "string" ? input : input.words.join(" "));
 
-/** Labels of the tokens or words of texts. Throws as `load` does, and CheckpointError. */
+/**
+ * Opens labelling of tokens or words. Throws CheckpointError without a classifier of tokens, and all that `load`
+ * throws.
+ */
 export function tokenClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<TaggingTask> {
   return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
     name: "token-classification",
@@ -90,12 +96,12 @@ export function tokenClassification(source: CheckpointLike, options: LoadOptions
   }));
 }
 
-/** The probabilities of the labels over a stretch of text. */
+/** A token or a word with the probabilities of its labels. */
 interface Tagged {
   readonly range: Range;
   readonly labels: readonly string[];
   readonly scores: readonly number[];
-  /** Continues the word before it. */
+  /** Whether it continues the word of the token before it. */
   readonly continues?: boolean;
   readonly index?: number;
 }
@@ -118,8 +124,8 @@ function entityOf(text: string, { range: [start, end], labels, scores, index }: 
 }
 
 /**
- * Tokens of one word as one: words are the caller's, or begin at a token that is no continuation and touches none
- * before it.
+ * Joins the tokens of each word. Words are the caller's, or else begin at tokens that do not continue one or, without
+ * WordPiece, that follow a gap.
  */
 function tagWords(tokens: readonly Tagged[], input: TokenInput, strategy: "first" | "average" | "max"): Tagged[] {
   const starts = typeof input === "string" ? undefined : wordStarts(input.words);
@@ -137,7 +143,7 @@ function tagWords(tokens: readonly Tagged[], input: TokenInput, strategy: "first
   });
 }
 
-/** Places where words begin when they are joined by spaces. */
+/** The places where words begin after joining them by spaces. */
 function wordStarts(words: readonly string[]): ReadonlySet<number> {
   let at = 0;
   return new Set(words.map((word) => (at += word.length + 1) - word.length - 1));
@@ -154,8 +160,8 @@ const SCORES = {
 } as const;
 
 /**
- * Words with labels B-X, I-X as entities X, as group_entities of Transformers' TokenClassificationPipeline; other
- * labels stay.
+ * Joins words with labels B-X, I-X to entities X (TokenClassificationPipeline.group_entities of Transformers); keeps
+ * other labels.
  */
 function joinEntities(text: string, words: readonly Tagged[]): Entity[] {
   const groups: { name: string; parts: Entity[]; scheme: boolean }[] = [];

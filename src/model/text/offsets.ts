@@ -1,31 +1,32 @@
 import { InputError } from "../../runtime/errors.js";
 
 /**
- * How token strings spell the text: after WordPiece's prefix, in byte-level letters, or after SentencePiece's space.
+ * How tokens spell the text: with the prefix of WordPiece, in byte-level letters, or with the space of SentencePiece.
  */
 export type Spelling = "wordpiece" | "bytes" | "metaspace";
 
-/** Start and end of a stretch of text, in UTF-16 units as strings count them. */
+/** Start and end of a range of text, in UTF-16 units as strings count them. */
 export type Range = readonly [start: number, end: number];
 
 interface Alignment {
   readonly text: string;
   readonly tokens: readonly string[];
   readonly spelling: Spelling;
-  /** The string of tokens that stand for what the vocabulary does not know. */
+  /** The token that stands for text outside the vocabulary. */
   readonly unknown: string | undefined;
 }
 
 /**
- * The range of each token in the text. The tokenizer gives none, so tokens are matched letter by letter, ignoring case,
- * accents and compatibility forms, which normalisers change. Throws InputError when a token does not match.
+ * The range of each token in the text. The tokenizer gives none, so tokens are matched letter by letter. Case, accents
+ * and compatibility characters are ignored, because normalisers change them. Throws InputError when a token does not
+ * match.
  */
 export function alignTokens(alignment: Alignment): Range[] {
   return alignment.spelling === "bytes" ? alignBytes(alignment) : alignLetters(alignment);
 }
 
 const WHITE = /\s|\p{C}/u;
-const ALONE = /[\p{P}\p{S}]|\p{Script=Han}/u; // pre-tokenizers of BERT make each of these a word
+const ALONE = /[\p{P}\p{S}]|\p{Script=Han}/u; // BERT's pre-tokenizer makes each of these a word
 
 const plain = (text: string): string => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
@@ -40,7 +41,7 @@ interface Letter {
   readonly end: number;
 }
 
-/** The letters of a text that tokens can spell, with their places. */
+/** The letters of a text as tokens spell them, with their ranges. */
 function lettersOf(text: string): Letter[] {
   const letters: Letter[] = [];
   let start = 0;
@@ -72,7 +73,7 @@ function alignLetters({ text, tokens, spelling, unknown }: Alignment): Range[] {
   });
 }
 
-/** Byte-level tokens are the text's bytes, each written as a letter (Radford et al. 2019, bytes_to_unicode). */
+/** Byte-level tokens spell the bytes of the text, each as one letter (Radford et al. 2019, bytes_to_unicode). */
 function alignBytes({ text, tokens }: Alignment): Range[] {
   const owners: Range[] = []; // of each byte: the character it belongs to
   let start = 0;

@@ -3,15 +3,18 @@ import { CheckpointError, InputError } from "../../runtime/errors.js";
 import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
 import { alignTokens, type Range, type Spelling } from "./offsets.js";
 
-/** Text to token ids and back, by the checkpoint's own `tokenizer.json`. */
+/** Converts text to token ids and back, by `tokenizer.json` of the checkpoint. */
 export interface TextCodec {
-  /** Throws InputError for empty text, and for characters outside the vocabulary unless `allowUnknown`. */
+  /**
+   * Token ids of a text. Throws InputError for empty text, and for characters outside the vocabulary unless
+   * `allowUnknown`.
+   */
   encode(text: string, allowUnknown: boolean): number[];
-  /** Special tokens are left out. */
+  /** The text of token ids, without special tokens. */
   decode(ids: readonly number[]): string;
   /** A text, or a pair of texts, as an encoder takes it. Throws InputError for empty text. */
   encodeParts(text: string, pair: string | undefined): TextParts;
-  /** The most tokens that tokenizer_config.json allows, if it says. */
+  /** The most tokens that tokenizer_config.json allows; undefined when it does not say. */
   readonly longest: number | undefined;
 }
 
@@ -22,16 +25,18 @@ export interface TextParts {
   readonly texts: readonly EncodedText[];
 }
 
+/** The tokens of a text, without special ones. */
 export interface EncodedText {
   readonly ids: readonly number[];
+  /** The token of each id as the tokenizer spells it. */
   readonly tokens: readonly string[];
-  /** How many of the ids stand for what the vocabulary does not know. */
+  /** How many of the ids stand for text outside the vocabulary. */
   readonly unknown: number;
   /** The range of each token in the text. Throws InputError when tokens of this tokenizer cannot be found in it. */
   ranges(): Range[];
 }
 
-/** Reads the tokenizer of a checkpoint. Throws CheckpointError when it has none or a broken one. */
+/** Reads the tokenizer of a checkpoint. Throws CheckpointError when there is none or it is broken. */
 export async function openTokenizer(checkpoint: Checkpoint): Promise<TextCodec> {
   const definition = await checkpoint.json("tokenizer.json");
   if (!definition)
@@ -103,9 +108,9 @@ function spellingOf(definition: Json): Spelling {
   return type === "WordPiece" ? "wordpiece" : "metaspace";
 }
 
-const PROBES = ["a", "b"]; // any texts do: special tokens do not depend on what they surround
+const PROBES = ["a", "b"]; // any texts will do: special tokens do not depend on what they surround
 
-/** The special tokens before, between and after one or two texts: what surrounds the tokens of probes. */
+/** The special tokens before, between and after one or two texts: those around the tokens of probes. */
 function findSpecials(tokenizer: Tokenizer, texts: number): number[][] {
   const [text, text_pair] = PROBES.slice(0, texts);
   const whole = tokenizer.encode(text, { text_pair }).ids;
@@ -116,7 +121,7 @@ function findSpecials(tokenizer: Tokenizer, texts: number): number[][] {
     while (at + ids.length <= whole.length && ids.some((id: number, i: number) => whole[at + i] !== id)) at++;
     if (at + ids.length > whole.length)
       throw new InputError(
-        "text: its tokens must stay the same between special tokens, they do not; give token ids to forward()",
+        "text: its tokens must stay the same between special tokens, which they do not; give token ids to forward()",
       );
     const found = whole.slice(begin, at);
     at += ids.length;
