@@ -1,8 +1,8 @@
 import { attention } from "../src/kernels/index.js";
 import { benchKernel, noise, u32 } from "./support/harness.js";
 
-// B sentences of T queries and S keys each, or of about as many where ragged. Self attention reads queries, keys and values
-// from rows of 3 * D numbers.
+// B sentences of T queries and S keys each, or about as many where ragged. Self attention reads queries, keys and values from
+// rows of 3 * D numbers.
 export const bench = benchKernel(
   attention,
   {

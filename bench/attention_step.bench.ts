@@ -1,7 +1,7 @@
 import { attentionStep } from "../src/kernels/index.js";
 import { benchKernel, noise, u32 } from "./support/harness.js";
 
-// A cache half full, beams that changed rows at random.
+// The cache is half full, and beams have changed rows at random.
 export const bench = benchKernel(
   attentionStep,
   {

@@ -2,7 +2,7 @@ import { EARLY_STOPPING } from "../src/kernels/beam_step.js";
 import { beamStep } from "../src/kernels/index.js";
 import { benchKernel, f32, u32 } from "./support/harness.js";
 
-// The middle of a search: sentences of M/2 tokens, none finished; the end id is among the candidates.
+// The middle of a search: sentences of M/2 tokens without finished hypotheses; the end id is among the candidates.
 export const bench = benchKernel(
   beamStep,
   {

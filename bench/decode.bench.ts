@@ -17,9 +17,9 @@ interface GoldenCase {
 interface DecodeCase {
   readonly B: number;
   readonly W: number;
-  /** Calls timed; each takes the next B words. */
+  /** Number of timed calls, each of which takes the next B words. */
   readonly calls: number;
-  /** The case of golden.json whose sequences must come out before anything is timed. */
+  /** The case of golden.json whose sequences must be right before anything is timed. */
   readonly golden: string;
 }
 
@@ -29,24 +29,24 @@ const CASES: Readonly<Record<string, DecodeCase>> = {
   "g2p-en B=64 W=4": { B: 64, W: 4, calls: 7, golden: "beam-4-64" },
 };
 const MAX_LENGTH = 48;
-const [START, END] = [100, 0]; // of g2p-en; the start token is also the padding
+const [START, END] = [100, 0]; // of g2p-en, whose start token is also its padding
 
-/** How the steps of one call were driven. */
+/** What was measured during one call. */
 interface Meter {
-  /** "clock" takes the time at both ends of a step, "profile" at both ends of a launch, one step after the other. */
+  /** "clock" measures whole steps on the device, "profile" each launch, one step after the other. */
   mode: "plain" | "clock" | "profile";
   launches: number;
   submits: number;
-  /** Time that JavaScript spent in encoding and submitting. */
+  /** Time that JavaScript took to encode and submit. */
   submitMs: number;
-  /** Time that the call of `mapAsync` took to return: Deno stops there until the device is done. */
+  /** Time until the call of `mapAsync` returned, which in Deno is when the device is done. */
   mapMs: number;
   inFlight: number;
-  /** Steps submitted only after the answer of the one before: the device stood still for the host. */
+  /** Number of steps that were submitted only after the previous report: the device waited for the host. */
   waits: number;
   stepUs: number[];
   kernelUs: Map<string, { us: number; launches: number }>[];
-  /** Resolves when the steps profiled so far have run, also those that the call no longer waits for. */
+  /** Resolves when all profiled steps have run, including those that the call no longer waits for. */
   late: Promise<unknown>;
 }
 
@@ -63,7 +63,7 @@ const freshMeter = (mode: Meter["mode"]): Meter => ({
   late: Promise.resolve(),
 });
 
-/** The device seen through a meter: the plans of a decoding step are measured, all others run as they are. */
+/** A device that measures the plans of decoding steps; all other plans run as usual. */
 function metered(gpu: Gpu, meter: () => Meter): Gpu {
   return {
     ...gpu,
@@ -125,9 +125,9 @@ const profileStep: MeteredRun = async (gpu, prepared, meter, { read = [] }) => {
   return gpu.submit(() => {}, read.map(prepared.locate));
 };
 
-/** Beam search on the host over `model.decoder()`, as without a loop on the device. Returns milliseconds of steps. */
+/** Beam search on the host with `model.decoder()`, without the loop on the device. Returns the milliseconds of its steps. */
 async function hostLoop(model: Model, rows: number[][], W: number, steps: number): Promise<number[]> {
-  const stepper = await model.decoder({ input_ids: rows }, { max_length: MAX_LENGTH, num_beams: W });
+  const decoder = await model.decoder({ input_ids: rows }, { max_length: MAX_LENGTH, num_beams: W });
   const { V } = model.architecture;
   let ids = rows.flatMap(() => Array<number>(W).fill(START));
   let parents = rows.flatMap(() => Array.from({ length: W }, (_, w) => w));
@@ -135,7 +135,7 @@ async function hostLoop(model: Model, rows: number[][], W: number, steps: number
   const times: number[] = [];
   for (let step = 0; step < steps; step++) {
     const begin = performance.now();
-    const { data } = await stepper.step(ids, parents);
+    const { data } = await decoder.step(ids, parents);
     const best = rows.flatMap((_, b) => {
       const candidates: { id: number; w: number; score: number }[] = [];
       for (let w = 0; w < W; w++) {
@@ -155,11 +155,11 @@ async function hostLoop(model: Model, rows: number[][], W: number, steps: number
     scores = best.map(({ score }) => score);
     times.push(performance.now() - begin);
   }
-  stepper.dispose();
+  decoder.dispose();
   return times;
 }
 
-/** Tells that the model computes what golden.json says; nothing is timed before. */
+/** Checks that the model generates what golden.json says, before anything is timed. */
 async function verify(model: Model, { name, inputs, options, expected }: GoldenCase): Promise<void> {
   const { sequences } = await model.generate(inputs, options);
   if (JSON.stringify(sequences) === JSON.stringify(expected.sequences)) return;
@@ -189,7 +189,7 @@ async function measure(
   const generate = (call: number) => model.generate({ input_ids: rowsOf(call) }, options);
   try {
     await verify(model, find(golden));
-    for (let call = 0; call < calls; call++) await generate(call); // every length of the source compiles once
+    for (let call = 0; call < calls; call++) await generate(call); // each length of sources is compiled once
 
     const [stepUs, tokenUs]: [number[], number[]] = [[], []];
     const total = { steps: 0, submits: 0, submitMs: 0, mapMs: 0, waits: 0 };
@@ -214,7 +214,7 @@ async function measure(
       const {
         stats: { steps },
       } = await generate(call);
-      deviceUs.push(...meter.stepUs.slice(0, steps)); // the steps beyond did nothing
+      deviceUs.push(...meter.stepUs.slice(0, steps)); // steps after the end did nothing
     }
     meter = freshMeter("plain");
     const hostUs: number[] = [];
@@ -252,16 +252,16 @@ async function measure(
 }
 
 interface DecodeRow extends Row {
-  /** Time of a step on the device, of all its launches in one pass. */
+  /** Time of a step on the device, with all its launches in one pass. */
   readonly device_us?: number;
-  /** Tokens of the best hypotheses, end tokens counted. */
+  /** Tokens of the best hypotheses, including end tokens. */
   readonly tokens_per_s: number;
   readonly steps_per_call: number;
   readonly launches_per_step: number;
-  /** Of each submit: JavaScript that encodes and submits, and the call of `mapAsync`. */
+  /** For each submit: the time to encode and submit, and the time of the call of `mapAsync`. */
   readonly js_us_per_step: number;
   readonly map_us_per_step: number;
-  /** Above 1 by the steps that were submitted ahead and found nothing to do. */
+  /** Above 1 because of steps that were submitted ahead and had nothing to do. */
   readonly submits_per_step: number;
   readonly host_waits_per_step: number;
   readonly host_loop_us: number;
@@ -290,7 +290,7 @@ function line(row: DecodeRow): string {
   ].join("");
 }
 
-/** Time by kernel and place in the layer, a step. Each launch is a pass of its own: more in sum than a step takes. */
+/** Time by kernel and place in a layer. Each launch has a pass of its own, so that the sum is more than the time of a step. */
 function reportProfile(report: Context["report"], shape: string, worked: Meter["kernelUs"]): void {
   const whole = spread(worked.map((kernels) => [...kernels.values()].reduce((sum, { us }) => sum + us, 0))).median;
   const rows = [...worked[0].keys()].map((name) => ({
@@ -311,7 +311,7 @@ function reportProfile(report: Context["report"], shape: string, worked: Meter["
   }
 }
 
-/** The whole loop: a step as a caller sees it (encoder, steps, read-back), beside the same driven from the host. */
+/** The whole loop: the time of a step as a caller sees it (encoder, steps, reading back), and the same with the loop on the host. */
 export const bench: Bench = {
   async run(context) {
     const { cases } = await readJson<{ cases: GoldenCase[] }>("models/g2p-en/golden.json");

@@ -25,11 +25,11 @@ const COMMON = {
   layer_norm_eps: 1e-12,
 };
 const SHORTEST = 5;
-const LONGEST_MS = 10e3; // of one call, by the rate so far
+const LONGEST_MS = 10e3; // of one call; slower shapes are skipped, by the rate measured so far
 const SAMPLING_MS = 2e3;
 const FULL = { last_hidden_state: true };
 
-/** A model of BERT's architecture with weights that mean nothing. */
+/** A model of BERT's architecture with meaningless weights. */
 function openRandom(gpu: Gpu, config: Json): Core {
   const a = bert.architecture(config, new Set());
   const random = randoms(5);
@@ -58,7 +58,7 @@ function planOf(core: Core, lengths: readonly number[]): Plan {
 
 const flopsOf = ({ launches }: Plan): number => launches.reduce((sum, { kernel, dims }) => sum + kernel.flops(dims), 0);
 
-/** Milliseconds of whole calls: rows packed and written, the encoder, hidden states back on the host. */
+/** Milliseconds of whole calls, from packing the rows to reading hidden states back. */
 async function timeCalls(core: Core, rows: readonly EncoderInput[]): Promise<number[]> {
   const samples: number[] = [];
   let spent = 0;
@@ -69,7 +69,7 @@ async function timeCalls(core: Core, rows: readonly EncoderInput[]): Promise<num
     spent += samples[samples.length - 1];
     if (spent > LONGEST_MS && samples.length > 1) break;
   }
-  return samples.slice(1); // the first compiles and makes buffers
+  return samples.slice(1); // the first one compiles and allocates
 }
 
 async function checkPacking(core: Core, rows: readonly EncoderInput[]): Promise<void> {
@@ -86,7 +86,7 @@ async function measureModel({ gpu, roofs, report, skip }: Context, model: keyof 
   const sentence = (length: number): EncoderInput => ({
     ids: Array.from({ length }, () => Math.floor((random() + 1) * 15000)),
   });
-  let rate = 2e6; // flops a millisecond, until one is measured
+  let rate = 2e6; // flops a millisecond, before any is measured
   await checkPacking(core, [9, 5, 7].map(sentence));
   for (const S of [32, 128, 512]) {
     for (const B of [1, 8, 32]) {
@@ -127,7 +127,7 @@ async function measureModel({ gpu, roofs, report, skip }: Context, model: keyof 
   gpu.memory.free(core.weights.tensors);
 }
 
-/** Encoders of BERT's architecture: batches of full length, ragged ones packed, and the same padded to their longest. */
+/** Encoders of BERT's architecture on batches of equal length, and on ragged batches: packed, and padded to the longest. */
 export const bench: Bench = {
   async run(context) {
     for (const model of Object.keys(MODELS) as (keyof typeof MODELS)[]) await measureModel(context, model);

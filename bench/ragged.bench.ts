@@ -12,7 +12,7 @@ async function time(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start;
 }
 
-/** gpt2-brown, greedy: 16 prompts of different lengths in one batch, beside the same prompts one after the other. */
+/** gpt2-brown, greedy: 16 prompts of different lengths in one batch, and the same prompts one after the other. */
 export const bench: Bench = {
   async run({ gpu, report }) {
     const model: Model = await load(folder("models/gpt2-brown"), { gpu });
@@ -26,7 +26,7 @@ export const bench: Bench = {
       return rows;
     };
     try {
-      const [batch, solo] = [await together(), await alone()]; // also compiles
+      const [batch, solo] = [await together(), await alone()]; // they also compile
       const width = Math.max(...LENGTHS);
       solo.forEach(({ sequences: [row] }, b) => {
         if (String(row) !== String(batch.sequences[b].slice(width - LENGTHS[b])))

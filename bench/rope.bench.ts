@@ -1,7 +1,7 @@
 import { rope } from "../src/kernels/index.js";
 import { benchKernel, noise, u32 } from "./support/harness.js";
 
-// Prompts of B sentences of T rows each, from position 0. gpt2-brown rotates nothing: its keys and values are stored.
+// Prompts of B sentences of T rows each, from position 0. gpt2-brown rotates nothing: only its keys and values are stored.
 export const bench = benchKernel(
   rope,
   {

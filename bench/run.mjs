@@ -1,7 +1,7 @@
 // Bundles the benches once and runs them on one device: in Deno, with --node in Node, with --chrome in headless Chrome.
-// Words select benches by name. Prints a table and writes bench/results/<runtime>-<adapter>.json, the words last in its
-// name when some were given. --compare FILE adds the change against an earlier such file; --adapter cpu|gpu runs
-// the kernel variants for that class, --no-subgroups those that need none. --page serves bench/kernels.html instead, where any browser runs the benches of the kernels.
+// Words select benches by name. Prints a table and writes bench/results/<runtime>-<adapter>-<words>.json. --compare FILE
+// shows the change against an earlier such file; --adapter cpu|gpu runs the kernel variants for that class, --no-subgroups
+// those that need no subgroups. --page serves bench/kernels.html instead, on which any browser runs the kernel benches.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ import { runInChrome, serve } from "../tests/support/chrome.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [bundle, page, output] = ["build/bench.mjs", "build/bench-page.js", "build/bench.json"];
-const SILENCE = 30; // minutes; a case of the whole loop prints nothing before its end
+const SILENCE = 30; // minutes; a case of the whole loop prints only at its end
 const ADAPTERS = ["cpu", "gpu"];
 const runtimes = {
   deno: () => runCommand(`${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu", bundle]),
@@ -41,18 +41,18 @@ function findBenches(words) {
   const stems = readdirSync(`${root}bench`)
     .flatMap((name) => name.match(/^(.*)\.bench\.ts$/)?.[1] ?? [])
     .filter((stem) => !words.length || words.some((word) => stem.includes(word)))
-    .sort((a, b) => Number(a === "decode") - Number(b === "decode") || a.localeCompare(b)); // the whole loop comes last
+    .sort((a, b) => Number(a === "decode") - Number(b === "decode") || a.localeCompare(b)); // the whole loop is last
   return stems.length ? stems : fail(`no bench is named ${words.join(" or ")}`);
 }
 
-/** Bundles benches, each by its stem, and what starts them. */
+/** Bundles benches, by their stems, and the module that starts them. */
 const bundleBenches = (stems, outfile, start) =>
   bundleText(
     [...stems.map((stem) => `import { bench as ${stem} } from "../bench/${stem}.bench.js";`), start].join("\n"),
     outfile,
   );
 
-/** Serves the page of the kernels' benches until this process is ended. */
+/** Serves the page with the kernel benches until this process ends. */
 async function servePage(stems) {
   const kernels = stems.filter((stem) => existsSync(`${root}shaders/${stem}.wgsl`));
   await bundleBenches(
@@ -74,7 +74,7 @@ function runCommand(command, args) {
 }
 
 async function measure(name, stems) {
-  // A page hands its result over, a process leaves it in a file.
+  // A page returns its result, a process writes it to a file.
   await bundleBenches(
     stems,
     bundle,
@@ -122,5 +122,5 @@ const stems = findBenches(positionals);
 if (values.page) await servePage(stems);
 else {
   await measure(Object.keys(runtimes).find((name) => values[name]) ?? "deno", stems);
-  process.exit(0); // a browser that does not close must not keep this process
+  process.exit(0); // or a browser that does not close would keep this process
 }

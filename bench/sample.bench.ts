@@ -1,7 +1,7 @@
 import { sample } from "../src/kernels/index.js";
 import { benchKernel, noise, u32 } from "./support/harness.js";
 
-// "all" draws from every token; top_k 50 is the default of Transformers.
+// "all" draws from all tokens; top_k 50 is the default of Transformers.
 export const bench = benchKernel(
   sample,
   {

@@ -1,7 +1,7 @@
 import { topk } from "../src/kernels/index.js";
 import { benchKernel, noise } from "./support/harness.js";
 
-// G and C as a decoding session chooses them on a CPU adapter: see partsOf in src/model/search.ts.
+// G and C as a search chooses them on a CPU adapter: partsOf in src/model/decode/search.ts.
 export const bench = benchKernel(
   topk,
   {

@@ -1,8 +1,8 @@
 // logits_process: through workgroup memory, for GPUs.
 // Parts    logits_process, search_state, constants
 // Launch   a workgroup of LANES invocations a row, which stride over the vocabulary, the past and the lists. A bitmap
-//          of 32*WORDS ids says which of them were met in the past, so that each token of the past is loaded only once for
-//          that many ids
+//          of 32*WORDS ids says which of them were met in the past, so that each token of the past is loaded only once
+//          for that many ids
 // Numerics a banned token scores LOWEST, never an infinity; one token may be banned by several invocations at once;
 //          sums of two invocations are scaled to the larger maximum
 // Source   Transformers 5 generation/logits_process.py; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3

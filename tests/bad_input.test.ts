@@ -348,7 +348,7 @@ test("two calls at once give the rows of one after the other", async () => {
     const rows = cases[0].inputs.input_ids.slice(0, 4).map((ids) => ids.slice(0, ids.indexOf(0) + 1));
     const batches = [rows.slice(0, 2), rows.slice(2, 4)];
     const calls = batches.map((input_ids) => () => model.generate({ input_ids }, { num_beams: 2, max_new_tokens: 12 }));
-    const alone = [await calls[0](), await calls[1]()]; // first, so that an idle session is there for two to want
+    const alone = [await calls[0](), await calls[1]()]; // first, so that there is one idle search for both
     const together = await Promise.all(calls.map((call) => call()));
     assert.equal(
       together.map((result) => result.sequences),

@@ -25,7 +25,7 @@ function lists({ B, W, G, C, V, steps = 0, sorted = 0, faulty = 0 }: Size, rando
   return { values, indices };
 }
 
-/** Faults that the texts of all forms can have. */
+/** Faults that all variants can have. */
 const mutants: Readonly<Record<string, (wgsl: string) => string>> = {
   "a penalty for every group": (wgsl) => wgsl.replace("other < b; other++", "other <= b; other++"),
   "a penalty that counts once": (wgsl) => wgsl.replace("count += 1.0", "count = 1.0"),

@@ -59,9 +59,9 @@ test("the decoder over a whole target gives what its steps give", async () => {
   const m = await model();
   const [sources, targets] = [sentences([5, 9, 2], 2), sentences([8, 8, 8], 3)];
   const { logits } = await m.forward({ input_ids: sources, decoder_input_ids: targets });
-  const stepper = await m.decoder({ input_ids: sources }, { max_length: 8 });
+  const decoder = await m.decoder({ input_ids: sources }, { max_length: 8 });
   for (let t = 0; t < 8; t++) {
-    const step = await stepper.step(targets.map((row) => row[t]));
+    const step = await decoder.step(targets.map((row) => row[t]));
     const want = Float32Array.from(
       { length: 3 * V },
       (_, i) => logits!.data[(Math.floor(i / V) * 8 + t) * V + (i % V)],
@@ -69,7 +69,7 @@ test("the decoder over a whole target gives what its steps give", async () => {
     const error = worstError(step, { dims: [3, V], data: want });
     assert.ok(error < 1e-5, `step ${t} is ${error} off`);
   }
-  stepper.dispose();
+  decoder.dispose();
 });
 
 test("sources given as features that are rows of the token table decode as their ids do", async () => {
@@ -107,14 +107,14 @@ test("sources given as features that are rows of the token table decode as their
 test("steps whose beams change parents give what their whole sequences give", async () => {
   const m = await model();
   const source = sentences([6], 4);
-  const stepper = await m.decoder({ input_ids: source }, { max_length: 6, num_beams: 3 });
+  const decoder = await m.decoder({ input_ids: source }, { max_length: 6, num_beams: 3 });
   const random = randoms(5);
   let beams: number[][] = [[], [], []];
   for (let t = 0; t < 6; t++) {
     const parents = t === 0 ? [0, 1, 2] : [0, 1, 2].map(() => Math.floor(((random() + 1) / 2) * 3));
     const ids = sentences([3], 20 + t)[0];
     beams = parents.map((parent, w) => [...beams[parent], ids[w]]);
-    const step = await stepper.step(ids, parents);
+    const step = await decoder.step(ids, parents);
     const { logits } = await m.forward({ input_ids: [source[0], source[0], source[0]], decoder_input_ids: beams });
     const last = Float32Array.from(
       { length: 3 * V },
@@ -122,7 +122,7 @@ test("steps whose beams change parents give what their whole sequences give", as
     );
     assert.ok(worstError(step, { dims: [3, V], data: last }) < 1e-5);
   }
-  stepper.dispose();
+  decoder.dispose();
 });
 
 test("greedy search is the step's best token, again and again", async () => {
@@ -130,15 +130,15 @@ test("greedy search is the step's best token, again and again", async () => {
   const sources = sentences([4, 11, 1, 6], 6);
   const { sequences } = await m.generate({ input_ids: sources }, { num_beams: 1, max_new_tokens: 12 });
   for (const [b, source] of sources.entries()) {
-    const stepper = await m.decoder({ input_ids: [source] }, { max_length: 12 });
+    const decoder = await m.decoder({ input_ids: [source] }, { max_length: 12 });
     const row = [V - 1];
     while (row.length <= 12 && row[row.length - 1] !== 0) {
-      const { data } = await stepper.step([row[row.length - 1]]);
+      const { data } = await decoder.step([row[row.length - 1]]);
       row.push(data.indexOf(Math.max(...data)));
     }
     assert.equal(sequences[b].slice(0, row.length), row);
     assert.ok(sequences[b].slice(row.length).every((id) => id === V - 1));
-    stepper.dispose();
+    decoder.dispose();
   }
 });
 

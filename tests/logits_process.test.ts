@@ -71,7 +71,7 @@ const all = {
   presence: 0.375,
 };
 
-/** Faults that the texts of all forms can have. */
+/** Faults that all variants can have. */
 const mutants: Readonly<Record<string, (wgsl: string) => string>> = {
   "the table of the other parity": (wgsl) => wgsl.replace("((position & 1u)", "(((position + 1u) & 1u)"),
   "a past that ignores the indirection": (wgsl) =>

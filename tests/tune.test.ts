@@ -106,7 +106,7 @@ test("tune measures every kind of launch once, uses the fastest, and gives its m
   gpu.dispose();
 });
 
-test("what was measured is kept from one session to the next, by adapter", async () => {
+test("what was measured is kept for later runs of a program, by adapter", async () => {
   const info = {
     vendor: "test",
     architecture: String(Math.random()),

@@ -22,15 +22,15 @@ export { f16, f32, u32 };
 
 export type Size = Readonly<Record<string, number>>;
 
-/** How the arguments of a kernel follow from the sizes of a shape. */
+/** What a kernel is measured with: how its arguments follow from the sizes of a shape. */
 export interface Build<R extends string, W extends string> {
   args(size: Size, random: () => number): Partial<Record<R | W, Filled | undefined>>;
   values(size: Size): Readonly<Record<string, number>>;
   /** Most of |got - want| / (1 + |want|) for f32; integers must be equal. */
   readonly tolerance: number;
-  /** Sizes that make a shape cheap for the reference and keep its variant. */
+  /** Sizes that make a shape cheap for the reference, but keep its variant. */
   readonly small: Size;
-  /** A launch changes its own input: it is put back before each repeat. */
+  /** Whether a launch changes its own input, which is restored before each repeat. */
   readonly inPlace?: boolean;
 }
 
@@ -41,7 +41,7 @@ export interface Spread {
   readonly p90: number;
 }
 
-/** A line of the results. What is measured besides `us` depends on the bench. */
+/** A row of the results. What is measured besides `us` depends on the bench. */
 export interface Row {
   readonly bench: string;
   readonly shape: string;
@@ -52,21 +52,21 @@ export interface Row {
 export interface KernelRow extends Row {
   readonly sizes: string;
   readonly format: string;
-  /** Of the two that which the roofs leave less room for. */
+  /** The rate of the resource that limits the kernel, by the roofs. */
   readonly gb_s?: number;
   readonly gflop_s?: number;
-  /** Time of the least traffic or arithmetic at the roof, over the time measured. */
+  /** The time that the least traffic or arithmetic takes at the roof, divided by the measured time. */
   readonly roof_percent: number;
   readonly variant: string;
   readonly samples: number;
 }
 
-/** What this device does at most, measured in the same run. */
+/** The roofs of the roofline model: the highest rates of this device, measured in the same run. */
 export interface Roofs {
-  /** Rate of a plain copy, read and written bytes counted, by its bytes: small ones stay in a cache. */
+  /** Rates of plain copies by their bytes, read and written; small copies stay in a cache. */
   readonly copies: readonly { readonly bytes: number; readonly gb_s: number }[];
   readonly gflop_s: number;
-  /** A launch of one workgroup that does next to nothing. */
+  /** Time of a launch of one workgroup that does next to nothing. */
   readonly launch_us: number;
 }
 
@@ -75,7 +75,7 @@ export interface Context {
   readonly roofs: Roofs;
   /** Keeps a row and prints its line. */
   report(row: Row, line: string): void;
-  /** Tells that a shape is not measured. */
+  /** Reports that a shape is not measured, and why. */
   skip(bench: string, shape: string, why: string): void;
 }
 
@@ -87,7 +87,7 @@ export interface Bench {
 export interface Setting {
   readonly runtime: string;
   readonly adapter: string;
-  /** The class of adapters whose variants run. */
+  /** The class of adapters for which variants are chosen. */
   readonly variants: string;
   readonly clock: "timestamps" | "wall clock";
   readonly roofs: Roofs;
@@ -97,16 +97,16 @@ export interface Results extends Setting {
   readonly rows: readonly Row[];
 }
 
-/** Is told of everything as it is measured. */
+/** Called with everything that is measured, as it comes. */
 export interface Watcher extends Pick<Context, "report" | "skip"> {
   begin(setting: Setting): void;
 }
 
 const LONGEST = 2e6; // us of one repeat
-const CHEAP = 2e7; // flops that the reference does without being waited for
+const CHEAP = 2e7; // flops that the reference computes in no time
 const SAMPLING = 150e3; // us spent on the samples of one shape
 
-/** Numbers in [-1, 1) that repeat: timings do not depend on them, and a vocabulary's weights take seconds to draw. */
+/** Numbers in [-1, 1) that repeat: timings do not depend on them, and to draw all weights of a vocabulary takes seconds. */
 export function noise(dtype: "f32" | "f16", shape: readonly number[], random: () => number): Filled {
   const length = elements({ shape });
   const block = (dtype === "f16" ? f16 : f32)([Math.min(length, 65521)], random).data;
@@ -115,7 +115,7 @@ export function noise(dtype: "f32" | "f16", shape: readonly number[], random: ()
   return { dtype, shape, data };
 }
 
-/** Every shape in f32 and with weights in f16. */
+/** Each shape with weights in f32 and in f16. */
 export function bothFormats(shapes: Readonly<Record<string, Size>>): Record<string, Size> {
   return Object.fromEntries(
     Object.entries(shapes).flatMap(([name, size]) => [
@@ -125,7 +125,7 @@ export function bothFormats(shapes: Readonly<Record<string, Size>>): Record<stri
   );
 }
 
-/** Times a kernel at named shapes, after its output at each has matched the reference. */
+/** Times a kernel at named shapes, after checking its output at each shape against the reference. */
 export function benchKernel<R extends Patterns, W extends Patterns, P extends string, C extends string>(
   kernel: Kernel<R, W, P, C>,
   shapes: Readonly<Record<string, Size>>,
@@ -184,7 +184,7 @@ async function measureShape(
   };
 }
 
-/** Throws when the kernel and its reference differ. */
+/** Throws when the results of the kernel and its reference differ. */
 async function check(gpu: Gpu, { launch, inputs, outputs }: Launched, shape: string, tolerance: number): Promise<void> {
   const oracle = cpu();
   for (const [t, { data }] of inputs) {
@@ -202,7 +202,7 @@ async function check(gpu: Gpu, { launch, inputs, outputs }: Launched, shape: str
   });
 }
 
-/** Microseconds of each repeat; nothing when one takes too long. */
+/** Microseconds of each repeat; undefined when one takes too long. */
 async function time(gpu: Gpu, { launch, inputs, outputs }: Launched, inPlace = false): Promise<number[] | undefined> {
   for (const [t, { data }] of inputs) gpu.write(t, data);
   const changed = inPlace ? inputs.filter(([t]) => outputs.includes(t)) : [];
@@ -231,7 +231,7 @@ async function time(gpu: Gpu, { launch, inputs, outputs }: Launched, inPlace = f
     }
   };
   try {
-    const [first] = await repeat(1); // compiles too, on adapters that leave it to the first launch
+    const [first] = await repeat(1); // also compiles, on adapters that do so at the first launch
     const estimate = Math.min(...(await repeat(first > LONGEST / 4 ? 1 : 3)));
     if (estimate > LONGEST) return undefined;
     const count = Math.round(Math.min(200, Math.max(estimate > SAMPLING ? 3 : 7, SAMPLING / Math.max(estimate, 1))));
@@ -254,7 +254,7 @@ export function spread(samples: readonly number[]): Spread {
   return { median: at(0.5), p10: at(0.1), p90: at(0.9) };
 }
 
-/** Rate of a copy of as many bytes, between the sizes that were measured. */
+/** The rate of a copy of as many bytes, interpolated between the measured sizes. */
 function copyRate({ copies }: Roofs, bytes: number): number {
   const above = copies.findIndex((point) => point.bytes >= bytes);
   if (above <= 0) return (above === 0 ? copies[0] : copies[copies.length - 1]).gb_s;
@@ -269,7 +269,7 @@ async function measureRoofs(gpu: Gpu): Promise<Roofs> {
     await check(gpu, recordLaunch(kernel, small, {}), "roof", 1e-4);
     const times = await time(gpu, launched);
     if (!times) throw new Error(`roof ${kernel.name}: a repeat takes more than ${LONGEST / 1e6} s`);
-    return [spread(times).p10, launched]; // what else runs on the machine must not lower a roof
+    return [spread(times).p10, launched]; // other work on the machine must not lower a roof
   };
   const random = randoms(7);
   const empty = (N: number): Filled => ({ dtype: "f32", shape: [N], data: new Float32Array(N) });
@@ -336,7 +336,7 @@ const printer: Watcher = {
   skip: (bench, shape, why) => console.log(`${bench.padEnd(20)}${shape.padEnd(34)}skipped: ${why}`),
 };
 
-/** Runs benches on one device, tells the watcher of each shape once it is measured, and returns all that it measured. */
+/** Runs benches on one device, reports each measured shape to the watcher, and returns all measurements. */
 export async function runBenches(
   benches: readonly Bench[],
   options: Pick<GpuOptions, "adapter" | "features">,

@@ -4,7 +4,7 @@ import type { Size } from "./harness.js";
 
 type Format = (typeof FORMATS)[number];
 
-/** Shapes with their weights in each of these formats, all four when none is named. */
+/** Shapes with their weights in each of the given formats; by default in all four. */
 export function inFormats(shapes: Readonly<Record<string, Size>>, ...formats: Format[]): Record<string, Size> {
   return Object.fromEntries(
     Object.entries(shapes).flatMap(([name, size]) =>
@@ -20,7 +20,7 @@ interface Model {
   readonly N: number;
   readonly D: number;
   readonly F: number;
-  /** Columns of keys with values; 2*D when absent. */
+  /** Columns of keys and values together. Default 2*D. */
   readonly KV?: number;
   readonly gated?: number;
 }

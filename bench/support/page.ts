@@ -11,7 +11,7 @@ const say = (text: string): void => void (element("status").textContent = text);
 function addLine(bench: string, shape: string, ...texts: readonly string[]): void {
   const tr = document.createElement("tr");
   for (const text of [bench, shape, ...texts]) tr.insertCell().textContent = text;
-  if (texts.length === 1) tr.cells[2].colSpan = 7; // a remark in place of numbers
+  if (texts.length === 1) tr.cells[2].colSpan = 7; // a remark instead of numbers
   element("rows").append(tr);
 }
 
@@ -28,7 +28,7 @@ const watcher: Watcher = {
   skip: (bench, shape, why) => addLine(bench, shape, `skipped: ${why}`),
 };
 
-/** Runs the benches of kernels and fills the tables of kernels.html; a bench that fails leaves its error there. */
+/** Runs the kernel benches and fills the tables of kernels.html, with an error for a bench that fails. */
 export async function showBenches(benches: Readonly<Record<string, Bench>>): Promise<void> {
   say("measuring the roofs");
   const start = performance.now();

@@ -5,7 +5,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         @builtin(local_invocation_index) lane: u32) {
   let index = group.y * grid.x + group.x;`;
 
-/** Moves bits: the roof of all that reads and writes more than it computes. Also puts back what a launch changed. */
+/** Copies bytes: the roof of kernels that are bound by memory. Also restores what a launch changed. */
 export const copy = defineKernel({
   name: "copy",
   reads: { x: "f32|u32|f16[N]" },
@@ -16,7 +16,7 @@ export const copy = defineKernel({
     {
       name: "direct",
       groups: ({ N }) => Math.ceil(N / 1024),
-      wgsl: `// 4 vectors an invocation, neighbours side by side; buffers are padded to whole vectors
+      wgsl: `// 4 vectors an invocation, with neighbours side by side; buffers are padded to whole vectors
 struct Params { N: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4u>;
@@ -43,9 +43,9 @@ ${entry}
 });
 
 const round = `${Array.from({ length: 8 }, (_, a) => `a${a} = fma(a${a}, m, c);`).join(" ")}\n`;
-const CHAIN = 1024; // fmas of each of the 8 accumulators
+const CHAIN = 1024; // fused multiply-adds of each of the 8 accumulators
 
-/** Multiplies and adds in registers: the roof of arithmetic. 8 chains hide the latency of one. */
+/** Multiplies and adds in registers: the roof of kernels that are bound by arithmetic. 8 chains hide the latency of one. */
 export const fma = defineKernel({
   name: "fma",
   reads: { x: "f32[8]" },

@@ -7,10 +7,10 @@ import { common, wgslLoader } from "../../build.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Where the text of a bundle lies while it is made; imports in it are relative to build/. */
+/** Where the text of a bundle is while it is made; its imports are relative to build/. */
 export const entryOf = (outfile) => `${outfile}.entry.ts`;
 
-/** Bundles what the text imports to `outfile`, a path in the repository. `more` are options of esbuild. */
+/** Bundles a module, given as text, to `outfile`, a path in the repository. `more` are options of esbuild. */
 export async function bundleText(text, outfile, more = {}) {
   const entry = root + entryOf(outfile);
   mkdirSync(dirname(entry), { recursive: true });

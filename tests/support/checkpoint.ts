@@ -10,7 +10,7 @@ const isGenerative = async (path: string): Promise<boolean> =>
 
 const models = new Map<string, Promise<Model>>();
 
-/** The model of a checkpoint folder on the device of all tests, loaded once. */
+/** The model of a checkpoint folder on the device that all tests share, loaded once. */
 export async function openModel(path: string): Promise<Model> {
   const gpu = await device();
   const model = models.get(path) ?? load(folder(path), { gpu });
@@ -18,7 +18,7 @@ export async function openModel(path: string): Promise<Model> {
   return model;
 }
 
-/** Launches of a decoding step: those of a layer, and those outside of the layers. */
+/** Launches of a decoding step, in a layer and outside the layers. */
 type Budget = Readonly<Record<"layer" | "outside", number>>;
 
 const budgetOf = ({ encoder, placement }: DecoderArchitecture): Budget => ({
@@ -26,14 +26,14 @@ const budgetOf = ({ encoder, placement }: DecoderArchitecture): Budget => ({
   outside: placement === "pre" ? 5 : 4, // the last norm
 });
 
-/** Where a checkpoint is checked, when it is not on the device of all tests. */
+/** How a checkpoint is checked, if not on the device that all tests share. */
 interface Setting {
   readonly title: string;
   readonly gpu: () => Promise<Gpu>;
   readonly budget: Budget;
 }
 
-/** Declares the tests of a checkpoint folder: every reference case, launch counts, and that it gives its memory back. */
+/** Declares the tests of a checkpoint folder: all reference cases, launch counts, and that its memory is freed. */
 export async function checkCheckpoint(path: string, setting?: Setting): Promise<void> {
   const test = suite(setting ? `${path} ${setting.title}` : path);
   const gpu = setting?.gpu ?? device;
@@ -63,7 +63,7 @@ export async function checkCheckpoint(path: string, setting?: Setting): Promise<
 
   test("gives all its memory back", async () => {
     const held = async (): Promise<number> => {
-      const { total, staging } = (await gpu()).use(); // staging buffers stay for the next read, whoever reads
+      const { total, staging } = (await gpu()).use(); // staging buffers are kept for the next read
       return total - staging;
     };
     const before = await held();
@@ -78,7 +78,7 @@ async function checkForward(m: Model, { inputs, expected }: GoldenCase, golden: 
   const got = (await m.forward(inputs as never)) as Readonly<Record<string, HostTensor>>;
   assert.equal(Object.keys(got).sort(), Object.keys(expected).sort());
   for (const [output, key] of Object.entries(expected)) {
-    // Only what stands at tokens of input_ids is masked: not the logits of targets, nor one row a sentence.
+    // Only results with a row for each token of input_ids are masked, not logits of targets or one row a sentence.
     const masked =
       got[output].dims.length === 3 && !(output === "logits" && m.architecture.encoder && m.architecture.decoder);
     const error = worstError(got[output], golden.tensor(key as string), masked ? inputs.attention_mask : undefined);
@@ -92,7 +92,7 @@ async function checkGenerate(m: Model, { inputs, options, expected }: GoldenCase
   assert.is(sequences_scores?.length, expected.sequences_scores?.length);
   sequences_scores?.forEach((score, row) => {
     const want = expected.sequences_scores?.[row] ?? NaN;
-    // Scores near -300 (length_penalty -1) carry f32's own error of about 1e-6 of them, in the references too.
+    // Scores near -300 (length_penalty -1) have rounding errors of about 1e-6 of them, also in the references.
     assert.ok(
       Math.abs(score - want) < 1e-4 * Math.max(1, Math.abs(want)),
       `score of row ${row} must be ${want}, got ${score}`,

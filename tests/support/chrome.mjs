@@ -1,5 +1,5 @@
-// Headless Chrome as a runtime: serves the files of this repository on localhost and runs a bundle in a page of theirs.
-// The adapter is SwiftShader; CHROME_FLAGS adds flags, e.g. --use-webgpu-adapter=default for that of the machine.
+// Headless Chrome as a runtime: serves the files of this repository on localhost and runs a bundle in a page.
+// The adapter is SwiftShader; CHROME_FLAGS adds flags, such as --use-webgpu-adapter=default for the adapter of the machine.
 import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname } from "node:path";
@@ -14,7 +14,7 @@ const FLAGS = [
   "--use-webgpu-adapter=swiftshader",
   ...(process.env.CHROME_FLAGS?.split(" ").filter(Boolean) ?? []),
 ];
-const CLOSING = 10e3; // ms; a browser that takes longer dies with this process
+const CLOSING = 10e3; // ms; a browser that takes longer ends with this process
 const SCRIPT = "text/javascript";
 const TYPES = {
   ".html": "text/html",
@@ -36,7 +36,7 @@ const sizeOf = (file) => {
  */
 function answer({ url = "/", headers: { range } }, response) {
   const path = decodeURIComponent(new URL(url, "http://localhost").pathname);
-  // A page of its own process has fine-grained clocks.
+  // Isolated pages have fine-grained clocks.
   response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
   response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
   response.setHeader("Cache-Control", "no-store");
@@ -53,7 +53,7 @@ function answer({ url = "/", headers: { range } }, response) {
   return createReadStream(file, { start, end }).pipe(response);
 }
 
-/** Serves the repository, by byte range where one is asked for. */
+/** Serves the repository, also by byte range. */
 export async function serve() {
   const server = createServer(answer);
   await new Promise((resolve, reject) => server.once("error", reject).listen(0, "localhost", () => resolve(undefined)));
@@ -82,7 +82,7 @@ function watch(browser, page, { print, silence, onError }) {
     page.on("console", (message) => {
       hung?.refresh();
       const text = stripVTControlCharacters(message.text());
-      if (!text.startsWith("Failed to load resource")) print?.(text); // sources ask for files that may be absent
+      if (!text.startsWith("Failed to load resource")) print?.(text); // sources ask for files that may not exist
     });
     page.on("pageerror", ({ stack, message }) => (onError ?? fail)(`uncaught in the page: ${stack ?? message}`));
     page.on("crash", () => fail("the page crashed"));
@@ -94,9 +94,9 @@ function watch(browser, page, { print, silence, onError }) {
 }
 
 /**
- * Opens an empty page for `use(call, version)`, where `call(module, name, ...args)` gives an export of a module, by its
- * path in the repository, or what it returns if it is a function. `print` gets the page's console; `silence` is the
- * minutes without it after which the page counts as hung; without `onError` what nothing catches in the page ends all.
+ * Opens an empty page and calls `use(call, version)`, in which `call(module, name, ...args)` returns an export of a module (a
+ * path in the repository), or the result of calling it if it is a function. `print` gets the output of the page's console;
+ * after `silence` minutes without any, the page counts as hung. Without `onError`, uncaught errors of the page are fatal.
  * @param {string} executablePath
  * @param {(call: (module: string, name: string, ...args: unknown[]) => Promise<any>, version: string) => Promise<any>} use
  * @param {{ onError?: (text: string) => void, print?: (text: string) => void, silence?: number }} [settings]
@@ -108,7 +108,7 @@ export async function inChrome(executablePath, use, settings = {}) {
   try {
     const page = await browser.newPage();
     const failure = watch(browser, page, settings);
-    failure.catch(() => {}); // it may come when nothing waits for it any more
+    failure.catch(() => {}); // it may come when nothing awaits it any more
     await page.goto(url);
     /** @param {[string, string, unknown[]]} which */
     const take = async ([path, name, args]) => {

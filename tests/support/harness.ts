@@ -8,11 +8,11 @@ const { Deno, document } = globalThis as { Deno?: unknown; document?: unknown };
 type Runtime = "chrome" | "deno" | "node";
 export const runtime: Runtime = document ? "chrome" : Deno ? "deno" : "node";
 
-/** Runtimes that leave a test out, each with the reason that the report gives. */
+/** Runtimes that leave a test out, each with the reason for the report. */
 type Except = Readonly<Partial<Record<Runtime, string>>>;
-/** A body that returns a text could not run here, and tells why. */
+/** The body of a test. If it returns a text, it could not run here, for that reason. */
 type Body = () => void | string | Promise<void | string>;
-/** Declares a test of a suite. */
+/** Declares a test in a suite. */
 export type Test = (title: string, body: Body, except?: Except) => void;
 
 interface Suite {
@@ -28,7 +28,7 @@ interface Declared {
   readonly declared: string;
 }
 
-/** What a run of all suites found. */
+/** The result of a run of all suites. */
 export interface Report {
   passed: number;
   /** What went wrong, with stacks as this runtime gives them: of the error and of the test's declaration. */
@@ -38,14 +38,14 @@ export interface Report {
     readonly error: string;
     readonly declared: string;
   }[];
-  /** Tests by the reason for which they did not run. */
+  /** Tests that did not run, by the reason. */
   readonly skipped: Record<string, number>;
   readonly seconds: Record<string, number>;
 }
 
 const suites: Suite[] = [];
 
-/** A named group of tests. The harness runs and counts it; a test file only declares. */
+/** A named group of tests, which a test file declares and `runAll` runs. */
 export function suite(name: string, exceptAll: Except = {}): Test {
   const tests: Declared[] = [];
   suites.push({ name, tests });
@@ -55,7 +55,7 @@ export function suite(name: string, exceptAll: Except = {}): Test {
 
 let shared: Promise<Gpu> | undefined;
 
-/** Sets of a corpus's size are run in full in Node; one of so many of their items stands for all elsewhere. */
+/** Large sets are run in full in Node; elsewhere only one of this many items is. */
 export const share = runtime === "node" ? 1 : 10;
 
 /** One device for all tests, with guard words after every tensor. */
@@ -63,7 +63,7 @@ export function device(): Promise<Gpu> {
   return (shared ??= openGpu({ guard: true, tuned: false }));
 }
 
-/** Runs every suite declared so far, one line each. A run without tests fails. */
+/** Runs all declared suites and prints a line for each. A run without tests fails. */
 export async function runAll(): Promise<Report> {
   const report: Report = { passed: 0, failures: [], skipped: {}, seconds: {} };
   for (const each of suites) await runSuite(each, report);
@@ -99,12 +99,12 @@ async function runSuite({ name, tests }: Suite, report: Report): Promise<void> {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return `thrown: ${String(error)}`;
   const { message, stack = "", cause } = error;
-  const { details } = error as { details?: string | false }; // of assert: what was expected and what was given
+  const { details } = error as { details?: string | false }; // of assert: what was expected and what came
   const frames = stack.includes("\n    at ") ? stack.slice(stack.indexOf("\n    at ")) : "";
   return [message, details ?? "", frames, cause ? `caused by ${describe(cause)}` : ""].filter(Boolean).join("\n");
 }
 
-/** A folder of the repository as a source of a checkpoint. */
+/** A folder of the repository as the source of a checkpoint. */
 export const folder = (path: string): string | URL => (runtime === "chrome" ? new URL(path, location.href) : path);
 
 /** A file of the repository. */

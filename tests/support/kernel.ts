@@ -12,23 +12,23 @@ export { f16, f32, type Filled, quantised, u32 } from "./launch.js";
 type Size = Readonly<Record<string, number>>;
 type Mutate = (wgsl: string) => string;
 
-/** Broken shaders, each with the case or cases that must catch it; one without a name must be caught by some case. */
+/** Broken shaders, each with the case or cases that must catch it; without a name, any case may. */
 export type Mutants = Readonly<Record<string, Mutate | readonly [cases: string | readonly string[], mutate: Mutate]>>;
 
-/** The case table of a kernel: everything that differs from case to case is a size or a flag in `cases`. */
+/** The cases of a kernel, which differ in sizes and flags only. */
 export interface Table<R extends string, W extends string> {
-  /** Arguments of a case, also those written when they are updated in place. */
+  /** The arguments of a case, including written ones that are updated in place. */
   args(size: Size, random: () => number): Partial<Record<R | W, Filled | undefined>>;
-  /** Scalars and constants of a case. */
+  /** The scalars and constants of a case. */
   values(size: Size): Readonly<Record<string, number>>;
   /** Most of |got - want| / (1 + |want|) for f32; integers must be equal. A case may state its own. */
   readonly tolerance: number;
   readonly cases: Readonly<Record<string, Size>>;
-  /** Variants that the table is for; all when absent. */
+  /** The variants that the cases are for. Default: all. */
   readonly variants?: readonly string[];
-  /** Broken shaders, by variant. They judge the cases and no runtime, so they run in Node alone. */
+  /** Broken shaders, by variant. They test the cases, not the runtime, and so run in Node only. */
   readonly mutants: Readonly<Record<string, Mutants>>;
-  /** Sizes of arguments changed so that recording must throw ShapeError with this message. */
+  /** Sizes, a change of the arguments, and the message of the ShapeError that recording must throw. */
   readonly refused: Readonly<
     Record<string, readonly [size: Size, change: (args: Record<string, Filled | undefined>) => void, message: RegExp]>
   >;
@@ -36,7 +36,7 @@ export interface Table<R extends string, W extends string> {
 
 const IN_NODE = "mutants judge the cases of a kernel, not a runtime: they run in Node";
 
-/** Declares the tests of a kernel: for each of its variants every case, with guard words, and every mutant; and what it refuses. */
+/** Declares the tests of a kernel: for each variant all cases, with guard words, and all mutants; and what it must refuse. */
 export function checkKernel<R extends Patterns, W extends Patterns, P extends string, C extends string>(
   typed: Kernel<R, W, P, C>,
   table: Table<keyof R & string, keyof W & string>,
@@ -61,7 +61,7 @@ export function checkKernel<R extends Patterns, W extends Patterns, P extends st
   }
 }
 
-/** Declares a test for each of the other values of its constants that `tune` may choose for a variant at these sizes. */
+/** Declares a test for each choice of constants that `tune` may make for a variant at these sizes. */
 export function checkTunings<R extends Patterns, W extends Patterns, P extends string, C extends string>(
   kernel: Kernel<R, W, P, C>,
   table: Table<keyof R & string, keyof W & string>,
@@ -80,15 +80,15 @@ export function checkTunings<R extends Patterns, W extends Patterns, P extends s
   }
 }
 
-/** One variant of a kernel with the cases that it can have. */
+/** One variant of a kernel, with the cases that it can run. */
 interface Subject {
   readonly kernel: string;
   readonly variant: string;
   readonly wgsl: string;
   readonly cases: ReadonlyMap<string, Size>;
-  /** Why the variant cannot run on this device, if it cannot. */
+  /** Why the variant cannot run on this device; undefined if it can. */
   obstacle(gpu: Gpu): string | undefined;
-  /** The first fault of a case, with this text or another; nothing when there is none. */
+  /** The first fault of a case, with the text of the shader or another one; undefined when there is none. */
   run(size: Size, wgsl?: string): Promise<string | undefined>;
 }
 
@@ -151,7 +151,7 @@ function checkMutants(test: Test, { variant, wgsl, cases, obstacle, run }: Subje
   }
 }
 
-/** Runs one case on the device and through the reference; tells the first fault, or nothing. */
+/** Runs one case on the device and through the reference, and returns the first fault, if any. */
 async function runCase(
   gpu: Gpu,
   kernel: Kernel,
@@ -165,7 +165,7 @@ async function runCase(
     oracle.write(t, data);
     if (data.length) gpu.write(t, data); // Deno 2.9 panics on an empty write
   }
-  // A kernel that reads status[0] = 0 writes nothing; references do not know it.
+  // Kernels write nothing when status[0] is 0; references do not read it.
   if (!("status" in kernel.reads && args.status?.data[0] === 0)) oracle.launch(launch);
   const prepared = await gpu.prepare({ name: kernel.name, launches: [launch] });
   try {

@@ -4,17 +4,17 @@ import { type Launch, record, type Run } from "../../src/runtime/plan.js";
 import { type QuantFormat, quantise } from "../../src/runtime/quant.js";
 import { type DType, type Tensor, tensor, type TypedArray } from "../../src/runtime/tensor.js";
 
-/** An argument with its values. */
+/** A tensor with its values. */
 export interface Filled {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly data: TypedArray;
 }
 
-/** Arguments of a kernel by name; those that are absent are optional or written. */
+/** The arguments of a kernel by name; absent ones are optional or written. */
 export type Args = Readonly<Record<string, Filled | undefined>>;
 
-/** A launch outside of any model. */
+/** A single launch, outside of any model. */
 export interface Launched {
   readonly launch: Launch;
   readonly inputs: readonly (readonly [Tensor, Filled])[];
@@ -25,7 +25,7 @@ const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b
 
 const DRAWN = 65521;
 
-/** Values by index; many that do not depend on it repeat: the weights of a vocabulary take seconds to draw. */
+/** Values by index. Large random arrays repeat, because to draw all weights of a vocabulary takes seconds. */
 function fill<T extends TypedArray>(data: T, value: (index: number) => number): T {
   const drawn = value.length === 0 ? Math.min(data.length, DRAWN) : data.length;
   for (let i = 0; i < drawn; i++) data[i] = value(i);
@@ -53,7 +53,7 @@ export function u32(shape: readonly number[], value: (index: number) => number):
   return { dtype: "u32", shape, data: Uint32Array.from({ length: count(shape) }, (_, i) => value(i)) };
 }
 
-/** Records a kernel on these arguments. What it writes is a state, not an activation, so that guard words can follow it. */
+/** Records a kernel with these arguments. What it writes is a state, not an activation, so that guard words can follow it. */
 export function recordLaunch(kernel: Kernel, args: Args, values: Dims): Launched {
   const inputs: [Tensor, Filled][] = [];
   const tensors: Record<string, Tensor | undefined> = {};
@@ -72,13 +72,13 @@ export function recordLaunch(kernel: Kernel, args: Args, values: Dims): Launched
   return { launch: { ...launch, tensors }, inputs, outputs };
 }
 
-/** Sizes by letter, scalars and constants of a launch, as text. */
+/** The sizes, scalars and constants of a launch as text. */
 export const sizesOf = ({ dims }: Launch): string =>
   Object.entries(dims)
     .map(([name, value]) => `${name}=${value}`)
     .join(" ");
 
-/** An element of a written tensor in the letters of its pattern, such as `y[n=3,d=17]`. */
+/** The name of an element of a written tensor in the letters of its pattern, such as `y[n=3,d=17]`. */
 function place({ kernel, tensors }: Launch, t: Tensor, index: number): string {
   const name = Object.keys(kernel.writes).find((argument) => tensors[argument] === t) as string;
   const { dims: letters } = parsePattern(kernel.writes[name]);

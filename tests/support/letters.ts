@@ -3,7 +3,7 @@ import { readFile } from "./harness.js";
 const PUNCTUATION = [..."0123456789.,!?'\"()-:;/&%$#@*+=<>"];
 export const LETTERS = [..."abcdefghijklmnopqrstuvwxyz"];
 
-/** A WordPiece tokenizer of letters for fixtures, which have 97 tokens and no tokenizer of their own. */
+/** A WordPiece tokenizer of letters for the fixtures, which have 97 tokens but no tokenizer. */
 export const TOKENIZER = {
   version: "1.0",
   truncation: null,
@@ -62,7 +62,7 @@ export const TOKENIZER = {
   },
 };
 
-/** A fixture with a tokenizer, and other files over it. */
+/** A fixture with this tokenizer, and with more files that replace its own. */
 export const fixture =
   (name: string, files: Readonly<Record<string, unknown>> = {}) =>
   async (file: string) => {

@@ -1,14 +1,14 @@
 import type { Architecture, Stack } from "../../src/model/graph/architecture.js";
 
-/** A row of numbers a token. */
+/** A row of numbers for each token. */
 export type Rows = readonly (readonly number[])[];
 
-/** Reach of the biases by distance: those further away have the bias of the last. */
+/** The largest distance with a bias of its own; larger ones have the same. */
 export const REACH = 3;
 
 /**
  * One stack of a model in f64 and without kernels, from token ids (and the states of a source) to its last states: pre-norm,
- * RMSNorm without biases, gated ReLU, attention without a factor but with biases by distance, a last norm.
+ * RMSNorm, no biases, gated ReLU, attention with biases by distance instead of a factor, and a last norm.
  */
 export function plainStack(
   a: Architecture,
@@ -33,7 +33,7 @@ export function plainStack(
       const size = Math.sqrt(sum(row.map((value) => value * value)) / D + eps);
       return row.map((value, d) => (value / size) * get(`${name}.weight`)[d]);
     });
-  /** Queries from `q`, keys and values from `kv` (both begin there); a query at n sees the first `visible(n)` keys. */
+  /** Attention with queries in `q` and keys and values in `kv`, in which query n sees the first `visible(n)` keys. */
   const attend = (q: Rows, kv: Rows, visible: (n: number) => number, biased: boolean): Rows =>
     q.map((query, n) =>
       Array.from({ length: H }, (_, h) => {

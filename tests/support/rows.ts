@@ -1,12 +1,12 @@
 import { randoms } from "./random.js";
 
-/** Random token rows of these lengths, over the whole vocabulary. */
+/** Random token rows of these lengths, from the whole vocabulary. */
 export function randomRows(lengths: readonly number[], seed: number, V: number): number[][] {
   const random = randoms(seed);
   return lengths.map((length) => Array.from({ length }, () => Math.floor(((random() + 1) / 2) * V)));
 }
 
-/** Rows of different lengths as rows of one, with the mask of what is theirs. */
+/** Pads rows to equal length, and gives their mask. */
 export function padded(rows: readonly (readonly number[])[], side: "left" | "right", filler = 0) {
   const width = Math.max(...rows.map(({ length }) => length));
   const pad = (row: readonly number[], value: number): number[] => {

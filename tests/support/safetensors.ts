@@ -17,7 +17,7 @@ export function storedF32(shape: readonly number[], values: Iterable<number>): S
   return stored("F32", shape, Float32Array.from(values));
 }
 
-/** A file of this header and so many zero bytes of data; `length` is what its first eight bytes say. */
+/** A file with this header and so many zero bytes of data; `length` is the header size that it states. */
 export function rawFile(header: unknown, dataBytes = 0, length?: bigint): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
   const bytes = new Uint8Array(8 + text.length + dataBytes);
@@ -26,7 +26,7 @@ export function rawFile(header: unknown, dataBytes = 0, length?: bigint): Uint8A
   return bytes;
 }
 
-/** A sound file of these tensors, one after the other. */
+/** A valid file of these tensors, one after the other. */
 export function safetensors(tensors: Readonly<Record<string, Stored>>): Uint8Array<ArrayBuffer> {
   let end = 0;
   const header = Object.entries(tensors).map(
@@ -41,7 +41,7 @@ export function safetensors(tensors: Readonly<Record<string, Stored>>): Uint8Arr
   return bytes;
 }
 
-/** A SourceFile over bytes that notes the ranges read. */
+/** A SourceFile over bytes that records the ranges that are read. */
 export function recordingFile(bytes: Uint8Array<ArrayBuffer>): SourceFile & { readonly ranges: [number, number][] } {
   const ranges: [number, number][] = [];
   return {
@@ -54,7 +54,7 @@ export function recordingFile(bytes: Uint8Array<ArrayBuffer>): SourceFile & { re
   };
 }
 
-/** A source of a checkpoint over files in memory; objects become JSON. */
+/** A checkpoint source over files in memory; objects become JSON. */
 export function inMemory(files: Readonly<Record<string, object>>) {
   return async (name: string): Promise<Uint8Array<ArrayBuffer> | undefined> => {
     const found = files[name];

@@ -1,7 +1,7 @@
 import { randoms } from "./harness.js";
 import { inMemory, safetensors, type Stored, storedF32 } from "./safetensors.js";
 
-/** A Marian checkpoint of random weights, as a source for `load`: end id 0, start and padding id V-1. */
+/** A Marian checkpoint with random weights, as a source for `load`; its end id is 0, its start and padding id V-1. */
 export function tinyMarian({ D, V, layers }: { D: number; V: number; layers: number }, seed: number) {
   const F = 2 * D;
   const random = randoms(seed);
