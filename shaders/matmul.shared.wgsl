@@ -24,7 +24,8 @@ fn rows4(n: u32, i: u32) -> mat4x4f { // rows and outputs past the end reread th
                  x[min(n + 2, last) * width + i], x[min(n + 3, last) * width + i]);
 }
 
-fn weight4(i: u32) -> vec4f { return scale(i / PARTS) * part(weight[i / PARTS], i % PARTS); } // four inputs of an output
+// Four inputs of an output.
+fn weight4(i: u32) -> vec4f { return scale(i / PARTS) * part(weight[i / PARTS], i % PARTS); }
 
 fn weights4(o: u32, i: u32) -> mat4x4f {
   let width = params.I / 4;
