@@ -123,10 +123,8 @@ checkKernel(layernormResidual, {
       "a sum of squares for their mean": (wgsl) => wgsl.replace(" / f32(params.D) + params.eps", " + params.eps"),
       "an eps that is forgotten": (wgsl) => wgsl.replace(" + params.eps", ""),
       "a lane of the squares that is forgotten": (wgsl) => wgsl.replace(" + squares.w)", ")"),
-      "a residual that the mean square alone sees": (wgsl) =>
-        wgsl.replace("(stream(row, d) - stats.x)", "(x[row + d] - stats.x)"),
-      "a residual that the mean square forgets": (wgsl) =>
-        wgsl.replace("let s = stream(row, d);", "let s = x[row + d];"),
+      "a residual that the mean square alone sees": (wgsl) => wgsl.replace("if (FOLDS) { return out[row + d]; }", ""),
+      "a residual that the mean square forgets": (wgsl) => wgsl.replace("let s = fold(row, d);", "let s = x[row + d];"),
       "a last vector that is forgotten": (wgsl) =>
         wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
       "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
