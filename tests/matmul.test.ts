@@ -94,7 +94,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       "fours in the wrong place": (wgsl) => wgsl.replace("place(k, row, HEIGHT)", "place(k ^ 1, row, HEIGHT)"),
       "blocks that are not transposed": (wgsl) =>
         wgsl.replace("transpose(weights4(o0 + 4 * four, i))", "weights4(o0 + 4 * four, i)"),
-      "a scale of another output": (wgsl) => wgsl.replace("scale(w3)", "scale(w2)"),
+      "a scale of another output": (wgsl) => wgsl.replace("scale(i / PARTS)", "scale((i + params.I / 4) / PARTS)"),
       "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
     },
   },
