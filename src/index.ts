@@ -27,7 +27,7 @@ export type { TuneOptions } from "./model/tune.js";
 export type { WeightFormat } from "./model/checkpoint/weights.js";
 export { cpu } from "./runtime/cpu.js";
 export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
-export { type AdapterClass, type Choice, type Tuned, type TunedChoices, tuningKey } from "./runtime/variants.js";
+export { type AdapterClass, type Choice, type TunedChoice, type TunedChoices, tuningKey } from "./runtime/variants.js";
 export { type Gpu, gpu, type GpuOptions } from "./runtime/gpu.js";
 export type { Prepared, RunOptions } from "./runtime/prepare.js";
 export { defineKernel, type Kernel, type Variant } from "./runtime/kernel.js";

@@ -580,7 +580,7 @@ running("activations that together no buffer can hold are refused before anythin
   assert.equal([error instanceof DeviceError, gpu.use().total - before], [true, 0], error.message);
 });
 
-const UNUSABLE = /^gpu: must not be used after dispose\(\); open it anew$/;
+const UNUSABLE = /^gpu: must not be used after dispose\(\); open it again$/;
 running("a run after dispose throws DeviceError", () =>
   withGpu(async (gpu) => {
     const { plan, out } = norms(gpu, 2, 8, [layernormResidual]);

@@ -1,4 +1,4 @@
-import { countLaunches, gpu as openGpu, record, tensor, tune, type Tuned, tuningKey } from "../src/index.js";
+import { countLaunches, gpu as openGpu, record, tensor, tune, type TunedChoice, tuningKey } from "../src/index.js";
 import { layernormResidual, matmul } from "../src/kernels/index.js";
 import type { Dims, Kernel, Variant } from "../src/runtime/kernel.js";
 import { tuningStore } from "../src/runtime/tuning.js";
@@ -71,7 +71,7 @@ test("launches of about as many rows share a tuned choice, others do not", () =>
 test("a tuned choice is used where the kernel still has it, and nowhere else", () => {
   const key = tuningKey(norm, dims);
   const tuned = candidates(norm, dims, cpu8).find(({ variant: name }) => name === "shared")!;
-  const choose = (size: Dims, one: Tuned): string => chooseVariant(norm, size, cpu8, { [key]: one }).variant.name;
+  const choose = (size: Dims, one: TunedChoice): string => chooseVariant(norm, size, cpu8, { [key]: one }).variant.name;
   assert.is(choose(dims, tuned), "shared");
   assert.is(choose({ ...dims, N: 9 }, tuned), "direct");
   assert.is(choose(dims, { variant: "shared", constants: { NO_SUCH: 3 } }), "direct");

@@ -13,7 +13,10 @@ export interface Verb {
   readonly details?: string;
   /** Its options, as one writes them, and what each does. */
   readonly options?: Readonly<Record<string, string>>;
-  /** Runs it. `source` is the model, which only a verb without MODEL in its usage goes without. Throws OptionError on bad words. */
+  /**
+   * Runs it. `source` is the model, which only a verb without MODEL in its usage goes without. Throws OptionError on
+   * bad words.
+   */
   run(source: string, words: readonly string[], options: Options): Promise<void>;
 }
 

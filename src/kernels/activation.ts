@@ -27,7 +27,10 @@ const BY_CODE: readonly Definition[] = Object.values(ACTIVATIONS);
 /** The activation in f64, by its code. */
 export const activate = (code: number, x: number): number => BY_CODE[code].value(x);
 
-/** Error function to f64 precision: its Taylor series near zero, a continued fraction beyond (Abramowitz and Stegun 7.1.5, 7.1.14). */
+/**
+ * Error function to f64 precision: its Taylor series near zero, a continued fraction beyond (Abramowitz and Stegun
+ * 7.1.5, 7.1.14).
+ */
 function erf(x: number): number {
   const z = Math.abs(x);
   if (z > 6) return Math.sign(x);

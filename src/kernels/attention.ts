@@ -7,7 +7,9 @@ import constants from "../../shaders/parts/constants.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 
-/** Softmax-weighted sum of value rows; `key` and `value` give the flat start of a head's key and value at position t. */
+/**
+ * Softmax-weighted sum of value rows; `key` and `value` give the flat start of a head's key and value at position t.
+ */
 export function attend(
   q: Values,
   qAt: number,
@@ -34,15 +36,17 @@ export function attend(
   }
 }
 
-/** The bias of head h in a table of `table.length / H` distances, the middle one 0; distances past its ends have theirs. */
+/**
+ * The bias of head h in a table of `table.length / H` distances, the middle one 0; distances past its ends have theirs.
+ */
 export function biasAt(table: Values, H: number, distance: number, h: number): number {
   const reach = (table.length / H - 1) / 2;
   return table[(Math.max(-reach, Math.min(reach, distance)) + reach) * H + h];
 }
 
 /**
- * The bucket of a distance (key minus query position), as T5Attention._relative_position_bucket of Transformers tells it: in f32,
- * because distances whose logarithm is a whole number of buckets lie on the border.
+ * The bucket of a distance (key minus query position), as T5Attention._relative_position_bucket of Transformers tells
+ * it: in f32, because distances whose logarithm is a whole number of buckets lie on the border.
  */
 export function relativeBucket(distance: number, buckets: number, maxDistance: number, bidirectional: boolean): number {
   const half = bidirectional ? buckets / 2 : buckets;
@@ -56,7 +60,10 @@ export function relativeBucket(distance: number, buckets: number, maxDistance: n
   return first + Math.min(half - 1, exact + Math.floor(Math.fround(share * (half - exact))));
 }
 
-/** The argument `bias` of attention, [2 * maxDistance + 1, H], from biases by bucket, [buckets, H]: the same for any length. */
+/**
+ * The argument `bias` of attention, [2 * maxDistance + 1, H], from biases by bucket, [buckets, H]: the same for any
+ * length.
+ */
 export function relativeBias(
   weight: Values,
   H: number,
@@ -74,10 +81,11 @@ const queries = ({ N, B }: Dims): number => [8, 4, 2].find((rows) => N >= rows *
 const reach = (U = 1): number => (U - 1) / 2;
 
 /**
- * Attention of many queries over packed rows: out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[t - position,h]) v[t,h,:], t over the
- * keys of row n's sentence, with CAUSAL only those up to its position. rows u32[N,4]; spans u32[B,2] = (first key row, keys); q f32[N,Q],
- * head h at h*E; kv f32[S,Z], keys from k_at and values from v_at of a row, K heads each; bias f32[U,H] by distance, the middle row 0;
- * out f32[N,H*E]. Numerics and source: shaders/attention*.wgsl.
+ * Attention of many queries over packed rows: out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[t -
+ * position,h]) v[t,h,:], t over the keys of row n's sentence, with CAUSAL only those up to its position. rows u32[N,4];
+ * spans u32[B,2] = (first key row, keys); q f32[N,Q], head h at h*E; kv f32[S,Z], keys from k_at and values from v_at
+ * of a row, K heads each; bias f32[U,H] by distance, the middle row 0; out f32[N,H*E]. Numerics and source:
+ * shaders/attention*.wgsl.
  */
 export const attention = defineKernel({
   name: "attention",

@@ -12,10 +12,11 @@ import { tableAt } from "./search_state.js";
 const widths = ({ E, P = 1, RELATIVE = 0 }: Dims) => ({ WIDTH: E / 4, DISTANCE: RELATIVE ? (P - 1) / 2 : 0 });
 
 /**
- * Self attention of one new token a row over its own past, through the beam indirection: appends the row's key and value to the cache, then
- * out[r,h,:] = sum_{t <= position} softmax_t(scale * q . k_t + bias) v_t. rows u32[R,4]; qkv f32[R,H*E+2*K*E]; indirection u32[2,R,M] names the
- * cache row of each step; positional f32[M,E] rotates q and k, or with RELATIVE is the bias f32[U,H]; qk_norm f32[2,E]; cache f32[R,M,2*K*E];
- * out f32[R,H*E]. Numerics and source: shaders/attention_step*.wgsl.
+ * Self attention of one new token a row over its own past, through the beam indirection: appends the row's key and
+ * value to the cache, then out[r,h,:] = sum_{t <= position} softmax_t(scale * q . k_t + bias) v_t. rows u32[R,4]; qkv
+ * f32[R,H*E+2*K*E]; indirection u32[2,R,M] names the cache row of each step; positional f32[M,E] rotates q and k, or
+ * with RELATIVE is the bias f32[U,H]; qk_norm f32[2,E]; cache f32[R,M,2*K*E]; out f32[R,H*E]. Numerics and source:
+ * shaders/attention_step*.wgsl.
  */
 export const attentionStep = defineKernel({
   name: "attention_step",

@@ -4,8 +4,9 @@ import { defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 
 /**
- * The softmax weights that `attention` does not keep: weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:]), 0 beyond the sentence. Arguments as
- * those of `attention`; weights f32[N,H,T], T at least the longest sentence. Numerics and source: shaders/attention_weights.wgsl.
+ * The softmax weights that `attention` does not keep: weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:]), 0 beyond
+ * the sentence. Arguments as those of `attention`; weights f32[N,H,T], T at least the longest sentence. Numerics and
+ * source: shaders/attention_weights.wgsl.
  */
 export const attentionWeights = defineKernel({
   name: "attention_weights",

@@ -60,10 +60,11 @@ function candidates(
 }
 
 /**
- * One step of beam search for every sentence, as `_beam_search` of Transformers 5: of the candidates of all its beams the best W that do not
- * end go on, those that end and rank below W join its finished hypotheses, and it is done when none can do better. values f32[R,G,C+2] and
- * indices u32[R,G,C] from `topk`; end_ids u32[X]; the state rows u32[R,4], scores f32[4,R], sentences u32[B,4+3*W], indirection u32[2,R,M] and
- * status u32[2] is updated in place (`search_state.ts`). Numerics and source: shaders/beam_step*.wgsl.
+ * One step of beam search for every sentence, as `_beam_search` of Transformers 5: of the candidates of all its beams
+ * the best W that do not end go on, those that end and rank below W join its finished hypotheses, and it is done when
+ * none can do better. values f32[R,G,C+2] and indices u32[R,G,C] from `topk`; end_ids u32[X]; the state rows u32[R,4],
+ * scores f32[4,R], sentences u32[B,4+3*W], indirection u32[2,R,M] and status u32[2] is updated in place
+ * (`search_state.ts`). Numerics and source: shaders/beam_step*.wgsl.
  */
 export const beamStep = defineKernel({
   name: "beam_step",

@@ -9,9 +9,10 @@ import { activate } from "./activation.js";
 import { weightBytes } from "./formats.js";
 
 /**
- * Convolution of three taps over packed sequences: y[n,o] = activation(bias[o] + sum_{i,k} x[STRIDE*position + k - 1, i] * weight[o,i,k]) +
- * positions[position,o], rows outside a sequence counting as zeros. rows u32[N,4]; spans u32[B,2]; x f32[S,I]; weight [O,I,3]; bias f32[O];
- * positions f32[P,O]; y f32[N,O]. Numerics and source: shaders/conv1d.wgsl.
+ * Convolution of three taps over packed sequences: y[n,o] = activation(bias[o] + sum_{i,k} x[STRIDE*position + k - 1,
+ * i] * weight[o,i,k]) + positions[position,o], rows outside a sequence counting as zeros. rows u32[N,4]; spans
+ * u32[B,2]; x f32[S,I]; weight [O,I,3]; bias f32[O]; positions f32[P,O]; y f32[N,O]. Numerics and source:
+ * shaders/conv1d.wgsl.
  */
 export const conv1d = defineKernel({
   name: "conv1d",

@@ -7,9 +7,10 @@ import { joinShader } from "../runtime/wgsl.js";
 const perRow = ({ N, D, HAS_GAMMA }: Dims): number => (HAS_GAMMA ? (N <= 64 && D >= 128 ? 8 : 1) : D / 4);
 
 /**
- * The residual stream's first rows: out[n,:] = tokens[id - first,:] * scale + positions[position + shift,:] + segments[segment,:], then layer norm
- * where gamma is given. rows u32[N,4] = (id, position, _, segment); tokens [V,D] in f32 or f16; positions f32[P,D]; segments f32[U,D]; gamma, beta
- * f32[D]; out f32[N,D]. Rows of ids outside first .. first+V-1 stay: a large table comes in parts. Numerics and source: shaders/embed.wgsl.
+ * The residual stream's first rows: out[n,:] = tokens[id - first,:] * scale + positions[position + shift,:] +
+ * segments[segment,:], then layer norm where gamma is given. rows u32[N,4] = (id, position, _, segment); tokens [V,D]
+ * in f32 or f16; positions f32[P,D]; segments f32[U,D]; gamma, beta f32[D]; out f32[N,D]. Rows of ids outside first ..
+ * first+V-1 stay: a large table comes in parts. Numerics and source: shaders/embed.wgsl.
  */
 export const embed = defineKernel({
   name: "embed",

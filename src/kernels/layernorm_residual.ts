@@ -11,9 +11,9 @@ const manyRows = (LANES: number, d: Dims): Dims => ({ ...lanes(LANES, d), ROWS: 
 const span = ({ D }: Dims): number => Math.min(256, 2 ** Math.max(2, Math.ceil(Math.log2(D / 16))));
 
 /**
- * The norm at the end of a residual block: s = x + bias + residual (both optional), then out = (s - mean) / sqrt(var + eps) * gamma + beta,
- * or, where CENTRED is 0, out = s / sqrt(mean(s^2) + eps) * gamma + beta. x, residual, out f32[N,D]; bias, gamma, beta f32[D]. Numerics and
- * source: shaders/layernorm_residual*.wgsl.
+ * The norm at the end of a residual block: s = x + bias + residual (both optional), then out = (s - mean) / sqrt(var +
+ * eps) * gamma + beta, or, where CENTRED is 0, out = s / sqrt(mean(s^2) + eps) * gamma + beta. x, residual, out
+ * f32[N,D]; bias, gamma, beta f32[D]. Numerics and source: shaders/layernorm_residual*.wgsl.
  */
 export const layernormResidual = defineKernel({
   name: "layernorm_residual",

@@ -78,10 +78,11 @@ function applyRules(
 const lanesOf = (V: number): number => Math.min(256, 2 ** Math.ceil(Math.log2(Math.max(64, V / 8))));
 
 /**
- * The rules of generation on each row's scores, in place and in the order of Transformers: repetition and presence penalties, n-gram
- * blocking, banned sequences, no end id before the minimum, forced first and last token, suppressed tokens; with LOG_SOFTMAX on
- * log-probabilities. Records the row's token. rows u32[R,4]; indirection u32[2,R,M]; sentences u32[B,Y]; rules u32[X] by `packRules`; leads
- * u32[B,2] = (pads before the prompt, their id); history u32[M,R]; logits f32[R,V]. Numerics and source: shaders/logits_process*.wgsl.
+ * The rules of generation on each row's scores, in place and in the order of Transformers: repetition and presence
+ * penalties, n-gram blocking, banned sequences, no end id before the minimum, forced first and last token, suppressed
+ * tokens; with LOG_SOFTMAX on log-probabilities. Records the row's token. rows u32[R,4]; indirection u32[2,R,M];
+ * sentences u32[B,Y]; rules u32[X] by `packRules`; leads u32[B,2] = (pads before the prompt, their id); history
+ * u32[M,R]; logits f32[R,V]. Numerics and source: shaders/logits_process*.wgsl.
  */
 export const logitsProcess = defineKernel({
   name: "logits_process",

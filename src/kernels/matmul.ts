@@ -107,10 +107,11 @@ const forTiles: readonly Variant[] = [
 ];
 
 /**
- * A linear layer: y[n,y_at+o] = activation(x[n,:] . weight[o,:] + bias[o]) + residual[n,y_at+o]; with J = 2 weight rows come in pairs, the
- * first of a pair, activated, times the second. With NORM rows of x are normalised on the way. x f32[N,I]; weight [J*O,I] in any
- * format; bias f32[J*Y]; y, residual f32[N,Y]. A launch writes columns y_at .. y_at+O, so that a weight larger than one binding comes in
- * parts. Numerics and source: shaders/parts/matmul.wgsl and shaders/matmul*.wgsl.
+ * A linear layer: y[n,y_at+o] = activation(x[n,:] . weight[o,:] + bias[o]) + residual[n,y_at+o]; with J = 2 weight rows
+ * come in pairs, the first of a pair, activated, times the second. With NORM rows of x are normalised on the way. x
+ * f32[N,I]; weight [J*O,I] in any format; bias f32[J*Y]; y, residual f32[N,Y]. A launch writes columns y_at .. y_at+O,
+ * so that a weight larger than one binding comes in parts. Numerics and source: shaders/parts/matmul.wgsl and
+ * shaders/matmul*.wgsl.
  */
 export const matmul = defineKernel({
   name: "matmul",

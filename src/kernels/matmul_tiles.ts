@@ -53,8 +53,8 @@ export const broadcastShapes = ({ SUBGROUP }: Dims): Dims[] => [
 ];
 
 /**
- * Invocations that share the sums of four outputs (variant "rows.shared"): two loads for each, where that leaves enough of them. One
- * alone would wait for the sum, not for memory.
+ * Invocations that share the sums of four outputs (variant "rows.shared"): two loads for each, where that leaves enough
+ * of them. One alone would wait for the sum, not for memory.
  */
 export const lanes = (d: Dims): number => 2 ** Math.floor(Math.log2(Math.max(8, Math.min(64, d.I / perLoad(d) / 2))));
 

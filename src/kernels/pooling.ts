@@ -13,8 +13,8 @@ export type Pooling = keyof typeof POOLING;
 const perSentence = ({ D, NORMALIZE }: Dims): number => (NORMALIZE ? 1 : D / 4);
 
 /**
- * One vector a sentence, by MODE its first row, or the mean or maximum of its rows, with NORMALIZE scaled to length 1. x f32[N,D];
- * spans u32[B,2] = (first row, rows); out f32[B,D]. Numerics and source: shaders/pooling*.wgsl.
+ * One vector a sentence, by MODE its first row, or the mean or maximum of its rows, with NORMALIZE scaled to length 1.
+ * x f32[N,D]; spans u32[B,2] = (first row, rows); out f32[B,D]. Numerics and source: shaders/pooling*.wgsl.
  */
 export const pooling = defineKernel({
   name: "pooling",

@@ -27,9 +27,10 @@ export function prepareHead(
 }
 
 /**
- * Prepares the heads of packed new rows, in place, and appends keys and values to the cache: q and k are normalised where qk_norm is given, then
- * pairs (a, b) rotated to (a cos - b sin, b cos + a sin) where rotary is. rows u32[N,4]; rotary f32[M,E], cosines then sines; qk_norm f32[2,E];
- * qkv f32[N,H*E+2*K*E]; cache f32[R,M,2*K*E], sentence b in row b*W. Numerics and source: shaders/rope.wgsl.
+ * Prepares the heads of packed new rows, in place, and appends keys and values to the cache: q and k are normalised
+ * where qk_norm is given, then pairs (a, b) rotated to (a cos - b sin, b cos + a sin) where rotary is. rows u32[N,4];
+ * rotary f32[M,E], cosines then sines; qk_norm f32[2,E]; qkv f32[N,H*E+2*K*E]; cache f32[R,M,2*K*E], sentence b in row
+ * b*W. Numerics and source: shaders/rope.wgsl.
  */
 export const rope = defineKernel({
   name: "rope",

@@ -41,9 +41,10 @@ export function keptIds(scores: readonly number[], top_k: number, top_p: number,
 }
 
 /**
- * One token a row drawn from softmax(logits / temperature), restricted by top_k, top_p and min_p in this order: the argmax over the kept of
- * logit / temperature + g, with Gumbel noise g a hash of (seed, row, position, id). rows u32[R,4]; logits f32[R,V]; values f32[R,1,3] and
- * indices u32[R,1,1] in the format of `topk`. Numerics and source: shaders/sample*.wgsl.
+ * One token a row drawn from softmax(logits / temperature), restricted by top_k, top_p and min_p in this order: the
+ * argmax over the kept of logit / temperature + g, with Gumbel noise g a hash of (seed, row, position, id). rows
+ * u32[R,4]; logits f32[R,V]; values f32[R,1,3] and indices u32[R,1,1] in the format of `topk`. Numerics and source:
+ * shaders/sample*.wgsl.
  */
 export const sample = defineKernel({
   name: "sample",

@@ -1,11 +1,13 @@
 import type { TypedArray } from "../runtime/tensor.js";
 
 /**
- * The layout of a search on the device: B sentences of W beams, R = B*W rows, M cache slots a row. Shaders say it with the same
- * names in upper case (`SENTENCE_LIMIT`, `PLANE_TOKEN`); nothing else in TypeScript counts these fields.
+ * The layout of a search on the device: B sentences of W beams, R = B*W rows, M cache slots a row. Shaders say it with
+ * the same names in upper case (`SENTENCE_LIMIT`, `PLANE_TOKEN`); nothing else in TypeScript counts these fields.
  */
 
-/** Fields of a row of `rows` u32[R,4]: the token fed next, its position, its sentence, and the beam that it continues. */
+/**
+ * Fields of a row of `rows` u32[R,4]: the token fed next, its position, its sentence, and the beam that it continues.
+ */
 export const ROW = { id: 0, position: 1, sentence: 2, parent: 3 } as const;
 export const ROW_FIELDS = 4;
 
@@ -13,13 +15,16 @@ export const ROW_FIELDS = 4;
 export const SENTENCE = { length: 0, start: 1, limit: 2, done: 3 } as const;
 export const SENTENCE_HEAD = 4;
 
-/** Fields of each of the W finished hypotheses that follow, best first: length (0 where there is none), beam and last token. */
+/**
+ * Fields of each of the W finished hypotheses that follow, best first: length (0 where there is none), beam and last
+ * token.
+ */
 export const FINISHED = { length: 0, parent: 1, id: 2 } as const;
 export const FINISHED_FIELDS = 3;
 
 /**
- * Planes of `scores` f32[4,R]: sum of log-probabilities of each beam; score of each finished hypothesis; log-probability of each
- * row's token; of each finished one's last token.
+ * Planes of `scores` f32[4,R]: sum of log-probabilities of each beam; score of each finished hypothesis;
+ * log-probability of each row's token; of each finished one's last token.
  */
 export const PLANE = { running: 0, finished: 1, token: 2, last: 3 } as const;
 export const PLANES = 4;
@@ -34,7 +39,10 @@ export const REPORT = ["rows", "scores", "sentences", "status"] as const;
 /** Fields of a sentence of W beams. */
 export const sentenceWidth = (W: number): number => SENTENCE_HEAD + FINISHED_FIELDS * W;
 
-/** Which of the two tables of `indirection` u32[2,R,M] tells the past of a token at this position; a step writes the other. */
+/**
+ * Which of the two tables of `indirection` u32[2,R,M] tells the past of a token at this position; a step writes the
+ * other.
+ */
 export const tableAt = (position: number): number => position % 2;
 
 /** A beam of a sentence. */
@@ -64,7 +72,9 @@ export interface Sentence<B extends Beam> {
   readonly finished: readonly Finished[];
 }
 
-/** A sentence before a step. Each beam has the tokens before the one fed next, and the row that holds the keys of each. */
+/**
+ * A sentence before a step. Each beam has the tokens before the one fed next, and the row that holds the keys of each.
+ */
 export type SentenceStart = Sentence<Beam & { readonly tokens: readonly number[]; readonly past: readonly number[] }>;
 
 /** A beam after a step: also the beam that it continues, and the log-probability of its last token. */
@@ -122,7 +132,10 @@ function fields<K extends string>(
   return packed;
 }
 
-/** The argument `indirection` u32[2,R,M] before a step: for each row its position, and the row that holds each token of its past. */
+/**
+ * The argument `indirection` u32[2,R,M] before a step: for each row its position, and the row that holds each token of
+ * its past.
+ */
 export function packIndirection(
   rows: readonly { readonly position: number; readonly past: readonly number[] }[],
   M: number,

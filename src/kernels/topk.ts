@@ -7,9 +7,10 @@ import { joinShader } from "../runtime/wgsl.js";
 import { ABSENT, LARGEST, NO_ID } from "./constants.js";
 
 /**
- * The C best logits of each of G parts of the vocabulary, best first, ties to the smaller id, and what the row's log-softmax needs.
- * logits f32[R,V]; values f32[R,G,C+2] = the C logits, their maximum, sum exp(logit - maximum) over the part (-1 if a logit is not finite);
- * indices u32[R,G,C]. Absent candidates have value ABSENT and id NO_ID. Numerics and source: shaders/topk*.wgsl.
+ * The C best logits of each of G parts of the vocabulary, best first, ties to the smaller id, and what the row's
+ * log-softmax needs. logits f32[R,V]; values f32[R,G,C+2] = the C logits, their maximum, sum exp(logit - maximum) over
+ * the part (-1 if a logit is not finite); indices u32[R,G,C]. Absent candidates have value ABSENT and id NO_ID.
+ * Numerics and source: shaders/topk*.wgsl.
  */
 export const topk = defineKernel({
   name: "topk",

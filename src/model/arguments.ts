@@ -5,26 +5,29 @@ import { type ModelInputs, readSequences, type Sequences, type TokenRows } from 
 
 /** What an encoder takes. */
 export interface EncodeInputs extends ModelInputs {
-  /** Segment of each token, for models with segments; 0 when absent. */
+  /** The segment of each token, for models with segments. Default: all 0. */
   readonly token_type_ids?: TokenRows;
 }
 
 /** What `forward()` takes. */
 export interface ForwardInputs extends EncodeInputs {
-  /** The targets of an encoder-decoder. */
+  /** Token ids of the targets; encoder-decoders need them. */
   readonly decoder_input_ids?: TokenRows;
-  /** Accepted where they are what the mask says: positions count a row's own tokens from 0. */
+  /** Accepted if they agree with the mask: positions must count the tokens of each row from 0. */
   readonly position_ids?: TokenRows;
 }
 
-/** Checks token rows as `readSequences` does: `input_ids` are for the encoder where there is one, all others for the decoder. */
+/**
+ * Checks token rows as `readSequences` does: `input_ids` against the encoder if there is one, all others against the
+ * decoder.
+ */
 export function readRows(a: Architecture, name: string, ids: unknown, mask?: unknown): Sequences {
   const encoder = name === "input_ids" ? a.encoder : undefined;
   const { P } = (encoder ?? a.decoder) as Stack;
   return readSequences(name, ids, mask, a.V, P);
 }
 
-/** Checks the inputs of a model. */
+/** Checks the `input_ids` of a call and their mask. Throws InputError. */
 export const readInputs = (a: Architecture, inputs: ModelInputs | undefined): Sequences =>
   readRows(a, "input_ids", inputs?.input_ids, inputs?.attention_mask);
 
@@ -36,7 +39,7 @@ export function checkEncoder(call: string, { encoder, family }: Architecture): v
     );
 }
 
-/** The parts of a model that generates. Throws InputError for one without a decoder. */
+/** The core of a model that has a decoder. Throws InputError for other models. */
 export function decoderCore(call: string, core: Core): DecoderCore {
   const { decoder, family } = core.architecture;
   if (decoder) return core as DecoderCore;
@@ -61,7 +64,7 @@ export function checkForward(a: Architecture, inputs: ForwardInputs, rows: Seque
     throw new InputError("forward: decoder_input_ids must be given for an encoder-decoder");
 }
 
-/** Throws InputError unless positions count a row's own tokens from 0, as ours do. */
+/** Throws InputError unless the positions count the tokens of each row from 0. */
 function checkPositions(positions: TokenRows | undefined, { ids, offsets }: Sequences): void {
   if (positions === undefined) return;
   ids.forEach((row, b) => {

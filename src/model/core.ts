@@ -3,20 +3,21 @@ import type { Architecture, DecoderArchitecture } from "./graph/architecture.js"
 import type { IdleCache } from "./idle.js";
 import type { Weights } from "./checkpoint/weights.js";
 
-/** A loaded model, as the three levels (`Encoder`, `Decoder`, `Decoding`) see it. */
+/** A loaded model: all that the three levels (Encoder, Decoder, Decoding) work with. */
 export interface Core {
   readonly gpu: Gpu;
   readonly architecture: Architecture;
   readonly weights: Weights;
+  /** Device memory of finished calls, for later calls of the same shape. */
   readonly idle: IdleCache;
 }
 
-/** A loaded model that generates. */
+/** A loaded model that has a decoder. */
 export interface DecoderCore extends Core {
   readonly architecture: DecoderArchitecture;
 }
 
-/** A tensor on the host, named by its place in a result. */
+/** A tensor on the host: its shape, and its values in row-major order. */
 export interface HostTensor {
   readonly dims: readonly number[];
   readonly data: Float32Array;

@@ -1,11 +1,17 @@
-/** Device memory of finished calls, kept for the next call of the same shape. A value in use belongs to one call alone. */
+/**
+ * Keeps what finished calls held on the device for later calls of the same shape. A value in use belongs to one call
+ * alone.
+ */
 export interface IdleCache {
-  /** An idle value of this key, or a new one. */
+  /** An idle value with this key, or a new one. */
   acquire<T extends { dispose(): void }>(key: string, make: () => Promise<T>): Promise<T>;
+  /** Makes a value idle; disposes of the oldest ones beyond the capacity. */
   release(key: string, value: { dispose(): void }): void;
+  /** Disposes of all idle values, and of those in use once they are released. */
   dispose(): void;
 }
 
+/** A cache of at most `capacity` idle values. */
 export function createIdleCache(capacity: number): IdleCache {
   let idle: { key: string; value: { dispose(): void } }[] = [];
   let disposed = false;

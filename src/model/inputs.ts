@@ -1,46 +1,47 @@
 import { InputError, show } from "../runtime/errors.js";
 import type { HostTensor } from "./core.js";
 
-/** Token ids by row, as callers give them: rows of one length with a mask, or plain rows of different lengths. */
+/** Token ids as callers give them: rows of equal length with a mask, or plain rows of different lengths. */
 export type TokenRows = readonly ArrayLike<number | bigint>[];
 
-/** Token ids of several sequences, checked and without padding. */
+/** Token ids of several sequences, without padding. */
 export type TokenLists = readonly (readonly number[])[];
 
-/** Token ids and which of them are padding. */
+/** Token ids, and which of them are padding. */
 export interface ModelInputs {
   readonly input_ids: TokenRows;
-  /** 1 for a token, 0 for padding, on the left or on the right; all ones when absent. */
+  /** 1 for a token, 0 for padding on the left or on the right of a row. Default: all 1. */
   readonly attention_mask?: TokenRows;
 }
 
 /**
- * One sequence for an encoder: token ids, with the segment of each where the model has segments; or feature rows f32[length,D] that
- * take the place of token embeddings.
+ * One sequence for an encoder: token ids, with their segments where the model has segments; or features f32[length,D],
+ * which replace the token embeddings.
  */
 export type EncoderInput =
   | { readonly ids: readonly number[]; readonly segments?: readonly number[] }
   | { readonly features: Float32Array<ArrayBuffer>; readonly length: number };
 
-/** Rows of a sequence. */
+/** Number of tokens, or of feature rows, in a sequence. */
 export const lengthOf = (sequence: readonly number[] | EncoderInput): number =>
   "ids" in sequence ? sequence.ids.length : sequence.length;
 
-/** Rows of all sequences together. */
+/** The sum of the lengths of several sequences. */
 export const totalLength = (sequences: readonly (readonly number[] | EncoderInput)[]): number =>
   sequences.reduce((sum, sequence) => sum + lengthOf(sequence), 0);
 
-/** Rows of the packed batch: their ids without padding, and where in the caller's row each sequence starts. */
+/** Token rows without their padding, and what is needed to put results back in their places. */
 export interface Sequences {
   readonly ids: TokenLists;
+  /** The index in the caller's row at which each sequence starts. */
   readonly offsets: readonly number[];
-  /** The ids that the caller has under the padding before each sequence, where they are one token of the vocabulary. */
+  /** The padding before each sequence, if it repeats one token of the vocabulary; else none. */
   readonly pads: TokenLists;
-  /** Length of the caller's rows. */
+  /** Length of the caller's longest row. */
   readonly width: number;
 }
 
-/** Checks the segments of token rows and strips their padding; nothing when the caller gave none. Throws InputError. */
+/** Checks the segments of token rows and strips their padding; undefined when there are none. Throws InputError. */
 export function readSegments(
   rows: unknown,
   { ids, offsets, width }: Sequences,
@@ -62,8 +63,9 @@ export function readSegments(
 }
 
 /**
- * Checks token rows and strips their padding. `V` vocabulary, `P` most tokens a row. Throws InputError naming row and position:
- * an empty batch or row, ids that are not whole or outside the vocabulary, rows too long, masks with holes or of another shape.
+ * Checks token rows and strips their padding. V is the size of the vocabulary, P the most tokens of a row. Throws
+ * InputError with the row for an empty batch or row, ids that are not in the vocabulary, rows that are too long, masks
+ * with holes or of another shape.
  */
 export function readSequences(name: string, rows: unknown, masks: unknown, V: number, P: number): Sequences {
   if (!isRows(rows)) throw new InputError(`${name}: must be a list of lists of token ids, got ${show(rows)}`);
@@ -128,13 +130,13 @@ function stripRow(
   const end = bits.lastIndexOf(1) + 1;
   const hole = bits.indexOf(0, offset);
   if (hole >= 0 && hole < end)
-    throw new InputError(`attention_mask: a row's padding must lie at one end or both, row ${r} has a hole at ${hole}`);
+    throw new InputError(`attention_mask: a row's padding must be at one end or both, row ${r} has a hole at ${hole}`);
   return { ids: ids.slice(offset, end), offset };
 }
 
 /**
- * The argument `rows` of the kernels: (token id, position, sentence, parent or segment) for every token of a packed batch, after
- * `past` tokens.
+ * The argument `rows` u32[N,4] of the kernels: token id, position, sentence, and segment, for every token of a packed
+ * batch. Positions count on from the number of `past` tokens.
  */
 export function packRows(
   sequences: TokenLists,
@@ -146,20 +148,26 @@ export function packRows(
   );
 }
 
-/** The argument `spans`: (first row, number of rows) of every sentence. */
+/** The argument `spans` u32[B,2] of the kernels: first row and number of rows of each sentence. */
 export function packSpans(sequences: readonly (readonly number[] | EncoderInput)[]): Uint32Array<ArrayBuffer> {
   let first = 0;
   return Uint32Array.from(sequences.map(lengthOf).flatMap((length) => [(first += length) - length, length]));
 }
 
-/** A packed batch of an encoder: the arguments `rows` u32[N,4], `spans` u32[B,2] and, in place of token embeddings, `features` f32[N,D]. */
+/**
+ * A packed batch for an encoder: its arguments `rows` u32[N,4], `spans` u32[B,2] and, for inputs with features,
+ * `features` f32[N,D].
+ */
 export interface PackedInputs {
   readonly rows: Uint32Array<ArrayBuffer>;
   readonly spans: Uint32Array<ArrayBuffer>;
   readonly features?: Float32Array<ArrayBuffer>;
 }
 
-/** Packs the inputs of an encoder. Throws InputError when some are ids and others features, or when feature rows are not D wide. */
+/**
+ * Packs the inputs of an encoder. Throws InputError when only some of them are features, or when feature rows are not D
+ * wide.
+ */
 export function packInputs(inputs: readonly EncoderInput[], D: number): PackedInputs {
   const spans = packSpans(inputs);
   const texts = inputs.filter((input) => "ids" in input);
@@ -190,12 +198,12 @@ export function packInputs(inputs: readonly EncoderInput[], D: number): PackedIn
   return { rows: packRows(numbers), spans, features: joined };
 }
 
-/** Throws InputError unless `name` has the rows of `of`. */
+/** Throws InputError unless the argument `name` has as many rows as the argument `of`, which has `count`. */
 export function checkRowCount(name: string, rows: TokenLists, of: string, count: number): void {
   if (rows.length !== count) throw new InputError(`${name}: must have the ${count} rows of ${of}, got ${rows.length}`);
 }
 
-/** Packed rows of `columns` back at their places in [B, width, columns]: zeros where the caller had padding. */
+/** Puts packed rows [N,columns] back in their places in [B,width,columns], with zeros where the caller had padding. */
 export function unpack(
   packed: Float32Array,
   { ids, offsets, width }: Omit<Sequences, "pads">,

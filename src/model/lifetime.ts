@@ -1,15 +1,16 @@
 import { InputError } from "../runtime/errors.js";
 
-/** Runs a call on the model, which stays on the device until the call ends. Throws InputError once the model is disposed. */
+/** Runs a call; the model stays on the device until it ends. Throws InputError when the model is already disposed. */
 export type KeepAlive = <T>(call: () => Promise<T>) => Promise<T>;
 
-/** Calls on a model, and its end: memory goes with `dispose()`, or with the last call in flight. */
+/** Keeps a model alive during calls: its memory is freed by `dispose()`, or at the end of the last call in flight. */
 export interface Lifetime {
   readonly keepAlive: KeepAlive;
+  /** Ends the model; a second time does nothing. */
   dispose(): void;
 }
 
-/** A lifetime that ends with `free()`. */
+/** A lifetime at whose end `free` is called. */
 export function createLifetime(free: () => void): Lifetime {
   let disposed = false;
   let calls = 0;

@@ -38,57 +38,86 @@ import { type TuneOptions, tuneModel } from "./tune.js";
 
 /** How to load a model. */
 export interface LoadOptions extends LoadHooks {
-  /** Storage of the weight matrices: "auto" as the checkpoint has them, "f32", "f16", "int8" or "int4". Default "auto". */
+  /** Storage of the weight matrices: "auto" (as in the checkpoint), "f32", "f16", "int8" or "int4". Default "auto". */
   readonly dtype?: WeightFormat;
-  /** A device of the caller's, or a Gpu opened before (shared by several models; not disposed with the model). */
+  /** A device of the caller's; disposing of the model does not destroy it. */
   readonly device?: GPUDevice;
+  /** A Gpu opened before, which several models can share; it is not disposed with the model. */
   readonly gpu?: Gpu;
 }
 
 type CallOptions = GenerateOptions & { readonly signal?: AbortSignal };
 
-/** A model on the device. Release it with `dispose()`; calls in flight end well, the memory goes with the last. */
+/**
+ * A model on the device. Release it with `dispose()`: calls in flight still finish, and the memory is freed after the
+ * last.
+ */
 export interface Model extends AsyncDisposable {
   readonly checkpoint: Checkpoint;
   readonly architecture: Architecture;
   readonly weights: Weights;
   readonly gpu: Gpu;
-  /** Level one, the Encoder: last_hidden_state f32[B,S,D], zeros at padding; hidden states and attentions on request. */
+  /**
+   * Level one, the Encoder: last_hidden_state f32[B,S,D], zeros at padding; hidden states and attentions on request.
+   * Throws InputError for bad inputs or a model without an encoder, and OptionError.
+   */
   encode(inputs: EncodeInputs, options?: EncoderOptions): Promise<EncoderOutput & { last_hidden_state: HostTensor }>;
   /**
-   * All positions at once. With a decoder: logits f32[B,T,V], zeros at padding, of the targets `decoder_input_ids` where there is
-   * an encoder too. Without one: the logits of its classifier, or last_hidden_state and pooler_output; `options` are for these.
+   * One pass over all positions. A model with a decoder gives logits f32[B,T,V], zeros at padding; if it has an encoder
+   * too, those of the targets `decoder_input_ids`. An encoder alone gives the logits of its classifier, or else
+   * last_hidden_state and pooler_output, and takes `options`. Throws InputError and OptionError.
    */
   forward(inputs: ForwardInputs, options?: EncoderOptions): Promise<ForwardOutput>;
-  /** Level two, the Decoder: one step a call, the caller owns the loop. */
+  /**
+   * Level two, the Decoder of an encoder-decoder: one step a call, in a loop of the caller's. Throws InputError and
+   * OptionError.
+   */
   decoder(inputs: ModelInputs, options: DecoderOptions): Promise<Decoder>;
-  /** Level three, Decoding: the whole loop in one call. */
+  /**
+   * Level three, Decoding: the whole loop in one call. Throws InputError, OptionError, and the signal's reason when
+   * aborted.
+   */
   generate(inputs: GenerateInputs, options?: CallOptions): Promise<GenerateResult>;
-  /** The same, told as it goes: tokens that no later step can change (with beams: what all that are alive begin with). */
+  /**
+   * Like `generate`, but yields tokens as soon as no later step can change them (with beams: the prefix that all
+   * share).
+   */
   stream(inputs: GenerateInputs, options?: CallOptions): AsyncGenerator<StreamEvent, GenerateResult>;
-  /** Log-probability of each token of `targets`, after the prompts `input_ids` (with an encoder: of the targets of its sources). */
+  /**
+   * Log-probability of each token of `targets`, given those before it and the prompts `input_ids` (in a model with an
+   * encoder, the sources). Throws InputError.
+   */
   score(inputs: ModelInputs, targets: TokenRows): Promise<number[][]>;
-  /** Decoder-only: reads sequences once, to be continued by `generate({ past_key_values })` any number of times. */
+  /**
+   * Decoder-only models: reads sequences once, which `generate({ past_key_values })` can then continue any number of
+   * times. `max_length`, the most tokens of a row, is 2,048 by default, or fewer where the model has fewer positions.
+   */
   past(inputs: ModelInputs, options?: { readonly max_length?: number }): Promise<PastKeyValues>;
-  /** Runs a call on the parts of the model, which stay on the device until it ends: for tasks and graphs of one's own. */
+  /**
+   * Runs a function on the parts of the model, which stay on the device until it ends: for tasks and graphs of your
+   * own.
+   */
   run<T>(call: (core: Core) => Promise<T>): Promise<T>;
-  /** Measures variants of the model's layers on this device; the fastest are used from then on, in this session and later ones. */
+  /** Measures the kernel variants on this device at the model's sizes. The fastest are used and stored from then on. */
   tune(options?: TuneOptions): Promise<TunedChoices>;
+  /** Bytes that the model's device holds, by role. */
   memory(): MemoryUse;
+  /** Ends the model: later calls throw InputError. */
   dispose(): void;
 }
 
-/** What `forward()` gives: of an encoder-decoder, the logits of its targets and the states of its sources. */
+/** What `forward()` gives; an encoder-decoder gives the logits of its targets, and the states of its sources. */
 export interface ForwardOutput extends EncoderOutput {
+  /** f32[B,S,D], zeros at padding. */
   readonly encoder_last_hidden_state?: HostTensor;
 }
 
-const IDLE_CALLS = 4; // whose memory is kept for the next call of the same shape
+const IDLE_CALLS = 4; // finished calls whose memory is kept for later calls of the same shape
 
 /**
- * Loads a Hugging Face checkpoint as it lies: a folder path (Node, Deno), a base URL, a list of Files, a function from file name to
- * content, or a checkpoint that is already open. Throws CheckpointError with every fault of the folder, DeviceError without WebGPU, the signal's reason
- * when aborted.
+ * Loads a Hugging Face checkpoint, without any conversion, from a folder path (Node, Deno), a base URL, a list of
+ * Files, a function from file name to content, or a checkpoint that is already open. Throws CheckpointError with all
+ * faults of the checkpoint, DeviceError without WebGPU, OptionError, and the signal's reason when aborted.
  */
 export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
   const { dtype = "auto", progress, signal } = options;

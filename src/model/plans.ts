@@ -7,20 +7,23 @@ import { encoder } from "./graph/encoder.js";
 import { rotaryTable } from "./graph/positions.js";
 import { packRows, packSpans } from "./inputs.js";
 
-/** A plan of a model as a call of it would record it, with inputs of its own. */
+/** A plan such as a call on the model records it, with inputs of its own. */
 export interface SamplePlan {
   readonly plan: Plan;
-  /** Writes the inputs: tokens from all over the vocabulary and, where a past is read, keys and values between -1 and 1. */
+  /**
+   * Writes the inputs: tokens from the whole vocabulary and, where a past is read, keys and values between -1 and 1.
+   */
   write(): void;
-  /** Frees the inputs and what else the plan keeps; not the weights. */
+  /** Frees the inputs and caches, but not the weights. */
   dispose(): void;
 }
 
-const LENGTH = 64; // most tokens of a sentence, of a source and in a cache
+const LENGTH = 64; // most tokens of a sentence or a source, and slots of a cache
 
 /**
- * The plans that a model runs, each over `rows` packed rows: its encoder (with the keys of the source, where a decoder follows), the
- * decoder over prompts, and one step of the decoder. Nothing is written to the device before `write()`.
+ * The plans that a model runs, each over `rows` packed rows: the encoder (with the keys and values for the decoder, if
+ * there is one), the decoder over prompts, and one step of the decoder. Nothing is written to the device before
+ * `write()`.
  */
 export function samplePlans(core: Core, rows: number): SamplePlan[] {
   const { encoder: source, decoder: target } = core.architecture;
@@ -31,7 +34,7 @@ export function samplePlans(core: Core, rows: number): SamplePlan[] {
   ];
 }
 
-/** Declares a tensor that the plan finds on the device. */
+/** Declares a tensor that the plan reads, and the values to write to it. */
 type Input = (name: string, dtype: DType, shape: readonly number[], values: () => TypedArray) => Tensor;
 
 function samplePlan({ gpu }: Core, name: string, build: (run: Run, input: Input) => void): SamplePlan {
@@ -76,7 +79,7 @@ function promptPlan(core: DecoderCore, N: number): SamplePlan {
   });
 }
 
-/** The last step that the caches have room for: every row reads a past of M - 1 tokens. */
+/** The last step for which the caches have room: each row reads a past of M - 1 tokens. */
 function stepPlan(core: DecoderCore, R: number): SamplePlan {
   const { architecture: a } = core;
   const M = Math.min(a.decoder.P, LENGTH);
@@ -91,7 +94,7 @@ function stepPlan(core: DecoderCore, R: number): SamplePlan {
   });
 }
 
-/** N tokens from all over the vocabulary in sentences as long as they may be. */
+/** N tokens from the whole vocabulary, in sentences as long as allowed. */
 function sentences(N: number, P: number, V: number): number[][] {
   const longest = Math.min(P, LENGTH);
   return Array.from({ length: Math.ceil(N / longest) }, (_, b) =>
@@ -107,7 +110,7 @@ function inputPast(input: Input, { architecture: a }: DecoderCore, R: number, M:
   };
 }
 
-/** The keys of B sources, nothing without an encoder. */
+/** Keys and values of B sources; undefined without an encoder. */
 function inputSource(
   input: Input,
   { architecture: a }: DecoderCore,

@@ -3,14 +3,15 @@ import type { TunedChoices } from "../runtime/variants.js";
 import type { Core } from "./core.js";
 import { samplePlans } from "./plans.js";
 
+/** What to tune for. */
 export interface TuneOptions extends TuneHooks {
-  /** Numbers of rows: of tokens in a batch, of beams in a step. Default: powers of two to 512. */
+  /** Numbers of rows to measure: of tokens in a batch, or of beams in a step. Default: powers of two up to 512. */
   readonly rows?: readonly number[];
 }
 
 const ROWS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
-/** Measures the launches of a model's plans on its device. Throws as `tune` does. */
+/** Measures the launches of a model's plans on its device. Throws the signal's reason when aborted. */
 export async function tuneModel(core: Core, { rows = ROWS, ...hooks }: TuneOptions): Promise<TunedChoices> {
   const plans = rows.flatMap((N) => samplePlans(core, N).map(({ plan }) => plan));
   return tune(core.gpu, plans, hooks);

@@ -2,14 +2,17 @@ import type { Patterns } from "./kernel.js";
 import type { Plan, Launch } from "./plan.js";
 import { byteLength, owner, type Tensor } from "./tensor.js";
 
+/** Where an activation is: the index of an arena, and an offset in it in bytes. */
 export interface Place {
   readonly arena: number;
   readonly offset: number;
 }
 
+/** The buffers that the activations of a plan share. */
 export interface Arenas {
-  /** Bytes of each arena. */
+  /** Size of each arena in bytes. */
   readonly sizes: readonly number[];
+  /** The place of each activation, by the tensor that owns its memory. */
   readonly places: ReadonlyMap<Tensor, Place>;
 }
 
@@ -26,12 +29,13 @@ interface Block extends Place {
 }
 
 /**
- * Places every activation of a plan at an offset in one of a few arenas, reusing the bytes of those no longer read.
- * A launch never reads and writes the same arena: WebGPU forbids one buffer to be read-only and writable at once.
+ * Places every activation of a plan at an offset in one of a few arenas, and reuses the bytes of those that are no
+ * longer read. A launch never reads and writes the same arena: WebGPU forbids binding a buffer as read-only and
+ * writable at once.
  */
 export function assignArenas(plan: Plan, alignment = 256): Arenas {
   const lastUse = new Map<Tensor, number>();
-  const apart = new Map<Tensor, Set<Tensor>>(); // what any launch reads while it writes the key, or writes while it reads it
+  const apart = new Map<Tensor, Set<Tensor>>(); // tensors that must not share an arena with the key
   plan.launches.forEach((launch, index) => {
     const [read, written] = [activations(launch, launch.kernel.reads), activations(launch, launch.kernel.writes)];
     for (const t of [...read, ...written]) lastUse.set(t, index);

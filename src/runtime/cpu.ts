@@ -4,14 +4,19 @@ import type { Plan, Launch } from "./plan.js";
 import { dequantise } from "./quant.js";
 import { elements, owner, type Tensor, type TypedArray } from "./tensor.js";
 
-/** Runs plans through the kernels' references, in f64: the oracle, and a way to run a model with no GPU at all. */
+/** Runs plans through the kernels' references, in f64: the oracle of tests, and a way to run a model without a GPU. */
 export interface Cpu {
+  /** Sets the values of a tensor, from its first element on; f16, i8 and i4 as `gpu` stores them. */
   write(t: Tensor, data: TypedArray): void;
+  /** The values of any tensor, activations included: a view of the memory, not a copy. */
   read(t: Tensor): Float64Array;
+  /** Runs all launches of a plan. */
   run(plan: Plan): void;
+  /** Runs one launch. */
   launch(launch: Launch): void;
 }
 
+/** A runner of plans in f64. Tensors are zero until they are written. */
 export function cpu(): Cpu {
   const arrays = new Map<Tensor, Float64Array>();
   const array = (t: Tensor): Float64Array => {

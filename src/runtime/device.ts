@@ -2,27 +2,34 @@ import { DeviceError } from "./errors.js";
 
 /** What is known of the adapter behind a device. */
 export interface AdapterInfo {
+  /** As `GPUAdapterInfo` has them; empty where the runtime does not say. */
   readonly vendor: string;
   readonly architecture: string;
+  /** The adapter's name, or the best that can be said: never empty. */
   readonly description: string;
   /** The adapter runs on CPU cores (lavapipe, SwiftShader, WARP): kernels have variants for them. */
   readonly software: boolean;
-  /** Invocations of a subgroup, 0 where that varies or is not told. */
+  /** Invocations of a subgroup; 0 where the number varies or is unknown. */
   readonly subgroup: number;
 }
 
+/** Which device to open. */
 export interface DeviceOptions {
-  /** A device of the caller's own; it is not destroyed on `dispose()`. */
+  /** A device of the caller's own; `dispose()` does not destroy it. */
   readonly device?: GPUDevice;
+  /** Which adapter to prefer, where there are several. */
   readonly powerPreference?: GPUPowerPreference;
   /** Optional features to ask for where the adapter has them. Default: "timestamp-query" and "subgroups". */
   readonly features?: readonly GPUFeatureName[];
 }
 
+/** An open device and its adapter. */
 export interface OpenDevice {
   readonly device: GPUDevice;
   readonly info: AdapterInfo;
-  /** Node's GPU object must outlive its devices: a reference to it must be held as long. */
+  /**
+   * What opened the device, which in Node must be kept for as long as the device; absent for a device of the caller's.
+   */
   readonly instance?: GPU;
 }
 
@@ -30,9 +37,9 @@ const FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "subgroups"];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i;
 
 /**
- * Finds WebGPU in the browser, in Deno, or in Node through the `webgpu` package, and opens a device with the adapter's own
- * limits on buffer sizes, and timestamps and subgroups where it has them.
- * Throws DeviceError when there is no WebGPU or no adapter.
+ * Finds WebGPU in the browser, in Deno, or in Node through the `webgpu` package, and opens a device with the adapter's
+ * own limits on buffer sizes, and with timestamps and subgroups where the adapter has them. Throws DeviceError when
+ * there is no WebGPU or no adapter.
  */
 export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
   if (options.device) return { device: options.device, info: describeAdapter(options.device.adapterInfo) };
@@ -62,11 +69,11 @@ async function findWebGPU(): Promise<GPU> {
       "gpu: WebGPU must be available, this browser has none (navigator.gpu); use Chrome 113, Edge 113, Safari 26, Firefox 141 or newer",
     );
   }
-  process.env.XDG_RUNTIME_DIR ??= "/tmp"; // Mesa's drivers want one, and a bare container has none
+  process.env.XDG_RUNTIME_DIR ??= "/tmp"; // Mesa's drivers need it, and a bare container has none
   try {
     const name = "webgpu"; // a variable keeps bundlers for browsers from resolving the optional package
     const { create } = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU };
-    return create(["disable-dawn-features=timestamp_quantization"]); // else profile() counts in steps of 65.5 us
+    return create(["disable-dawn-features=timestamp_quantization"]); // or else timestamps come in steps of 65.5 us
   } catch (cause) {
     throw new DeviceError("gpu: in Node the optional package `webgpu` must be installed; run `npm install webgpu`", {
       cause,
@@ -77,7 +84,7 @@ async function findWebGPU(): Promise<GPU> {
 function describeAdapter(info: GPUAdapterInfo | undefined): AdapterInfo {
   const { vendor = "", architecture = "", device = "", description = "" } = info ?? {};
   const named = [description, device].filter(Boolean).join(", ");
-  const text = named || [vendor, architecture].filter(Boolean).join(" ") || "unknown adapter"; // pages learn no names
+  const text = named || [vendor, architecture].filter(Boolean).join(" ") || "unknown adapter"; // browsers hide names from pages
   const software = Boolean(info?.isFallbackAdapter) || SOFTWARE.test(`${vendor} ${architecture} ${text}`);
   const { subgroupMinSize: least = 0, subgroupMaxSize: most = 1 } = info ?? {};
   return { vendor, architecture, description: text, software, subgroup: least === most ? least : 0 };

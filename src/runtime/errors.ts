@@ -1,4 +1,6 @@
-/** Base of every error that wgformer throws on purpose. The message names who, what must be, what was given and the cure. */
+/**
+ * Base of all errors that wgformer throws on purpose. The message says who, what must be, what was given, and the cure.
+ */
 export class WgformerError extends Error {
   override readonly name: string = "WgformerError";
 }
@@ -28,7 +30,7 @@ export class OptionError extends WgformerError {
   override readonly name = "OptionError";
 }
 
-/** A given value as a message shows it. JSON knows neither bigint nor NaN. */
+/** A value as error messages show it, at most 60 characters. JSON has neither bigint nor NaN. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "number") return String(value);

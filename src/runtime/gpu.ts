@@ -4,7 +4,7 @@ import type { Dims, Kernel } from "./kernel.js";
 import { createMemory, type Location, type Memory, type MemoryUse, USAGE } from "./memory.js";
 import { createPipelines } from "./pipelines.js";
 import type { Plan } from "./plan.js";
-import { restWhilePolling } from "./polling.js";
+import { throttlePolling } from "./polling.js";
 import { preparePlan, type Prepared } from "./prepare.js";
 import type { Tensor, TypedArray } from "./tensor.js";
 import { openTuning, type Tuning } from "./tuning.js";
@@ -12,17 +12,20 @@ import { type AdapterClass, type Choice, chooseVariant, type DeviceClass } from 
 
 /** How a device is opened. */
 export interface GpuOptions extends DeviceOptions {
-  /** Put guard words after every weight and state (tests). */
+  /** Put guard words after every weight and state, for tests. Default false. */
   readonly guard?: boolean;
-  /** Run the kernel variants for this class of adapters. Default: the adapter's own. */
+  /** Run the kernel variants for this class of adapters. Default: the class of the adapter. */
   readonly adapter?: AdapterClass;
-  /** Use the variants that `tune` found fastest on this adapter, and keep what it finds. Default: true, false with `adapter`. */
+  /**
+   * Use the variants that `tune` found to be fastest on this adapter, and keep what it finds. Default: true, but false
+   * when `adapter` is given.
+   */
   readonly tuned?: boolean;
-  /** Most bytes of a weight that stays in one piece; what the device can bind when absent. Larger ones are split by rows. */
+  /** Bytes above which a weight is split by rows. Default: what the device can bind. */
   readonly weightLimit?: number;
 }
 
-/** `count` four-byte elements of `from`, from element `fromAt`, to element `toAt` of `to`. */
+/** A copy of `count` four-byte elements: from element `fromAt` of `from` to element `toAt` of `to`. */
 export interface Copy {
   readonly from: Tensor;
   readonly fromAt: number;
@@ -36,29 +39,31 @@ export interface Gpu {
   readonly device: GPUDevice;
   readonly info: AdapterInfo;
   readonly memory: Memory;
-  /** Runs to keep in flight, by how long this runtime takes to hand a buffer back. */
+  /** How many runs to keep in flight: more in runtimes that take longer to map a buffer. */
   readonly readAhead: number;
-  /** What decides the variants of launches here. */
+  /** The properties of the device by which variants are chosen. */
   readonly class: DeviceClass;
-  /** The variant in which a launch runs here. */
+  /** The variant in which a launch of these sizes runs on this device. */
   choose(kernel: Kernel, dims: Dims): Choice;
+  /** What `tune` found on this adapter. */
   readonly tuning: Tuning;
   /**
-   * Settles a plan for this device. `progress` counts compiled pipelines; `choose` takes the place of the device's own choice of
-   * variants. Throws DeviceError with the shader's line.
+   * Compiles the pipelines of a plan and allocates its memory. `progress` counts compiled pipelines; `choose` replaces
+   * the device's own choice of variants. Throws DeviceError when a tensor exceeds a limit of the device, and with the
+   * line of a shader that does not compile.
    */
   prepare(plan: Plan, progress?: (done: number, total: number) => void, choose?: Gpu["choose"]): Promise<Prepared>;
   /** Copies values into a weight or a state, from its first element on. */
   write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>): void;
-  /** The values of weights and states. */
+  /** Copies the values of weights and states to the host. */
   read(...tensors: Tensor[]): Promise<TypedArray[]>;
   /** Copies elements of one weight or state to another, on the device. */
   copy(copies: readonly Copy[]): Promise<void>;
-  /** Runs commands of the caller's and copies tensors to the host after them. */
+  /** Submits the commands that `encode` records, and copies tensors to the host after them. */
   submit(encode: (encoder: GPUCommandEncoder) => void, read: readonly Location[]): Promise<TypedArray[]>;
   /** Bytes held on the device, by role. */
   use(): MemoryUse;
-  /** Frees all memory; the device too, unless it is the caller's. */
+  /** Frees all memory, and destroys the device unless it is the caller's. */
   dispose(): void;
 }
 
@@ -76,7 +81,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   const tuning = await openTuning(info, options.tuned ?? options.adapter === undefined);
   const choose = (kernel: Kernel, dims: Dims): Choice => chooseVariant(kernel, dims, kind, tuning.choices());
   const health = watchHealth(device);
-  const rest = restWhilePolling();
+  const throttle = throttlePolling();
 
   const submit = async (
     encode: (encoder: GPUCommandEncoder) => void,
@@ -91,7 +96,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     submitted?.();
     try {
       const collecting = staged?.collect();
-      if (collecting && info.software) rest(collecting);
+      if (collecting && info.software) throttle(collecting);
       const values = (await collecting) ?? [];
       health.check();
       return values;
@@ -143,7 +148,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   };
 }
 
-/** Remembers the first fault of a device, and whether it was closed. */
+/** Keeps the first fault of a device, and whether it was disposed. */
 function watchHealth(device: GPUDevice) {
   let fault: DeviceError | undefined;
   let disposed = false;
@@ -152,15 +157,15 @@ function watchHealth(device: GPUDevice) {
   });
   void device.lost.then(({ reason, message }) => {
     fault ??= new DeviceError(
-      `gpu: the device was ${disposed ? "disposed" : `lost (${reason}: ${message})`}; open it anew and load the model again`,
+      `gpu: the device was ${disposed ? "disposed" : `lost (${reason}: ${message})`}; open it again and load the model again`,
     );
   });
   return {
     check(): void {
-      if (disposed) throw new DeviceError("gpu: must not be used after dispose(); open it anew");
+      if (disposed) throw new DeviceError("gpu: must not be used after dispose(); open it again");
       if (fault) throw fault;
     },
-    /** False when it was closed before. */
+    /** Returns false if it was closed before. */
     close(): boolean {
       const first = !disposed;
       disposed = true;
@@ -169,7 +174,8 @@ function watchHealth(device: GPUDevice) {
   };
 }
 
-// As measured: more in flight than needed over-runs. Firefox polls every 100 ms; Deno's mapAsync blocks until the device is idle.
+// As measured; each run in flight beyond what is needed may be a step after the last one. Firefox polls every 100 ms, and Deno's
+// mapAsync blocks until the device is idle.
 function readAhead(): number {
   const { Deno, navigator } = globalThis as { Deno?: unknown; navigator?: { userAgent?: string } };
   if (navigator?.userAgent?.includes("Firefox")) return 16;

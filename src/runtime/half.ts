@@ -1,19 +1,19 @@
 const float = new Float32Array(1); // one number,
 const word = new Uint32Array(float.buffer); // and its bits
 
-/** The value of IEEE 754 binary16 bits. */
+/** The number that the bits of an f16 (IEEE 754 binary16) stand for. */
 export function fromF16(bits: number): number {
   word[0] = widened(bits);
   return float[0];
 }
 
-/** binary16 bits of a number, rounded to nearest even; beyond 65504 infinite. */
+/** The bits of a number as f16, rounded to nearest even; numbers that round to more than 65504 become infinite. */
 export function toF16(value: number): number {
   float[0] = value;
   return narrowed(word[0]);
 }
 
-/** The value of bfloat16 bits: the upper half of a float32. */
+/** The number that the bits of a bfloat16 stand for: the upper half of an f32. */
 export function fromBF16(bits: number): number {
   word[0] = bits << 16;
   return float[0];

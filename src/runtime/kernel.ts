@@ -1,49 +1,57 @@
 import { ShapeError } from "./errors.js";
 import { describe, type DType, type Tensor } from "./tensor.js";
 
-/** Sizes by letter, scalars by name and constants by NAME: all that a launch is a function of. */
+/**
+ * All that a launch depends on: sizes by their letter (`N`), scalars by name (`eps`), constants by NAME (`CENTRED`).
+ */
 export type Dims = Readonly<Record<string, number>>;
 
 /** Shape patterns by argument, such as `f32[N,D]`, `f32|f16[O,I]`, `f32[R,H*E+2*K*E]`, `f32[O]?` (optional). */
 export type Patterns = Readonly<Record<string, string>>;
 
-/** What a reference reads and writes: numbers of f64 precision whatever the storage format. */
+/** An array that a reference reads or writes: in f64, whatever the storage format. */
 export interface Values {
   [index: number]: number;
   readonly length: number;
 }
 
 type OptionalKeys<P extends Patterns> = { [A in keyof P]: P[A] extends `${string}?` ? A : never }[keyof P];
+/** The tensors that a kernel reads, by argument; those whose pattern ends in `?` may be absent. */
 export type Arguments<P extends Patterns> = { [A in Exclude<keyof P, OptionalKeys<P>>]: Tensor } & {
   [A in OptionalKeys<P>]?: Tensor | undefined;
 };
+/** The tensors that a kernel writes, by argument; undefined where an optional one was not given. */
 export type Written<P extends Patterns> = { [A in keyof P]: P[A] extends `${string}?` ? Tensor | undefined : Tensor };
 type Arrays<P extends Patterns> = { [A in Exclude<keyof P, OptionalKeys<P>>]: Values } & {
   [A in OptionalKeys<P>]?: Values;
 };
 
-/** One way to run a kernel: the text of a shader, where it can run and how it is launched. */
+/** One way to run a kernel: a shader, where it can run, and how it is launched. */
 export interface Variant {
+  /** Unique within the kernel, such as `shared` or `rows.subgroup`. */
   readonly name: string;
-  /** The shader's own text, then the parts that it names (`joinShader`). */
+  /** The shader's own text, followed by the parts that its header names (`joinShader`). */
   readonly wgsl: string;
-  /** Features that the device must have. */
+  /** WebGPU features that the device must have. */
   readonly needs?: readonly GPUFeatureName[];
-  /** The class of adapters that it is for; any when absent. */
+  /** The class of adapters that prefers it; any class when absent. */
   readonly for?: "cpu" | "gpu";
-  /** Whether it can take these sizes (SUBGROUP among them: the device's subgroup size, 0 where it varies); always when absent. */
+  /**
+   * Whether it can take these sizes; always when absent. They include SUBGROUP, the device's subgroup size (0 where it
+   * varies).
+   */
   fits?(d: Dims): boolean;
-  /** Whether it is the choice at these sizes, of those that fit, before anything is measured; always when absent. */
+  /** Whether to choose it at these sizes when nothing has been measured; always when absent. */
   suits?(d: Dims): boolean;
-  /** Workgroups to launch, by sizes and constants; the runtime folds them into x and y. */
+  /** Number of workgroups; the runtime folds it into x and y. */
   groups(d: Dims): number;
-  /** Values of constants that depend on the sizes. */
+  /** Values of the constants that depend on the sizes. */
   constants?(d: Dims): Dims;
-  /** Other values of those constants, for `tune` to measure; only the values above when absent. */
+  /** All values of those constants that `tune` may measure; only those of `constants` when absent. */
   tunings?(d: Dims): readonly Dims[];
 }
 
-/** A kernel: what it reads and writes, its variants, its cost and its reference. */
+/** A kernel: the shapes that it reads and writes, its variants, its cost, and its reference. */
 export interface Kernel<
   R extends Patterns = Patterns,
   W extends Patterns = Patterns,
@@ -51,25 +59,27 @@ export interface Kernel<
   C extends string = string,
 > {
   readonly name: string;
+  /** Shape patterns of the arguments that it reads, in the order of their bindings. */
   readonly reads: R;
-  /** Written arguments; one that the caller supplies is updated in place. */
+  /** The same of those that it writes; an argument that the caller supplies is updated in place. */
   readonly writes: W;
-  /** Scalars of `struct Params` that no shape gives. */
+  /** Fields of `struct Params` that do not follow from shapes. */
   readonly params: readonly P[];
   /** Constants of the shader that the caller may choose. */
   readonly constants: readonly C[];
-  /** Preferred first; the last takes any sizes on any device. */
+  /** In order of preference; the last one takes any sizes on any device. */
   readonly variants: readonly Variant[];
-  /** What is wrong with sizes that fit the patterns, if anything. */
+  /** What is wrong with sizes that fit the patterns, as the end of an error message; undefined when nothing is. */
   check?(d: Dims): string | undefined;
-  /** Least possible memory traffic, and arithmetic, of one launch. */
+  /** The least number of bytes that a launch must read and write. */
   bytes(d: Dims): number;
+  /** The least number of floating-point operations of a launch. */
   flops(d: Dims): number;
-  /** The oracle: slow, plain, in f64. */
+  /** Computes what it writes, plainly and slowly, in f64: what tests and `verify` compare with. */
   reference(d: Dims, t: Arrays<R & W>): void;
 }
 
-/** Declares a kernel; gives the object its types and nothing else. */
+/** Declares a kernel: returns the object as it is, with the types of its arguments inferred. */
 export function defineKernel<
   const R extends Patterns,
   const W extends Patterns,
@@ -79,19 +89,24 @@ export function defineKernel<
   return kernel;
 }
 
+/**
+ * A shape pattern, parsed: formats in order, sizes (letters, numbers or sums of products of them), and whether it ends
+ * in `?`.
+ */
 export interface Pattern {
   readonly dtypes: readonly DType[];
   readonly dims: readonly string[];
   readonly optional: boolean;
 }
 
+/** Parses a pattern such as `f32|f16[O,I]?`. Throws Error on any other text. */
 export function parsePattern(text: string): Pattern {
   const [, dtypes, dims, optional] = text.match(/^([a-z0-9|]+)\[([^\]]*)\](\??)$/) ?? [];
   if (dtypes === undefined) throw new Error(`pattern must look like f32[N,D], got ${text}`);
   return { dtypes: dtypes.split("|") as DType[], dims: dims.split(","), optional: optional === "?" };
 }
 
-/** Value of a sum of products of letters and numbers; undefined while a letter is unknown. */
+/** The value of a sum of products such as `H*E+2*K*E`; undefined while one of its letters is unknown. */
 export function evaluate(expression: string, dims: Dims): number | undefined {
   let sum = 0;
   for (const term of expression.split("+")) {
@@ -113,9 +128,9 @@ function mismatch(kernel: Kernel, argument: string, text: string, dims: Dims, gi
 }
 
 /**
- * Binds the letters of a kernel's patterns to the sizes of its arguments, and adds the constants that the arguments imply:
- * HAS_X for an optional argument x, X_FORMAT for one of several formats (the index of its format in the pattern).
- * Throws ShapeError naming kernel, argument, pattern, what is known and what was given.
+ * Binds the letters of a kernel's patterns to the sizes of its arguments, and adds the constants that follow from them:
+ * HAS_X says whether the optional argument x is given, X_FORMAT which of its formats x has (the index in the pattern).
+ * Throws ShapeError naming the kernel, the argument, its pattern, the sizes known so far, and what was given.
  */
 export function solve(kernel: Kernel, given: Readonly<Record<string, Tensor | undefined>>, values: Dims): Dims {
   const patterns = { ...kernel.reads, ...kernel.writes };
@@ -149,7 +164,7 @@ export function solve(kernel: Kernel, given: Readonly<Record<string, Tensor | un
   return dims;
 }
 
-/** Shape of a written argument, once its letters are known. */
+/** The shape of a written argument. Throws ShapeError when the other arguments do not determine it. */
 export function outputShape(kernel: Kernel, argument: string, dims: Dims): number[] {
   return parsePattern(kernel.writes[argument]).dims.map((dim) => {
     const size = evaluate(dim, dims);

@@ -10,7 +10,7 @@ import {
   typedArray,
 } from "./tensor.js";
 
-// The values of GPUBufferUsage and GPUMapMode, which Node has no globals for.
+/** Flags of `GPUBufferUsage`, for which Node has no global. */
 export const USAGE = {
   mapRead: 0x1,
   copySource: 0x4,
@@ -19,18 +19,20 @@ export const USAGE = {
   storage: 0x80,
   queryResolve: 0x200,
 } as const;
-const MAP_READ = 1;
+const MAP_READ = 1; // GPUMapMode.READ
 
+/** Bytes allocated on a device: of tensors by role, of uniforms, of staging buffers for reading back, and in total. */
 export type MemoryUse = Readonly<Record<Role | "uniforms" | "staging" | "total", number>>;
 
-/** Storage for tensors on one device. Every byte is counted. */
+/** Buffers for the tensors of one device, every byte counted. */
 export interface Memory {
-  /** Most bytes of a weight that stays in one piece. */
+  /** Bytes above which a weight is split by rows. */
   readonly weightLimit: number;
-  /** The buffer of a weight or a state, made (zeroed) when it is first asked for. */
+  /** The buffer of a weight or a state; created, full of zeros, when it is first asked for. */
   buffer(t: Tensor): GPUBuffer;
-  /** A buffer for activations or uniforms, counted under `kind`. */
+  /** Creates a buffer for activations or uniforms, counted under `kind`. */
   create(label: string, bytes: number, usage: number, kind: "activation" | "uniforms"): GPUBuffer;
+  /** Destroys a buffer that `create` made. */
   release(buffer: GPUBuffer): void;
   /** Throws DeviceError when a weight or state of this size could not be bound. */
   check(t: Tensor): void;
@@ -38,27 +40,35 @@ export interface Memory {
   checkSize(label: string, bytes: number): void;
   /** Copies values into a weight or a state, from its first element on. */
   write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>): void;
-  /** Copies tensors to the host at the end of the commands in `encoder`; call `collect` after the submit. */
+  /** Appends copies of tensors to the commands in `encoder`; call `collect` after the submit. */
   stage(encoder: GPUCommandEncoder, locations: readonly Location[]): Staged;
+  /** Destroys the buffers of weights and states. */
   free(tensors: Iterable<Tensor>): void;
+  /** Bytes held now. */
   use(): MemoryUse;
+  /** Destroys all buffers. */
   dispose(): void;
 }
 
+/** Where the values of a tensor are: at `offset` bytes in a buffer. */
 export interface Location {
   readonly tensor: Tensor;
   readonly buffer: GPUBuffer;
   readonly offset: number;
 }
 
+/** Values on their way to the host. */
 export interface Staged {
+  /** Resolves with the tensors' values, in order, once the device has computed them. */
   collect(): Promise<TypedArray[]>;
 }
 
-/** Guard words after every weight and state, when `guard` is asked for: a launch that writes past its output changes them. */
+/** Words after every weight and state of a device with `guard`: a launch that writes past its output changes them. */
 export const GUARD_WORDS = 64;
+/** The value of every guard word. */
 export const GUARD_WORD = 0xa5a5a5a5;
 
+/** The memory of a device; `guard` puts guard words after every weight and state. */
 export function createMemory(
   device: GPUDevice,
   guard: boolean,

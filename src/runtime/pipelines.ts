@@ -5,16 +5,17 @@ import { readShader, type ShaderText, specialise } from "./wgsl.js";
 
 const COMPUTE = 4; // GPUShaderStage.COMPUTE
 
+/** The compiled shaders of one device. */
 export interface Pipelines {
-  /** What the text of a variant says; read once. */
+  /** What the text of a variant declares; parsed once. */
   shader(kernel: Kernel, variant: Variant): ShaderText;
-  /** The pipeline of a launch; compiled once per specialised text. */
+  /** The pipeline of a launch. Each specialised text is compiled once. Throws DeviceError with the shader's line. */
   get(kernel: Kernel, choice: Choice): Promise<GPUComputePipeline>;
-  /** The bind group layout that shaders with such bindings share. */
+  /** The bind group layout that all shaders with the same kinds of bindings share. */
   layout(shader: ShaderText): GPUBindGroupLayout;
 }
 
-/** What the text of a variant says. Throws when its bindings are not the arguments of the kernel. */
+/** What the text of a variant declares. Throws Error when its bindings are not the arguments of the kernel. */
 export function shaderOf(kernel: Kernel, { wgsl }: Variant): ShaderText {
   const shader = readShader(kernel.name, wgsl);
   const declared = [
@@ -58,7 +59,7 @@ export function createPipelines(device: GPUDevice): Pipelines {
   };
 
   const compile = async (kernel: Kernel, shader: ShaderText, code: string): Promise<GPUComputePipeline> => {
-    device.pushErrorScope("validation"); // a fault of the text is told below, once, and leaves the device usable
+    device.pushErrorScope("validation"); // an error in the text is reported below, once, and leaves the device usable
     const module = device.createShaderModule({ label: kernel.name, code });
     void device.popErrorScope();
     try {

@@ -11,25 +11,26 @@ import {
 } from "./kernel.js";
 import { type Tensor, tensor } from "./tensor.js";
 
-/** One launch: a kernel, its arguments by name (optional ones may be absent), its sizes and scalars. */
+/** One launch of a kernel. */
 export interface Launch {
   readonly kernel: Kernel;
-  /** Place in the model, such as `decoder.layers.0.self_attn`. */
+  /** Its place in the model, such as `decoder.layers.0.self_attn`. */
   readonly label: string;
+  /** Arguments by name, read and written; optional ones may be absent. */
   readonly tensors: Readonly<Record<string, Tensor | undefined>>;
   readonly dims: Dims;
 }
 
-/** A recorded model: launches in order, every shape settled. Knows no device. */
+/** A recorded model: launches in order, with all shapes known. It belongs to no device. */
 export interface Plan {
   readonly name: string;
   readonly launches: readonly Launch[];
 }
 
 /**
- * Appends a launch to the plan and returns the tensors it writes: those supplied in `args`, else new activations (none for an
- * optional argument).
- * Throws ShapeError when the arguments do not fit the kernel's patterns.
+ * Appends a launch to the plan and returns the tensors that it writes: those given in `args`, or else new activations
+ * (nothing for an optional argument). `values` are the kernel's parameters and, where wanted, constants. Throws
+ * ShapeError when the arguments do not fit the kernel's patterns.
  */
 export type Run = <R extends Patterns, W extends Patterns, P extends string, C extends string>(
   kernel: Kernel<R, W, P, C>,
@@ -38,7 +39,10 @@ export type Run = <R extends Patterns, W extends Patterns, P extends string, C e
   values: Readonly<Record<P, number> & Partial<Record<C, number>>>,
 ) => Written<W>;
 
-/** Records what `build` runs. `shared` arguments are added to every launch whose kernel has an argument of that name. */
+/**
+ * Records the launches of `build`. Each of the `shared` tensors is given to every launch whose kernel reads that
+ * argument.
+ */
 export function record(name: string, build: (run: Run) => void, shared: Readonly<Record<string, Tensor>> = {}): Plan {
   const launches: Launch[] = [];
   const run = (kernel: Kernel, label: string, args: Readonly<Record<string, Tensor | undefined>>, values: Dims) => {
@@ -64,13 +68,13 @@ export function record(name: string, build: (run: Run) => void, shared: Readonly
   return { name, launches };
 }
 
-/** Number of launches whose label starts with `prefix`, of all launches without one. */
+/** Number of launches at `prefix` or below it, such as `decoder.layers.0`; of all launches without a prefix. */
 export function countLaunches(plan: Plan, prefix = ""): number {
   return plan.launches.filter((launch) => launch.label === prefix || launch.label.startsWith(prefix && `${prefix}.`))
     .length;
 }
 
-/** The plan as a table: launch, kernel, outputs and their shapes. */
+/** The plan as a table for people: number, kernel, label, outputs and their shapes. */
 export function printPlan(plan: Plan): string {
   const rows = plan.launches.map(({ kernel, label, tensors }, index) => {
     const written = Object.keys(kernel.writes).map((key) => `${key} [${tensors[key]?.shape.join(",")}]`);

@@ -1,4 +1,4 @@
-const REST_MS = 0.5; // of every turn of the event loop: what a read comes later at most
+const SLEEP_MS = 0.5; // in every turn of the event loop; a read comes at most this much later
 
 interface Global {
   readonly Deno?: unknown;
@@ -6,26 +6,27 @@ interface Global {
 }
 
 /**
- * Node's WebGPU polls for a pending read as often as the event loop turns, and so takes a core from an adapter that computes on the
- * same cores. The function returned lets the loop rest for a moment in every turn until a read is there; elsewhere it does nothing.
+ * In Node, WebGPU polls for a pending read in every turn of the event loop, and so takes a core away from an adapter
+ * that computes on the CPU. The returned function makes the loop sleep for a moment in every turn until `pending` is
+ * settled. In other runtimes it does nothing.
  */
-export function restWhilePolling(): (pending: Promise<unknown>) => void {
+export function throttlePolling(): (pending: Promise<unknown>) => void {
   const { Deno, setImmediate } = globalThis as Global;
   if (Deno || !setImmediate) return () => {};
   const cell = new Int32Array(new SharedArrayBuffer(4));
   let reads = 0;
-  let resting = false;
-  const rest = (): void => {
-    resting = reads > 0;
-    if (!resting) return;
-    Atomics.wait(cell, 0, 0, REST_MS);
-    setImmediate(rest);
+  let sleeping = false;
+  const sleep = (): void => {
+    sleeping = reads > 0;
+    if (!sleeping) return;
+    Atomics.wait(cell, 0, 0, SLEEP_MS);
+    setImmediate(sleep);
   };
   const end = (): void => void reads--;
   return (pending) => {
     reads++;
-    if (!resting) setImmediate(rest);
-    resting = true;
+    if (!sleeping) setImmediate(sleep);
+    sleeping = true;
     pending.then(end, end);
   };
 }

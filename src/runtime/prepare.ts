@@ -8,42 +8,48 @@ import { byteLength, owner, type Tensor, type TypedArray } from "./tensor.js";
 import type { Choice } from "./variants.js";
 import { packParams } from "./wgsl.js";
 
+/** How to run a prepared plan. */
 export interface RunOptions {
-  /** Tensors to copy to the host after the run: weights or states. */
+  /** Tensors to copy to the host after the run; activations only if no later launch reuses their memory. */
   readonly read?: readonly Tensor[];
-  /** Launches to run, `[first, last)`; all when absent. */
+  /** The range of launches to run, its end excluded; all when absent. */
   readonly launches?: readonly [number, number];
-  /** Called when the commands are submitted, before anything is waited for (for those who measure). */
+  /** Called when the commands have been submitted, before anything is awaited; for measurements. */
   readonly submitted?: () => void;
-  /** Where the device notes when the pass began and ended (for those who measure). */
+  /** Where the device writes when the pass began and ended; for measurements. */
   readonly timestampWrites?: GPUComputePassTimestampWrites;
 }
 
-/** A plan on a device: pipelines, bind groups, uniforms and arenas are settled, a run only encodes launches. */
+/** A plan that is ready to run on a device: compiled, with all its memory. A run only encodes its launches. */
 export interface Prepared {
   readonly plan: Plan;
-  /** One encoder, one compute pass, one submit. Resolves with the tensors asked for, once the device has computed them. */
+  /**
+   * Runs the plan in one compute pass and one submit. Resolves with the tensors in `read` once the device has computed
+   * them.
+   */
   run(options?: RunOptions): Promise<TypedArray[]>;
-  /** Changes scalars of one launch, for the runs to come. */
+  /** Changes scalars of one launch for later runs. */
   set(launch: number, values: Dims): void;
-  /** The commands of one launch in a pass of the caller's (timing). */
+  /** Encodes one launch into a pass of the caller's, such as one with timestamps. */
   encode(pass: GPUComputePassEncoder, launch: number): void;
-  /** Where a tensor of this plan lies; activations too. */
+  /** Where the values of a tensor of this plan are, of activations too. */
   locate(t: Tensor): Location;
-  /** Gives its memory back; it must not be run any more. */
+  /** Frees its memory. Runs after this reject with DeviceError. */
   dispose(): void;
 }
 
-/** What of a device a plan is settled on. */
+/** The parts of a device that prepare and run a plan. */
 export interface PrepareContext {
   readonly device: GPUDevice;
   readonly memory: Memory;
   readonly pipelines: Pipelines;
-  /** Bound where an optional argument is absent. Two, because one launch must not read and write a buffer. */
+  /** Bound in place of absent arguments. There are two because a launch must not read and write the same buffer. */
   readonly absent: Readonly<Record<"read" | "write", GPUBuffer>>;
+  /** The variant in which a launch runs. */
   readonly choose: (kernel: Kernel, dims: Dims) => Choice;
-  /** Throws DeviceError when the device cannot be used any more. */
+  /** Throws DeviceError when the device was lost, disposed or failed. */
   healthy(): void;
+  /** Submits the commands of `encode`; then calls `submitted`, and reads tensors back. */
   submit(
     encode: (encoder: GPUCommandEncoder) => void,
     read: readonly Location[],
@@ -51,7 +57,10 @@ export interface PrepareContext {
   ): Promise<TypedArray[]>;
 }
 
-/** Settles a plan for a device. `progress` counts compiled pipelines. Throws DeviceError: limits, or a shader with its line. */
+/**
+ * Compiles the pipelines of a plan and allocates its memory. `progress` counts compiled pipelines. Throws DeviceError
+ * when a tensor exceeds a limit of the device, and with the line of a shader that does not compile.
+ */
 export async function preparePlan(
   context: PrepareContext,
   plan: Plan,
@@ -114,14 +123,14 @@ export async function preparePlan(
   };
 }
 
-/** Workgroups of a launch, folded into two dimensions: one has at most 65,535. */
+/** The workgroups of a launch in two dimensions, because one dimension has at most 65,535. */
 function gridOf({ variant, dims }: Choice): { x: number; y: number } {
   const groups = variant.groups(dims);
   const y = Math.ceil(groups / 65535);
   return { x: Math.ceil(groups / y), y };
 }
 
-/** `struct Params` of every launch, in one buffer. */
+/** One buffer with `struct Params` of every launch. */
 function createUniforms({ device, memory, pipelines }: PrepareContext, plan: Plan, choices: readonly Choice[]) {
   const stride = device.limits.minUniformBufferOffsetAlignment;
   const size = stride * plan.launches.length;

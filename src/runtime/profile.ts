@@ -3,23 +3,24 @@ import type { Gpu } from "./gpu.js";
 import { USAGE } from "./memory.js";
 import type { Prepared } from "./prepare.js";
 
-/** GPU time of one launch, and the least work it had to do. */
+/** The time of one launch on the device, and the least work that it had to do (`bytes` and `flops` of its kernel). */
 export interface Timing {
   readonly kernel: string;
   readonly label: string;
+  /** Milliseconds between the timestamps of its pass. */
   readonly ms: number;
   readonly bytes: number;
   readonly flops: number;
 }
 
 /**
- * Runs a prepared plan with every launch in a timed pass of its own. Slower than a plain run: for finding where time goes.
- * Throws DeviceError when the device has no timestamps.
+ * Runs a prepared plan with every launch in a timed pass of its own, which shows where time goes. The whole is slower
+ * than a plain run. Throws DeviceError when the device has no timestamps.
  */
 export async function profile(gpu: Gpu, prepared: Prepared): Promise<Timing[]> {
   const { device } = gpu;
   if (!device.features.has("timestamp-query"))
-    throw new DeviceError("profile: the device must have the feature timestamp-query, it has not");
+    throw new DeviceError("profile: the device must have the feature timestamp-query, it does not");
   const { launches } = prepared.plan;
   const times: bigint[] = [];
   const chunk = 2048; // a query set holds at most 4096 timestamps

@@ -1,19 +1,24 @@
-/** Weights per scale, along the input axis. */
+/** Number of consecutive weights, along the input axis, that share a scale. */
 export const GROUP = 32;
 
-/** Whole-number weight formats: bits of a value. */
+/** Bits of a value in the integer formats of weights. */
 export const BITS = { i8: 8, i4: 4 } as const;
 
+/** An integer format of weights. */
 export type QuantFormat = keyof typeof BITS;
 
-/** 32-bit words of `count` values: first the values, smallest index in the lowest bits, then one f32 scale a group. */
+/**
+ * Number of 32-bit words that `count` values take: first the values, the smallest index in the lowest bits, then one
+ * f32 scale for each group.
+ */
 export function quantWords(format: QuantFormat, count: number): number {
   return (count * BITS[format]) / 32 + count / GROUP;
 }
 
 /**
- * Values in groups of 32 to the words of a tensor: value = scale * whole number, i8 in -127..127 with scale = max|value| / 127, i4 in
- * -8..7 with scale = -(value of largest magnitude) / 8, so that all 16 steps are used (llama.cpp's Q8_0 and Q4_0).
+ * Quantises values in groups of 32; each stands for scale * integer. i8: -127 to 127, scale = max|value| / 127. i4: -8
+ * to 7, scale = -(value of largest magnitude) / 8, so that all 16 integers are used. Source: Q8_0 and Q4_0 of
+ * llama.cpp.
  */
 export function quantise(format: QuantFormat, values: Float32Array): Uint32Array<ArrayBuffer> {
   const bits = BITS[format];
@@ -37,7 +42,7 @@ export function quantise(format: QuantFormat, values: Float32Array): Uint32Array
   return data;
 }
 
-/** The value of largest magnitude, the first of equal ones. */
+/** The value of largest magnitude; of equal magnitudes the first. */
 function largestMagnitude(values: Float32Array, first: number, last: number): number {
   let [largest, magnitude] = [0, 0];
   for (let i = first; i < last; i++) {
@@ -48,7 +53,7 @@ function largestMagnitude(values: Float32Array, first: number, last: number): nu
   return largest;
 }
 
-/** The values that words and scales stand for. */
+/** The `count` values that quantised words stand for. */
 export function dequantise(format: QuantFormat, data: Uint32Array, count: number): Float64Array {
   const bits = BITS[format];
   const scales = new Float32Array(data.buffer, data.byteOffset + (count * bits) / 8, count / GROUP);

@@ -1,31 +1,37 @@
-import { asTuned, candidates, type Tuned, type TunedChoices, tuningKey } from "./variants.js";
+import { candidates, choiceOf, type TunedChoice, type TunedChoices, tuningKey } from "./variants.js";
 import type { Gpu } from "./gpu.js";
 import type { Plan, Launch } from "./plan.js";
 import { profile } from "./profile.js";
 import { type Tensor, tensor } from "./tensor.js";
 
+/** How a caller follows and stops `tune`. */
 export interface TuneHooks {
   readonly signal?: AbortSignal;
-  /** Called after each kind of launch: its key, the fastest way to run it, and how many times as fast that is as what ran before. */
+  /** Called after each kind of launch. */
   readonly progress?: (event: TuneEvent) => void;
 }
 
+/** What was found for one kind of launch. */
 export interface TuneEvent {
   readonly status: "progress";
+  /** The kind of launch (`tuningKey`). */
   readonly key: string;
-  readonly tuned: Tuned;
+  /** The fastest way to run it. */
+  readonly tuned: TunedChoice;
+  /** How many times as fast that is as the choice so far. */
   readonly speedup: number;
+  /** Kinds of launches measured, of `total`. */
   readonly loaded: number;
   readonly total: number;
 }
 
-const ROUNDS = 7; // timings of each candidate, in turn; the first compiles
-const MARGIN = 0.97; // a candidate must be as much faster than the present choice: noise is no reason to change
+const ROUNDS = 7; // timings of each candidate, in turn; the first one includes compiling and is left out
+const MARGIN = 0.97; // a candidate must take less than this share of the present choice's time, so that noise changes nothing
 
 /**
- * Measures every way to run the launches of some plans on this device, and returns the fastest of each, which the device uses and
- * keeps from then on. Launches that read indices are left as they are: their cost depends on index data. Weights must be written.
- * Throws the signal's reason when aborted.
+ * Measures all ways to run the launches of some plans on this device. Returns the fastest of each, which the device
+ * uses and keeps from then on. Launches that read indices are left out, because their cost depends on the index data.
+ * The weights must have been written. Throws the signal's reason when aborted.
  */
 export async function tune(
   gpu: Gpu,
@@ -37,7 +43,7 @@ export async function tune(
     if (!readsIndices(launch) && candidates(launch.kernel, launch.dims, gpu.class).length > 1)
       kinds.set(tuningKey(launch.kernel, launch.dims), launch);
   }
-  const choices: Record<string, Tuned> = {};
+  const choices: Record<string, TunedChoice> = {};
   let loaded = 0;
   for (const [key, launch] of kinds) {
     signal?.throwIfAborted();
@@ -52,7 +58,11 @@ export async function tune(
 const readsIndices = ({ kernel, tensors }: Launch): boolean =>
   Object.keys(kernel.reads).some((name) => name !== "status" && tensors[name]?.dtype === "u32");
 
-async function fastest(gpu: Gpu, launch: Launch, all: readonly Tuned[]): Promise<{ tuned: Tuned; speedup: number }> {
+async function fastest(
+  gpu: Gpu,
+  launch: Launch,
+  all: readonly TunedChoice[],
+): Promise<{ tuned: TunedChoice; speedup: number }> {
   const made: Tensor[] = [];
   const alone = (t: Tensor): Tensor => {
     if (t.role === "weight") return t;
@@ -69,7 +79,7 @@ async function fastest(gpu: Gpu, launch: Launch, all: readonly Tuned[]): Promise
   const plan: Plan = { name: "tune", launches: [single] };
   const present = gpu.choose(launch.kernel, launch.dims);
   const prepared = await Promise.all(
-    all.map((one) => gpu.prepare(plan, undefined, (kernel, dims) => asTuned(kernel, dims, one, gpu.class))),
+    all.map((one) => gpu.prepare(plan, undefined, (kernel, dims) => choiceOf(kernel, dims, one, gpu.class))),
   );
   const best = all.map(() => Infinity);
   try {
@@ -86,7 +96,7 @@ async function fastest(gpu: Gpu, launch: Launch, all: readonly Tuned[]): Promise
     gpu.memory.free(made);
   }
   const own = all.findIndex((one) => {
-    const { variant, dims } = asTuned(launch.kernel, launch.dims, one, gpu.class);
+    const { variant, dims } = choiceOf(launch.kernel, launch.dims, one, gpu.class);
     return variant === present.variant && Object.keys(dims).every((key) => dims[key] === present.dims[key]);
   });
   const first = best.indexOf(Math.min(...best));

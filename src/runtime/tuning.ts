@@ -1,24 +1,27 @@
 import type { AdapterInfo } from "./device.js";
 import type { TunedChoices } from "./variants.js";
 
-/** Keeps what `tune` found from one session to the next: in a file in Node and Deno, in the Cache of a browser. */
+/** Where the choices of `tune` are kept: a file in Node and Deno, the Cache in a browser. */
 export interface TuningStore {
-  /** Where they lie, for people. */
+  /** The path of the file, or the entry of the Cache, to show to people. */
   readonly place: string;
+  /** What is kept; nothing where there is none or it cannot be read. */
   read(): Promise<TunedChoices>;
+  /** Replaces what is kept. */
   write(choices: TunedChoices): Promise<void>;
 }
 
 /** What `tune` found on this adapter. */
 export interface Tuning {
+  /** The choices now in use. */
   choices(): TunedChoices;
-  /** Adds choices, for the plans that are prepared from now on, and keeps them for later sessions. */
+  /** Adds choices for the plans that are prepared from now on, and stores them for later runs of the program. */
   keep(choices: TunedChoices): Promise<void>;
-  /** Where they are kept; nowhere when absent. */
+  /** Where they are stored, to show to people; absent when they are not. */
   readonly place?: string;
 }
 
-/** The choices kept for this adapter; none, and none kept, when not `tuned`. */
+/** Reads the choices stored for this adapter. Without `tuned` it begins with none and stores none. */
 export async function openTuning(info: AdapterInfo, tuned: boolean): Promise<Tuning> {
   const store = tuned ? tuningStore(info) : undefined;
   let choices: TunedChoices = (await store?.read()) ?? {};
@@ -32,14 +35,14 @@ export async function openTuning(info: AdapterInfo, tuned: boolean): Promise<Tun
   };
 }
 
-const VERSION = 2; // of the format; choices of another are not read
+const VERSION = 2; // of the format; files of other versions are not read
 
 interface Global {
   readonly caches?: CacheStorage;
   readonly process?: { readonly platform: string; readonly env: Readonly<Record<string, string | undefined>> };
 }
 
-/** The store of one kind of adapter in this runtime; nothing where neither files nor a Cache are at hand. */
+/** The store for one kind of adapter; undefined in a runtime that has neither files nor a Cache. */
 export function tuningStore({ vendor, architecture, description }: AdapterInfo): TuningStore | undefined {
   const { process, caches } = globalThis as Global;
   const name = `${vendor} ${architecture} ${description}`
@@ -88,7 +91,7 @@ function cacheStore(caches: CacheStorage, file: string): TuningStore {
   };
 }
 
-/** A broken file counts as none: choices can be measured again. */
+/** A broken file counts as empty: choices can be measured again. */
 function parse(text: string): TunedChoices {
   try {
     const value: unknown = JSON.parse(text);

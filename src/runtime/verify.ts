@@ -4,21 +4,24 @@ import { fromF16 } from "./half.js";
 import type { Plan } from "./plan.js";
 import type { Tensor } from "./tensor.js";
 
-/** Where a GPU run first leaves its reference. */
+/** The first launch whose result on the GPU differs from its reference. */
 export interface Divergence {
+  /** Its number in the plan. */
   readonly launch: number;
   readonly kernel: string;
   readonly label: string;
+  /** The name of the tensor that it wrote wrongly. */
   readonly tensor: string;
-  /** Flat index of the worst element, what was computed there and what the reference says. */
+  /** Flat index of the worst element, what the GPU computed there, and what the reference says. */
   readonly index: number;
   readonly got: number;
   readonly want: number;
 }
 
 /**
- * Runs a plan on the GPU one launch at a time and each launch's reference on the same inputs, and returns the first launch
- * with |got - want| > tolerance * max(1, |want|) anywhere, or nothing when all agree. Weights and states must be written.
+ * Runs a plan on the GPU one launch at a time, and the reference of each launch on the same inputs. Returns the first
+ * launch that has |got - want| > tolerance * max(1, |want|) anywhere; undefined when all agree. Weights and states must
+ * have been written.
  */
 export async function verify(gpu: Gpu, plan: Plan, tolerance = 1e-4): Promise<Divergence | undefined> {
   const prepared = await gpu.prepare(plan);

@@ -1,23 +1,26 @@
-/** What a shader file says about itself. Read from the text, so that each fact exists once. */
+/** What a shader declares, read from its text so that nothing is said twice. */
 export interface ShaderText {
   /** Fields of `struct Params`, four bytes each, in order. */
   readonly params: readonly { readonly name: string; readonly type: "u32" | "i32" | "f32" }[];
   /** Storage bindings in binding order (the uniform is binding 0). */
   readonly bindings: readonly { readonly name: string; readonly access: "read" | "write" }[];
-  /** Variant points: top-level lines `const NAME: u32 = value;`. */
+  /** Constants that can be specialised, with their defaults: top-level lines `const NAME: u32 = value;`. */
   readonly constants: Readonly<Record<string, number>>;
 }
 
 /**
- * A shader and the parts that it names, as one text: declarations at module scope may stand in any order, so joining is all it takes.
- * The shader comes first, because its `enable` must.
+ * Joins a shader and the parts that its header names. Declarations at module scope may come in any order in WGSL; only
+ * `enable` must come first, and so the shader does.
  */
 export const joinShader = (...texts: readonly string[]): string => texts.join("\n");
 
 const CONSTANT = /^const ([A-Z][A-Z0-9_]*): u32 = (\d+)u?;/gm;
 const BINDING = /^@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)> (\w+):/gm;
 
-/** Reads parameters, bindings and constants. Throws when the file breaks the house rules for shaders. */
+/**
+ * Reads the parameters, bindings and constants of a shader. Throws Error when the text breaks the house rules for
+ * shaders.
+ */
 export function readShader(name: string, wgsl: string): ShaderText {
   const struct = wgsl.match(/struct Params \{([^}]*)\}/)?.[1];
   if (struct === undefined) throw new Error(`${name}.wgsl: must declare \`struct Params\``);
@@ -36,7 +39,7 @@ export function readShader(name: string, wgsl: string): ShaderText {
   return { params, bindings, constants };
 }
 
-/** The text with the values of some of its constants replaced. Throws on a name that the file does not declare. */
+/** The text with new values for some of its constants. Throws Error for a constant that the text does not declare. */
 export function specialise(name: string, wgsl: string, values: Readonly<Record<string, number>>): string {
   const unknown = new Set(Object.keys(values));
   const text = wgsl.replace(CONSTANT, (line, key: string) =>
@@ -46,7 +49,7 @@ export function specialise(name: string, wgsl: string, values: Readonly<Record<s
   return text;
 }
 
-/** `struct Params` as bytes, every field looked up by name in `values`. */
+/** The bytes of `struct Params`, every field looked up by name in `values`. Throws Error for one that is missing. */
 export function packParams(
   name: string,
   params: ShaderText["params"],

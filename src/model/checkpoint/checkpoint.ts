@@ -2,33 +2,42 @@ import { CheckpointError } from "../../runtime/errors.js";
 import { type Entry, readHeader } from "./safetensors.js";
 import { openSource, type CheckpointSource, type SourceFile, type SourceLike } from "./source.js";
 
+/** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** Progress of loading, in the form that transformers.js gives it: `loaded` and `total` are bytes of `file`. */
+/** Progress of loading, as transformers.js reports it. */
 export interface ProgressEvent {
+  /** A file begins, goes on or is done; or the model is ready. */
   readonly status: "initiate" | "progress" | "done" | "ready";
+  /** The label of the checkpoint. */
   readonly name: string;
   readonly file?: string;
+  /** Bytes of `file` read so far, and its size. */
   readonly loaded?: number;
   readonly total?: number;
 }
 
+/** How a caller follows and stops loading. */
 export interface LoadHooks {
   readonly signal?: AbortSignal;
   readonly progress?: (event: ProgressEvent) => void;
 }
 
-/** A checkpoint folder whose headers are read and checked; no tensor is read yet. */
+/** An open checkpoint: its headers have been read and checked, but no tensor yet. */
 export interface Checkpoint {
+  /** Where it comes from, as messages show it. */
   readonly label: string;
+  /** config.json. */
   readonly config: Json;
+  /** generation_config.json; empty when there is none. */
   readonly generationConfig: Json;
+  /** All tensors by name. */
   readonly entries: ReadonlyMap<string, Entry>;
-  /** Another file of the folder, a JSON object; undefined when it is absent. */
+  /** Another file of the folder that holds a JSON object; undefined when there is none. */
   json(name: string): Promise<Json | undefined>;
-  /** The same for a file that holds a JSON list of objects. */
+  /** Another file of the folder that holds a JSON list of objects; undefined when there is none. */
   list(name: string): Promise<readonly Json[] | undefined>;
-  /** Visits the bytes of tensors in file order, a few large reads for many small tensors. */
+  /** Reads tensors in the order of the files, many small ones at a time, and calls `visit` with the bytes of each. */
   read(
     entries: Iterable<Entry>,
     visit: (entry: Entry, bytes: Uint8Array<ArrayBuffer>) => void,
@@ -42,11 +51,12 @@ export type CheckpointLike = SourceLike | Checkpoint;
 const isOpen = (input: CheckpointLike): input is Checkpoint =>
   (input as Checkpoint | undefined)?.entries instanceof Map;
 
-const CHUNK = 64 * 2 ** 20;
+const CHUNK = 64 * 2 ** 20; // bytes of one read, if a tensor is no larger
 
 /**
- * Opens `config.json`, `generation_config.json` and the headers of `model.safetensors` or of the shards that
- * `model.safetensors.index.json` names; an open checkpoint is given back. Throws CheckpointError naming the file and the cure.
+ * Reads `config.json`, `generation_config.json`, and the headers of `model.safetensors` or of the shards that
+ * `model.safetensors.index.json` names. Returns a checkpoint that is already open as it is. Throws CheckpointError
+ * naming the file and the cure.
  */
 export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHooks = {}): Promise<Checkpoint> {
   if (isOpen(input)) return input;
@@ -89,7 +99,7 @@ export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHook
   };
 }
 
-/** The checkpoint with other names for its tensors. Throws CheckpointError when two of them get one name. */
+/** The checkpoint with its tensors renamed. Throws CheckpointError when two of them get the same name. */
 export function renamed(checkpoint: Checkpoint, rename: (name: string) => string): Checkpoint {
   const entries = new Map<string, Entry>();
   for (const [name, entry] of checkpoint.entries) {

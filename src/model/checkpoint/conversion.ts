@@ -2,17 +2,18 @@ import { bf16ToF32, f16ToF32, f32ToF16 } from "../../runtime/half.js";
 import { elements } from "../../runtime/tensor.js";
 import { partSizes, storedShape, type WeightRow } from "./rows.js";
 
-/** Numbers of a weight: f32, or the bits of f16. */
+/** The values of a weight: f32, or the bits of f16. */
 export type Values = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
-/** A weight being put together from its parts in `format`; quantising comes after it. */
+/** A weight that is being put together from its stored parts; it is quantised after that. */
 export interface Assembly {
-  /** Adds a part as it is stored: `dtype` F32, F16 or BF16. The bytes must stay as they are until the next `add` or `whole`. */
+  /** Adds a stored part; `dtype` is F32, F16 or BF16. The bytes must not change until the next `add` or `whole`. */
   add(part: number, dtype: string, bytes: Uint8Array<ArrayBuffer>): void;
-  /** The weight, when every part that is stored has been added. */
+  /** The whole weight, once all stored parts have been added. */
   whole(): Values;
 }
 
+/** Begins a weight in f32 or f16. */
 export function assemble(row: WeightRow, format: "f32" | "f16"): Assembly {
   return row.derive ? assembleDerived(row, row.derive, format) : assembleLaid(row, format);
 }
@@ -48,7 +49,7 @@ function assembleLaid(row: WeightRow, format: "f32" | "f16"): Assembly {
   };
 }
 
-/** Lays the rows of a part behind those of the parts before it, or between them. */
+/** Copies the rows of a part to their places: after those of the parts before it, or in turn with them. */
 function lay(whole: Values, values: Values, row: WeightRow, part: number): void {
   const sizes = partSizes(row);
   const [rows, width] = [sizes[part], whole.length / row.shape[0]];
@@ -71,7 +72,7 @@ function toF16(dtype: string, bytes: Uint8Array<ArrayBuffer>): Uint16Array<Array
   return dtype === "F16" ? new Uint16Array(...aligned(bytes, 2)) : f32ToF16(toF32(dtype, bytes));
 }
 
-/** Where numbers `size` bytes wide can be viewed: in place, or in a copy when they start between two of their places. */
+/** Where numbers of `size` bytes can be viewed: in place if they are aligned, else in a copy. */
 function aligned(bytes: Uint8Array<ArrayBuffer>, size: number): [buffer: ArrayBuffer, at: number, count: number] {
   const { buffer, byteOffset } = bytes.byteOffset % size ? new Uint8Array(bytes) : bytes;
   return [buffer, byteOffset, bytes.length / size];

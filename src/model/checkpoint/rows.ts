@@ -1,49 +1,52 @@
 import type { Checkpoint } from "./checkpoint.js";
 import type { Entry } from "./safetensors.js";
 
-/** How a weight of the model comes from tensors of the checkpoint. */
+/** How a weight of the model is made from tensors of the checkpoint. */
 export interface WeightRow {
+  /** Its name in the model. */
   readonly ours: string;
-  /** Its tensors in the checkpoint, laid one after the other along the first axis; null where a part is zeros and not stored. */
+  /** The tensors that it consists of, joined along the first axis; null for a part that is not stored and is zeros. */
   readonly theirs: readonly (string | null)[];
-  /** The shape of ours; theirs must be equal parts of it. */
+  /** The shape in the model, of which the tensors are equal parts unless `parts` says otherwise. */
   readonly shape: readonly number[];
-  /** The shape of each of theirs, where it is not that. */
+  /** The shape of each stored tensor, if it does not follow from `shape`, `parts` and `transpose`. */
   readonly stored?: readonly number[];
-  /** Rows of ours that each of theirs gives, where they are not equal parts. */
+  /** How many rows each tensor gives, if they are not equal parts. */
   readonly parts?: readonly number[];
-  /** Theirs is [I,O] where ours is [O,I]. */
+  /** The tensors are stored as [I,O] instead of [O,I]. */
   readonly transpose?: boolean;
-  /** Rows of the parts alternate (gated pairs) instead of lying one after the other. */
+  /** The rows of the tensors alternate (pairs of a gated layer) instead of following one another. */
   readonly interleave?: boolean;
   /**
-   * Makes ours of theirs, given in their order and in the layout of the checkpoint, which must stay as they are; of nothing
-   * when `theirs` is empty. Replaces laying them one after the other.
+   * Computes the weight from its tensors instead of joining them. They come in order and in their stored layout, and
+   * must not be changed; there are none when `theirs` is empty.
    */
   readonly derive?: (stored: readonly Float32Array[]) => Float32Array<ArrayBuffer>;
-  /** Always stored as f32 and in one piece, whatever format is asked for; vectors are f32 anyway. */
+  /** Kept as f32 and in one piece, whatever format is asked for. Vectors always are. */
   readonly f32?: boolean;
-  /** f16 costs accuracy here (what makes the scores of attention): f32, unless the checkpoint stores f16. */
+  /**
+   * Kept as f32 unless the checkpoint stores f16: rounding to f16 costs accuracy here, in what makes attention scores.
+   */
   readonly precise?: boolean;
-  /** A table whose rows are looked up by token: f16 where linear layers are quantised. */
+  /** A table that is looked up by token: kept as f16 where linear layers are quantised. */
   readonly lookup?: boolean;
 }
 
-/** Tensors of the checkpoint that a row is made of. */
+/** Names of the stored tensors that a row is made of. */
 export const storedNames = ({ theirs }: WeightRow): string[] => theirs.filter((name) => name !== null);
 
-/** Rows of ours that each of theirs gives. */
+/** How many rows of the weight each of its tensors gives. */
 export function partSizes({ theirs, shape, parts }: WeightRow): readonly number[] {
   return parts ?? theirs.map(() => shape[0] / theirs.length);
 }
 
-/** The shape that a part must have in the checkpoint. */
+/** The shape that the tensor of a part must have in the checkpoint. */
 export function storedShape(row: WeightRow, part: number): readonly number[] {
   const shape = [partSizes(row)[part], ...row.shape.slice(1)];
   return row.stored ?? (row.transpose ? shape.reverse() : shape);
 }
 
-/** Whether two rows have the same values, as those of tied weights do: they can share memory. */
+/** Whether two rows have the same values, as tied weights do, and so can share memory. */
 export function isTied(x: WeightRow, y: WeightRow): boolean {
   const layout = ({ theirs, shape, parts, transpose = false, interleave = false }: WeightRow): string =>
     JSON.stringify([theirs, shape, parts, transpose, interleave]);
@@ -52,13 +55,15 @@ export function isTied(x: WeightRow, y: WeightRow): boolean {
 
 const FLOATS = new Set(["F32", "F16", "BF16"]);
 
-/** Every missing, misshapen, mistyped and extra tensor, a line each. `ignored` names those that may be there without use. */
+/**
+ * A line for each tensor that is missing, misshapen, mistyped or extra. `ignored` matches those that need not be used.
+ */
 export function findFaults(
   { entries }: Checkpoint,
   rows: readonly WeightRow[],
   ignored: readonly RegExp[],
 ): readonly string[] {
-  const faults = new Set<string>(); // a tied tensor serves several rows
+  const faults = new Set<string>(); // a set, because a tied tensor occurs in several rows
   for (const row of rows) {
     for (const [part, name] of row.theirs.entries()) {
       const fault = name !== null && findFault(name, storedShape(row, part), entries.get(name));

@@ -20,20 +20,23 @@ const BYTES: Readonly<Record<string, number>> = {
 };
 const LARGEST_HEADER = 100_000_000; // the limit of the safetensors library
 
-/** One tensor of a safetensors file: `[start, end)` are bytes of the file. */
+/** A tensor in a safetensors file. */
 export interface Entry {
   readonly name: string;
+  /** As the format writes it: F32, BF16, I64, ... */
   readonly dtype: string;
   readonly shape: readonly number[];
+  /** Its bytes in the file, `end` excluded. */
   readonly start: number;
   readonly end: number;
+  /** The name of the file. */
   readonly file: string;
 }
 
 /**
- * Reads and checks the header of a safetensors file; no tensor is read. Throws CheckpointError naming file and fault: too
- * short, absurd header size, not JSON, unknown dtype, sizes that disagree, overlaps, holes, a truncated or overlong file.
- * Source: https://github.com/huggingface/safetensors, section Format.
+ * Reads and checks the header of a safetensors file, without its tensors. Throws CheckpointError naming the file and
+ * the fault: a file that is too short or too long, an impossible header size, no JSON, an unknown dtype, sizes that
+ * disagree, overlaps, or holes. Source: https://github.com/huggingface/safetensors, section Format.
  */
 export async function readHeader(name: string, file: SourceFile, signal?: AbortSignal): Promise<Entry[]> {
   const refuse = (text: string): CheckpointError => new CheckpointError(`${name}: ${text}; fetch the file again`);

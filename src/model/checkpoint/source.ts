@@ -1,25 +1,31 @@
 import { CheckpointError } from "../../runtime/errors.js";
 
-/** One file of a checkpoint, readable by byte range. */
+/** A file of a checkpoint that can be read by byte range. */
 export interface SourceFile {
+  /** In bytes. */
   readonly size: number;
+  /** The bytes from `start` to `end`, `end` excluded. */
   read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** Where the files of a checkpoint come from. */
 export interface CheckpointSource {
+  /** Its name in messages. */
   readonly label: string;
-  /** The file of this name, or undefined when there is none. */
+  /** The file of this name; undefined when there is none. */
   open(name: string, signal?: AbortSignal): Promise<SourceFile | undefined>;
 }
 
 type Content = Response | Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | undefined | null;
 
-/** A folder path (Node, Deno), a base URL, the files of a folder, a function from name to content, or a source of one's own. */
+/**
+ * A folder path (Node, Deno), a base URL, the files of a folder, a function from file name to content, or your own
+ * source.
+ */
 export type SourceLike =
   string | URL | readonly File[] | ((name: string, signal?: AbortSignal) => Promise<Content>) | CheckpointSource;
 
-/** Makes a source of what the caller has. Throws CheckpointError when it is none of the kinds above. */
+/** Makes a source of what the caller gives. Throws CheckpointError when it is none of these kinds. */
 export function openSource(input: SourceLike): CheckpointSource {
   if (typeof input === "function") return functionSource(input);
   if (typeof input === "string" && !/^(https?|blob|file):/.test(input)) return folderSource(input);
@@ -79,7 +85,7 @@ function folderSource(folder: string): CheckpointSource {
   };
 }
 
-const FIRST_REQUEST = 65536;
+const FIRST_REQUEST = 65536; // bytes: enough for most headers and JSON files
 
 function urlSource(base: URL): CheckpointSource {
   const folder = base.href.replace(/\/*$/, "/");
@@ -98,7 +104,7 @@ function urlSource(base: URL): CheckpointSource {
       const first = await request(0, FIRST_REQUEST, signal);
       if (first.status === 404) return undefined;
       const head = new Uint8Array(await first.arrayBuffer());
-      if (first.status !== 206) return blobFile(new Blob([head])); // no ranges here: the whole file has come
+      if (first.status !== 206) return blobFile(new Blob([head])); // a server without ranges: this is the whole file
       const size = Number(first.headers.get("content-range")?.split("/")[1]);
       if (!Number.isInteger(size))
         throw new CheckpointError(
@@ -121,7 +127,7 @@ function filesSource(files: readonly File[]): CheckpointSource {
     async open(name) {
       const path = (file: File): string => file.webkitRelativePath || file.name;
       const found = files.filter((file) => path(file) === name || path(file).endsWith(`/${name}`));
-      const [nearest] = found.sort((a, b) => path(a).length - path(b).length); // not the file of this name in a subfolder
+      const [nearest] = found.sort((a, b) => path(a).length - path(b).length); // and not one of the same name in a subfolder
       return nearest && blobFile(nearest);
     },
   };

@@ -7,42 +7,47 @@ import { assemble, type Assembly, type Values } from "./conversion.js";
 import { findFaults, isTied, storedNames, type WeightRow } from "./rows.js";
 import type { Entry } from "./safetensors.js";
 
+/** The values of the option `dtype`. */
 export const WEIGHT_FORMATS = ["auto", "f32", "f16", "int8", "int4"] as const;
 
 /**
- * Storage of weight matrices: as the checkpoint has them (bfloat16 widens to f32), converted, or quantised in groups of 32 along
- * the input axis. Vectors are always f32; token tables, what is tied to them, and inputs that are no multiple of 32 are f16 at least.
+ * Storage of weight matrices: as in the checkpoint ("auto"; bfloat16 becomes f32), converted, or quantised in groups of
+ * 32 along the input axis. Vectors are always f32. With int8 and int4, token tables, weights that are tied to them, and
+ * weights whose input width is no multiple of 32 are f16.
  */
 export type WeightFormat = (typeof WEIGHT_FORMATS)[number];
 
-/** The weights of a model by our names. */
+/** The weights of a model on the device, by their names in the model. */
 export interface Weights {
-  /** Throws when there is none. */
+  /** A weight that must exist and be in one piece. Throws Error when it is not. */
   get(name: string): Tensor;
+  /** A weight in one piece; undefined when there is none. Throws Error when it is in several. */
   find(name: string): Tensor | undefined;
-  /** The rows of a weight in as many tensors as the device needs to bind them; empty when there is none. */
+  /** The rows of a weight, in as many tensors as the device needs to bind them; empty when there is none. */
   parts(name: string): readonly Tensor[];
+  /** All tensors; tied weights share theirs. */
   readonly tensors: ReadonlySet<Tensor>;
 }
 
+/** How to load weights. */
 export interface WeightOptions extends LoadHooks {
   readonly format: WeightFormat;
-  /** Tensors that may be in the checkpoint without use. */
+  /** Match the tensors of the checkpoint that need not be used. */
   readonly ignored: readonly RegExp[];
 }
 
-/** A weight on the device; tied rows share one. */
+/** A weight to be loaded; tied rows share one. */
 interface Target {
   readonly row: WeightRow;
   readonly tensors: readonly Tensor[];
-  /** Tensors of the checkpoint that are still to come. */
+  /** How many of its stored tensors have not been read yet. */
   left: number;
   assembly?: Assembly;
 }
 
 /**
- * Finds every row in the checkpoint and uploads it.
- * Throws one CheckpointError that lists every missing, extra, misshapen and mistyped tensor, before anything is uploaded.
+ * Finds all rows in the checkpoint and uploads them. Throws one CheckpointError that lists all missing, extra,
+ * misshapen and mistyped tensors before it uploads anything.
  */
 export async function loadWeights(
   gpu: Gpu,
@@ -91,7 +96,7 @@ function createWeights(
   };
 }
 
-/** The tensors of every row by its name, and what there is to fill. */
+/** The tensors of each row by its name, and the weights to load. */
 function planTargets(
   gpu: Gpu,
   { entries }: Checkpoint,
@@ -117,7 +122,7 @@ function planTargets(
   return { byName, targets };
 }
 
-/** The format of a row whose tensors have these dtypes in the checkpoint. The first row of a tied weight decides. */
+/** The format of a row whose tensors have these dtypes in the checkpoint. Tied weights have that of the first row. */
 function storageOf(row: WeightRow, stored: readonly string[], format: WeightFormat): DType {
   if (row.shape.length < 2 || row.f32 || stored.length === 0) return "f32";
   if (format === "int8" || format === "int4") {
@@ -128,9 +133,9 @@ function storageOf(row: WeightRow, stored: readonly string[], format: WeightForm
   return stored.every((dtype) => dtype === "F16") ? "f16" : "f32";
 }
 
-const PART_ROWS = 8; // parts have a multiple of as many rows: pairs of gated layers stay together
+const PART_ROWS = 8; // the rows of a part are a multiple of this, so that pairs of gated layers stay together
 
-/** One tensor for a weight, or as many as the limit of a binding needs; vectors stay in one piece. */
+/** One tensor for a weight, or several where it exceeds `limit` bytes; vectors stay in one piece. */
 function split(row: WeightRow, dtype: DType, limit: number): Tensor[] {
   const [rows, ...rest] = row.shape;
   const one = byteLength({ shape: [PART_ROWS, ...rest], dtype }) / PART_ROWS;
@@ -143,7 +148,7 @@ function split(row: WeightRow, dtype: DType, limit: number): Tensor[] {
   );
 }
 
-/** Reads the checkpoint once, in its own order, and uploads each weight when its last tensor has come. */
+/** Reads the checkpoint once, in the order of its files, and uploads each weight after its last tensor. */
 async function fill(gpu: Gpu, checkpoint: Checkpoint, targets: readonly Target[], hooks: LoadHooks): Promise<void> {
   const uses = new Map<Entry, { target: Target; part: number }[]>();
   for (const target of targets) {

@@ -7,27 +7,35 @@ import { createStepReports, type StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";
 import { acquireSearch, type PaddedStart, type Search } from "./search.js";
 
-/** What to decode: the tokens each target begins with (at least one), the sources of an encoder, and tokens computed before. */
+/** What to decode. */
 export interface Job {
+  /** The tokens that each target begins with, at least one. */
   readonly prompts: TokenLists;
+  /** What the encoder reads, one source for each prompt. */
   readonly sources?: readonly EncoderInput[];
-  /** Padding that the caller put before each prompt: rules on scores see it, as in Transformers; the model does not. */
+  /**
+   * The padding that the caller put before each prompt. Rules on scores see it, as in Transformers; the model does not.
+   */
   readonly padding?: TokenLists;
-  /** Keys and values of the first tokens of each prompt, and of how many. */
+  /** Keys and values computed before: of how many of the first tokens of each prompt. */
   readonly known?: { readonly past: PastKeyValues; readonly lengths: readonly number[] };
 }
 
-/** Sentences being decoded together. */
+/** Sentences that are decoded together. */
 export interface Batch {
   readonly job: Job;
+  /** What the options of the call ask for. */
   readonly g: Generation;
   readonly search: Search;
-  /** The place of each sentence of the job in the search; -1 once it is done and left out. */
+  /** The place in the search of each sentence of the job; -1 after it was done and left out. */
   readonly places: readonly number[];
   readonly reports: StepReports;
 }
 
-/** All sentences of a job before their first step, and the plan that encoded their sources. Release its search. */
+/**
+ * All sentences of a job, ready for their first step, and the plan that encoded their sources. The caller releases its
+ * search.
+ */
 export async function openBatch(
   core: DecoderCore,
   job: Job,
@@ -44,7 +52,7 @@ export async function openBatch(
 
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
-/** Room for a job, rounded up so that calls of about the same size share their memory. */
+/** The capacity that a job needs, rounded up so that calls of about the same size can share memory. */
 function capacityOf({ prompts, sources }: Job, { n, W, newTokens }: Generation): Capacity {
   const longest = Math.max(...prompts.map(({ length }) => length));
   return {
@@ -56,7 +64,10 @@ function capacityOf({ prompts, sources }: Job, { n, W, newTokens }: Generation):
   };
 }
 
-/** Encodes the sources and reads what each prompt has before its last token, which the first step feeds. Returns the encoder's plan. */
+/**
+ * Encodes the sources and reads each prompt without its last token, which the first step feeds. Returns the plan of the
+ * encoder.
+ */
 async function fillCache(cache: DecoderCache, { prompts, sources, known }: Job): Promise<Plan | undefined> {
   const plan = sources && (await cache.encode(sources));
   const lengths = prompts.map((ids, b) => Math.min(known?.lengths[b] ?? 0, ids.length - 1));
@@ -66,7 +77,9 @@ async function fillCache(cache: DecoderCache, { prompts, sources, known }: Job):
   return plan;
 }
 
-/** Before the first step: all beams feed the last token of the prompt; what is before it lies in the prompt's first row. */
+/**
+ * The first step: all beams feed the last token of the prompt; the tokens before it are in the first row of the prompt.
+ */
 function firstStep({ prompts, padding }: Job, { n, W, newTokens }: Generation): PaddedStart[] {
   return prompts.flatMap((ids, b) => {
     const tokens = ids.slice(0, -1);
@@ -76,7 +89,7 @@ function firstStep({ prompts, padding }: Job, { n, W, newTokens }: Generation): 
       length: ids.length,
       start: ids.length,
       limit: ids.length + newTokens,
-      beams: Array.from({ length: W }, (_, w) => ({ id, score: w === 0 ? 0 : -1e9, tokens, past })), // equal beams count once
+      beams: Array.from({ length: W }, (_, w) => ({ id, score: w === 0 ? 0 : -1e9, tokens, past })), // all beams are equal at first: only one may be continued
       finished: [],
       padding: padding?.[b] ?? [],
     };

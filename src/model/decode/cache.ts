@@ -8,7 +8,10 @@ import { rotaryTable } from "../graph/positions.js";
 import { createIdleCache } from "../idle.js";
 import { type EncoderInput, packInputs, packRows, type TokenLists } from "../inputs.js";
 
-/** Sizes of a cache: B prompts (and sources), n sentences a prompt, W beams a sentence; M slots a row; S packed source rows. */
+/**
+ * Sizes of a cache: B prompts (and sources) of n sentences each, W beams a sentence; M slots a row; S packed rows of
+ * sources.
+ */
 export interface Capacity {
   readonly B: number;
   readonly n: number;
@@ -17,30 +20,41 @@ export interface Capacity {
   readonly S: number;
 }
 
-/** Device memory of B prompts being continued: the source's keys, the past of R = B*n*W rows, and which row holds whose. */
+/**
+ * Device memory for B prompts that are continued in R = B*n*W rows: keys and values of their sources and of their past.
+ */
 export interface DecoderCache {
   readonly capacity: Capacity;
   /** u32[R,4]: the token that each row feeds next. */
   readonly rows: Tensor;
+  /** Keys and values of the past. */
   readonly past: PastKeys;
+  /** Keys and values of the sources; absent without an encoder. */
   readonly cross: CrossKeys | undefined;
-  /** u32[2,R,M]. */
+  /** u32[2,R,M]: the row that holds each token of a row's past, in the two tables of `tableAt`. */
   readonly indirection: Tensor;
-  /** First row and number of rows of each source, as last encoded. */
+  /** First row and number of rows of each source that was last encoded. */
   readonly sourceSpans: Uint32Array<ArrayBuffer>;
-  /** Runs the encoder and stores its keys and values for every decoder layer; nothing without an encoder. Returns the plan it ran. */
+  /**
+   * Runs the encoder and stores keys and values for each decoder layer. Returns the plan that it ran; undefined without
+   * an encoder.
+   */
   encode(sources: readonly EncoderInput[]): Promise<Plan | undefined>;
-  /** Runs the decoder over tokens that are given, after `lengths` tokens a prompt; their keys go to the first row of each prompt. */
+  /**
+   * Runs the decoder over the next tokens of each prompt, which has `lengths` tokens so far; their keys go to its first
+   * row.
+   */
   prompt(tokens: TokenLists, lengths: readonly number[]): Promise<void>;
-  /** Takes over prompts of another cache of the same sizes but for B, of one sentence each: prompt i from place `from[i]`. */
+  /** Copies prompts of one sentence from another cache, which differs in B alone: prompt i from place `from[i]`. */
   adopt(other: DecoderCache, from: readonly number[]): Promise<void>;
+  /** Frees its memory. */
   dispose(): void;
 }
 
-const PLANS = 16; // shapes of sources and prompts kept prepared
-const CHUNK = 2048; // most rows of a prompt plan: bounds its activations
+const PLANS = 16; // shapes of sources and prompts whose plans stay prepared
+const CHUNK = 2048; // most rows of a prompt plan, which bounds the memory of its activations
 
-/** Device memory for prompts of this capacity. */
+/** A cache of this capacity. */
 export function createDecoderCache(core: DecoderCore, capacity: Capacity): DecoderCache {
   const { gpu, architecture: a } = core;
   const { B, n, W, M, S } = capacity;
@@ -103,11 +117,11 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
   return self;
 }
 
-/** Each pair of values n times. */
+/** Repeats each pair of values n times. */
 const repeatPairs = (pairs: Uint32Array<ArrayBuffer>, n: number): Uint32Array<ArrayBuffer> =>
   Uint32Array.from({ length: pairs.length * n }, (_, i) => pairs[2 * Math.floor(i / 2 / n) + (i % 2)]);
 
-/** Runs plans that stay prepared, by their shape, for later runs; `write` writes their inputs. */
+/** Runs plans, which stay prepared for later runs of the same key; `write` writes their inputs. */
 function createPlanRunner(gpu: Gpu) {
   const idle = createIdleCache(PLANS);
   return {
@@ -125,7 +139,10 @@ function createPlanRunner(gpu: Gpu) {
   };
 }
 
-/** Copies of keys and values between caches: the first `slots[i]` slots of prompt `prompts[i]` to those of prompt i. */
+/**
+ * The copies of keys and values that take the first `slots[i]` slots of prompt `prompts[i]` to prompt i of another
+ * cache.
+ */
 export function pastCopies(
   from: DecoderCache,
   to: DecoderCache,
@@ -155,7 +172,7 @@ interface CacheTensors {
   readonly all: readonly Tensor[];
 }
 
-/** Tensors of a cache; memory goes to those that are used. */
+/** The tensors of a cache. Only those that are used get memory. */
 function cacheTensors({ gpu, architecture: a }: DecoderCore, { B, n, W, M, S }: Capacity): CacheTensors {
   const { depth, K, E, rotary } = a.decoder;
   const R = B * n * W;
@@ -190,7 +207,7 @@ function cacheTensors({ gpu, architecture: a }: DecoderCore, { B, n, W, M, S }: 
   };
 }
 
-/** The encoder over N packed source rows, and the keys and values of each decoder layer from its last states. */
+/** The encoder over N packed rows of sources, followed by the keys and values for each decoder layer. */
 function encodePlan(core: DecoderCore, { source, cross }: CacheTensors, N: number, kind: "ids" | "features"): Plan {
   return record("encode", (run) => {
     const features = kind === "features" ? prefix(source.features, [N, core.architecture.D]) : undefined;

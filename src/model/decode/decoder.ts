@@ -9,23 +9,25 @@ import type { KeepAlive } from "../lifetime.js";
 import { createDecoderCache } from "./cache.js";
 import { MAX_BEAMS } from "./options.js";
 
-/** The Decoder with its caches on the device, driven one token a row at a time. Release it with `dispose()`. */
+/** The second level: a decoder with its caches on the device, one step a call. Release it with `dispose()`. */
 export interface Decoder {
   /**
-   * Feeds one token to each of the B*W rows and returns their logits f32[B*W,V]. `parents[r]` is the beam (0 to W-1) of the
-   * same sentence whose past row r continues; its own when absent. Throws InputError on bad ids and when the cache is full.
+   * Feeds one token to each of the B*W rows and returns their logits f32[B*W,V]. `parents[r]` is the beam (0 to W-1) of
+   * the same sentence whose past row r continues; by default its own. Throws InputError for bad ids and when the cache
+   * is full.
    */
   step(ids: readonly number[], parents?: readonly number[]): Promise<HostTensor>;
   /** Tokens fed to each row so far. */
   readonly length: number;
+  /** Frees its memory. */
   dispose(): void;
 }
 
 /** Sizes of a Decoder. */
 export interface DecoderOptions {
-  /** Most tokens fed to a row. */
+  /** The most tokens that can be fed to a row. */
   readonly max_length: number;
-  /** Beams of a source: rows that may continue one another. Default 1. */
+  /** Beams of each source: rows that may continue one another. Default 1. */
   readonly num_beams?: number;
 }
 
@@ -47,12 +49,12 @@ export async function createDecoder(
   const step = record("decoder", (run) => void decoderStep(run, core, { rows, past, indirection, cross, logits }));
   const prepared = await gpu.prepare(step);
   await cache.encode(sources);
-  let pasts: number[][] = Array.from({ length: R }, () => []); // for every row, which row holds each token of its past
+  let pasts: number[][] = Array.from({ length: R }, () => []); // the row that holds each token of each row's past
   let length = 0;
   const feed = async (ids: readonly number[], parents: readonly number[] | undefined): Promise<HostTensor> => {
     if (length === M)
       throw new InputError(
-        `decoder: at most max_length=${M} tokens fit, all are fed; open one with a larger max_length`,
+        `decoder: at most max_length=${M} tokens can be fed, and all were; open one with a larger max_length`,
       );
     checkRows("ids", ids, R, a.V);
     if (parents) checkRows("parents", parents, R, W);
@@ -82,7 +84,7 @@ export async function createDecoder(
   };
 }
 
-/** The past of a row that continues row r: what that row's past holds, and the token that it fed. */
+/** The past of a row that continues row r: the past of r, and the token that r fed. */
 const continued = (pasts: TokenLists, r: number): number[] => [...pasts[r], r];
 
 function checkSize(name: string, value: number, most: number): void {

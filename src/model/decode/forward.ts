@@ -6,15 +6,18 @@ import { encoder, type PackedInput } from "../graph/encoder.js";
 import { rotaryTable } from "../graph/positions.js";
 import { type EncoderInput, packInputs, packRows, type TokenLists, totalLength } from "../inputs.js";
 
-/** Rows of all sequences, one behind the other. */
+/** Results of one pass, in packed rows: those of all sequences one after the other. */
 export interface Forward {
-  /** Last hidden states of the encoder, f32[N,D] over the sources; nothing without one. */
+  /** Last hidden states of the encoder, f32[N,D] over the sources; absent without an encoder. */
   readonly encoded?: Float32Array;
   /** f32[N,V] over the targets. */
   readonly logits: Float32Array;
 }
 
-/** Decoder over `targets`, after the encoder over `sources` in models that have one: one plan over packed rows. */
+/**
+ * Runs the encoder over `sources`, in models that have one, and the decoder over `targets`, in one plan over packed
+ * rows.
+ */
 export async function forward(
   core: DecoderCore,
   targets: TokenLists,
@@ -46,7 +49,7 @@ export async function forward(
   }
 }
 
-/** Makes an input of the plan. */
+/** Declares an input of the plan and writes its values. */
 type Put = (name: string, shape: readonly number[], data: TypedArray) => Tensor;
 
 function putSources(sources: readonly EncoderInput[], D: number, put: Put): PackedInput {
@@ -59,7 +62,7 @@ function putSources(sources: readonly EncoderInput[], D: number, put: Put): Pack
   };
 }
 
-/** Rows of the targets, and where in caches of M slots a target its tokens lie. */
+/** The rows of the targets, and where their tokens are in caches of M slots a target. */
 interface TargetInput {
   readonly rows: Tensor;
   readonly spans: Tensor;

@@ -13,47 +13,56 @@ import type { Hypothesis, StepReports } from "./reports.js";
 import { type Generation, resolveOptions } from "./resolve.js";
 import { createStopper, createStreamer, type StreamEvent } from "./stream.js";
 
-/** What to generate from: sources or prompts, or a past. */
+/** What to generate from: prompts, the sources of an encoder-decoder, or a past. */
 export interface GenerateInputs extends Partial<ModelInputs> {
-  /** Tokens that the targets begin with, the start token first; the start token alone when absent. Encoder-decoders only. */
+  /**
+   * Encoder-decoders only: the tokens that the targets begin with, the start token first. Default: the start token
+   * alone.
+   */
   readonly decoder_input_ids?: TokenRows;
-  /** Continue these sequences, followed by `input_ids` if given; they themselves stay as they are. Decoder-only models. */
+  /** Decoder-only models: sequences to continue, followed by `input_ids` if given. They are not changed. */
   readonly past_key_values?: PastKeyValues;
 }
 
 /** What a call generated. */
 export interface GenerateResult {
-  /** A row for each result, those of one input together, best first; pad_token_id after a row's end. */
+  /**
+   * A row for each result, best first, those of the first input before those of the second; pad_token_id after the end
+   * of a row.
+   */
   readonly sequences: number[][];
-  /** Log-probability / length ^ length_penalty of each row; beam search only. */
+  /** With beam search only: log-probability / generated length ^ length_penalty of each row. */
   readonly sequences_scores?: number[];
-  /** Log-probability of each generated token of each row, after the generation rules; with `output_scores` only. */
+  /** With `output_scores` only: log-probability of each generated token of each row, after all rules on scores. */
   readonly token_scores?: number[][];
-  /** Tokens of each row without the padding behind its end. */
+  /** The length of each row without the padding after its end. */
   readonly lengths: number[];
   readonly stats: GenerateStats;
 }
 
-/** What a call did: steps, their launches, and milliseconds from the end of the first step (which compiles) to the end of the last. */
+/** What a call did on the device. */
 export interface GenerateStats {
+  /** Decoder steps that did work. */
   readonly steps: number;
   readonly launches: Launches;
+  /** Milliseconds from the end of the first step, which compiles, to the end of the last. */
   readonly ms: number;
-  /** How often the sentences still open went on alone, in a smaller batch. */
+  /** How often the open sentences went on in a smaller batch. */
   readonly compactions: number;
-  /** The seed that was drawn from, with do_sample. */
+  /** With do_sample: the seed, whether given or random. */
   readonly seed?: number;
 }
 
-/** What a call of `generate()` or `stream()` comes down to. */
+/** A call of `generate()` or `stream()`, checked. */
 export interface Call {
   readonly job: Job;
+  /** What the options ask for. */
   readonly g: Generation;
-  /** Columns of the prompts in the result. */
+  /** How many columns of the result the prompts take. */
   readonly width: number;
 }
 
-/** Checks inputs and options. Throws InputError and OptionError. */
+/** Checks the inputs and options of a call. Throws InputError and OptionError. */
 export function planCall(
   { architecture: a }: DecoderCore,
   checkpoint: Json,
@@ -66,7 +75,7 @@ export function planCall(
   return { job: { ...job, prompts: prompts ?? (job.sources ?? []).map(() => [g.start]) }, g, width };
 }
 
-/** A job as its inputs tell it: without prompts where these are the start token alone, which options tell. */
+/** A job from its inputs alone: without prompts where these are the start token, which depends on options. */
 type ReadJob = Omit<Job, "prompts"> & { readonly prompts?: Job["prompts"]; readonly width: number };
 
 function readJob(a: DecoderArchitecture, inputs: GenerateInputs | undefined): ReadJob {
@@ -102,12 +111,12 @@ function readContinuation(a: DecoderArchitecture, past: PastKeyValues, inputs: G
   return { prompts, known, width: Math.max(...prompts.map(({ length }) => length)) };
 }
 
-/** What a call needs besides its plan. */
+/** How a call is followed and stopped. */
 export interface CallHooks {
-  /** For the text of events, and for stop strings. */
+  /** Gives the text of events and finds stop strings. */
   readonly codec?: TextCodec;
   readonly signal?: AbortSignal;
-  /** Gets the events of each step. */
+  /** Takes the events of each step. */
   readonly emit?: (events: StreamEvent[]) => void;
 }
 
@@ -131,7 +140,7 @@ export async function runCall(
   return resultOf({ job, g, width }, hypotheses, { ...stats, ...(g.sampling && { seed: g.sampling.seed }) });
 }
 
-/** Lays results out as Transformers does: prompts end in one column, and what is after a row's end is padding. */
+/** Arranges results as Transformers does: all prompts end in the same column, and padding follows the end of a row. */
 function resultOf(
   { job, g, width }: Call,
   hypotheses: readonly (readonly Hypothesis[])[],

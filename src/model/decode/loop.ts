@@ -6,30 +6,36 @@ import type { Hypothesis, StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";
 import { type DecodeHooks, runSteps } from "./steps.js";
 
-/** What a decoding gave, and what it took. */
+/** The results of a decoding, and what it took. */
 export interface Decoded {
-  /** For each prompt its results, best first. */
+  /** The results of each prompt, best first. */
   readonly hypotheses: readonly (readonly Hypothesis[])[];
-  /** Decoder steps that did work, and the time from the end of the first (which compiles) to the end of the last. */
+  /**
+   * Decoder steps that did work, and milliseconds from the end of the first (which compiles) to the end of the last.
+   */
   readonly steps: number;
   readonly ms: number;
   readonly launches: Launches;
-  /** How often the sentences still open went on alone, in a smaller batch. */
+  /** How often the open sentences went on in a smaller batch. */
   readonly compactions: number;
 }
 
-/** Launches of one encoder layer, one decoder layer's step, all that a step has outside its layers, and a whole step. */
+/** Numbers of launches. */
 export interface Launches {
+  /** Of one encoder layer; 0 without an encoder. */
   readonly encoder_layer: number;
+  /** Of one decoder layer in a step. */
   readonly decoder_layer: number;
+  /** Of a step outside its layers. */
   readonly outside: number;
+  /** Of a whole step. */
   readonly step: number;
 }
 
 /**
- * The whole decoding loop on the device (FasterTransformer's `Decoding`): greedy search, sampling, or beam search as
- * Transformers 5 does it. The host submits steps ahead and reads their small reports late; no step waits for it.
- * Throws InputError when the model's logits are not finite, and the signal's reason when it aborts.
+ * The whole decoding loop on the device (FasterTransformer's `Decoding`): greedy search, sampling, or beam search as in
+ * Transformers 5. The host submits steps ahead of time and reads their small reports later, so that no step waits for
+ * the host. Throws InputError when the logits are not finite, and the signal's reason when it aborts.
  */
 export async function decode(core: DecoderCore, job: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
   hooks.signal?.throwIfAborted();
@@ -69,7 +75,7 @@ function launchCounts(encode: Plan | undefined, step: Plan): Launches {
   };
 }
 
-/** Results of prompt b: of each of its samples; or the best of its beams, of all groups together. */
+/** The results of prompt b: one for each of its samples, or the best hypotheses of all its beam groups together. */
 function resultsOf(reports: StepReports, b: number, g: Generation, kept: DecodeHooks["kept"]): Hypothesis[] {
   const sentences = Array.from({ length: g.n }, (_, i) => b * g.n + i);
   if (g.beams === 1) {

@@ -2,7 +2,7 @@ import { OptionError, show } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import { type AllOptions, type GenerateOptions, namesOf, OPTIONS } from "./options.js";
 
-// Fields of generation_config.json that change nothing here, and values of others that mean "off".
+// Fields of generation_config.json that change nothing here, and values of other fields that mean "off".
 const INERT = /^(_from_model_config|transformers_version|use_cache|bos_token_id|return_dict_in_generate)$/;
 const OFF: Readonly<Record<string, unknown>> = {
   typical_p: 1,
@@ -47,7 +47,7 @@ function checked(
   return kept;
 }
 
-/** Throws OptionError for options that are good alone and not together. */
+/** Throws OptionError for options that do not fit together. `call` has those that were given in the call itself. */
 export function checkTogether(o: AllOptions, call: GenerateOptions): void {
   const { num_beams: beams, num_beam_groups: groups, num_return_sequences: returned, diversity_penalty } = o;
   if (o.do_sample && beams > 1)

@@ -5,22 +5,28 @@ import type { ModelInputs, TokenLists } from "../inputs.js";
 import type { KeepAlive } from "../lifetime.js";
 import { createDecoderCache, type DecoderCache, pastCopies } from "./cache.js";
 
-/** Sequences that a decoder-only model has read, to be continued any number of times. Release them with `dispose()`. */
+/**
+ * Sequences that a decoder-only model has read, which can be continued any number of times. Release them with
+ * `dispose()`.
+ */
 export interface PastKeyValues {
   /** The tokens of each row. */
   readonly ids: TokenLists;
-  /** Reads more tokens, a list a row; lists may be empty. Throws InputError beyond max_length. */
+  /**
+   * Reads more tokens: a list for each row, which may be empty. Throws InputError for bad ids and beyond max_length.
+   */
   append(ids: TokenLists): Promise<void>;
-  /** Forgets all but the first `length` tokens of each row. */
+  /** Forgets all but the first `length` tokens of each row. Throws OptionError unless it is a whole number. */
   truncate(length: number): void;
-  /** A past of its own with the same tokens; nothing is computed again. */
+  /** An independent copy; nothing is computed again. */
   fork(): Promise<PastKeyValues>;
-  /** Copies the keys and values of each row's first `lengths` tokens to the first row of each prompt in a cache. */
+  /** Copies the keys and values of the first `lengths[b]` tokens of row b to prompt b of a cache. */
   copyInto(cache: DecoderCache, lengths: readonly number[]): Promise<void>;
+  /** Frees its memory. */
   dispose(): void;
 }
 
-/** A past that has read these prompts. Throws InputError for a model with an encoder. */
+/** Reads prompts into a new past. Throws InputError for bad inputs or a model with an encoder, and OptionError. */
 export async function openPast(
   core: DecoderCore,
   inputs: ModelInputs,
@@ -41,14 +47,14 @@ export async function openPast(
   }
 }
 
-/** How many rows, of how many tokens at most; and a past to begin with. */
+/** The number of rows, the most tokens of a row, and a past to copy. */
 interface PastOptions {
   readonly rows: number;
   readonly max_length: number;
   readonly origin?: PastKeyValues;
 }
 
-/** A past without tokens, or with those of `origin`. Throws OptionError for a max_length that the model has no positions for. */
+/** An empty past, or a copy of `origin`. Throws OptionError when the model has fewer positions than max_length. */
 async function createPast(
   core: DecoderCore,
   { rows, max_length, origin }: PastOptions,
@@ -84,7 +90,7 @@ async function createPast(
   return past;
 }
 
-/** Rows with more tokens behind them. Throws InputError when they do not fit. */
+/** Rows with more tokens appended. Throws InputError when they do not fit. */
 function appended(ids: TokenLists, more: TokenLists, max_length: number, V: number): number[][] {
   if (more.length !== ids.length)
     throw new InputError(`past: append takes a list for each of its ${ids.length} rows, got ${more.length}`);

@@ -1,11 +1,11 @@
 import { readBeam, readSentence, type SearchReport, type SentenceReport } from "../../kernels/search_state.js";
 import type { Generation } from "./resolve.js";
 
-/** A token of a sentence, on the way that the parents of each step lead back. */
+/** A token of a sentence and a link to the one before it. */
 export interface Link {
   readonly id: number;
   readonly logProb: number;
-  /** The beam that held the token before it. */
+  /** The beam that holds the token before it. */
   readonly parent: number;
 }
 
@@ -13,27 +13,35 @@ export interface Link {
 export interface Hypothesis {
   readonly ids: readonly number[];
   readonly score: number;
-  /** Log-probability of each token, after generation rules. */
+  /** Log-probability of each token, after all rules on scores. */
   readonly logProbs: readonly number[];
 }
 
-/** What the host has read of a search, a report a step; sentences are counted as at its start, whatever batch they are in by now. */
+/**
+ * The reports of a search, one for each step. Sentences keep their numbers from its start, also when a smaller batch
+ * goes on.
+ */
 export interface StepReports {
-  /** Steps reported. */
+  /** Number of reports. */
   readonly length: number;
-  /** Adds the report of a step: sentence b is in its place `places[b]`; -1 once it was done and left out of the batch. */
+  /**
+   * Adds the report of a step, in which sentence b is at `places[b]`; -1 if it was done and is left out of the batch.
+   */
   append(report: SearchReport, places: readonly number[]): void;
-  /** Sentence b in the last report that has it. */
+  /** Sentence b in the last report that includes it. */
   latest(b: number): SentenceReport;
-  /** The tokens generated on the way to a beam of sentence b, oldest first, up to `step`: the last that has it when absent. */
+  /**
+   * The tokens that lead to a beam of sentence b, oldest first, up to `step` (default: the last one that includes the
+   * sentence).
+   */
   backtrace(b: number, beam: number, step?: number): Link[];
-  /** The finished hypothesis of this rank of sentence b. */
+  /** The finished hypothesis of sentence b with this rank, 0 the best. */
   hypothesis(b: number, rank: number): Hypothesis;
-  /** The first `count` tokens of a sentence of one beam, finished or not. */
+  /** The first `count` tokens of a sentence with a single beam, finished or not. */
   truncate(b: number, count: number): Hypothesis;
 }
 
-/** The reports of a search; empty at first. */
+/** A list of reports, empty at first. */
 export function createStepReports({ W, beamStep: { length_penalty } }: Generation): StepReports {
   const reports: { readonly report: SearchReport; readonly places: readonly number[] }[] = [];
 
@@ -74,7 +82,7 @@ export function createStepReports({ W, beamStep: { length_penalty } }: Generatio
   };
 }
 
-/** A hypothesis of these tokens; its score adds up in f64. */
+/** A hypothesis of these tokens; its score is summed in f64. */
 function hypothesisOf(links: readonly Pick<Link, "id" | "logProb">[], length_penalty: number): Hypothesis {
   const logProbs = links.map(({ logProb }) => logProb);
   const score = logProbs.reduce((sum, logProb) => sum + logProb, 0) / links.length ** length_penalty;

@@ -9,28 +9,35 @@ import { type AllOptions, type GenerateOptions, groupOf, type LogitsProcessor, w
 
 type Parameters<K extends { readonly params: readonly string[] }> = Readonly<Record<K["params"][number], number>>;
 
-/** What a call asks for, all of it settled; in groups as the kernels take them. */
+/** All that the options of a call ask for, grouped as the kernels take it. */
 export interface Generation {
   /** Beams a prompt. */
   readonly beams: number;
-  /** Sentences a prompt, each searched by itself: samples, or groups of beams. */
+  /** Sentences a prompt, each of which is searched by itself: samples, or groups of beams. */
   readonly n: number;
   /** Beams a sentence. */
   readonly W: number;
-  /** Candidates that a step keeps of each row: all that its group may take, and as many again as penalties may put behind them. */
+  /**
+   * Candidates that a step keeps of each row: all that its group may take, and as many as a diversity penalty may
+   * displace.
+   */
   readonly C: number;
   /** Parameters of `beam_step`. */
   readonly beamStep: Omit<Parameters<typeof beamStep>, "W" | "V" | "group">;
-  /** Parameters of `logits_process`, and its lists of ids. */
+  /** Parameters of `logits_process`. */
   readonly rules: Parameters<typeof logitsProcess>;
+  /** Its lists of ids. */
   readonly lists: RuleLists;
-  /** Parameters of `sample`; absent where the best tokens are taken. */
+  /** Parameters of `sample`; undefined where the best tokens are taken. */
   readonly sampling: Parameters<typeof sample> | undefined;
+  /** Whether log-probabilities are normalised again after the rules. */
   readonly renormalize: boolean;
   readonly logits_processor: LogitsProcessor | undefined;
-  /** Most tokens generated a sentence. */
+  /** Most tokens generated for a sentence. */
   readonly newTokens: number;
+  /** The start token. */
   readonly start: number;
+  /** The padding token. */
   readonly pad: number;
   /** Results a prompt. */
   readonly returned: number;
@@ -38,23 +45,24 @@ export interface Generation {
   readonly stop_strings: readonly string[];
 }
 
-/** What the options of a call depend on. */
+/** The options of a call, and what they depend on. */
 export interface OptionContext {
-  /** Of the call, and of generation_config.json. */
+  /** The options given in the call. */
   readonly call: GenerateOptions;
+  /** generation_config.json. */
   readonly checkpoint: Json;
   /** Vocabulary. */
   readonly V: number;
   /** Most positions of a target. */
   readonly P: number;
-  /** Tokens of each target that are given: the start token; without an encoder the width of the prompts, padding included. */
+  /** How many tokens of each target are given: those of the longest prompt, padding included. */
   readonly given: number;
   readonly decoderOnly?: boolean;
 }
 
 /**
- * The options of one call as the search takes them.
- * Throws OptionError for an unknown option or a value outside its range, naming both and the cure.
+ * The options of a call as the search takes them. Throws OptionError for an unknown option or a value outside its
+ * range, naming both and the cure.
  */
 export function resolveOptions({ call, checkpoint, V, P, given, decoderOnly }: OptionContext): Generation {
   const o = withDefaults({
@@ -97,7 +105,10 @@ export function resolveOptions({ call, checkpoint, V, P, given, decoderOnly }: O
   };
 }
 
-/** Most tokens that a sentence may get. Throws OptionError where there is none, or no position for it. */
+/**
+ * The most tokens that are generated for a sentence. Throws OptionError when that is none, or more than there are
+ * positions.
+ */
 function countNew({ max_length, max_new_tokens }: AllOptions, P: number, given: number): number {
   const limit = max_new_tokens === undefined ? max_length : given + max_new_tokens;
   const [name, most] = max_new_tokens === undefined ? ["max_length", P + 1] : ["max_new_tokens", P + 1 - given];
@@ -112,7 +123,7 @@ function countNew({ max_length, max_new_tokens }: AllOptions, P: number, given: 
   return limit - given;
 }
 
-/** Candidates a row. Throws OptionError where the vocabulary has too few, or the kernels have no room for them. */
+/** The number of candidates a row. Throws OptionError when it exceeds the vocabulary or what the kernels can hold. */
 function countCandidates({ num_beams, num_beam_groups }: AllOptions, ends: number, V: number): number {
   const least = Math.max(2, 1 + ends);
   if (V < least)
@@ -128,11 +139,11 @@ function countCandidates({ num_beams, num_beam_groups }: AllOptions, ends: numbe
   return C;
 }
 
-/** `early_stopping` for `beam_step`; greedy search ends with its first hypothesis. */
+/** The parameter `early_stopping` of `beam_step`; greedy search ends with its first hypothesis. */
 const stopCode = ({ num_beams, early_stopping }: AllOptions): number =>
   EARLY_STOPPING[num_beams === 1 ? "true" : (String(early_stopping) as keyof typeof EARLY_STOPPING)];
 
-/** Parameters of `logits_process` after so many given tokens. */
+/** The parameters of `logits_process` after `given` tokens. */
 function scoreRules(o: AllOptions, given: number): Generation["rules"] {
   return {
     ...groupOf(o, "penalties"),
@@ -145,7 +156,7 @@ function scoreRules(o: AllOptions, given: number): Generation["rules"] {
 
 const NO_RULES = scoreRules(withDefaults({}), 0);
 
-/** Whether any rule acts on the scores, so that a step needs `logits_process`. */
+/** Whether any rule changes the scores, so that a step needs `logits_process`. */
 export function hasRules({ rules, lists, logits_processor }: Generation): boolean {
   const names = Object.keys(rules) as (keyof typeof rules)[];
   return (

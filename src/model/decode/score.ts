@@ -4,7 +4,10 @@ import type { DecoderCore } from "../core.js";
 import { checkRowCount, packSpans, type TokenLists } from "../inputs.js";
 import { forward } from "./forward.js";
 
-/** Log-probability of every target token given those before it and its prompt or source: one pass, no loop. */
+/**
+ * Log-probability of each target token, given those before it and its prompt or source; in one pass. `defaults` is
+ * generation_config.json. Throws InputError for a row that is too long, and OptionError without a start token.
+ */
 export async function score(
   core: DecoderCore,
   defaults: Json,
@@ -15,7 +18,7 @@ export async function score(
   checkRowCount("targets", targets, "input_ids", inputs.length);
   const start = defaults.decoder_start_token_id;
   if (encoder && typeof start !== "number")
-    throw new OptionError("score: decoder_start_token_id must be in generation_config.json, it is not");
+    throw new OptionError("score: decoder_start_token_id must be in generation_config.json, which has none");
   const prompts = encoder ? targets.map(() => [start as number]) : inputs;
   const fed = prompts.map((ids, b) => [...ids, ...targets[b]].slice(0, -1));
   const long = fed.findIndex(({ length }) => length > decoder.P);
@@ -27,7 +30,7 @@ export async function score(
   const { logits } = await forward(core, fed, sources);
   const spans = packSpans(fed);
   return targets.map((ids, b) => {
-    const first = spans[2 * b] + prompts[b].length - 1; // the row that tells the first target
+    const first = spans[2 * b] + prompts[b].length - 1; // the row that predicts the first target
     return ids.map((id, t) => logProbability(logits.subarray((first + t) * V, (first + t + 1) * V), id));
   });
 }

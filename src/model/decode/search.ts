@@ -19,34 +19,38 @@ import { decoderStep } from "../graph/decoder.js";
 import { type Capacity, createDecoderCache, type DecoderCache } from "./cache.js";
 import { type Generation, hasRules } from "./resolve.js";
 
-/** A sentence before a step, and the padding that the caller put before its prompt. */
+/** A sentence before a step, with the padding that the caller put before its prompt. */
 export type PaddedStart = SentenceStart & { readonly padding: readonly number[] };
 
-/** A cache with the whole decoding loop on the device: sentences of W beams, n of them a prompt. */
+/** The decoding loop on the device: a cache, and a prepared step that continues all its sentences. */
 export interface Search {
   readonly cache: DecoderCache;
   readonly step: Prepared;
-  /** The launch that chooses tokens by their scores. */
+  /** The index of the launch that chooses tokens by their scores. */
   readonly chooses: number;
-  /** Scores f32[R,V], when a logits_processor changes them on the host before the launch that chooses. */
+  /** Scores f32[R,V], if a logits_processor changes them on the host before tokens are chosen. */
   readonly logits: Tensor | undefined;
-  /** What the host reads after each step, in the order of `REPORT`. */
+  /** The tensors that the host reads after each step, in the order of `REPORT`. */
   readonly report: readonly Tensor[];
-  /** Writes the state before a step, and the seed to draw from. */
+  /** Writes the state of the sentences before a step, and the seed for sampling. */
   start(sentences: readonly PaddedStart[], seed?: number): void;
-  /** Gives the search back for calls of the same shape. */
+  /** Makes the search idle, for calls of the same shape. */
   release(): void;
+  /** Frees its memory. */
   dispose(): void;
 }
 
-/** A search that has begun, in idle memory where there is some: `fill` fills its cache and tells its sentences. `release` it. */
+/**
+ * A started search, an idle one of the same shape if there is one. `fill` fills its cache and returns its sentences.
+ * The caller releases it.
+ */
 export async function acquireSearch(
   core: DecoderCore,
   capacity: Capacity,
   g: Generation,
   fill: (cache: DecoderCache) => Promise<readonly PaddedStart[]>,
 ): Promise<Search> {
-  // All that the plan of a step depends on; other settings, the seed among them, differ from call to call.
+  // All that the plan of a step depends on; other settings, such as the seed, may differ between calls.
   const { beams, C, beamStep, rules, lists, renormalize, logits_processor } = g;
   const sampling = g.sampling && { ...g.sampling, seed: 0 };
   const recorded = { capacity, beams, C, beamStep, rules, lists, renormalize, sampling };
@@ -92,7 +96,7 @@ async function createSearch(
   };
 }
 
-/** What a search has beside its cache, and the cache's `rows`. */
+/** The tensors of a search apart from its cache, and `rows` of the cache. */
 interface SearchTensors {
   readonly rows: Tensor;
   readonly scores: Tensor;
@@ -145,7 +149,9 @@ function writeStart(
   gpu.write(state.promptPadding, Uint32Array.from(padding));
 }
 
-/** A step: the decoder, the rules on scores where there are any, the best tokens or drawn ones, and a search step for each group. */
+/**
+ * A step: the decoder, the rules on scores if there are any, the choice of candidates, and `beam_step` for each group.
+ */
 function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, g: Generation): Plan {
   const { V } = core.architecture;
   const { indirection, past, cross } = cache;
@@ -174,8 +180,9 @@ function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, 
 }
 
 /**
- * Parts of the vocabulary that `topk` scans side by side: enough for one sentence to fill the lanes of a CPU adapter or the cores of
- * a GPU, few because `beam_step` merges them. Not by the number of sentences: the sums of a row must not depend on its batch.
+ * How many parts of the vocabulary `topk` scans in parallel: enough for one sentence to fill the lanes of a CPU adapter
+ * or the cores of a GPU, but few, because `beam_step` merges them. They do not depend on the number of sentences, so
+ * that the sums of a row do not depend on its batch.
  */
 function partsOf(software: boolean, { W, C }: Generation, V: number): number {
   return Math.max(1, Math.min(Math.floor((software ? 16 : 64) / W), Math.floor(V / Math.max(512, 4 * C))));

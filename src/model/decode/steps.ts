@@ -6,16 +6,19 @@ import type { Batch } from "./batch.js";
 import { shouldCompact } from "./compaction.js";
 import type { StepReports } from "./reports.js";
 
-/** What a caller has to say while a decoding runs. */
+/** How a caller follows and stops a decoding. */
 export interface DecodeHooks {
   readonly signal?: AbortSignal;
-  /** Called after each step; a result of false ends decoding: every sentence is finished for the caller. */
+  /** Called after each step; returning false ends the decoding. */
   readonly onStep?: (reports: StepReports) => boolean | void;
-  /** Generated tokens that rows of a single beam keep when `onStep` ends decoding early. */
+  /** How many generated tokens each row keeps when `onStep` ends the decoding early; rows have a single beam then. */
   readonly kept?: readonly (number | undefined)[];
 }
 
-/** Submits steps ahead and appends their reports. Resolves with true when the batch should be compacted, false at the end. */
+/**
+ * Submits steps ahead of time and appends their reports. Resolves with true when the batch should be compacted, and
+ * with false at the end. Throws InputError when logits are not finite, and the signal's reason when it aborts.
+ */
 export async function runSteps(
   core: DecoderCore,
   batch: Batch,
@@ -34,7 +37,7 @@ export async function runSteps(
       }
       const values = await ahead.shift();
       if (!values) {
-        if (compact) return true; // all steps in flight have come home
+        if (compact) return true; // no step is in flight any more
         throw new Error("decoding: the last step must close every sentence");
       }
       signal?.throwIfAborted();
@@ -50,11 +53,11 @@ export async function runSteps(
       compact ||= shouldCompact({ open, sentences, left: g.newTokens - reports.length - ahead.length }, g);
     }
   } finally {
-    for (const late of ahead) late.catch(() => {}); // over-run steps did nothing; a lost device is reported by what was awaited
+    for (const late of ahead) late.catch(() => {}); // steps after the end did nothing, and a lost device is reported by the awaited one
   }
 }
 
-/** A step whose scores the caller's logits_processor changes: they come to the host and go back. */
+/** A step with a logits_processor: the scores go to the host, where it changes them, and back. */
 async function stepOnHost(core: DecoderCore, { job, g, search, reports }: Batch): Promise<TypedArray[]> {
   const { logits_processor, n, W } = g;
   const { step, logits, chooses, report } = search;

@@ -7,15 +7,15 @@ export interface StreamEvent {
   /** Index of the input; with samples, of the result. */
   readonly row: number;
   readonly token_ids: number[];
-  /** Their text, when the checkpoint has a tokenizer. */
+  /** Their text, if the checkpoint has a tokenizer. */
   readonly text?: string;
 }
 
-/** A call that tells what happens on its way. */
-type Telling<E, T> = (emit: (events: readonly E[]) => void, signal: AbortSignal) => Promise<T>;
+/** A call that emits events while it runs. */
+type EmittingCall<E, T> = (emit: (events: readonly E[]) => void, signal: AbortSignal) => Promise<T>;
 
-/** Runs a call and yields its events as they come; returns its result. A caller who leaves the loop aborts the call. */
-export async function* streamed<E, T>(call: Telling<E, T>, signal: AbortSignal | undefined): AsyncGenerator<E, T> {
+/** Runs a call, yields its events as they come, and returns its result. Leaving the loop early aborts the call. */
+export async function* streamed<E, T>(call: EmittingCall<E, T>, signal: AbortSignal | undefined): AsyncGenerator<E, T> {
   const left = new AbortController();
   const events: E[] = [];
   let wake = (): void => {};
@@ -28,7 +28,7 @@ export async function* streamed<E, T>(call: Telling<E, T>, signal: AbortSignal |
     ended = true;
     wake();
   });
-  running.catch(() => {}); // awaited below, unless the caller leaves
+  running.catch(() => {}); // it is awaited below, unless the caller leaves the loop
   try {
     while (!ended || events.length) {
       if (events.length) yield events.shift() as E;
@@ -40,7 +40,9 @@ export async function* streamed<E, T>(call: Telling<E, T>, signal: AbortSignal |
   }
 }
 
-/** The tokens that every beam still running and every hypothesis still held of sentence b begin with; all, once it is done. */
+/**
+ * The tokens with which all running beams and all hypotheses of sentence b begin; once it is done, those of the best.
+ */
 function stablePrefix(reports: StepReports, b: number): readonly number[] {
   const { done, beams, finished } = reports.latest(b);
   if (done) return reports.hypothesis(b, 0).ids;
@@ -55,7 +57,9 @@ function commonPrefix(a: readonly number[], b: readonly number[]): readonly numb
 
 type Streamer = (reports: StepReports, kept?: readonly (number | undefined)[]) => StreamEvent[];
 
-/** Turns the reports of a decoding into events: call it after each step, with the tokens that rows ended by a stop string keep. */
+/**
+ * Turns reports into events. Call it after each step; `kept` limits the tokens of rows that a stop string has ended.
+ */
 export function createStreamer(rows: number, codec: TextCodec | undefined): Streamer {
   const sent = Array.from({ length: rows }, () => ({ tokens: 0, text: 0 }));
   return (reports, kept) =>
@@ -66,21 +70,22 @@ export function createStreamer(rows: number, codec: TextCodec | undefined): Stre
       state.tokens = ids.length;
       if (!codec) return [{ row, token_ids }];
       const whole = codec.decode(ids);
-      const end = whole.endsWith("\ufffd") ? whole.indexOf("\ufffd", state.text) : whole.length; // half a character waits
+      const end = whole.endsWith("\ufffd") ? whole.indexOf("\ufffd", state.text) : whole.length; // an incomplete character waits for its other bytes
       const text = whole.slice(state.text, Math.max(state.text, end));
       state.text = Math.max(state.text, end);
       return [{ row, token_ids, text }];
     });
 }
 
-/** Ends rows whose text holds a stop string: after each step, which rows end and how many generated tokens they keep. */
+/** Ends rows whose text contains a stop string. */
 export interface Stopper {
+  /** How many generated tokens each row that has ended keeps; undefined for rows that go on. */
   readonly kept: readonly (number | undefined)[];
-  /** Whether any row goes on. */
+  /** Looks for stop strings after a step. Returns whether any row goes on. */
   onStep(reports: StepReports): boolean;
 }
 
-/** A Stopper for the stop strings of a call. */
+/** Looks for the stop strings of a call. */
 export function createStopper(rows: number, { stop_strings }: Generation, codec: TextCodec): Stopper {
   const kept = Array<number | undefined>(rows).fill(undefined);
   return {

@@ -48,7 +48,10 @@ export async function encodeAll(
   return results;
 }
 
-/** Sequences of similar length together: indices, longest first, in batches of at most `budget` tokens (a longer one alone). */
+/**
+ * Sequences of similar length together: indices, longest first, in batches of at most `budget` tokens (a longer one
+ * alone).
+ */
 export function batchesOf(lengths: readonly number[], budget: number): number[][] {
   const order = lengths.map((_, index) => index).sort((x, y) => lengths[y] - lengths[x] || x - y);
   const batches: number[][] = [];

@@ -5,7 +5,9 @@ import { readSegments, type Sequences, type TokenRows } from "../inputs.js";
 import { type EncodeHooks, encodeAll } from "./batches.js";
 import type { Encoded, Wanted } from "./prepared_batch.js";
 
-/** What an encoder gives, by the names of Transformers; zeros at padding. B sequences, S the width of the caller's rows. */
+/**
+ * What an encoder gives, by the names of Transformers; zeros at padding. B sequences, S the width of the caller's rows.
+ */
 export interface EncoderOutput {
   /** f32[B,S,D]; models with a classifier leave it out, `encode()` has it always. */
   readonly last_hidden_state?: HostTensor;
@@ -35,7 +37,10 @@ export function checkEncoderOptions(call: string, options: EncoderOptions): void
     throw new OptionError(`${call}: batch_tokens must be a whole number of at least 1, got ${batch_tokens}`);
 }
 
-/** What `forward()` brings back by default: the logits of a classifier, else the last states and what a pooler makes of them. */
+/**
+ * What `forward()` brings back by default: the logits of a classifier, else the last states and what a pooler makes of
+ * them.
+ */
 export function ownOutputs({ head }: Architecture): Wanted {
   if (head?.classifier) return { logits: true };
   return { last_hidden_state: true, pooler_output: head?.pooler !== undefined };

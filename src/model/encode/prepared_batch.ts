@@ -17,7 +17,10 @@ export interface Wanted {
   readonly embedding?: PoolingChoice;
 }
 
-/** Results of one sequence by name (`hidden_states.3`, `attentions.0`): a row for each of its tokens, or one row for all of it. */
+/**
+ * Results of one sequence by name (`hidden_states.3`, `attentions.0`): a row for each of its tokens, or one row for all
+ * of it.
+ */
 export type Encoded = Readonly<Record<string, Float32Array>>;
 
 /** Sizes of a batch: N tokens (or rows of features) in B sequences, none longer than T where that matters. */

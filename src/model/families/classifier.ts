@@ -12,8 +12,9 @@ const CLASSES: readonly (readonly [suffix: RegExp, classifier: Head["classifier"
 ];
 
 /**
- * The classifier that `architectures` of config.json names, nothing without one. `pooler` is the activation of the dense layer
- * that a classifier of sentences has over the first state. Throws CheckpointError for a class we do not have.
+ * The classifier that `architectures` of config.json names, nothing without one. `pooler` is the activation of the
+ * dense layer that a classifier of sentences has over the first state. Throws CheckpointError for a class we do not
+ * have.
  */
 export function classifierOf(config: Json, pooler: Head["pooler"]): Head | undefined {
   const [name] = (config.architectures as unknown[] | undefined) ?? [];
@@ -29,7 +30,10 @@ export function classifierOf(config: Json, pooler: Head["pooler"]): Head | undef
   return { classifier, labels: labelsOf(config), ...(classifier === "sentence" && { pooler }) };
 }
 
-/** Names of the labels in the order of their ids: `id2label`, else `num_labels` numbered ones (two when absent, as in Transformers). */
+/**
+ * Names of the labels in the order of their ids: `id2label`, else `num_labels` numbered ones (two when absent, as in
+ * Transformers).
+ */
 function labelsOf(config: Json): string[] {
   const names = config.id2label as Readonly<Record<string, string>> | undefined;
   if (!names) return Array.from({ length: Number(config.num_labels ?? 2) }, (_, id) => `LABEL_${id}`);
@@ -42,7 +46,9 @@ function labelsOf(config: Json): string[] {
   });
 }
 
-/** The rows of a head whose layers the checkpoint calls `dense` (the pooler's) and `labels` (the projection to labels). */
+/**
+ * The rows of a head whose layers the checkpoint calls `dense` (the pooler's) and `labels` (the projection to labels).
+ */
 export function headRows(head: Head | undefined, dense: string, labels: string, D: number): WeightRow[] {
   return [
     ...(head?.pooler ? linearRows("pooler", [dense], D, D) : []),

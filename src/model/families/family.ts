@@ -14,12 +14,18 @@ export interface Family<A extends Architecture = Architecture> {
   ignored(config: Json): RegExp[];
 }
 
-/** H heads of equal width for queries, keys and values, and scores divided by the root of that width (Vaswani et al. 2017, eq. 1). */
+/**
+ * H heads of equal width for queries, keys and values, and scores divided by the root of that width (Vaswani et al.
+ * 2017, eq. 1).
+ */
 export function equalHeads(D: number, H: number): Pick<Stack, "H" | "K" | "E" | "scale"> {
   return { H, K: H, E: D / H, scale: (D / H) ** -0.5 };
 }
 
-/** The rows of one layer, for every layer of a stack: names in `layer` follow `ours.0` and `theirs.0`, `ours.1` and `theirs.1`, ... */
+/**
+ * The rows of one layer, for every layer of a stack: names in `layer` follow `ours.0` and `theirs.0`, `ours.1` and
+ * `theirs.1`, ...
+ */
 export function layerRows(ours: string, theirs: string, depth: number, layer: readonly WeightRow[]): WeightRow[] {
   const at = (l: number, row: WeightRow): WeightRow => ({
     ...row,

@@ -3,7 +3,10 @@ import type { DecoderArchitecture } from "../graph/architecture.js";
 import { readConfig } from "../checkpoint/config.js";
 import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow } from "./family.js";
 
-/** GPT-2 (Radford et al. 2019): pre-norm decoder, learned positions, tied embeddings; its linear weights are stored [in, out]. */
+/**
+ * GPT-2 (Radford et al. 2019): pre-norm decoder, learned positions, tied embeddings; its linear weights are stored [in,
+ * out].
+ */
 export const gpt2: Family<DecoderArchitecture> = {
   model_type: "gpt2",
 

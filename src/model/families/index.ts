@@ -18,7 +18,10 @@ export interface Description {
   readonly architecture: Architecture;
 }
 
-/** Finds the family of a checkpoint and reads its architecture. Throws CheckpointError for a family or a config we do not have. */
+/**
+ * Finds the family of a checkpoint and reads its architecture. Throws CheckpointError for a family or a config we do
+ * not have.
+ */
 export function describeCheckpoint(folder: Checkpoint): Description {
   const { label, config } = folder;
   const family = FAMILIES.find(({ model_type }) => model_type === config.model_type);

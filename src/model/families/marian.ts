@@ -3,7 +3,10 @@ import { readConfig } from "../checkpoint/config.js";
 import type { Stack } from "../graph/architecture.js";
 import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, type With } from "./family.js";
 
-/** Marian (Junczys-Dowmunt et al. 2018), as `MarianMTModel` of Transformers: post-norm, sinusoidal positions, tied embeddings. */
+/**
+ * Marian (Junczys-Dowmunt et al. 2018), as `MarianMTModel` of Transformers: post-norm, sinusoidal positions, tied
+ * embeddings.
+ */
 export const marian: Family<With<"encoder" | "decoder">> = {
   model_type: "marian",
 

@@ -61,7 +61,10 @@ export interface Architecture {
   readonly activation: Activation;
   /** Gated feed-forward (Shazeer 2020, arXiv:2002.05202): activation(gate) * up. */
   readonly gated: boolean;
-  /** Norms before a block ride in its first linear layer where there are few rows: worth it on GPUs, where launches cost. */
+  /**
+   * Norms before a block ride in its first linear layer where there are few rows: worth it on GPUs, where launches
+   * cost.
+   */
   readonly normInLinear?: boolean;
 }
 

@@ -42,7 +42,10 @@ export interface PromptInput {
   readonly cross?: CrossKeys;
 }
 
-/** Keys and values of the source for every decoder layer, once a source whatever its beams: f32[N,2*K*E] each, into `kv` when given. */
+/**
+ * Keys and values of the source for every decoder layer, once a source whatever its beams: f32[N,2*K*E] each, into `kv`
+ * when given.
+ */
 export function sourceKeys(run: Run, model: DecoderModel, encoded: Tensor, kv?: readonly Tensor[]): Tensor[] {
   const { linear } = layers(run, model, "decoder");
   return Array.from({ length: model.architecture.decoder.depth }, (_, l) =>
@@ -94,7 +97,10 @@ export function lmHead(run: Run, model: DecoderModel, hidden: Tensor, logits?: T
 
 type SelfAttention = (layer: number, name: string, qkv: Tensor) => Tensor;
 
-/** The decoder of a transformer (Vaswani et al. 2017, section 3.1; without cross attention, Radford et al. 2019, section 2.3). */
+/**
+ * The decoder of a transformer (Vaswani et al. 2017, section 3.1; without cross attention, Radford et al. 2019, section
+ * 2.3).
+ */
 function decoder(run: Run, model: DecoderModel, rows: Tensor, selfAttend: SelfAttention, cross?: CrossKeys): Tensor {
   const { embed, linear, norm, attend, block, feedForward } = layers(run, model, "decoder");
   const { depth, K, E, lastNorm } = model.architecture.decoder;

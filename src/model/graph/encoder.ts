@@ -23,8 +23,8 @@ export interface Observed {
 }
 
 /**
- * The encoder of a transformer (Vaswani et al. 2017, section 3.1; Devlin et al. 2019, section 3): packed rows to states f32[N,D], which
- * is the last of `states` when given. Launches: 1 + 7 a layer, 1 more for a last norm.
+ * The encoder of a transformer (Vaswani et al. 2017, section 3.1; Devlin et al. 2019, section 3): packed rows to states
+ * f32[N,D], which is the last of `states` when given. Launches: 1 + 7 a layer, 1 more for a last norm.
  */
 export function encoder(
   run: Run,

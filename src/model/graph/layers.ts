@@ -5,7 +5,9 @@ import type { Run } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { GraphModel, Stack } from "./architecture.js";
 
-/** Where the keys and values of an attention lie: columns `k_at` and `v_at` of the rows `spans` gives for each sentence. */
+/**
+ * Where the keys and values of an attention lie: columns `k_at` and `v_at` of the rows `spans` gives for each sentence.
+ */
 export interface Keys {
   readonly kv: Tensor;
   readonly spans: Tensor;
@@ -40,7 +42,10 @@ interface NormOptions {
 
 /** The vocabulary of a model file: layers by the name of their weights, which is also the label of their launch. */
 export interface Layers {
-  /** Token, position and segment rows, whichever tables there are, normalised where the model does. `features` replace the tokens' rows. */
+  /**
+   * Token, position and segment rows, whichever tables there are, normalised where the model does. `features` replace
+   * the tokens' rows.
+   */
   embed(rows: Tensor, options?: { readonly features?: Tensor; readonly out?: Tensor }): Tensor;
   linear(name: string, x: Tensor | PendingNorm, options?: LinearOptions): Tensor;
   norm(name: string, x: Tensor, options?: NormOptions): Tensor;
@@ -52,7 +57,10 @@ export interface Layers {
   feedForward(at: string, h: Tensor, out?: Tensor): Tensor;
 }
 
-/** The weight that biases self attention by distance, f32[U,H], in every layer of a stack (Raffel et al. 2020, section 2.1). */
+/**
+ * The weight that biases self attention by distance, f32[U,H], in every layer of a stack (Raffel et al. 2020, section
+ * 2.1).
+ */
 export const relativeBias = (side: "encoder" | "decoder"): string => `${side}.relative_bias`;
 
 export function layers(run: Run, { architecture: a, weights: w }: GraphModel, side: "encoder" | "decoder"): Layers {

@@ -58,7 +58,10 @@ interface TaskDefinition<Input, Options, Result> {
 
 const COMMON = ["signal", "progress", "batch_tokens", "truncation", "max_length"];
 
-/** Opens a model for a task. `define` reads what the task needs of the folder. Throws as `load` does, and CheckpointError. */
+/**
+ * Opens a model for a task. `define` reads what the task needs of the folder. Throws as `load` does, and
+ * CheckpointError.
+ */
 export async function openEncoderTask<Input, Options extends EncodingOptions, Result>(
   source: CheckpointLike,
   options: LoadOptions,
@@ -119,7 +122,10 @@ function checkOptions(task: { name: string; options: readonly string[] }, option
     throw new OptionError(`${task.name}: truncation must be true or false, got ${show(options.truncation)}`);
 }
 
-/** Token ids of a text or a pair, shortened to `limit` where that is allowed: the longer text first, as fast tokenizers do. */
+/**
+ * Token ids of a text or a pair, shortened to `limit` where that is allowed: the longer text first, as fast tokenizers
+ * do.
+ */
 function readText(
   codec: TextCodec,
   { text, text_pair }: { readonly text: string; readonly text_pair?: string },

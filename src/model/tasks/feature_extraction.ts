@@ -12,7 +12,10 @@ import {
 } from "./encoder_task.js";
 
 export interface FeatureOptions extends EncodingOptions {
-  /** One vector a text by its first state, mean or maximum; "none" gives the states. Default: what the folder says, else "none". */
+  /**
+   * One vector a text by its first state, mean or maximum; "none" gives the states. Default: what the folder says, else
+   * "none".
+   */
   readonly pooling?: Pooling | "none";
   /** Scale vectors to length 1. Default: what the folder says, else false. */
   readonly normalize?: boolean;
@@ -67,7 +70,9 @@ const MODES: Readonly<Record<string, Pooling>> = {
   pooling_mode_max_tokens: "max",
 };
 
-/** What `modules.json` of a sentence-transformers folder asks for. Throws CheckpointError for modules we do not have. */
+/**
+ * What `modules.json` of a sentence-transformers folder asks for. Throws CheckpointError for modules we do not have.
+ */
 async function readSentenceTransformer({ json, list, label }: Checkpoint): Promise<SentenceTransformer> {
   const modules = (await list("modules.json"))?.map(({ type, path }) => ({ type: String(type), path: String(path) }));
   const path = modules?.find(({ type }) => type.endsWith(".Pooling"))?.path ?? "1_Pooling";

@@ -24,7 +24,9 @@ export interface GeneratedText {
   readonly score?: number;
 }
 
-/** What a call did, summed over its batches; `ms` and `timed_steps` leave out each batch's first step, which compiles. */
+/**
+ * What a call did, summed over its batches; `ms` and `timed_steps` leave out each batch's first step, which compiles.
+ */
 export interface TextStats {
   readonly steps: number;
   readonly tokens: number;

@@ -26,7 +26,10 @@ const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
   "token-classification": tokenClassification,
 };
 
-/** A task on a checkpoint: text in, text, vectors or labels out. Throws OptionError for an unknown task, and as `load` does. */
+/**
+ * A task on a checkpoint: text in, text, vectors or labels out. Throws OptionError for an unknown task, and as `load`
+ * does.
+ */
 export async function pipeline<T extends keyof Tasks>(
   task: T,
   source: CheckpointLike,

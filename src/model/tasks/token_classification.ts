@@ -16,15 +16,18 @@ export type TokenInput = string | { readonly words: readonly string[] };
 
 export interface TaggingOptions extends EncodingOptions {
   /**
-   * "none": a label a token. Else a label a word: that of its first token, of the average of its tokens' probabilities, or of its
-   * surest token. Default "none".
+   * "none": a label a token. Else a label a word: that of its first token, of the average of its tokens' probabilities,
+   * or of its surest token. Default "none".
    */
   readonly aggregation_strategy?: (typeof STRATEGIES)[number];
   /** Labels to leave out. Default ["O"]. */
   readonly ignore_labels?: readonly string[];
 }
 
-/** A label and the stretch of text that it is for. Words with labels B-X, I-X, I-X become one entity X when words are labelled. */
+/**
+ * A label and the stretch of text that it is for. Words with labels B-X, I-X, I-X become one entity X when words are
+ * labelled.
+ */
 export interface Entity {
   readonly entity: string;
   readonly score: number;
@@ -114,7 +117,10 @@ function entityOf(text: string, { range: [start, end], labels, scores, index }: 
   return { entity: labels[label], score: scores[label], ...place, ...(index !== undefined && { index }) };
 }
 
-/** Tokens of one word as one: words are the caller's, or begin at a token that is no continuation and touches none before it. */
+/**
+ * Tokens of one word as one: words are the caller's, or begin at a token that is no continuation and touches none
+ * before it.
+ */
 function tagWords(tokens: readonly Tagged[], input: TokenInput, strategy: "first" | "average" | "max"): Tagged[] {
   const starts = typeof input === "string" ? undefined : wordStarts(input.words);
   const pieces = tokens.some(({ continues }) => continues);
@@ -147,7 +153,10 @@ const SCORES = {
   },
 } as const;
 
-/** Words with labels B-X, I-X as entities X, as group_entities of Transformers' TokenClassificationPipeline; other labels stay. */
+/**
+ * Words with labels B-X, I-X as entities X, as group_entities of Transformers' TokenClassificationPipeline; other
+ * labels stay.
+ */
 function joinEntities(text: string, words: readonly Tagged[]): Entity[] {
   const groups: { name: string; parts: Entity[]; scheme: boolean }[] = [];
   for (const entity of words.map((word) => entityOf(text, word))) {

@@ -1,6 +1,8 @@
 import { InputError } from "../../runtime/errors.js";
 
-/** How token strings spell the text: after WordPiece's prefix, in byte-level letters, or after SentencePiece's space. */
+/**
+ * How token strings spell the text: after WordPiece's prefix, in byte-level letters, or after SentencePiece's space.
+ */
 export type Spelling = "wordpiece" | "bytes" | "metaspace";
 
 /** Start and end of a stretch of text, in UTF-16 units as strings count them. */
@@ -15,8 +17,8 @@ interface Alignment {
 }
 
 /**
- * The range of each token in the text. The tokenizer gives none, so tokens are matched letter by letter, ignoring case, accents and
- * compatibility forms, which normalisers change. Throws InputError when a token does not match.
+ * The range of each token in the text. The tokenizer gives none, so tokens are matched letter by letter, ignoring case,
+ * accents and compatibility forms, which normalisers change. Throws InputError when a token does not match.
  */
 export function alignTokens(alignment: Alignment): Range[] {
   return alignment.spelling === "bytes" ? alignBytes(alignment) : alignLetters(alignment);
