@@ -42,6 +42,28 @@ const beside = {
 };
 
 /**
+ * What the options of `generate()` do: each is documented once, by the comment above it.
+ * @returns {Record<string, string>}
+ */
+export function readOptionDocs() {
+  const table = readFileSync(`${root}src/model/decode/options.ts`, "utf8");
+  const found = [...table.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\s*(\w+): option\(/g)];
+  return Object.fromEntries(found.map(([, text, name]) => [name, text.replace(/\s*\n\s*\*\s?/g, " ").trim()]));
+}
+
+/** @type {Plugin} */
+const optionDocs = {
+  name: "option docs",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^option-docs$/ }, ({ path }) => ({ path, namespace: "option-docs" }));
+    onLoad({ filter: /.*/, namespace: "option-docs" }, () => ({
+      contents: JSON.stringify(readOptionDocs()),
+      loader: "json",
+    }));
+  },
+};
+
+/**
  * What every bundle of this project shares.
  * @satisfies {BuildOptions}
  */
@@ -84,7 +106,7 @@ const bundles = [
     outfile: "dist/cli.js",
     platform: "node",
     banner: { js: "#!/usr/bin/env node" },
-    plugins: [...library.plugins, beside],
+    plugins: [...library.plugins, beside, optionDocs],
   },
 ];
 

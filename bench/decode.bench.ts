@@ -1,5 +1,6 @@
-import type { Gpu, Prepared, RunOptions } from "../src/runtime/gpu.js";
+import type { Gpu } from "../src/runtime/gpu.js";
 import { USAGE } from "../src/runtime/memory.js";
+import type { Prepared, RunOptions } from "../src/runtime/prepare.js";
 import { profile } from "../src/runtime/profile.js";
 import { tensor, type TypedArray } from "../src/runtime/tensor.js";
 import { load, type Model } from "../src/model/model.js";
@@ -90,41 +91,27 @@ function metered(gpu: Gpu, meter: () => Meter): Gpu {
 
 type MeteredRun = (gpu: Gpu, prepared: Prepared, meter: Meter, options: RunOptions) => Promise<TypedArray[]>;
 
-/** What `prepared.run` does, with a clock between its parts. */
-const plainStep: MeteredRun = async (gpu, prepared, meter, { read = [] }) => {
+const plainStep: MeteredRun = (_, prepared, meter, options) => {
   const start = performance.now();
-  const encoder = gpu.device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  prepared.plan.launches.forEach((_, index) => prepared.encode(pass, index));
-  pass.end();
-  const staged = gpu.memory.stage(encoder, read.map(prepared.locate));
-  gpu.device.queue.submit([encoder.finish()]);
-  const submitted = performance.now();
-  const values = staged.collect();
+  let submitted = start;
+  const values = prepared.run({ ...options, submitted: () => (submitted = performance.now()) });
   meter.submitMs += submitted - start;
   meter.mapMs += performance.now() - submitted;
   return values;
 };
 
-const clockStep: MeteredRun = async (gpu, prepared, meter, { read = [] }) => {
+const clockStep: MeteredRun = async (gpu, prepared, meter, options) => {
   const querySet = gpu.device.createQuerySet({ type: "timestamp", count: 2 });
   const buffer = gpu.device.createBuffer({ size: 16, usage: USAGE.queryResolve | USAGE.copySource });
   const words = { tensor: tensor("timestamps", "u32", [4]), buffer, offset: 0 };
-  const values = await gpu.submit(
-    (encoder) => {
-      const timestampWrites = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
-      const pass = encoder.beginComputePass({ timestampWrites });
-      prepared.plan.launches.forEach((_, index) => prepared.encode(pass, index));
-      pass.end();
-      encoder.resolveQuerySet(querySet, 0, 2, buffer, 0);
-    },
-    [...read.map(prepared.locate), words],
-  );
-  const [begin, end] = new BigUint64Array((values.pop() as TypedArray).buffer);
+  const timestampWrites = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
+  const running = prepared.run({ ...options, timestampWrites });
+  const [times] = await gpu.submit((encoder) => encoder.resolveQuerySet(querySet, 0, 2, buffer, 0), [words]);
+  const [begin, end] = new BigUint64Array(times.buffer);
   meter.stepUs.push(Number(end - begin) / 1e3);
   querySet.destroy();
   buffer.destroy();
-  return values;
+  return running;
 };
 
 const profileStep: MeteredRun = async (gpu, prepared, meter, { read = [] }) => {

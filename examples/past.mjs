@@ -7,16 +7,16 @@ const idsOf = async (text) => (await write(text, { max_new_tokens: 1 }))[0].toke
 const prompt = await idsOf("The committee of the House");
 const questions = [await idsOf(" said"), await idsOf(" did not")];
 
-const state = await model.state({ input_ids: [prompt] });
+const past = await model.past({ input_ids: [prompt] });
 for (const question of questions) {
-  const { sequences } = await model.generate({ state, input_ids: [question] }, { max_new_tokens: 5 });
+  const { sequences } = await model.generate({ past_key_values: past, input_ids: [question] }, { max_new_tokens: 5 });
   const whole = await model.generate({ input_ids: [[...prompt, ...question]] }, { max_new_tokens: 5 });
   const same = JSON.stringify(sequences[0].slice(-5)) === JSON.stringify(whole.sequences[0].slice(-5));
   console.log(
-    `${question.length} tokens after ${state.ids[0].length} known ones: ${same ? "as" : "not as"} from the start`,
+    `${question.length} tokens after ${past.ids[0].length} known ones: ${same ? "as" : "not as"} from the start`,
   );
 }
-state.dispose();
+past.dispose();
 write.dispose();
 
 // Prints:

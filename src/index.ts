@@ -8,20 +8,14 @@ export type { Core, HostTensor } from "./model/core.js";
 export type { Launches } from "./model/decode/loop.js";
 export type { ModelInputs, TokenRows } from "./model/inputs.js";
 export type { GenerateInputs, GenerateResult, GenerateStats } from "./model/decode/generate.js";
-export {
-  type EncodeInputs,
-  type ForwardInputs,
-  type ForwardOutput,
-  load,
-  type LoadOptions,
-  type Model,
-} from "./model/model.js";
+export type { EncodeInputs, ForwardInputs } from "./model/arguments.js";
+export { type ForwardOutput, load, type LoadOptions, type Model } from "./model/model.js";
 export type { GenerateOptions, LogitsProcessor } from "./model/decode/options.js";
 export type { EncoderOptions, EncoderOutput } from "./model/encode/outputs.js";
 export { defaultTask, pipeline, type Tasks } from "./model/tasks/index.js";
 export type { CheckpointSource, SourceFile, SourceLike } from "./model/checkpoint/source.js";
-export type { State } from "./model/decode/past.js";
-export type { Stepper as Decoder } from "./model/decode/decoder.js";
+export type { PastKeyValues } from "./model/decode/past.js";
+export type { Decoder, DecoderOptions } from "./model/decode/decoder.js";
 export type { StreamEvent } from "./model/decode/stream.js";
 export type { EncoderTask, EncodingOptions, TextInput } from "./model/tasks/encoder_task.js";
 export type { Features, FeatureOptions, FeatureTask } from "./model/tasks/feature_extraction.js";
@@ -34,7 +28,7 @@ export type { WeightFormat } from "./model/checkpoint/weights.js";
 export { cpu } from "./runtime/cpu.js";
 export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
 export { type AdapterClass, type Choice, type Tuned, type TunedChoices, tuningKey } from "./runtime/variants.js";
-export { type Gpu, gpu, type GpuOptions, type Meter } from "./runtime/gpu.js";
+export { type Gpu, gpu, type GpuOptions } from "./runtime/gpu.js";
 export type { Prepared, RunOptions } from "./runtime/prepare.js";
 export { defineKernel, type Kernel, type Variant } from "./runtime/kernel.js";
 export type { MemoryUse } from "./runtime/memory.js";

@@ -118,7 +118,7 @@ test("a logits_processor on the host sees the rows and decides", async () => {
   assert.equal(idle.sequences, plain.sequences);
 });
 
-test("a state continues as the whole prompt does, also after fork and truncate", async () => {
+test("a past continues as the whole prompt does, also after fork and truncate", async () => {
   const m = await brown();
   const [start, middle] = [
     [
@@ -130,14 +130,14 @@ test("a state continues as the whole prompt does, also after fork and truncate",
   const whole = start.map((row, b) => [...row, ...middle[b]]);
   const options = { num_beams: 3, max_new_tokens: 7 };
   const want = await m.generate({ input_ids: whole }, options);
-  const state = await m.state({ input_ids: start }, { max_length: 64 });
-  assert.equal((await m.generate({ state, input_ids: middle }, options)).sequences, want.sequences);
-  const twin = await state.fork();
+  const past = await m.past({ input_ids: start }, { max_length: 64 });
+  assert.equal((await m.generate({ past_key_values: past, input_ids: middle }, options)).sequences, want.sequences);
+  const twin = await past.fork();
   await twin.append(middle);
-  assert.equal((await m.generate({ state: twin }, options)).sequences, want.sequences);
-  await state.append([[1, 2, 3], [4]]);
-  state.truncate(4);
-  assert.equal(state.ids, [
+  assert.equal((await m.generate({ past_key_values: twin }, options)).sequences, want.sequences);
+  await past.append([[1, 2, 3], [4]]);
+  past.truncate(4);
+  assert.equal(past.ids, [
     [12, 900, 45, 77],
     [3, 3, 4],
   ]);
@@ -150,10 +150,10 @@ test("a state continues as the whole prompt does, also after fork and truncate",
     },
     options,
   );
-  assert.equal((await m.generate({ state }, options)).sequences, other.sequences);
-  await refuses(() => state.append([Array(70).fill(1), []]), InputError, /at most max_length=64 tokens/);
+  assert.equal((await m.generate({ past_key_values: past }, options)).sequences, other.sequences);
+  await refuses(() => past.append([Array(70).fill(1), []]), InputError, /at most max_length=64 tokens/);
   twin.dispose();
-  state.dispose();
+  past.dispose();
 });
 
 test("presence_penalty and rules act with beams and without", async () => {

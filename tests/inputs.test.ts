@@ -142,35 +142,27 @@ test("packed rows give id, position and sentence of every token", () =>
 test("spans give first row and length of every sentence", () =>
   assert.equal([...packSpans([[7, 8], [9], [1, 2, 3]])], [0, 2, 2, 1, 3, 3]));
 test("inputs of token ids are packed with their segments", () =>
-  assert.equal(packInputs([{ ids: [7, 8], segments: [0, 1] }, { ids: [9] }]), {
+  assert.equal(packInputs([{ ids: [7, 8], segments: [0, 1] }, { ids: [9] }], 2), {
     rows: Uint32Array.of(7, 0, 0, 0, 8, 1, 0, 1, 9, 0, 1, 0),
     spans: Uint32Array.of(0, 2, 2, 1),
   }));
+const one = { features: Float32Array.of(5, 6), length: 1 };
+const two = { features: Float32Array.of(1, 2, 3, 4), length: 2 };
 test("inputs of features are packed with the numbers of their rows as ids", () =>
-  assert.equal(
-    packInputs([
-      { features: Float32Array.of(1, 2, 3, 4), length: 2 },
-      { features: Float32Array.of(5, 6), length: 1 },
-    ]),
-    {
-      rows: Uint32Array.of(0, 0, 0, 0, 1, 1, 0, 0, 2, 0, 1, 0),
-      spans: Uint32Array.of(0, 2, 2, 1),
-      features: Float32Array.of(1, 2, 3, 4, 5, 6),
-    },
-  ));
+  assert.equal(packInputs([two, one], 2), {
+    rows: Uint32Array.of(0, 0, 0, 0, 1, 1, 0, 0, 2, 0, 1, 0),
+    spans: Uint32Array.of(0, 2, 2, 1),
+    features: Float32Array.of(1, 2, 3, 4, 5, 6),
+  }));
 test("refuses a batch of ids and features, with the cure", () =>
   refuses(
-    () => packInputs([{ ids: [7] }, { features: Float32Array.of(5, 6), length: 1 }]),
+    () => packInputs([{ ids: [7] }, one], 2),
     InputError,
     /^encoder: a batch must be all token ids or all features, got 1 of 2 as ids; run each kind alone$/,
   ));
-test("refuses features of two widths, naming the sequence", () =>
+test("refuses features of another width, naming the sequence", () =>
   refuses(
-    () =>
-      packInputs([
-        { features: Float32Array.of(1, 2), length: 1 },
-        { features: Float32Array.of(5, 6), length: 2 },
-      ]),
+    () => packInputs([two, { ...one, length: 2 }], 2),
     InputError,
-    /^encoder: features must be length\*D numbers with one D, sequence 1 has 2 for length 2$/,
+    /^encoder: features must be length\*D numbers with D=2, sequence 1 has 2 for length 2$/,
   ));

@@ -1,4 +1,8 @@
-import { load, type Model } from "../src/index.js";
+import { InputError, load, type Model } from "../src/index.js";
+import type { DecoderCore } from "../src/model/core.js";
+import { forward } from "../src/model/decode/forward.js";
+import { planCall } from "../src/model/decode/generate.js";
+import { decode } from "../src/model/decode/loop.js";
 import type { DecoderArchitecture } from "../src/model/graph/architecture.js";
 import { decoderPrompt, lmHead, sourceKeys } from "../src/model/graph/decoder.js";
 import { encoder } from "../src/model/graph/encoder.js";
@@ -6,7 +10,7 @@ import { packRows, packSpans } from "../src/model/inputs.js";
 import { record } from "../src/runtime/plan.js";
 import { tensor } from "../src/runtime/tensor.js";
 import { verify } from "../src/runtime/verify.js";
-import { assert, device, randoms, suite } from "./support/harness.js";
+import { assert, device, randoms, refuses, suite } from "./support/harness.js";
 import { worstError } from "./support/golden.js";
 import { padded } from "./support/rows.js";
 import { tinyMarian } from "./support/tiny.js";
@@ -66,6 +70,38 @@ test("the decoder over a whole target gives what its steps give", async () => {
     assert.ok(error < 1e-5, `step ${t} is ${error} off`);
   }
   stepper.dispose();
+});
+
+test("sources given as features that are rows of the token table decode as their ids do", async () => {
+  const m = await load(tinyMarian({ D: 16, V, layers: 2 }, 12), { gpu: await device() }); // embeddings times 4: exact
+  const ids = sentences([5, 9, 2], 44);
+  const [table] = (await m.gpu.read(m.weights.get("encoder.embed_tokens.weight"))) as Float32Array[];
+  const scale = m.architecture.encoder!.embeddingScale;
+  const features = ids.map((row) => ({
+    features: Float32Array.from(row.flatMap((id) => [...table.subarray(id * 16, (id + 1) * 16)].map((x) => x * scale))),
+    length: row.length,
+  }));
+  const options = { num_beams: 3, num_return_sequences: 2, output_scores: true, max_new_tokens: 8 };
+  const want = await m.generate({ input_ids: ids }, options);
+  const got = await m.run(async (core) => {
+    const decoding = core as DecoderCore;
+    const { job, g } = planCall(decoding, m.checkpoint.generationConfig, { input_ids: ids }, options);
+    await refuses(
+      () => decode(decoding, { ...job, sources: [{ ids: ids[0] }, ...features.slice(1)] }, g),
+      InputError,
+      /^encoder: a batch must be all token ids or all features, got 1 of 3 as ids/,
+    );
+    return decode(decoding, { ...job, sources: features }, g);
+  });
+  got.hypotheses.flat().forEach(({ ids, score, logProbs }, row) => {
+    assert.equal([V - 1, ...ids], want.sequences[row].slice(0, want.lengths[row]));
+    assert.is(score, want.sequences_scores![row]);
+    assert.equal(logProbs, want.token_scores![row]);
+  });
+  const forwarded = await m.run((core) => forward(core as DecoderCore, ids, features));
+  const whole = await m.forward({ input_ids: ids, decoder_input_ids: ids });
+  assert.equal(forwarded.logits.subarray(0, 5 * V), whole.logits!.data.subarray(0, 5 * V));
+  m.dispose();
 });
 
 test("steps whose beams change parents give what their whole sequences give", async () => {

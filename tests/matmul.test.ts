@@ -126,7 +126,10 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
         "a lane that ends in its second half",
         (wgsl) => wgsl.replace("transpose(weights4(o0 + 4 * four, i))", "weights4(o0 + 4 * four, i)"),
       ],
-      "a scale of another output": ["silu at its ends", (wgsl) => wgsl.replace("scale(w3)", "scale(w2)")],
+      "a scale of another output": [
+        "silu at its ends",
+        (wgsl) => wgsl.replace("scale(i / PARTS)", "scale((i + params.I / 4) / PARTS)"),
+      ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
         (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),

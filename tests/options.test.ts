@@ -1,7 +1,9 @@
 import type { Json } from "../src/model/checkpoint/checkpoint.js";
-import { type GenerateOptions, hasRules, settle } from "../src/model/decode/options.js";
+import { type GenerateOptions, OPTIONS } from "../src/model/decode/options.js";
+import { hasRules, resolveOptions } from "../src/model/decode/resolve.js";
+import { NO_ID } from "../src/kernels/constants.js";
 import { OptionError } from "../src/runtime/errors.js";
-import { assert, refuses, suite } from "./support/harness.js";
+import { assert, readFile, refuses, suite } from "./support/harness.js";
 
 const test = suite("options");
 
@@ -9,65 +11,68 @@ const V = 97;
 const P = 80;
 const CHECKPOINT = { decoder_start_token_id: 96, eos_token_id: 0, pad_token_id: 95 };
 
-/** Settles options given as a caller without types gives them. */
-const settled = (call: Json = {}, checkpoint: Json = {}) => settle(call, { ...CHECKPOINT, ...checkpoint }, V, P, 1);
+/** Resolves options given as a caller without types gives them. */
+const resolved = (call: Json = {}, checkpoint: Json = {}) =>
+  resolveOptions({ call, checkpoint: { ...CHECKPOINT, ...checkpoint }, V, P, given: 1 });
 
 test("the defaults are those of Transformers", () =>
-  assert.equal(settled(), {
+  assert.equal(resolved(), {
     beams: 1,
+    n: 1,
     W: 1,
-    groups: 1,
-    diversity_penalty: 0,
-    returned: 1,
-    samples: 1,
+    C: 1,
+    beamStep: { groups: 1, length_penalty: 1, diversity_penalty: 0, early_stopping: 1 },
+    rules: {
+      repetition_penalty: 1,
+      presence_penalty: 0,
+      no_repeat_ngram_size: 0,
+      min_new_tokens: 0,
+      forced_bos: NO_ID,
+      forced_eos: NO_ID,
+      begin: 0,
+    },
+    lists: { end: [0], suppress: [], begin_suppress: [], banned: [] },
     sampling: undefined,
+    renormalize: false,
+    logits_processor: undefined,
     newTokens: 19,
     start: 96,
-    end: [0],
-    length_penalty: 1,
-    early_stopping: 1,
-    min_new_tokens: 0,
-    repetition_penalty: 1,
-    no_repeat_ngram_size: 0,
-    banned: [],
-    suppress: [],
-    begin_suppress: [],
-    forced_bos: undefined,
-    forced_eos: undefined,
     pad: 95,
-    renormalize: false,
+    returned: 1,
     output_scores: false,
-    presence_penalty: 0,
     stop_strings: [],
-    logits_processor: undefined,
   }));
-test("the checkpoint's options hold where the call has none", () => assert.is(settled({}, { num_beams: 4 }).W, 4));
-test("the call's options win over the checkpoint's", () => assert.is(settled({ num_beams: 2 }, { num_beams: 4 }).W, 2));
+test("the checkpoint's options hold where the call has none", () => assert.is(resolved({}, { num_beams: 4 }).W, 4));
+test("the call's options win over the checkpoint's", () =>
+  assert.is(resolved({ num_beams: 2 }, { num_beams: 4 }).W, 2));
 test("null in the call leaves the checkpoint's option", () =>
-  assert.is(settled({ num_beams: null }, { num_beams: 4 }).W, 4));
+  assert.is(resolved({ num_beams: null }, { num_beams: 4 }).W, 4));
 test("undefined in the call leaves the checkpoint's option", () =>
-  assert.is(settled({ num_beams: undefined }, { num_beams: 4 }).W, 4));
-test("null in the checkpoint means unset", () => assert.is(settled({}, { max_length: null }).newTokens, 19));
-test("max_length counts the given tokens", () => assert.is(settled({ max_length: 10 }).newTokens, 9));
-test("max_new_tokens does not count the given tokens", () => assert.is(settled({ max_new_tokens: 10 }).newTokens, 10));
+  assert.is(resolved({ num_beams: undefined }, { num_beams: 4 }).W, 4));
+test("null in the checkpoint means unset", () => assert.is(resolved({}, { max_length: null }).newTokens, 19));
+test("max_length counts the given tokens", () => assert.is(resolved({ max_length: 10 }).newTokens, 9));
+test("max_new_tokens does not count the given tokens", () => assert.is(resolved({ max_new_tokens: 10 }).newTokens, 10));
 test("max_new_tokens wins over max_length", () =>
-  assert.is(settled({ max_length: 50, max_new_tokens: 3 }).newTokens, 3));
+  assert.is(resolved({ max_length: 50, max_new_tokens: 3 }).newTokens, 3));
 test("max_new_tokens of the checkpoint wins over max_length of the call", () =>
-  assert.is(settled({ max_length: 50 }, { max_new_tokens: 3 }).newTokens, 3));
-test("a list of end ids is kept in order", () => assert.equal(settled({ eos_token_id: [5, 3] }).end, [5, 3]));
+  assert.is(resolved({ max_length: 50 }, { max_new_tokens: 3 }).newTokens, 3));
+test("a list of end ids is kept in order", () => assert.equal(resolved({ eos_token_id: [5, 3] }).lists.end, [5, 3]));
 test("without pad_token_id results are padded with the first end id", () =>
-  assert.is(settled({}, { pad_token_id: null, eos_token_id: [7, 8] }).pad, 7));
-test("without end ids results run to the limit", () => assert.equal(settled({}, { eos_token_id: null }).end, []));
+  assert.is(resolved({}, { pad_token_id: null, eos_token_id: [7, 8] }).pad, 7));
+test("without end ids results run to the limit", () =>
+  assert.equal(resolved({}, { eos_token_id: null }).lists.end, []));
 test("bad words that are only an end id are dropped", () =>
-  assert.equal(settled({ bad_words_ids: [[0], [5], [0, 0]] }).banned, [[5], [0, 0]]));
+  assert.equal(resolved({ bad_words_ids: [[0], [5], [0, 0]] }).lists.banned, [[5], [0, 0]]));
 test("early_stopping does not matter to greedy search", () =>
-  assert.is(settled({ early_stopping: "never" }).early_stopping, settled().early_stopping));
+  assert.equal(resolved({ early_stopping: "never" }).beamStep, resolved().beamStep));
 test("the three kinds of early_stopping differ", () =>
   assert.is(
-    new Set([true, false, "never"].map((kind) => settled({ num_beams: 2, early_stopping: kind }).early_stopping)).size,
+    new Set(
+      [true, false, "never"].map((kind) => resolved({ num_beams: 2, early_stopping: kind }).beamStep.early_stopping),
+    ).size,
     3,
   ));
-test("the last position may be used", () => assert.is(settled({ max_length: P + 1 }).newTokens, P));
+test("the last position may be used", () => assert.is(resolved({ max_length: P + 1 }).newTokens, P));
 
 const INERT = {
   _from_model_config: true,
@@ -88,11 +93,11 @@ const INERT = {
 };
 for (const [key, value] of Object.entries(INERT)) {
   test(`generation_config.json may hold ${key}: ${JSON.stringify(value)}, which changes nothing`, () =>
-    assert.equal(settled({}, { [key]: value }), settled()));
+    assert.equal(resolved({}, { [key]: value }), resolved()));
 }
 
 const refusesOptions = (name: string, call: Json, message: RegExp, checkpoint = {}): void =>
-  test(`refuses ${name}`, () => refuses(() => settled(call, checkpoint), OptionError, message));
+  test(`refuses ${name}`, () => refuses(() => resolved(call, checkpoint), OptionError, message));
 
 const IDS = "token ids? from 0 to 96";
 const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...wrong: unknown[]]>> = {
@@ -161,16 +166,23 @@ refusesOptions(
 );
 refusesOptions("sampling with beams", { do_sample: true, num_beams: 2 }, /num_beams must be 1 with do_sample, got 2/);
 test("a checkpoint may sample by default", () => {
-  const { sampling } = settled({ seed: 7 }, { do_sample: true, temperature: 0.6, top_p: 0.9 });
+  const { sampling } = resolved({ seed: 7 }, { do_sample: true, temperature: 0.6, top_p: 0.9 });
   assert.equal(sampling, { temperature: 0.6, top_k: 50, top_p: 0.9, min_p: 0, seed: 7 });
 });
 test("sampling draws num_return_sequences of a prompt", () =>
-  assert.is(settled({ do_sample: true, num_return_sequences: 3 }).samples, 3));
+  assert.is(resolved({ do_sample: true, num_return_sequences: 3 }).n, 3));
 test("each call without a seed draws its own", () =>
-  assert.is.not(settled({ do_sample: true }).sampling?.seed, settled({ do_sample: true }).sampling?.seed));
+  assert.is.not(resolved({ do_sample: true }).sampling?.seed, resolved({ do_sample: true }).sampling?.seed));
 test("without an encoder no start token is needed", () =>
-  assert.is(settle({}, { eos_token_id: 0 }, V, P, 4, true).newTokens, 16));
-test("min_length counts the prompt", () => assert.is(settle({ min_length: 9 }, CHECKPOINT, V, P, 4).min_new_tokens, 5));
+  assert.is(
+    resolveOptions({ call: {}, checkpoint: { eos_token_id: 0 }, V, P, given: 4, decoderOnly: true }).newTokens,
+    16,
+  ));
+test("min_length counts the prompt", () =>
+  assert.is(
+    resolveOptions({ call: { min_length: 9 }, checkpoint: CHECKPOINT, V, P, given: 4 }).rules.min_new_tokens,
+    5,
+  ));
 refusesOptions(
   "a value out of range in generation_config.json, naming the file",
   {},
@@ -236,6 +248,19 @@ for (const [name, call] of Object.entries({
   repetition_penalty: { repetition_penalty: 0.9 },
   no_repeat_ngram_size: { no_repeat_ngram_size: 1 },
 }))
-  test(`${name} is a rule on the scores`, () => assert.is(hasRules(settled(call)), true));
+  test(`${name} is a rule on the scores`, () => assert.is(hasRules(resolved(call)), true));
 test("without rules no launch is spent on them", () =>
-  assert.is(hasRules(settled({ num_beams: 4, length_penalty: 2 })), false));
+  assert.is(hasRules(resolved({ num_beams: 4, length_penalty: 2 })), false));
+
+test("the documentation of each option ends with its default, and only there", async () => {
+  const text = new TextDecoder().decode(await readFile("src/model/decode/options.ts"));
+  const documented = [...text.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\s+(\w+): option\((?:.*), (.*), "\w+"\),/g)];
+  assert.equal(
+    documented.map(([, , name]) => name),
+    Object.keys(OPTIONS),
+  );
+  for (const [, doc, name, preset] of documented) {
+    const told = doc.match(/ Default (\S+)\.\s*$/)?.[1];
+    assert.is(told ?? "none", /undefined|\[\]/.test(preset) ? "none" : preset, name);
+  }
+});

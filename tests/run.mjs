@@ -21,7 +21,7 @@ const SLOWEST = 10; // suites that the report names
 const runtimes = {
   node: () => runCommand("node", process.execPath, []),
   deno: () => runCommand("deno", `${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu"]),
-  chrome: () => runInChrome(ensureBrowser(), bundle, show, SILENCE),
+  chrome: () => runInChrome(ensureBrowser(), bundle, show("chrome"), SILENCE),
 };
 
 async function bundleTests(only) {
@@ -50,21 +50,21 @@ const PLACE = /\S*\/tests\.\d+\.mjs:(\d+):(\d+)/;
 /** A line in which a place in the bundle has become one in the sources; what it was to any runtime. */
 const atSource = (text) =>
   text.replace(PLACE, (place, line, column) => {
-    const { originalSource, originalLine, originalColumn } = map.findEntry(line - 1, column - 1);
-    const open = place.startsWith("(") ? "(" : "";
-    return originalSource === undefined
-      ? place
-      : `${open}${originalSource.replace(/^(\.\.\/)+/, "")}:${originalLine + 1}:${originalColumn + 1}`;
+    const entry = map.findEntry(line - 1, column - 1);
+    if (!("originalSource" in entry)) return place;
+    const source = entry.originalSource.replace(/^(\.\.\/)+/, "");
+    return `${place.startsWith("(") ? "(" : ""}${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
   });
 
-const show = (text) => console.log(atSource(text));
+/** Prints a line of a runtime's, under its name. */
+const show = (name) => (text) => console.log(atSource(text.startsWith(`${name}  `) ? text : `${name}  ${text}`));
 
 async function runCommand(name, command, args) {
   const report = `${bundle}.${name}.json`;
   made.push(report);
   const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), NO_COLOR: "1" };
   const child = spawn(command, [...args, bundle, report], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
-  for (const input of [child.stdout, child.stderr]) createInterface({ input }).on("line", show);
+  for (const input of [child.stdout, child.stderr]) createInterface({ input }).on("line", show(name));
   const [code, signal] = await once(child, "close");
   if (code !== 0) throw new Error(signal ?? `exit code ${code}`);
   return JSON.parse(readFileSync(root + report, "utf8"));
@@ -96,13 +96,13 @@ function tellRest(name, { skipped, seconds }) {
   const slow = Object.entries(seconds).sort(([, a], [, b]) => b - a);
   const total = slow.reduce((sum, [, time]) => sum + time, 0);
   const named = slow.slice(0, SLOWEST).map(([suite, time]) => `${suite} ${time.toFixed(1)}`);
-  console.log(`${name}  ${total.toFixed(0)} s, most of them in ${named.join(", ")}`);
+  if (named.length) console.log(`${name}  ${total.toFixed(0)} s, most of them in ${named.join(", ")}`);
 }
 
 const words = process.argv.slice(2);
 const named = words.filter((word) => word in runtimes);
 const names = named.length ? named : Object.keys(runtimes);
-const [only] = words.filter((word) => !(word in runtimes));
+const only = words.find((word) => !(word in runtimes));
 if (names.includes("chrome")) ensureBrowser(); // may install it, before anything runs
 const map = await bundleTests(only);
 const stopped = ({ message }) => ({

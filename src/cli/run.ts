@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import optionDocs from "option-docs";
 import {
   type ClassificationTask,
   defaultTask,
@@ -10,26 +11,24 @@ import {
 } from "../index.js";
 import { DTYPE, type Options, type Verb } from "./verb.js";
 
-/** The options of text generation, for `wgformer run --help`. */
-const GENERATION = {
-  "--num_beams 4 --max_new_tokens 20 ...": "text generation: all of generation_config.json, in their names",
-  "--batch_size 64 --allow_unknown": "text generation: prompts together; letters without a token",
-};
+const { logits_processor: _, ...docs } = optionDocs; // a function cannot be given here
 
 const OPTIONS = {
-  ...GENERATION,
   "--aggregation_strategy first": "labels of tokens: none, first, average or max",
   "--top_k 3 --function_to_apply sigmoid": "labels of texts: how many; softmax, sigmoid or none",
   "--pooling mean --normalize": "vectors: cls, mean, max or none; to length 1",
   "--max_length 128 --batch_tokens 2048": "labels and vectors: tokens of a text and of a batch",
   ...DTYPE,
+  "--batch_size 64 --allow_unknown": "text generation: prompts together; letters without a token",
+  ...Object.fromEntries(Object.entries(docs).map(([name, text]) => [`--${name}`, text])),
 };
 
 /** `wgformer run`: texts, or the lines of standard input, through the task that the checkpoint is for. */
 export const run: Verb = {
   usage: "MODEL [TEXT ...]",
   summary: "run texts through the task of the checkpoint",
-  details: "Without TEXT it reads the lines of standard input. Options are those of the checkpoint's task.",
+  details:
+    "Without TEXT it reads the lines of standard input. Options are those of the checkpoint's task; last here, those of text generation.",
   options: OPTIONS,
   async run(source, texts, { dtype, ...options }) {
     const lines = texts.length

@@ -67,25 +67,27 @@ export interface Sentence<B extends Beam> {
 /** A sentence before a step. Each beam has the tokens before the one fed next, and the row that holds the keys of each. */
 export type SentenceStart = Sentence<Beam & { readonly tokens: readonly number[]; readonly past: readonly number[] }>;
 
-/** A sentence after a step. Each beam has the beam that it continues, and the log-probability of its last token. */
-export type SentenceReport = Sentence<Beam & { readonly parent: number; readonly logProb: number }> & {
-  readonly done: boolean;
-};
+/** A beam after a step: also the beam that it continues, and the log-probability of its last token. */
+export interface BeamReport extends Beam {
+  readonly parent: number;
+  readonly logProb: number;
+}
 
-/** The arrays of a report, by the names of `REPORT`. */
-export type SearchReport = Readonly<Record<(typeof REPORT)[number], ArrayLike<number>>>;
+/** A sentence after a step. */
+export type SentenceReport = Sentence<BeamReport> & { readonly done: boolean };
 
-/** The state of a search before a step. */
-export function packSearch(starts: readonly SentenceStart[], W: number) {
+type Reported<A> = Readonly<Record<(typeof REPORT)[number], A>>;
+
+/** The arrays that the host reads after a step. */
+export type SearchReport = Reported<ArrayLike<number>>;
+
+/** What a report tells, before the first step. */
+export function packSearch(starts: readonly SentenceStart[], W: number): Reported<TypedArray> {
   const R = starts.length * W;
-  const rows = new Uint32Array(R * ROW_FIELDS);
   const scores = new Float32Array(PLANES * R);
   const sentences = new Uint32Array(starts.length * sentenceWidth(W));
   starts.forEach(({ length, start, limit, beams, finished }, b) => {
-    beams.forEach(({ id, score }, w) => {
-      rows.set(fields(ROW, { id, position: length - 1, sentence: b, parent: 0 }), (b * W + w) * ROW_FIELDS);
-      scores[PLANE.running * R + b * W + w] = score;
-    });
+    beams.forEach(({ score }, w) => (scores[PLANE.running * R + b * W + w] = score));
     const at = b * sentenceWidth(W);
     sentences.set(fields(SENTENCE, { length, start, limit, done: 0 }), at);
     finished.forEach((hypothesis, i) => {
@@ -94,7 +96,19 @@ export function packSearch(starts: readonly SentenceStart[], W: number) {
       scores[PLANE.last * R + b * W + i] = hypothesis.logProb;
     });
   });
-  return { rows, scores, sentences, status: fields(STATUS, { open: starts.length, faults: 0 }) };
+  const fed = starts.flatMap(({ length, beams }, sentence) =>
+    beams.map(({ id }) => ({ id, position: length - 1, sentence })),
+  );
+  return { rows: packBeams(fed), scores, sentences, status: fields(STATUS, { open: starts.length, faults: 0 }) };
+}
+
+/** The argument `rows` u32[R,4] of beams that continue themselves. */
+export function packBeams(
+  beams: readonly { readonly id: number; readonly position: number; readonly sentence: number }[],
+): Uint32Array<ArrayBuffer> {
+  const rows = new Uint32Array(beams.length * ROW_FIELDS);
+  beams.forEach((beam, r) => rows.set(fields(ROW, { ...beam, parent: 0 }), r * ROW_FIELDS));
+  return rows;
 }
 
 /** Values in the order of a layout. */
@@ -113,46 +127,51 @@ export function packIndirection(
   rows: readonly { readonly position: number; readonly past: readonly number[] }[],
   M: number,
 ): Uint32Array<ArrayBuffer> {
-  const table = new Uint32Array(2 * rows.length * M);
-  rows.forEach(({ position, past }, r) => table.set(past, (tableAt(position) * rows.length + r) * M));
-  return table;
+  const tables = new Uint32Array(2 * rows.length * M);
+  rows.forEach(({ position, past }, r) => tables.set(past, (tableAt(position) * rows.length + r) * M));
+  return tables;
 }
 
-/** The argument `history` u32[M,R]: every token of the past, in the row that holds its keys. */
-export function packHistory(starts: readonly SentenceStart[], R: number, M: number): Uint32Array<ArrayBuffer> {
-  const history = new Uint32Array(M * R);
-  for (const { past, tokens } of starts.flatMap(({ beams }) => beams))
-    past.forEach((r, t) => (history[t * R + r] = tokens[t]));
+/** The argument `history` u32[M,R] before a step: every token of the past, in the row that holds its keys. */
+export function packHistory(
+  rows: readonly { readonly past: readonly number[]; readonly tokens: readonly number[] }[],
+  M: number,
+): Uint32Array<ArrayBuffer> {
+  const history = new Uint32Array(M * rows.length);
+  for (const { past, tokens } of rows) past.forEach((r, t) => (history[t * rows.length + r] = tokens[t]));
   return history;
 }
 
 /** What was read after a step, by name. */
 export function readReport(values: readonly TypedArray[]): SearchReport {
-  return Object.fromEntries(REPORT.map((name, index) => [name, values[index]])) as Record<
-    (typeof REPORT)[number],
-    TypedArray
-  >;
+  return Object.fromEntries(REPORT.map((name, index) => [name, values[index]])) as Reported<TypedArray>;
+}
+
+/** Beam w of sentence b in a report, of W beams a sentence. */
+export function readBeam({ rows, scores }: SearchReport, b: number, w: number, W: number): BeamReport {
+  const r = b * W + w;
+  const R = rows.length / ROW_FIELDS;
+  return {
+    id: rows[r * ROW_FIELDS + ROW.id],
+    parent: rows[r * ROW_FIELDS + ROW.parent],
+    score: scores[PLANE.running * R + r],
+    logProb: scores[PLANE.token * R + r],
+  };
 }
 
 /** Sentence b of a report, of W beams. */
-export function readSentence({ rows, scores, sentences }: SearchReport, b: number, W: number): SentenceReport {
+export function readSentence(report: SearchReport, b: number, W: number): SentenceReport {
+  const { rows, scores, sentences } = report;
   const R = rows.length / ROW_FIELDS;
   const at = b * sentenceWidth(W);
-  const score = (plane: number, w: number): number => scores[plane * R + b * W + w];
-  const beam = (w: number): SentenceReport["beams"][number] => ({
-    id: rows[(b * W + w) * ROW_FIELDS + ROW.id],
-    parent: rows[(b * W + w) * ROW_FIELDS + ROW.parent],
-    score: score(PLANE.running, w),
-    logProb: score(PLANE.token, w),
-  });
   const hypothesis = (i: number): Finished => {
     const first = at + SENTENCE_HEAD + i * FINISHED_FIELDS;
     return {
       length: sentences[first + FINISHED.length],
       parent: sentences[first + FINISHED.parent],
       id: sentences[first + FINISHED.id],
-      score: score(PLANE.finished, i),
-      logProb: score(PLANE.last, i),
+      score: scores[PLANE.finished * R + b * W + i],
+      logProb: scores[PLANE.last * R + b * W + i],
     };
   };
   const each = Array.from({ length: W }, (_, w) => w);
@@ -161,7 +180,7 @@ export function readSentence({ rows, scores, sentences }: SearchReport, b: numbe
     start: sentences[at + SENTENCE.start],
     limit: sentences[at + SENTENCE.limit],
     done: sentences[at + SENTENCE.done] === 1,
-    beams: each.map(beam),
+    beams: each.map((w) => readBeam(report, b, w, W)),
     finished: each.map(hypothesis).filter(({ length }) => length > 0),
   };
 }

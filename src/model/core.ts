@@ -16,9 +16,6 @@ export interface DecoderCore extends Core {
   readonly architecture: DecoderArchitecture;
 }
 
-/** Runs a call on the model, which stays on the device until the call ends. Throws InputError once the model is disposed. */
-export type During = <T>(call: () => Promise<T>) => Promise<T>;
-
 /** A tensor on the host, named by its place in a result. */
 export interface HostTensor {
   readonly dims: readonly number[];

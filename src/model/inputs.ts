@@ -159,8 +159,8 @@ export interface PackedInputs {
   readonly features?: Float32Array<ArrayBuffer>;
 }
 
-/** Packs the inputs of an encoder. Throws InputError when some are ids and others features, or when features differ in width. */
-export function packInputs(inputs: readonly EncoderInput[]): PackedInputs {
+/** Packs the inputs of an encoder. Throws InputError when some are ids and others features, or when feature rows are not D wide. */
+export function packInputs(inputs: readonly EncoderInput[], D: number): PackedInputs {
   const spans = packSpans(inputs);
   const texts = inputs.filter((input) => "ids" in input);
   if (texts.length === inputs.length) {
@@ -178,25 +178,16 @@ export function packInputs(inputs: readonly EncoderInput[]): PackedInputs {
     throw new InputError(
       `encoder: a batch must be all token ids or all features, got ${texts.length} of ${inputs.length} as ids; run each kind alone`,
     );
-  const features = joinFeatures(inputs.filter((input) => "features" in input));
-  const numbers = inputs.map((input, b) => Array.from({ length: lengthOf(input) }, (_, t) => spans[2 * b] + t));
-  return { rows: packRows(numbers), spans, features };
-}
-
-function joinFeatures(inputs: readonly Extract<EncoderInput, { features: unknown }>[]): Float32Array<ArrayBuffer> {
-  const D = inputs[0].features.length / inputs[0].length;
-  const odd = inputs.findIndex(({ features, length }) => !Number.isInteger(D) || features.length !== length * D);
+  const features = inputs.filter((input) => "features" in input);
+  const odd = features.findIndex((input) => input.features.length !== input.length * D);
   if (odd >= 0)
     throw new InputError(
-      `encoder: features must be length*D numbers with one D, sequence ${odd} has ${inputs[odd].features.length} for length ${inputs[odd].length}`,
+      `encoder: features must be length*D numbers with D=${D}, sequence ${odd} has ${features[odd].features.length} for length ${features[odd].length}`,
     );
   const joined = new Float32Array(totalLength(inputs) * D);
-  let at = 0;
-  for (const { features } of inputs) {
-    joined.set(features, at);
-    at += features.length;
-  }
-  return joined;
+  features.forEach((input, b) => joined.set(input.features, spans[2 * b] * D));
+  const numbers = inputs.map((input, b) => Array.from({ length: lengthOf(input) }, (_, t) => spans[2 * b] + t));
+  return { rows: packRows(numbers), spans, features: joined };
 }
 
 /** Throws InputError unless `name` has the rows of `of`. */
@@ -217,16 +208,4 @@ export function unpack(
     first += length;
   });
   return { dims: [ids.length, width, columns], data };
-}
-
-/** Throws InputError unless positions count a row's own tokens from 0, as ours do. */
-export function checkPositions(positions: TokenRows | undefined, { ids, offsets }: Sequences): void {
-  if (positions === undefined) return;
-  ids.forEach((row, b) => {
-    const bad = row.findIndex((_, t) => Number(positions[b]?.[offsets[b] + t]) !== t);
-    if (bad >= 0)
-      throw new InputError(
-        `position_ids: must count a row's own tokens from 0, row ${b} has ${positions[b]?.[offsets[b] + bad]} for token ${bad}; leave them out`,
-      );
-  });
 }

@@ -1,15 +1,26 @@
-import { InputError, OptionError, show } from "../runtime/errors.js";
-import type { TunedChoices } from "../runtime/variants.js";
+import { OptionError, show } from "../runtime/errors.js";
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
-import type { Architecture, Stack } from "./graph/architecture.js";
+import type { TunedChoices } from "../runtime/variants.js";
+import {
+  checkEncoder,
+  checkForward,
+  decoderCore,
+  type EncodeInputs,
+  type ForwardInputs,
+  readInputs,
+  readRows,
+} from "./arguments.js";
 import { type Checkpoint, type CheckpointLike, type LoadHooks, openCheckpoint } from "./checkpoint/checkpoint.js";
-import type { Core, DecoderCore, During, HostTensor } from "./core.js";
-import { describeCheckpoint } from "./families/index.js";
+import { loadWeights, WEIGHT_FORMATS, type WeightFormat, type Weights } from "./checkpoint/weights.js";
+import type { Core, HostTensor } from "./core.js";
+import { createDecoder, type Decoder, type DecoderOptions } from "./decode/decoder.js";
 import { forward } from "./decode/forward.js";
-import { type GenerateInputs, type GenerateResult, planTask, runTask } from "./decode/generate.js";
-import { checkPositions, type ModelInputs, readSequences, type Sequences, type TokenRows } from "./inputs.js";
+import { type GenerateInputs, type GenerateResult, planCall, runCall } from "./decode/generate.js";
 import type { GenerateOptions } from "./decode/options.js";
+import { openPast, type PastKeyValues } from "./decode/past.js";
+import { score } from "./decode/score.js";
+import { streamed, type StreamEvent } from "./decode/stream.js";
 import {
   checkEncoderOptions,
   type EncoderOptions,
@@ -17,15 +28,15 @@ import {
   encodeRows,
   ownOutputs,
 } from "./encode/outputs.js";
+import { describeCheckpoint } from "./families/index.js";
+import type { Architecture } from "./graph/architecture.js";
 import { createIdleCache } from "./idle.js";
-import { score } from "./decode/score.js";
-import { createState, type State } from "./decode/past.js";
-import { createStepper, type Stepper } from "./decode/decoder.js";
-import type { StreamEvent } from "./decode/stream.js";
+import { checkRowCount, type ModelInputs, type TokenRows, unpack } from "./inputs.js";
+import { createLifetime, type KeepAlive } from "./lifetime.js";
 import { openTokenizer, type TextCodec } from "./text/tokenizer.js";
 import { type TuneOptions, tuneModel } from "./tune.js";
-import { loadWeights, WEIGHT_FORMATS, type WeightFormat, type Weights } from "./checkpoint/weights.js";
 
+/** How to load a model. */
 export interface LoadOptions extends LoadHooks {
   /** Storage of the weight matrices: "auto" as the checkpoint has them, "f32", "f16", "int8" or "int4". Default "auto". */
   readonly dtype?: WeightFormat;
@@ -33,6 +44,8 @@ export interface LoadOptions extends LoadHooks {
   readonly device?: GPUDevice;
   readonly gpu?: Gpu;
 }
+
+type CallOptions = GenerateOptions & { readonly signal?: AbortSignal };
 
 /** A model on the device. Release it with `dispose()`; calls in flight end well, the memory goes with the last. */
 export interface Model extends AsyncDisposable {
@@ -48,21 +61,15 @@ export interface Model extends AsyncDisposable {
    */
   forward(inputs: ForwardInputs, options?: EncoderOptions): Promise<ForwardOutput>;
   /** Level two, the Decoder: one step a call, the caller owns the loop. */
-  decoder(inputs: ModelInputs, options: { readonly max_length: number; readonly num_beams?: number }): Promise<Stepper>;
+  decoder(inputs: ModelInputs, options: DecoderOptions): Promise<Decoder>;
   /** Level three, Decoding: the whole loop in one call. */
-  generate(
-    inputs: GenerateInputs,
-    options?: GenerateOptions & { readonly signal?: AbortSignal },
-  ): Promise<GenerateResult>;
+  generate(inputs: GenerateInputs, options?: CallOptions): Promise<GenerateResult>;
   /** The same, told as it goes: tokens that no later step can change (with beams: what all that are alive begin with). */
-  stream(
-    inputs: GenerateInputs,
-    options?: GenerateOptions & { readonly signal?: AbortSignal },
-  ): AsyncGenerator<StreamEvent, GenerateResult>;
+  stream(inputs: GenerateInputs, options?: CallOptions): AsyncGenerator<StreamEvent, GenerateResult>;
   /** Log-probability of each token of `targets`, after the prompts `input_ids` (with an encoder: of the targets of its sources). */
   score(inputs: ModelInputs, targets: TokenRows): Promise<number[][]>;
-  /** Decoder-only: reads sequences once, to be continued by `generate({ state })` any number of times. */
-  state(inputs: ModelInputs, options?: { readonly max_length?: number }): Promise<State>;
+  /** Decoder-only: reads sequences once, to be continued by `generate({ past_key_values })` any number of times. */
+  past(inputs: ModelInputs, options?: { readonly max_length?: number }): Promise<PastKeyValues>;
   /** Runs a call on the parts of the model, which stay on the device until it ends: for tasks and graphs of one's own. */
   run<T>(call: (core: Core) => Promise<T>): Promise<T>;
   /** Measures variants of the model's layers on this device; the fastest are used from then on, in this session and later ones. */
@@ -71,26 +78,16 @@ export interface Model extends AsyncDisposable {
   dispose(): void;
 }
 
-export interface EncodeInputs extends ModelInputs {
-  /** Segment of each token, for models with segments; 0 when absent. */
-  readonly token_type_ids?: TokenRows;
-}
-
+/** What `forward()` gives: of an encoder-decoder, the logits of its targets and the states of its sources. */
 export interface ForwardOutput extends EncoderOutput {
   readonly encoder_last_hidden_state?: HostTensor;
 }
 
-export interface ForwardInputs extends EncodeInputs {
-  readonly decoder_input_ids?: TokenRows;
-  /** Accepted where they are what the mask says: positions count a row's own tokens from 0. */
-  readonly position_ids?: TokenRows;
-}
-
-const IDLE_SESSIONS = 4;
+const IDLE_CALLS = 4; // whose memory is kept for the next call of the same shape
 
 /**
- * Loads a Hugging Face checkpoint as it lies: a folder path (Node, Deno), a base URL, a list of Files or a function from
- * file name to content; or one that is already open. Throws CheckpointError with every fault of the folder, DeviceError without WebGPU, the signal's reason
+ * Loads a Hugging Face checkpoint as it lies: a folder path (Node, Deno), a base URL, a list of Files, a function from file name to
+ * content, or a checkpoint that is already open. Throws CheckpointError with every fault of the folder, DeviceError without WebGPU, the signal's reason
  * when aborted.
  */
 export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
@@ -98,7 +95,8 @@ export async function load(source: CheckpointLike, options: LoadOptions = {}): P
   if (!WEIGHT_FORMATS.includes(dtype))
     throw new OptionError(`load: dtype must be one of ${WEIGHT_FORMATS.join(", ")}, got ${show(dtype)}`);
   signal?.throwIfAborted();
-  const { family, checkpoint, architecture } = describeCheckpoint(await openCheckpoint(source, { signal }));
+  const opened = await openCheckpoint(source, { signal });
+  const { family, checkpoint, architecture } = describeCheckpoint(opened);
   const gpu = options.gpu ?? (await openGpu({ device: options.device }));
   const a = { ...architecture, normInLinear: gpu.class.adapter === "gpu" };
   const release = (): void => {
@@ -112,7 +110,7 @@ export async function load(source: CheckpointLike, options: LoadOptions = {}): P
       signal,
       progress,
     });
-    const core: Core = { gpu, architecture: a, weights: w, idle: createIdleCache(IDLE_SESSIONS) };
+    const core: Core = { gpu, architecture: a, weights: w, idle: createIdleCache(IDLE_CALLS) };
     progress?.({ status: "ready", name: checkpoint.label });
     return createModel(core, checkpoint, release);
   } catch (error) {
@@ -122,156 +120,95 @@ export async function load(source: CheckpointLike, options: LoadOptions = {}): P
 }
 
 function createModel(core: Core, checkpoint: Checkpoint, release: () => void): Model {
-  const { gpu, architecture: a, weights: w } = core;
-  let disposed = false;
-  let calls = 0;
-  const free = (): void => {
-    core.idle.dispose();
-    gpu.memory.free(w.tensors);
+  const { gpu, architecture, weights, idle } = core;
+  const { keepAlive, dispose } = createLifetime(() => {
+    idle.dispose();
+    gpu.memory.free(weights.tensors);
     release();
-  };
-  const during: During = async (call) => {
-    if (disposed) throw new InputError("model: must not be used after dispose(); load it again");
-    calls++;
-    try {
-      return await call();
-    } finally {
-      if (--calls === 0 && disposed) free();
-    }
-  };
-  const sequences = (name: string, ids: unknown, mask?: unknown): Sequences => {
-    const side = name === "input_ids" ? (a.encoder ?? a.decoder) : a.decoder;
-    return readSequences(name, ids, mask, a.V, (side as Stack).P);
-  };
-  const given = (inputs: ModelInputs | undefined): Sequences =>
-    sequences("input_ids", inputs?.input_ids, inputs?.attention_mask);
-  let opening: Promise<TextCodec> | undefined;
-  const codec = (): Promise<TextCodec> => (opening ??= openTokenizer(checkpoint));
-  const hasTokenizer = async (): Promise<boolean> => (await checkpoint.json("tokenizer.json")) !== undefined;
-  const needsEncoder = (call: string): void => {
-    if (!a.encoder)
-      throw new InputError(
-        `${call}: must be called on a model with an encoder, ${a.family} has none; use forward() or generate()`,
-      );
-  };
-  const generative = (call: string): DecoderCore => {
-    if (a.decoder) return core as DecoderCore;
-    throw new InputError(
-      `${call}: must be called on a model with a decoder, ${a.family} has none; use forward() or encode()`,
-    );
-  };
-
-  const model: Model = {
+  });
+  return {
     checkpoint,
-    architecture: a,
-    weights: w,
+    architecture,
+    weights,
     gpu,
+    ...encoderCalls(core, keepAlive),
+    ...decoderCalls(core, checkpoint, keepAlive),
+    run: (call) => keepAlive(() => call(core)),
+    tune: (options = {}) => keepAlive(() => tuneModel(core, options)),
+    memory: () => gpu.use(),
+    dispose,
+    [Symbol.asyncDispose]: async () => dispose(),
+  };
+}
+
+function encoderCalls(core: Core, keepAlive: KeepAlive): Pick<Model, "encode" | "forward"> {
+  const { architecture: a } = core;
+  return {
     encode: (inputs, options = {}) =>
-      during(async () => {
-        needsEncoder("encode");
+      keepAlive(async () => {
+        checkEncoder("encode", a);
         checkEncoderOptions("encode", options);
-        const output = await encodeRows(
-          core,
-          given(inputs),
-          inputs.token_type_ids,
-          { last_hidden_state: true },
-          options,
-        );
+        const wanted = { last_hidden_state: true };
+        const output = await encodeRows(core, readInputs(a, inputs), inputs.token_type_ids, wanted, options);
         return output as EncoderOutput & { last_hidden_state: HostTensor };
       }),
     forward: (inputs, options = {}) =>
-      during(async () => {
-        const rows = given(inputs);
-        checkPositions(inputs.position_ids, rows);
-        const { token_type_ids, decoder_input_ids } = inputs;
-        if (!(a.encoder && a.decoder) && decoder_input_ids !== undefined)
-          throw new InputError(
-            `forward: decoder_input_ids must be absent, ${a.family} is no encoder-decoder; give input_ids`,
-          );
+      keepAlive(async () => {
+        const rows = readInputs(a, inputs);
+        checkForward(a, inputs, rows, options);
         if (!a.decoder) {
           checkEncoderOptions("forward", options);
-          return encodeRows(core, rows, token_type_ids, ownOutputs(a), options);
+          return encodeRows(core, rows, inputs.token_type_ids, ownOutputs(a), options);
         }
-        const stray = [...Object.keys(options), ...(token_type_ids === undefined ? [] : ["token_type_ids"])];
-        if (stray.length)
-          throw new OptionError(`forward: ${stray[0]} must be absent, ${a.family} has a decoder; encode() takes it`);
-        if (!a.encoder) return forward(generative("forward"), rows);
-        if (decoder_input_ids === undefined)
-          throw new InputError("forward: decoder_input_ids must be given for an encoder-decoder");
-        const targets = sequences("decoder_input_ids", decoder_input_ids);
-        const { encoded, logits } = await forward(generative("forward"), targets, rows);
-        return { logits, encoder_last_hidden_state: encoded };
+        const decoding = decoderCore("forward", core);
+        if (!a.encoder) return { logits: unpack((await forward(decoding, rows.ids)).logits, rows, a.V) };
+        const targets = readRows(a, "decoder_input_ids", inputs.decoder_input_ids);
+        checkRowCount("decoder_input_ids", targets.ids, "input_ids", rows.ids.length);
+        const sources = rows.ids.map((ids) => ({ ids }));
+        const { logits, encoded = new Float32Array() } = await forward(decoding, targets.ids, sources);
+        return { logits: unpack(logits, targets, a.V), encoder_last_hidden_state: unpack(encoded, rows, a.D) };
       }),
+  };
+}
+
+function decoderCalls(
+  core: Core,
+  checkpoint: Checkpoint,
+  keepAlive: KeepAlive,
+): Pick<Model, "decoder" | "generate" | "stream" | "score" | "past"> {
+  const { architecture: a } = core;
+  const defaults = checkpoint.generationConfig;
+  let opening: Promise<TextCodec> | undefined;
+  const openCodec = (): Promise<TextCodec> => (opening ??= openTokenizer(checkpoint));
+  return {
     decoder: (inputs, options) =>
-      during(async () => {
-        needsEncoder("decoder");
-        return createStepper(generative("decoder"), given(inputs).ids, options, during);
+      keepAlive(async () => {
+        checkEncoder("decoder", a);
+        const sources = readInputs(a, inputs).ids.map((ids) => ({ ids }));
+        return createDecoder(decoderCore("decoder", core), sources, options, keepAlive);
       }),
     generate: (inputs, { signal, ...options } = {}) =>
-      during(async () => {
-        const decoding = generative("generate");
-        const task = planTask(decoding, checkpoint.generationConfig, inputs, options);
-        return runTask(decoding, task, task.g.stop_strings.length ? await codec() : undefined, signal);
+      keepAlive(async () => {
+        const decoding = decoderCore("generate", core);
+        const call = planCall(decoding, defaults, inputs, options);
+        const codec = call.g.stop_strings.length ? await openCodec() : undefined;
+        return runCall(decoding, call, { codec, signal });
       }),
     async *stream(inputs, { signal, ...options } = {}) {
-      const left = new AbortController(); // a caller who leaves the loop ends the decoding
-      const decoding = generative("stream");
-      const task = planTask(decoding, checkpoint.generationConfig, inputs, options);
-      const text = (await hasTokenizer()) ? await codec() : undefined;
-      const events: StreamEvent[] = [];
-      let wake = (): void => {};
-      let ended = false;
-      const aborted = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
-      const running = during(() =>
-        runTask(decoding, task, text, aborted, (more) => {
-          events.push(...more);
-          wake();
-        }),
-      ).finally(() => {
-        ended = true;
-        wake();
-      });
-      running.catch(() => {}); // awaited below, unless the caller leaves
-      try {
-        while (!ended || events.length) {
-          if (events.length) yield events.shift() as StreamEvent;
-          else await new Promise<void>((resolve) => (wake = resolve));
-        }
-        return await running;
-      } finally {
-        left.abort();
-      }
+      const decoding = decoderCore("stream", core);
+      const call = planCall(decoding, defaults, inputs, options);
+      const codec = (await checkpoint.json("tokenizer.json")) === undefined ? undefined : await openCodec();
+      return yield* streamed<StreamEvent, GenerateResult>(
+        (emit, signal) => keepAlive(() => runCall(decoding, call, { codec, signal, emit })),
+        signal,
+      );
     },
     score: (inputs, targets) =>
-      during(async () =>
-        score(generative("score"), checkpoint.generationConfig, given(inputs), sequences("targets", targets)),
-      ),
-    state: (inputs, { max_length = Math.min(a.decoder?.P ?? 0, 2048) } = {}) =>
-      during(async () => {
-        const decoding = generative("state");
-        if (a.encoder)
-          throw new InputError(
-            `state: must be called on a decoder-only model, ${a.family} has an encoder; use decoder()`,
-          );
-        const { ids } = given(inputs);
-        const state = await createState(decoding, ids.length, max_length, during);
-        await state.append(ids).catch((error) => {
-          state.dispose();
-          throw error;
-        });
-        return state;
+      keepAlive(async () => {
+        const decoding = decoderCore("score", core);
+        return score(decoding, defaults, readInputs(a, inputs).ids, readRows(a, "targets", targets).ids);
       }),
-    run: (call) => during(() => call(core)),
-    tune: (options = {}) => during(() => tuneModel(core, options)),
-    memory: () => gpu.use(),
-    dispose() {
-      if (disposed) return;
-      disposed = true;
-      if (calls === 0) free();
-    },
-    async [Symbol.asyncDispose]() {
-      model.dispose();
-    },
+    past: (inputs, options = {}) =>
+      keepAlive(async () => openPast(decoderCore("past", core), inputs, options, keepAlive)),
   };
-  return model;
 }

@@ -20,16 +20,6 @@ export interface GpuOptions extends DeviceOptions {
   readonly tuned?: boolean;
   /** Most bytes of a weight that stays in one piece; what the device can bind when absent. Larger ones are split by rows. */
   readonly weightLimit?: number;
-  /** Told how each run of a plan was driven (benchmarks). */
-  readonly meter?: Meter;
-}
-
-/** Watches the runs of plans, for those who measure how they are driven. Times are in milliseconds. */
-export interface Meter {
-  /** A run was encoded and submitted, which took JavaScript `ms`. */
-  submitted(plan: Plan, ms: number): void;
-  /** Its results are there; the call that asked for them returned after `mapMs` (Deno stops there until the device is done). */
-  collected(plan: Plan, mapMs: number): void;
 }
 
 /** `count` four-byte elements of `from`, from element `fromAt`, to element `toAt` of `to`. */
@@ -91,30 +81,28 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   const submit = async (
     encode: (encoder: GPUCommandEncoder) => void,
     read: readonly Location[],
-    plan?: Plan,
+    submitted?: () => void,
   ): Promise<TypedArray[]> => {
     health.check();
-    const start = performance.now();
     const encoder = device.createCommandEncoder();
     encode(encoder);
     const staged = read.length ? memory.stage(encoder, read) : undefined;
     device.queue.submit([encoder.finish()]);
-    const submitted = performance.now();
-    if (plan) options.meter?.submitted(plan, submitted - start);
+    submitted?.();
     try {
       const collecting = staged?.collect();
-      const mapMs = performance.now() - submitted;
       if (collecting && info.software) rest(collecting);
       const values = (await collecting) ?? [];
-      if (plan) options.meter?.collected(plan, mapMs);
       health.check();
       return values;
     } catch (cause) {
       health.check();
-      throw new DeviceError(`gpu: reading back failed: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      throw new DeviceError(`gpu: reading back failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
+        cause,
+      });
     }
   };
-  const context = { device, memory, pipelines: createPipelines(device), absent, healthy: health.check };
+  const context = { device, memory, pipelines: createPipelines(device), absent, healthy: health.check, submit };
 
   return {
     device,
@@ -125,12 +113,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     tuning,
     readAhead: readAhead(),
     submit: (encode, read) => submit(encode, read),
-    prepare: (plan, progress, chosen = choose) =>
-      preparePlan(
-        { ...context, choose: chosen, submit: (own, encode, read) => submit(encode, read, own) },
-        plan,
-        progress,
-      ),
+    prepare: (plan, progress, chosen = choose) => preparePlan({ ...context, choose: chosen }, plan, progress),
     write: (t, data) => {
       health.check();
       memory.write(t, data);
@@ -165,7 +148,7 @@ function watchHealth(device: GPUDevice) {
   let fault: DeviceError | undefined;
   let disposed = false;
   device.addEventListener("uncapturederror", (event) => {
-    fault ??= new DeviceError(`gpu: ${(event as GPUUncapturedErrorEvent).error.message}`);
+    fault ??= new DeviceError(`gpu: ${event.error.message}`);
   });
   void device.lost.then(({ reason, message }) => {
     fault ??= new DeviceError(

@@ -13,6 +13,10 @@ export interface RunOptions {
   readonly read?: readonly Tensor[];
   /** Launches to run, `[first, last)`; all when absent. */
   readonly launches?: readonly [number, number];
+  /** Called when the commands are submitted, before anything is waited for (for those who measure). */
+  readonly submitted?: () => void;
+  /** Where the device notes when the pass began and ended (for those who measure). */
+  readonly timestampWrites?: GPUComputePassTimestampWrites;
 }
 
 /** A plan on a device: pipelines, bind groups, uniforms and arenas are settled, a run only encodes launches. */
@@ -40,7 +44,11 @@ export interface PrepareContext {
   readonly choose: (kernel: Kernel, dims: Dims) => Choice;
   /** Throws DeviceError when the device cannot be used any more. */
   healthy(): void;
-  submit(plan: Plan, encode: (encoder: GPUCommandEncoder) => void, read: readonly Location[]): Promise<TypedArray[]>;
+  submit(
+    encode: (encoder: GPUCommandEncoder) => void,
+    read: readonly Location[],
+    submitted?: () => void,
+  ): Promise<TypedArray[]>;
 }
 
 /** Settles a plan for a device. `progress` counts compiled pipelines. Throws DeviceError: limits, or a shader with its line. */
@@ -89,15 +97,15 @@ export async function preparePlan(
     set: uniforms.set,
     encode,
     locate,
-    async run({ read = [], launches = [0, commands.length] } = {}) {
+    async run({ read = [], launches = [0, commands.length], submitted, timestampWrites } = {}) {
       healthy();
       if (released) throw new DeviceError(`${plan.name}: must not be run after dispose(); prepare the plan again`);
       const record = (encoder: GPUCommandEncoder): void => {
-        const pass = encoder.beginComputePass({ label: plan.name });
+        const pass = encoder.beginComputePass({ label: plan.name, timestampWrites });
         for (let index = launches[0]; index < launches[1]; index++) encode(pass, index);
         pass.end();
       };
-      return submit(plan, record, read.map(locate));
+      return submit(record, read.map(locate), submitted);
     },
     dispose() {
       released = true;

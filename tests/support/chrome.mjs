@@ -66,13 +66,19 @@ export async function serve() {
   return { url: `http://localhost:${address.port}/`, close };
 }
 
-/** Prints the console of a page. Rejects when the page fails, or when it prints nothing for so many minutes. */
+/**
+ * Rejects when the page fails or prints nothing for some minutes; prints its console.
+ * @param {import("playwright-core").Browser} browser
+ * @param {import("playwright-core").Page} page
+ * @param {{ onError?: (text: string) => void, print?: (text: string) => void, silence?: number }} settings
+ * @returns {Promise<never>}
+ */
 function watch(browser, page, { print, silence, onError }) {
   return new Promise((_, reject) => {
     const fail = (why) => reject(new Error(`Chrome: ${why}`));
-    const hung =
-      silence &&
-      setTimeout(() => fail(`the page hangs, it has printed nothing for ${silence} minutes`), 60e3 * silence);
+    const hung = !silence
+      ? undefined
+      : setTimeout(() => fail(`the page hangs, it has printed nothing for ${silence} minutes`), 60e3 * silence);
     page.on("console", (message) => {
       hung?.refresh();
       const text = stripVTControlCharacters(message.text());
@@ -91,6 +97,9 @@ function watch(browser, page, { print, silence, onError }) {
  * Opens an empty page for `use(call, version)`, where `call(module, name, ...args)` gives an export of a module, by its
  * path in the repository, or what it returns if it is a function. `print` gets the page's console; `silence` is the
  * minutes without it after which the page counts as hung; without `onError` what nothing catches in the page ends all.
+ * @param {string} executablePath
+ * @param {(call: (module: string, name: string, ...args: unknown[]) => Promise<any>, version: string) => Promise<any>} use
+ * @param {{ onError?: (text: string) => void, print?: (text: string) => void, silence?: number }} [settings]
  */
 export async function inChrome(executablePath, use, settings = {}) {
   const { chromium } = await import("playwright-core");
@@ -101,11 +110,16 @@ export async function inChrome(executablePath, use, settings = {}) {
     const failure = watch(browser, page, settings);
     failure.catch(() => {}); // it may come when nothing waits for it any more
     await page.goto(url);
+    /** @param {[string, string, unknown[]]} which */
     const take = async ([path, name, args]) => {
       const found = (await import(path))[name];
       return typeof found === "function" ? found(...args) : found;
     };
-    const call = (module, name, ...args) => Promise.race([page.evaluate(take, [`/${module}`, name, args]), failure]);
+    const call = (module, name, ...args) =>
+      Promise.race([
+        page.evaluate(take, /** @type {[string, string, unknown[]]} */ ([`/${module}`, name, args])),
+        failure,
+      ]);
     return await use(call, browser.version());
   } finally {
     await Promise.race([browser.close(), new Promise((resolve) => setTimeout(resolve, CLOSING).unref())]);

@@ -101,7 +101,7 @@ function describe(error: unknown): string {
   const { message, stack = "", cause } = error;
   const { details } = error as { details?: string | false }; // of assert: what was expected and what was given
   const frames = stack.includes("\n    at ") ? stack.slice(stack.indexOf("\n    at ")) : "";
-  return [message, details || "", frames, cause ? `caused by ${describe(cause)}` : ""].filter(Boolean).join("\n");
+  return [message, details ?? "", frames, cause ? `caused by ${describe(cause)}` : ""].filter(Boolean).join("\n");
 }
 
 /** A folder of the repository as a source of a checkpoint. */
@@ -130,7 +130,7 @@ export async function refuses(
     error = caught;
   }
   assert.ok(error, `must throw ${kind.name}, nothing was thrown`);
-  assert.instance(error, kind, `must be ${kind.name}, got ${error}`);
+  assert.instance(error, kind, `must be ${kind.name}, got ${String(error)}`);
   const { message: given } = error as Error;
   assert.ok(message.test(given), `must say ${message}, said: ${given}`);
 }

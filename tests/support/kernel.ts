@@ -5,7 +5,7 @@ import type { Kernel, Patterns, Variant } from "../../src/runtime/kernel.js";
 import { GUARD_WORD, GUARD_WORDS } from "../../src/runtime/memory.js";
 import { byteLength, tensor } from "../../src/runtime/tensor.js";
 import { device, randoms, refuses, suite, type Test } from "./harness.js";
-import { type Args, type Filled, firstFault, recordLaunch, sizesOf } from "./launch.js";
+import { type Filled, firstFault, recordLaunch, sizesOf } from "./launch.js";
 
 export { f16, f32, type Filled, quantised, u32 } from "./launch.js";
 
@@ -68,7 +68,7 @@ export function checkTunings<R extends Patterns, W extends Patterns, P extends s
   size: Size,
 ): void {
   const variant = kernel.variants.find((one) => one.name === name);
-  const { dims } = recordLaunch(kernel as unknown as Kernel, table.args(size, randoms(7)), table.values(size)).launch;
+  const { dims } = recordLaunch(kernel, table.args(size, randoms(7)), table.values(size)).launch;
   for (const constants of variant?.tunings?.(dims) ?? []) {
     const chosen = { ...variant, constants: (d) => ({ ...variant?.constants?.(d), ...constants }) } as Variant;
     const cases = { [JSON.stringify(constants)]: size };
@@ -150,7 +150,7 @@ async function runCase(
   table: Table<string, string>,
   size: Size,
 ): Promise<string | undefined> {
-  const args = table.args(size, randoms(7)) as Args;
+  const args = table.args(size, randoms(7));
   const { launch, inputs, outputs } = recordLaunch(kernel, args, table.values(size));
   const oracle = cpu();
   for (const [t, { data }] of inputs) {

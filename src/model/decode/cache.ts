@@ -1,13 +1,14 @@
-import type { Prepared } from "../../runtime/prepare.js";
+import type { Copy, Gpu } from "../../runtime/gpu.js";
 import { type Plan, record } from "../../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import { type CrossKeys, decoderPrompt, type PastKeys, sourceKeys } from "../graph/decoder.js";
 import { encoder } from "../graph/encoder.js";
-import { packRows, packSpans } from "../inputs.js";
 import { rotaryTable } from "../graph/positions.js";
+import { createIdleCache } from "../idle.js";
+import { type EncoderInput, packInputs, packRows, type TokenLists } from "../inputs.js";
 
-/** Sizes of a session: B prompts (and sources), n sentences a prompt, W beams a sentence; M cache slots a row; S packed source rows. */
+/** Sizes of a cache: B prompts (and sources), n sentences a prompt, W beams a sentence; M slots a row; S packed source rows. */
 export interface Capacity {
   readonly B: number;
   readonly n: number;
@@ -16,137 +17,207 @@ export interface Capacity {
   readonly S: number;
 }
 
-type Sentences = readonly (readonly number[])[];
-
-/** Device memory of B prompts being continued: the source's keys, the caches, and which cache row holds which row's past. */
-export interface Session {
+/** Device memory of B prompts being continued: the source's keys, the past of R = B*n*W rows, and which row holds whose. */
+export interface DecoderCache {
+  readonly capacity: Capacity;
+  /** u32[R,4]: the token that each row feeds next. */
   readonly rows: Tensor;
-  readonly cache: PastKeys;
+  readonly past: PastKeys;
   readonly cross: CrossKeys | undefined;
+  /** u32[2,R,M]. */
   readonly indirection: Tensor;
+  /** First row and number of rows of each source, as last encoded. */
+  readonly sourceSpans: Uint32Array<ArrayBuffer>;
   /** Runs the encoder and stores its keys and values for every decoder layer; nothing without an encoder. Returns the plan it ran. */
-  encode(sources: Sentences | undefined): Promise<Plan | undefined>;
-  /** Runs the decoder over tokens that are given, after `past` tokens a prompt; their keys go to the first row of each prompt. */
-  prompt(tokens: Sentences, past: readonly number[]): Promise<void>;
-  /** Takes over sentences of another session of the same sizes but for B: sentence i's caches and keys come from place `from[i]`. */
-  adopt(other: Session, from: readonly number[], spans: Uint32Array<ArrayBuffer> | undefined): Promise<void>;
+  encode(sources: readonly EncoderInput[]): Promise<Plan | undefined>;
+  /** Runs the decoder over tokens that are given, after `lengths` tokens a prompt; their keys go to the first row of each prompt. */
+  prompt(tokens: TokenLists, lengths: readonly number[]): Promise<void>;
+  /** Takes over prompts of another cache of the same sizes but for B, of one sentence each: prompt i from place `from[i]`. */
+  adopt(other: DecoderCache, from: readonly number[]): Promise<void>;
   dispose(): void;
 }
 
 const PLANS = 16; // shapes of sources and prompts kept prepared
 const CHUNK = 2048; // most rows of a prompt plan: bounds its activations
 
-export function createSession(core: DecoderCore, { B, n, W, M, S }: Capacity): Session {
+/** Device memory for prompts of this capacity. */
+export function createDecoderCache(core: DecoderCore, capacity: Capacity): DecoderCache {
   const { gpu, architecture: a } = core;
-  const fan = n * W; // rows of a prompt
-  const R = B * fan;
-  const { depth, K, E, rotary } = a.decoder;
-  const perLayer = (name: string, shape: number[]): Tensor[] =>
-    Array.from({ length: depth }, (_, l) => tensor(`decoder.layers.${l}.${name}`, "f32", shape));
-  const table = rotary && rotaryTable(rotary, M, E);
-  const cache: PastKeys = {
-    caches: perLayer("cache", [R, M, 2 * K * E]),
-    rotary: table && tensor("rotary", "f32", [M, E]),
+  const { B, n, W, M, S } = capacity;
+  const held = cacheTensors(core, capacity);
+  const { rows, indirection, past, cross, source, prompt } = held;
+  const plans = createPlanRunner(gpu);
+  let sourceSpans = new Uint32Array(2 * B);
+  const writeSpans = (spans: Uint32Array<ArrayBuffer>): void => {
+    if (!cross) return;
+    sourceSpans = spans;
+    gpu.write(source.spans, spans);
+    gpu.write(cross.spans, repeatPairs(spans, n));
   };
-  const cross = a.encoder && {
-    kv: perLayer("source_keys", [S, 2 * K * E]),
-    spans: tensor("cross_spans", "u32", [B * n, 2]),
-  };
-  const state = {
-    rows: tensor("rows", "u32", [R, 4]),
-    indirection: tensor("indirection", "u32", [2, R, M]),
-    sourceRows: tensor("source_rows", "u32", [S, 4]),
-    sourceSpans: tensor("source_spans", "u32", [B, 2]),
-    promptRows: tensor("prompt_rows", "u32", [CHUNK, 4]),
-    promptSpans: tensor("prompt_spans", "u32", [B, 2]),
-  };
-  if (table && cache.rotary) gpu.write(cache.rotary, table);
-  const plans = new Map<string, Prepared>();
-  const prepare = async (key: string, build: () => Plan): Promise<Prepared> => {
-    const known = plans.get(key);
-    if (known) return known;
-    const prepared = await gpu.prepare(build());
-    const oldest = plans.entries().next();
-    if (plans.size >= PLANS && !oldest.done) {
-      oldest.value[1].dispose();
-      plans.delete(oldest.value[0]);
-    }
-    plans.set(key, prepared);
-    return prepared;
-  };
-  const encodePlan = (N: number, kv: readonly Tensor[]): Plan =>
-    record("encode", (run) => {
-      const encoded = encoder(run, core, { rows: prefix(state.sourceRows, [N, 4]), spans: state.sourceSpans });
-      sourceKeys(
-        run,
-        core,
-        encoded,
-        kv.map((t) => prefix(t, [N, 2 * K * E])),
-      );
-    });
-  const promptPlan = (N: number): Plan =>
-    record("prompt", (run) => {
-      decoderPrompt(run, core, {
-        rows: prefix(state.promptRows, [N, 4]),
-        past: cache,
-        spans: state.promptSpans,
-        rowsPerPrompt: fan,
-        cross: cross && { kv: cross.kv, spans: state.sourceSpans },
-      });
-    });
-  return {
-    rows: state.rows,
-    indirection: state.indirection,
-    cache,
+  const self: DecoderCache = {
+    capacity,
+    rows,
+    indirection,
+    past,
     cross,
-    async encode(sources) {
-      if (!sources || !cross) return undefined;
-      const N = sources.reduce((sum, { length }) => sum + length, 0);
-      const prepared = await prepare(`encode ${N}`, () => encodePlan(N, cross.kv));
-      const spans = packSpans(sources);
-      gpu.write(state.sourceRows, packRows(sources));
-      gpu.write(state.sourceSpans, spans);
-      gpu.write(
-        cross.spans,
-        Uint32Array.from({ length: 2 * B * n }, (_, i) => spans[2 * Math.floor(i / 2 / n) + (i % 2)]),
-      );
-      await prepared.run();
-      return prepared.plan;
+    get sourceSpans() {
+      return sourceSpans;
     },
-    async prompt(tokens, past) {
-      const rows = packRows(tokens, past);
-      gpu.write(
-        state.promptSpans,
-        Uint32Array.from(tokens.flatMap(({ length }, b) => [b * fan * M, past[b] + length])),
-      );
-      for (let first = 0; first < rows.length / 4; first += CHUNK) {
-        const N = Math.min(CHUNK, rows.length / 4 - first);
-        const prepared = await prepare(`prompt ${N}`, () => promptPlan(N));
-        gpu.write(state.promptRows, rows.subarray(4 * first, 4 * (first + N)));
-        await prepared.run();
+    async encode(sources) {
+      if (!cross) return undefined;
+      const packed = packInputs(sources, a.D);
+      const N = packed.rows.length / 4;
+      const kind = packed.features ? "features" : "ids";
+      const build = (): Plan => encodePlan(core, held, N, kind);
+      return plans.run(`encode ${N} ${kind}`, build, () => {
+        gpu.write(source.rows, packed.rows);
+        writeSpans(packed.spans);
+        if (packed.features) gpu.write(source.features, packed.features);
+      });
+    },
+    async prompt(tokens, lengths) {
+      const packed = packRows(tokens, lengths);
+      const spans = tokens.flatMap(({ length }, b) => [b * n * W * M, lengths[b] + length]);
+      for (let first = 0; first < packed.length / 4; first += CHUNK) {
+        const N = Math.min(CHUNK, packed.length / 4 - first);
+        const build = (): Plan => promptPlan(core, held, N, n * W);
+        await plans.run(`prompt ${N}`, build, () => {
+          gpu.write(prompt.spans, Uint32Array.from(spans));
+          gpu.write(prompt.rows, packed.subarray(4 * first, 4 * (first + N)));
+        });
       }
     },
-    async adopt(other, from, spans) {
-      const count = fan * M * 2 * K * E;
-      await gpu.copy([
-        ...cache.caches.flatMap((to, l) =>
-          from.map((place, b) => ({ from: other.cache.caches[l], fromAt: place * count, to, toAt: b * count, count })),
-        ),
-        ...(cross?.kv ?? []).flatMap((to, l) =>
-          other.cross ? [{ from: other.cross.kv[l], fromAt: 0, to, toAt: 0, count: S * 2 * K * E }] : [],
-        ),
-      ]);
-      if (cross && spans) gpu.write(cross.spans, spans);
+    async adopt(other, from) {
+      const slots = from.map(() => n * W * M);
+      const sources = (cross?.kv ?? []).flatMap((to, l) =>
+        other.cross ? [{ from: other.cross.kv[l], fromAt: 0, to, toAt: 0, count: S * to.shape[1] }] : [],
+      );
+      await gpu.copy([...pastCopies(other, self, from, slots), ...sources]);
+      writeSpans(Uint32Array.from(from.flatMap((b) => [...other.sourceSpans.subarray(2 * b, 2 * b + 2)])));
     },
     dispose() {
-      for (const prepared of plans.values()) prepared.dispose();
-      const rotary = cache.rotary ? [cache.rotary] : [];
-      gpu.memory.free([
-        ...Object.values(state),
-        ...cache.caches,
-        ...rotary,
-        ...(cross ? [cross.spans, ...cross.kv] : []),
-      ]);
+      plans.dispose();
+      gpu.memory.free(held.all);
     },
   };
+  return self;
+}
+
+/** Each pair of values n times. */
+const repeatPairs = (pairs: Uint32Array<ArrayBuffer>, n: number): Uint32Array<ArrayBuffer> =>
+  Uint32Array.from({ length: pairs.length * n }, (_, i) => pairs[2 * Math.floor(i / 2 / n) + (i % 2)]);
+
+/** Runs plans that stay prepared, by their shape, for later runs; `write` writes their inputs. */
+function createPlanRunner(gpu: Gpu) {
+  const idle = createIdleCache(PLANS);
+  return {
+    async run(key: string, build: () => Plan, write: () => void): Promise<Plan> {
+      const prepared = await idle.acquire(key, () => gpu.prepare(build()));
+      try {
+        write();
+        await prepared.run();
+        return prepared.plan;
+      } finally {
+        idle.release(key, prepared);
+      }
+    },
+    dispose: () => idle.dispose(),
+  };
+}
+
+/** Copies of keys and values between caches: the first `slots[i]` slots of prompt `prompts[i]` to those of prompt i. */
+export function pastCopies(
+  from: DecoderCache,
+  to: DecoderCache,
+  prompts: readonly number[],
+  slots: readonly number[],
+): Copy[] {
+  const slotsOf = ({ capacity: { n, W, M } }: DecoderCache): number => n * W * M;
+  return from.past.caches.flatMap((cache, l) => {
+    const width = cache.shape[2];
+    return prompts.map((b, i) => ({
+      from: cache,
+      fromAt: b * slotsOf(from) * width,
+      to: to.past.caches[l],
+      toAt: i * slotsOf(to) * width,
+      count: slots[i] * width,
+    }));
+  });
+}
+
+interface CacheTensors {
+  readonly rows: Tensor;
+  readonly indirection: Tensor;
+  readonly past: PastKeys;
+  readonly cross: CrossKeys | undefined;
+  readonly source: { readonly rows: Tensor; readonly spans: Tensor; readonly features: Tensor };
+  readonly prompt: { readonly rows: Tensor; readonly spans: Tensor };
+  readonly all: readonly Tensor[];
+}
+
+/** Tensors of a cache; memory goes to those that are used. */
+function cacheTensors({ gpu, architecture: a }: DecoderCore, { B, n, W, M, S }: Capacity): CacheTensors {
+  const { depth, K, E, rotary } = a.decoder;
+  const R = B * n * W;
+  const all: Tensor[] = [];
+  const make = (name: string, dtype: "f32" | "u32", shape: number[]): Tensor => {
+    const made = tensor(name, dtype, shape);
+    all.push(made);
+    return made;
+  };
+  const perLayer = (name: string, shape: number[]): Tensor[] =>
+    Array.from({ length: depth }, (_, l) => make(`decoder.layers.${l}.${name}`, "f32", shape));
+  const past = {
+    caches: perLayer("cache", [R, M, 2 * K * E]),
+    rotary: rotary && make("rotary", "f32", [M, E]),
+  };
+  if (rotary && past.rotary) gpu.write(past.rotary, rotaryTable(rotary, M, E));
+  return {
+    rows: make("rows", "u32", [R, 4]),
+    indirection: make("indirection", "u32", [2, R, M]),
+    past,
+    cross: a.encoder && {
+      kv: perLayer("source_keys", [S, 2 * K * E]),
+      spans: make("cross_spans", "u32", [B * n, 2]),
+    },
+    source: {
+      rows: make("source_rows", "u32", [S, 4]),
+      spans: make("source_spans", "u32", [B, 2]),
+      features: make("source_features", "f32", [S, a.D]),
+    },
+    prompt: { rows: make("prompt_rows", "u32", [CHUNK, 4]), spans: make("prompt_spans", "u32", [B, 2]) },
+    all,
+  };
+}
+
+/** The encoder over N packed source rows, and the keys and values of each decoder layer from its last states. */
+function encodePlan(core: DecoderCore, { source, cross }: CacheTensors, N: number, kind: "ids" | "features"): Plan {
+  return record("encode", (run) => {
+    const features = kind === "features" ? prefix(source.features, [N, core.architecture.D]) : undefined;
+    const encoded = encoder(run, core, { rows: prefix(source.rows, [N, 4]), spans: source.spans, features });
+    sourceKeys(
+      run,
+      core,
+      encoded,
+      cross?.kv.map((kv) => prefix(kv, [N, kv.shape[1]])),
+    );
+  });
+}
+
+/** The decoder over N packed rows of prompts. */
+function promptPlan(
+  core: DecoderCore,
+  { past, cross, source, prompt }: CacheTensors,
+  N: number,
+  rowsPerPrompt: number,
+): Plan {
+  return record("prompt", (run) => {
+    decoderPrompt(run, core, {
+      rows: prefix(prompt.rows, [N, 4]),
+      past,
+      spans: prompt.spans,
+      rowsPerPrompt,
+      cross: cross && { kv: cross.kv, spans: source.spans },
+    });
+  });
 }

@@ -1,61 +1,60 @@
 import type { DecoderCore } from "../core.js";
-import type { Job } from "./loop.js";
-import { packSpans } from "../inputs.js";
-import { ancestors, latest, type Report } from "./reports.js";
-import type { Generation } from "./options.js";
-import { type Lease, lease } from "./search.js";
+import type { Batch, Job } from "./batch.js";
+import type { StepReports } from "./reports.js";
+import type { Generation } from "./resolve.js";
+import { acquireSearch, type PaddedStart } from "./search.js";
 
 const SMALL = 16; // rows below which a smaller batch is hardly faster
 const WORTH = 16; // steps that may be left, for a compaction (which costs about one) to pay
 
+/** Counts of a batch: open sentences of all its sentences, and steps that may be left. */
+interface BatchCounts {
+  readonly open: number;
+  readonly sentences: number;
+  readonly left: number;
+}
+
 /** Whether to go on with the open sentences alone. Draws depend on a row's place, and a host's logits_processor on all rows. */
-export function pays(open: number, sentences: number, left: number, g: Generation): boolean {
+export function shouldCompact({ open, sentences, left }: BatchCounts, g: Generation): boolean {
   return (
     open > 0 &&
     4 * open <= sentences &&
     sentences * g.W > SMALL &&
     left >= WORTH &&
-    g.groups === 1 &&
+    g.beamStep.groups === 1 &&
     !g.sampling &&
     !g.logits_processor
   );
 }
 
-/** A smaller search that goes on with the sentences `live`, where the reports end. */
-export async function compacted(
-  core: DecoderCore,
-  { search: old, capacity }: Lease,
-  { prompts, sources, pads }: Job,
-  places: readonly number[],
-  live: readonly number[],
-  g: Generation,
-  reports: readonly Report[],
-): Promise<Lease> {
-  const next = await lease(core, { ...capacity, B: live.length }, g);
-  try {
-    const spans = sources && packSpans(sources);
-    await next.search.session.adopt(
-      old.session,
-      live.map((b) => places[b]),
-      spans && Uint32Array.from(live.flatMap((b) => [...spans.subarray(2 * b, 2 * b + 2)])),
-    );
-    next.search.start(
-      live.map((b, at) => {
-        const { length, prompt, limit, rows, finished } = latest(reports, b, g.W);
-        const chosen = rows.map((_, w) => ancestors(reports, b, w, g.W));
-        // Which beam holds which token: the prompt's first; the prompt's last token and each chosen one, the parent of the next.
-        const past = chosen.map((links) => [
-          ...prompts[b].slice(0, -1).map(() => 0),
-          ...links.map(({ parent }) => parent),
-        ]);
-        const beams = rows.map(({ id, score }, w) => ({ id, score, past: past[w].map((beam) => at * g.W + beam) }));
-        const tokens = chosen.map((links) => [...prompts[b], ...links.slice(0, -1).map(({ id }) => id)]);
-        return { length, prompt, limit, beams, tokens, finished, pads: pads?.[b] ?? [] };
-      }),
-    );
-  } catch (error) {
-    next.release();
-    throw error;
-  }
-  return next;
+/** A smaller batch that goes on with the open sentences, where the reports end. */
+export async function compactBatch(core: DecoderCore, { job, g, search, places, reports }: Batch): Promise<Batch> {
+  const open = places.flatMap((place, b) => (place >= 0 && !reports.latest(b).done ? [b] : []));
+  const capacity = { ...search.cache.capacity, B: open.length };
+  const next = await acquireSearch(core, capacity, g, async (cache) => {
+    const from = open.map((b) => places[b]);
+    await cache.adopt(search.cache, from);
+    return open.map((b, place) => resumed(job, reports, b, place));
+  });
+  return { job, g, search: next, places: places.map((_, b) => open.indexOf(b)), reports };
+}
+
+/** Sentence b as it is after its last report, in another place of a batch. */
+function resumed({ prompts, padding }: Job, reports: StepReports, b: number, place: number): PaddedStart {
+  const { length, start, limit, beams, finished } = reports.latest(b);
+  const given = prompts[b].slice(0, -1).map(() => 0);
+  return {
+    length,
+    start,
+    limit,
+    finished,
+    padding: padding?.[b] ?? [],
+    beams: beams.map(({ id, score }, w) => {
+      const links = reports.backtrace(b, w);
+      // The beam that holds each token: the first for the prompt's; for the prompt's last and each chosen one, the parent of the next.
+      const held = [...given, ...links.map(({ parent }) => parent)];
+      const tokens = [...prompts[b], ...links.slice(0, -1).map((link) => link.id)];
+      return { id, score, tokens, past: held.map((beam) => place * beams.length + beam) };
+    }),
+  };
 }

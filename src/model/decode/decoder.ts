@@ -1,13 +1,16 @@
+import { packBeams, packIndirection } from "../../kernels/search_state.js";
 import { InputError, OptionError } from "../../runtime/errors.js";
 import { record } from "../../runtime/plan.js";
 import { tensor } from "../../runtime/tensor.js";
-import type { DecoderCore, During, HostTensor } from "../core.js";
+import type { DecoderCore, HostTensor } from "../core.js";
 import { decoderStep } from "../graph/decoder.js";
-import { MAX_BEAMS } from "./option_rules.js";
-import { createSession } from "./cache.js";
+import { type EncoderInput, type TokenLists, totalLength } from "../inputs.js";
+import type { KeepAlive } from "../lifetime.js";
+import { createDecoderCache } from "./cache.js";
+import { MAX_BEAMS } from "./options.js";
 
 /** The Decoder with its caches on the device, driven one token a row at a time. Release it with `dispose()`. */
-export interface Stepper {
+export interface Decoder {
   /**
    * Feeds one token to each of the B*W rows and returns their logits f32[B*W,V]. `parents[r]` is the beam (0 to W-1) of the
    * same sentence whose past row r continues; its own when absent. Throws InputError on bad ids and when the cache is full.
@@ -18,59 +21,73 @@ export interface Stepper {
   dispose(): void;
 }
 
-export async function createStepper(
+/** Sizes of a Decoder. */
+export interface DecoderOptions {
+  /** Most tokens fed to a row. */
+  readonly max_length: number;
+  /** Beams of a source: rows that may continue one another. Default 1. */
+  readonly num_beams?: number;
+}
+
+/** Encodes the sources and opens a Decoder over them. Throws OptionError for sizes that the model does not have. */
+export async function createDecoder(
   core: DecoderCore,
-  sources: readonly (readonly number[])[],
-  { max_length: M, num_beams: W = 1 }: { max_length: number; num_beams?: number },
-  during: During,
-): Promise<Stepper> {
+  sources: readonly EncoderInput[],
+  { max_length: M, num_beams: W = 1 }: DecoderOptions,
+  keepAlive: KeepAlive,
+): Promise<Decoder> {
   const { gpu, architecture: a } = core;
-  const { P } = a.decoder;
-  if (!Number.isInteger(M) || M < 1 || M > P)
-    throw new OptionError(`decoder: max_length must be a whole number from 1 to ${P}, got ${M}`);
-  if (!Number.isInteger(W) || W < 1 || W > MAX_BEAMS)
-    throw new OptionError(`decoder: num_beams must be a whole number from 1 to ${MAX_BEAMS}, got ${W}`);
+  checkSize("max_length", M, a.decoder.P);
+  checkSize("num_beams", W, MAX_BEAMS);
   const B = sources.length;
   const R = B * W;
-  const session = createSession(core, { B, n: 1, W, M, S: sources.reduce((sum, { length }) => sum + length, 0) });
-  const { rows, indirection, cache, cross } = session;
+  const cache = createDecoderCache(core, { B, n: 1, W, M, S: totalLength(sources) });
+  const { rows, indirection, past, cross } = cache;
   const logits = tensor("logits", "f32", [R, a.V]);
-  const prepared = await gpu.prepare(
-    record("decoder", (run) => void decoderStep(run, core, { rows, past: cache, indirection, cross, logits })),
-  );
-  await session.encode(sources);
-  let table: number[][] = Array.from({ length: R }, () => []); // for every row, which row holds each step of its past
+  const step = record("decoder", (run) => void decoderStep(run, core, { rows, past, indirection, cross, logits }));
+  const prepared = await gpu.prepare(step);
+  await cache.encode(sources);
+  let pasts: number[][] = Array.from({ length: R }, () => []); // for every row, which row holds each token of its past
   let length = 0;
+  const feed = async (ids: readonly number[], parents: readonly number[] | undefined): Promise<HostTensor> => {
+    if (length === M)
+      throw new InputError(
+        `decoder: at most max_length=${M} tokens fit, all are fed; open one with a larger max_length`,
+      );
+    checkRows("ids", ids, R, a.V);
+    if (parents) checkRows("parents", parents, R, W);
+    if (length > 0) pasts = pasts.map((_, r) => continued(pasts, parents ? r - (r % W) + parents[r] : r));
+    const position = length++;
+    gpu.write(
+      indirection,
+      packIndirection(
+        pasts.map((past) => ({ position, past })),
+        M,
+      ),
+    );
+    gpu.write(rows, packBeams(ids.map((id, r) => ({ id, position, sentence: Math.floor(r / W) }))));
+    const [data] = (await prepared.run({ read: [logits] })) as Float32Array[];
+    return { dims: [R, a.V], data };
+  };
   return {
     get length() {
       return length;
     },
-    step: (ids, parents) =>
-      during(async () => {
-        if (length === M)
-          throw new InputError(
-            `decoder: at most max_length=${M} tokens fit, all are fed; open one with a larger max_length`,
-          );
-        checkRows("ids", ids, R, a.V);
-        if (parents) checkRows("parents", parents, R, W);
-        if (length > 0) {
-          const origin = (r: number): number => (parents ? Math.floor(r / W) * W + parents[r] : r);
-          table = table.map((_, r) => [...table[origin(r)], origin(r)]);
-        }
-        const packed = new Uint32Array(2 * R * M);
-        table.forEach((past, r) => packed.set(past, ((length % 2) * R + r) * M));
-        gpu.write(indirection, packed);
-        gpu.write(rows, Uint32Array.from(ids.flatMap((id, r) => [id, length, Math.floor(r / W), 0])));
-        length++;
-        const [data] = (await prepared.run({ read: [logits] })) as Float32Array[];
-        return { dims: [R, a.V], data };
-      }),
+    step: (ids, parents) => keepAlive(() => feed(ids, parents)),
     dispose() {
       prepared.dispose();
-      session.dispose();
+      cache.dispose();
       gpu.memory.free([logits]);
     },
   };
+}
+
+/** The past of a row that continues row r: what that row's past holds, and the token that it fed. */
+const continued = (pasts: TokenLists, r: number): number[] => [...pasts[r], r];
+
+function checkSize(name: string, value: number, most: number): void {
+  if (!Number.isInteger(value) || value < 1 || value > most)
+    throw new OptionError(`decoder: ${name} must be a whole number from 1 to ${most}, got ${value}`);
 }
 
 function checkRows(name: string, list: readonly number[], R: number, size: number): void {

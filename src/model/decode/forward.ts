@@ -1,72 +1,103 @@
-import { InputError } from "../../runtime/errors.js";
-import { record } from "../../runtime/plan.js";
-import { type Tensor, tensor } from "../../runtime/tensor.js";
-import type { DecoderCore, HostTensor } from "../core.js";
+import { type Plan, record } from "../../runtime/plan.js";
+import { type Tensor, tensor, type TypedArray } from "../../runtime/tensor.js";
+import type { DecoderCore } from "../core.js";
 import { decoderPrompt, lmHead, sourceKeys } from "../graph/decoder.js";
-import { encoder } from "../graph/encoder.js";
-import { packRows, packSpans, type Sequences, unpack } from "../inputs.js";
+import { encoder, type PackedInput } from "../graph/encoder.js";
 import { rotaryTable } from "../graph/positions.js";
+import { type EncoderInput, packInputs, packRows, type TokenLists, totalLength } from "../inputs.js";
 
+/** Rows of all sequences, one behind the other. */
 export interface Forward {
-  /** Last hidden states of the encoder, f32[B,S,D]; nothing without one. */
-  readonly encoded?: HostTensor;
-  /** f32[B,T,V]. */
-  readonly logits: HostTensor;
+  /** Last hidden states of the encoder, f32[N,D] over the sources; nothing without one. */
+  readonly encoded?: Float32Array;
+  /** f32[N,V] over the targets. */
+  readonly logits: Float32Array;
 }
 
-const total = ({ ids }: Sequences): number => ids.reduce((sum, { length }) => sum + length, 0);
-
 /** Decoder over `targets`, after the encoder over `sources` in models that have one: one plan over packed rows. */
-export async function forward(core: DecoderCore, targets: Sequences, sources?: Sequences): Promise<Forward> {
+export async function forward(
+  core: DecoderCore,
+  targets: TokenLists,
+  sources?: readonly EncoderInput[],
+): Promise<Forward> {
   const { gpu, architecture: a } = core;
-  if (sources && sources.ids.length !== targets.ids.length) {
-    throw new InputError(
-      `decoder_input_ids: must have the ${sources.ids.length} rows of input_ids, got ${targets.ids.length}`,
-    );
-  }
-  const {
-    D,
-    V,
-    decoder: { depth, K, E, rotary: frequencies },
-  } = a;
   const inputs: Tensor[] = [];
-  const state = (name: string, shape: number[], data: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>): Tensor => {
+  const put: Put = (name, shape, data) => {
     const made = tensor(name, data instanceof Uint32Array ? "u32" : "f32", shape);
     inputs.push(made);
     gpu.write(made, data);
     return made;
   };
-  const packed = (name: string, { ids }: Sequences, spans: Uint32Array<ArrayBuffer>) => ({
-    rows: state(`${name}_rows`, [ids.reduce((sum, { length }) => sum + length, 0), 4], packRows(ids)),
-    spans: state(`${name}_spans`, [ids.length, 2], spans),
-  });
-  const hidden = sources && tensor("encoded", "f32", [total(sources), D]);
-  const logits = tensor("logits", "f32", [total(targets), V]);
-  const M = Math.max(...targets.ids.map(({ length }) => length));
+  const encoded = sources && tensor("encoded", "f32", [totalLength(sources), a.D]);
+  const logits = tensor("logits", "f32", [totalLength(targets), a.V]);
+  const outputs = encoded ? [logits, encoded] : [logits];
   try {
-    const source = sources && packed("source", sources, packSpans(sources.ids));
-    const spans = Uint32Array.from(targets.ids.flatMap(({ length }, b) => [b * M, length]));
-    const target = packed("target", targets, spans);
-    const rotary = frequencies && state("rotary", [M, E], rotaryTable(frequencies, M, E));
-    const states = a.encoder && [...Array<undefined>(a.encoder.depth), hidden];
-    const plan = record("forward", (run) => {
-      const encoded = source && encoder(run, core, source, { states });
-      const B = targets.ids.length;
-      const caches = Array.from({ length: depth }, (_, l) =>
-        tensor(`decoder.layers.${l}.cache`, "f32", [B, M, 2 * K * E], "activation"),
-      );
-      const cross = encoded && source && { kv: sourceKeys(run, core, encoded), spans: source.spans };
-      const decoded = decoderPrompt(run, core, { ...target, past: { caches, rotary }, rowsPerPrompt: 1, cross });
-      lmHead(run, core, decoded, logits);
-    });
-    const prepared = await gpu.prepare(plan);
+    const source = sources && putSources(sources, a.D, put);
+    const target = putTargets(targets, core, put);
+    const prepared = await gpu.prepare(forwardPlan(core, { source, target, encoded, logits }));
     try {
-      const [scores, states] = (await prepared.run({ read: hidden ? [logits, hidden] : [logits] })) as Float32Array[];
-      return { logits: unpack(scores, targets, V), ...(sources && { encoded: unpack(states, sources, D) }) };
+      const [scores, states] = (await prepared.run({ read: outputs })) as Float32Array[];
+      return { logits: scores, encoded: states };
     } finally {
       prepared.dispose();
     }
   } finally {
-    gpu.memory.free([...inputs, logits, ...(hidden ? [hidden] : [])]);
+    gpu.memory.free([...inputs, ...outputs]);
   }
+}
+
+/** Makes an input of the plan. */
+type Put = (name: string, shape: readonly number[], data: TypedArray) => Tensor;
+
+function putSources(sources: readonly EncoderInput[], D: number, put: Put): PackedInput {
+  const { rows, spans, features } = packInputs(sources, D);
+  const N = rows.length / 4;
+  return {
+    rows: put("source_rows", [N, 4], rows),
+    spans: put("source_spans", [sources.length, 2], spans),
+    features: features && put("source_features", [N, D], features),
+  };
+}
+
+/** Rows of the targets, and where in caches of M slots a target its tokens lie. */
+interface TargetInput {
+  readonly rows: Tensor;
+  readonly spans: Tensor;
+  readonly M: number;
+  readonly rotary: Tensor | undefined;
+}
+
+function putTargets(targets: TokenLists, { architecture: { decoder } }: DecoderCore, put: Put): TargetInput {
+  const { E, rotary } = decoder;
+  const M = Math.max(...targets.map(({ length }) => length));
+  const spans = Uint32Array.from(targets.flatMap(({ length }, b) => [b * M, length]));
+  return {
+    rows: put("target_rows", [totalLength(targets), 4], packRows(targets)),
+    spans: put("target_spans", [targets.length, 2], spans),
+    M,
+    rotary: rotary && put("rotary", [M, E], rotaryTable(rotary, M, E)),
+  };
+}
+
+interface ForwardTensors {
+  readonly source: PackedInput | undefined;
+  readonly target: TargetInput;
+  readonly encoded: Tensor | undefined;
+  readonly logits: Tensor;
+}
+
+function forwardPlan(core: DecoderCore, { source, target, encoded, logits }: ForwardTensors): Plan {
+  const { encoder: encoderStack, decoder } = core.architecture;
+  const { depth, K, E } = decoder;
+  const { rows, spans, M, rotary } = target;
+  const states = encoderStack && [...Array<undefined>(encoderStack.depth), encoded];
+  return record("forward", (run) => {
+    const hidden = source && encoder(run, core, source, { states });
+    const caches = Array.from({ length: depth }, (_, l) =>
+      tensor(`decoder.layers.${l}.cache`, "f32", [spans.shape[0], M, 2 * K * E], "activation"),
+    );
+    const cross = hidden && source && { kv: sourceKeys(run, core, hidden), spans: source.spans };
+    const decoded = decoderPrompt(run, core, { rows, spans, past: { caches, rotary }, rowsPerPrompt: 1, cross });
+    lmHead(run, core, decoded, logits);
+  });
 }

@@ -1,20 +1,27 @@
 import { InputError, OptionError } from "../../runtime/errors.js";
+import { readRows } from "../arguments.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import type { DecoderCore } from "../core.js";
-import { decode, type DecodeHooks, type Job, type Launches } from "./loop.js";
-import { type ModelInputs, readSequences, type Sequences, type TokenRows } from "../inputs.js";
-import { type Generation, type GenerateOptions, settle } from "./options.js";
-import type { State } from "./past.js";
-import { createStopper, createStreamer, type StreamEvent } from "./stream.js";
+import type { DecoderArchitecture } from "../graph/architecture.js";
+import { checkRowCount, type ModelInputs, type TokenRows } from "../inputs.js";
 import type { TextCodec } from "../text/tokenizer.js";
+import type { Job } from "./batch.js";
+import { decode, type Launches } from "./loop.js";
+import type { GenerateOptions } from "./options.js";
+import type { PastKeyValues } from "./past.js";
+import type { Hypothesis, StepReports } from "./reports.js";
+import { type Generation, resolveOptions } from "./resolve.js";
+import { createStopper, createStreamer, type StreamEvent } from "./stream.js";
 
+/** What to generate from: sources or prompts, or a past. */
 export interface GenerateInputs extends Partial<ModelInputs> {
   /** Tokens that the targets begin with, the start token first; the start token alone when absent. Encoder-decoders only. */
   readonly decoder_input_ids?: TokenRows;
-  /** Continue these sequences, followed by `input_ids` if given; the state itself stays as it is. Decoder-only models. */
-  readonly state?: State;
+  /** Continue these sequences, followed by `input_ids` if given; they themselves stay as they are. Decoder-only models. */
+  readonly past_key_values?: PastKeyValues;
 }
 
+/** What a call generated. */
 export interface GenerateResult {
   /** A row for each result, those of one input together, best first; pad_token_id after a row's end. */
   readonly sequences: number[][];
@@ -39,7 +46,7 @@ export interface GenerateStats {
 }
 
 /** What a call of `generate()` or `stream()` comes down to. */
-export interface Task {
+export interface Call {
   readonly job: Job;
   readonly g: Generation;
   /** Columns of the prompts in the result. */
@@ -47,92 +54,95 @@ export interface Task {
 }
 
 /** Checks inputs and options. Throws InputError and OptionError. */
-export function planTask(
+export function planCall(
   { architecture: a }: DecoderCore,
-  defaults: Json,
-  inputs: GenerateInputs | undefined,
-  options: GenerateOptions,
-): Task {
-  const { P } = a.decoder;
-  const read = (name: string, ids: unknown, mask?: unknown): Sequences => {
-    const most = a.encoder && name === "input_ids" ? a.encoder.P : P;
-    return readSequences(name, ids, mask, a.V, most);
-  };
-  if (inputs?.state) return planContinuation(P, a.V, defaults, inputs.state, inputs, options, read);
-  const rows = read("input_ids", inputs?.input_ids, inputs?.attention_mask);
+  checkpoint: Json,
+  inputs: GenerateInputs,
+  call: GenerateOptions,
+): Call {
+  const { prompts, width, ...job } = readJob(a, inputs);
+  const context = { V: a.V, P: a.decoder.P, given: width, decoderOnly: !a.encoder };
+  const g = resolveOptions({ call, checkpoint, ...context });
+  return { job: { ...job, prompts: prompts ?? (job.sources ?? []).map(() => [g.start]) }, g, width };
+}
+
+/** A job as its inputs tell it: without prompts where these are the start token alone, which options tell. */
+type ReadJob = Omit<Job, "prompts"> & { readonly prompts?: Job["prompts"]; readonly width: number };
+
+function readJob(a: DecoderArchitecture, inputs: GenerateInputs | undefined): ReadJob {
+  const past = inputs?.past_key_values;
+  if (past) return readContinuation(a, past, inputs);
+  const rows = readRows(a, "input_ids", inputs?.input_ids, inputs?.attention_mask);
   const begun = inputs?.decoder_input_ids;
   if (!a.encoder) {
     if (begun !== undefined)
       throw new InputError(
         `generate: decoder_input_ids must be absent, ${a.family} has no encoder; begin input_ids with them`,
       );
-    const g = settle(options as Json, defaults, a.V, P, rows.width, true);
-    return { job: { prompts: rows.ids, pads: rows.pads }, g, width: rows.width };
+    return { prompts: rows.ids, padding: rows.pads, width: rows.width };
   }
-  const prefix = begun === undefined ? undefined : read("decoder_input_ids", begun);
-  if (prefix && prefix.ids.length !== rows.ids.length) {
-    throw new InputError(
-      `decoder_input_ids: must have the ${rows.ids.length} rows of input_ids, got ${prefix.ids.length}`,
-    );
-  }
-  const width = prefix?.width ?? 1;
-  const g = settle(options as Json, defaults, a.V, P, width);
-  return {
-    job: { prompts: prefix?.ids ?? rows.ids.map(() => [g.start]), sources: rows.ids, pads: prefix?.pads },
-    g,
-    width,
-  };
+  const sources = rows.ids.map((ids) => ({ ids }));
+  if (begun === undefined) return { sources, width: 1 };
+  const targets = readRows(a, "decoder_input_ids", begun);
+  checkRowCount("decoder_input_ids", targets.ids, "input_ids", rows.ids.length);
+  return { prompts: targets.ids, padding: targets.pads, sources, width: targets.width };
 }
 
-function planContinuation(
-  P: number,
-  V: number,
-  defaults: Json,
-  state: State,
-  inputs: GenerateInputs,
-  options: GenerateOptions,
-  read: (name: string, ids: unknown, mask?: unknown) => Sequences,
-): Task {
-  const more = inputs.input_ids === undefined ? undefined : read("input_ids", inputs.input_ids, inputs.attention_mask);
-  if (more && more.ids.length !== state.ids.length)
-    throw new InputError(`input_ids: must have the ${state.ids.length} rows of the state, got ${more.ids.length}`);
-  const prompts = state.ids.map((ids, b) => [...ids, ...(more?.ids[b] ?? [])]);
+function readContinuation(a: DecoderArchitecture, past: PastKeyValues, inputs: GenerateInputs): ReadJob {
+  const { input_ids, attention_mask } = inputs;
+  const more = input_ids === undefined ? undefined : readRows(a, "input_ids", input_ids, attention_mask).ids;
+  if (more) checkRowCount("input_ids", more, "past_key_values", past.ids.length);
+  const prompts = past.ids.map((ids, b) => [...ids, ...(more?.[b] ?? [])]);
   const empty = prompts.findIndex(({ length }) => length === 0);
   if (empty >= 0)
     throw new InputError(
-      `generate: row ${empty} of the state must hold at least one token; append some or give input_ids`,
+      `generate: row ${empty} of past_key_values must hold at least one token; append some or give input_ids`,
     );
-  const width = Math.max(...prompts.map(({ length }) => length));
-  const known = { past: state.past, lengths: state.ids.map(({ length }) => length) };
-  return { job: { prompts, known }, g: settle(options as Json, defaults, V, P, width, true), width };
+  const known = { past, lengths: past.ids.map(({ length }) => length) };
+  return { prompts, known, width: Math.max(...prompts.map(({ length }) => length)) };
 }
 
-/** Runs a task; `emit` gets the events of each step. `codec` serves the text of events and stop strings. */
-export async function runTask(
+/** What a call needs besides its plan. */
+export interface CallHooks {
+  /** For the text of events, and for stop strings. */
+  readonly codec?: TextCodec;
+  readonly signal?: AbortSignal;
+  /** Gets the events of each step. */
+  readonly emit?: (events: StreamEvent[]) => void;
+}
+
+/** Runs a call. Throws as `decode` does. */
+export async function runCall(
   core: DecoderCore,
-  { job, g, width }: Task,
-  codec: TextCodec | undefined,
-  signal?: AbortSignal,
-  emit?: (events: StreamEvent[]) => void,
+  { job, g, width }: Call,
+  { codec, signal, emit }: CallHooks,
 ): Promise<GenerateResult> {
-  if (emit && g.groups > 1)
-    throw new OptionError(`stream: num_beam_groups must be 1, got ${g.groups}; groups share no beginning`);
-  const rows = job.prompts.length * g.samples;
+  if (emit && g.beamStep.groups > 1)
+    throw new OptionError(`stream: num_beam_groups must be 1, got ${g.beamStep.groups}; groups share no beginning`);
+  const rows = job.prompts.length * g.n;
   const stopper = g.stop_strings.length && codec ? createStopper(rows, g, codec) : undefined;
-  const streamer = emit && createStreamer(rows, g, codec);
-  const onStep: DecodeHooks["onStep"] = (reports) => {
+  const streamer = emit && createStreamer(rows, codec);
+  const onStep = (reports: StepReports): boolean | undefined => {
     const going = stopper?.onStep(reports);
     if (streamer) emit(streamer(reports, stopper?.kept));
     return going;
   };
   const { hypotheses, ...stats } = await decode(core, job, g, { signal, onStep, kept: stopper?.kept });
+  return resultOf({ job, g, width }, hypotheses, { ...stats, ...(g.sampling && { seed: g.sampling.seed }) });
+}
+
+/** Lays results out as Transformers does: prompts end in one column, and what is after a row's end is padding. */
+function resultOf(
+  { job, g, width }: Call,
+  hypotheses: readonly (readonly Hypothesis[])[],
+  stats: GenerateStats,
+): GenerateResult {
   const results = hypotheses.flatMap((list, b) =>
     list.map((hypothesis) => ({ ...hypothesis, prompt: job.prompts[b] })),
   );
   const length = width + Math.max(...results.map(({ ids }) => ids.length));
   const pads = (count: number): number[] => Array<number>(count).fill(g.pad);
   return {
-    // Prompts end in one column, as Transformers has them.
     sequences: results.map(({ prompt, ids }) => [
       ...pads(width - prompt.length),
       ...prompt,
@@ -142,6 +152,6 @@ export async function runTask(
     ...(g.beams > 1 && { sequences_scores: results.map(({ score }) => score) }),
     ...(g.output_scores && { token_scores: results.map(({ logProbs }) => [...logProbs]) }),
     lengths: results.map(({ ids }) => width + ids.length),
-    stats: { ...stats, ...(g.sampling && { seed: g.sampling.seed }) },
+    stats,
   };
 }

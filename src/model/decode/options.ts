@@ -1,217 +1,167 @@
-import { EARLY_STOPPING } from "../../kernels/beam_step.js";
-import { OptionError } from "../../runtime/errors.js";
-import type { Json } from "../checkpoint/checkpoint.js";
-import { checkCall, checkDefaults } from "./option_rules.js";
+import type { TokenLists } from "../inputs.js";
 
-/** Options of `generate()`, named and meant as in Transformers' generation_config.json; the call's win over the checkpoint's. */
-export interface GenerateOptions {
-  /** Beams a sentence, 1 to 32; 1 is greedy search. Default 1. */
-  readonly num_beams?: number;
+/** Changes the scores of all rows before tokens are chosen: `ids[r]` is row r so far, `scores[r]` its V scores. */
+export type LogitsProcessor = (ids: readonly number[][], scores: readonly Float32Array[]) => void | Promise<void>;
+
+/** What an option concerns; `penalties` and `sampling` are the parameters of the kernels `logits_process` and `sample`. */
+export type Group = "search" | "length" | "penalties" | "tokens" | "sampling" | "output";
+
+/** The values that an option may have, and the words for them; V is the vocabulary. Words that say "token id" mean 0 to V-1. */
+interface Rule<T> {
+  readonly words: string;
+  holds(value: unknown, V: number): value is T;
+}
+
+interface Option<T, D, G> {
+  readonly rule: Rule<T>;
+  readonly default: D;
+  readonly group: G;
+}
+
+const option = <T, D extends T | undefined, G extends Group>(rule: Rule<T>, preset: D, group: G): Option<T, D, G> => ({
+  rule,
+  default: preset,
+  group,
+});
+
+function rule<T>(words: string, holds: (value: unknown, V: number) => boolean): Rule<T> {
+  return { words, holds: holds as Rule<T>["holds"] };
+}
+
+const COUNT = 2 ** 31; // no count is larger
+const range = (words: string, holds: (value: number) => boolean): Rule<number> =>
+  rule(words, (value) => typeof value === "number" && holds(value));
+const whole = (least: number, most = COUNT): Rule<number> =>
+  range(
+    most === COUNT ? `a whole number of at least ${least}` : `a whole number from ${least} to ${most}`,
+    (value) => Number.isInteger(value) && value >= least && value <= most,
+  );
+const isId = (value: unknown, V: number): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < V;
+const isIds = (value: unknown, V: number): value is readonly number[] =>
+  Array.isArray(value) && value.every((id) => isId(id, V));
+const isWords = (value: unknown, V: number): boolean => isIds(value, V) && value.length > 0;
+
+export const MAX_BEAMS = 32;
+const flag = rule<boolean>("true or false", (value) => typeof value === "boolean");
+const finite = range("a finite number", Number.isFinite);
+const positive = range("a number above 0 and below 1e6", (value) => value > 0 && value < 1e6);
+const penalty = range("a number of at least 0 and below 1e6", (value) => value >= 0 && value < 1e6);
+const nucleus = range("a number above 0 and at most 1", (value) => value > 0 && value <= 1);
+const fraction = range("a number of at least 0 and at most 1", (value) => value >= 0 && value <= 1);
+const id = rule<number>("a token id", isId);
+const ids = rule<readonly number[]>("a list of token ids", isIds);
+const endIds = rule<number | readonly number[]>(
+  "a token id, or a list of them",
+  (value, V) => isId(value, V) || isWords(value, V),
+);
+const idLists = rule<TokenLists>(
+  "a list of non-empty lists of token ids",
+  (value, V) => Array.isArray(value) && value.every((words) => isWords(words, V)),
+);
+const stopping = rule<boolean | "never">(
+  'true, false or "never"',
+  (value) => typeof value === "boolean" || value === "never",
+);
+const texts = rule<string | readonly string[]>("a text or a list of texts, none empty", (value) =>
+  [value].flat().every((text) => typeof text === "string" && text !== ""),
+);
+const processor = rule<LogitsProcessor>("a function of ids and scores", (value) => typeof value === "function");
+
+/** The options of `generate()`: `name: option(rule, default, group)`. Types, checks, defaults and help texts come from here. */
+export const OPTIONS = {
+  /** Beams a prompt, 1 to 32; 1 is greedy search, or sampling. Default 1. */
+  num_beams: option(whole(1, MAX_BEAMS), 1, "search"),
   /** Beams in groups that avoid one another's tokens (diverse beam search, Vijayakumar et al. 2016); divides num_beams. Default 1. */
-  readonly num_beam_groups?: number;
+  num_beam_groups: option(whole(1, MAX_BEAMS), 1, "search"),
   /** Taken off a token's log-probability for every beam of an earlier group that chose it at the same step. Default 0. */
-  readonly diversity_penalty?: number;
-  /** Hypotheses returned a sentence, best first, at most num_beams. Default 1. */
-  readonly num_return_sequences?: number;
+  diversity_penalty: option(penalty, 0, "search"),
+  /** Results a prompt, best first: at most num_beams hypotheses, or this many samples. Default 1. */
+  num_return_sequences: option(whole(1, MAX_BEAMS), 1, "search"),
   /** Beam scores are log-probability / generated length ^ length_penalty. Default 1. */
-  readonly length_penalty?: number;
+  length_penalty: option(finite, 1, "search"),
   /** Stop a sentence: true, at num_beams hypotheses; false, when no beam is likely to do better; "never", when none can. Default false. */
-  readonly early_stopping?: boolean | "never";
-  /** Most tokens of a result, the start token counted. Default 20. */
-  readonly max_length?: number;
+  early_stopping: option(stopping, false, "search"),
+  /** Most tokens of a result, the prompt or the start token counted. Default 20. */
+  max_length: option(whole(1), 20, "length"),
   /** Most tokens generated; wins over max_length. */
-  readonly max_new_tokens?: number;
-  readonly min_length?: number;
-  readonly min_new_tokens?: number;
-  readonly repetition_penalty?: number;
+  max_new_tokens: option(whole(1), undefined, "length"),
+  /** Fewest tokens of a result before an end id, the prompt or the start token counted. Default 0. */
+  min_length: option(whole(0), 0, "length"),
+  /** Fewest tokens generated before an end id. Default 0. */
+  min_new_tokens: option(whole(0), 0, "length"),
+  /** Divides positive scores, and multiplies negative ones, of every token that the row has (Keskar et al. 2019). Default 1. */
+  repetition_penalty: option(positive, 1, "penalties"),
   /** Subtracted from the score of every token that the row has. Default 0. */
-  readonly presence_penalty?: number;
-  readonly no_repeat_ngram_size?: number;
-  readonly bad_words_ids?: readonly (readonly number[])[];
-  readonly suppress_tokens?: readonly number[];
-  readonly begin_suppress_tokens?: readonly number[];
-  readonly forced_bos_token_id?: number;
-  readonly forced_eos_token_id?: number;
-  readonly eos_token_id?: number | readonly number[];
-  readonly pad_token_id?: number;
-  readonly decoder_start_token_id?: number;
-  /** Normalise log-probabilities again after the rules above. Default false. */
-  readonly renormalize_logits?: boolean;
+  presence_penalty: option(finite, 0, "penalties"),
+  /** No run of this many tokens comes twice in a row; 0 allows all. Default 0. */
+  no_repeat_ngram_size: option(whole(0), 0, "penalties"),
+  /** Runs of tokens that must not come out: the last token of each is banned after the others. */
+  bad_words_ids: option(idLists, [], "tokens"),
+  /** Tokens that are never generated. */
+  suppress_tokens: option(ids, [], "tokens"),
+  /** Tokens that are not generated first. */
+  begin_suppress_tokens: option(ids, [], "tokens"),
+  /** The token generated first after a single given token, such as the target language. */
+  forced_bos_token_id: option(id, undefined, "tokens"),
+  /** The token generated last by rows that reach their greatest length. */
+  forced_eos_token_id: option(id, undefined, "tokens"),
+  /** Tokens that end a row; without any, rows run to their greatest length. */
+  eos_token_id: option(endIds, undefined, "tokens"),
+  /** Fills results behind their end: the first of eos_token_id when absent. */
+  pad_token_id: option(id, undefined, "tokens"),
+  /** First token of every target; encoder-decoders need it. */
+  decoder_start_token_id: option(id, undefined, "tokens"),
+  /** Normalise log-probabilities again after all rules on scores. Default false. */
+  renormalize_logits: option(flag, false, "output"),
   /** Draw tokens instead of taking the best. Default false. */
-  readonly do_sample?: boolean;
+  do_sample: option(flag, false, "search"),
   /** Divides the logits before sampling. Default 1. */
-  readonly temperature?: number;
+  temperature: option(positive, 1, "sampling"),
   /** Sample among this many best tokens; 0 is all. Default 50. */
-  readonly top_k?: number;
+  top_k: option(whole(0), 50, "sampling"),
   /** Sample among the best tokens whose probabilities sum to this. Default 1. */
-  readonly top_p?: number;
+  top_p: option(nucleus, 1, "sampling"),
   /** Sample among tokens at least this fraction as probable as the best. Default 0. */
-  readonly min_p?: number;
+  min_p: option(fraction, 0, "sampling"),
   /** The same seed draws the same tokens on every runtime. Drawn anew for each call when absent. */
-  readonly seed?: number;
-  /** Return the log-probability of each generated token, after the rules above. Default false. */
-  readonly output_scores?: boolean;
+  seed: option(whole(0, 2 ** 32 - 1), undefined, "sampling"),
+  /** Return the log-probability of each generated token, after all rules on scores. Default false. */
+  output_scores: option(flag, false, "output"),
   /** A row ends with the token that completes one of these texts in it. Needs tokenizer.json, and num_beams 1. */
-  readonly stop_strings?: string | readonly string[];
+  stop_strings: option(texts, undefined, "output"),
   /**
    * Changes the scores of a step on the host: the one slow path, it waits for the device at every step. `ids[r]` is row r so
    * far, `scores[r]` its V scores after the rules above (logits, or log-probabilities with beams), to be changed in place.
    */
-  readonly logits_processor?: LogitsProcessor;
-}
+  logits_processor: option(processor, undefined, "output"),
+};
 
-export type LogitsProcessor = (ids: readonly number[][], scores: readonly Float32Array[]) => void | Promise<void>;
+type Table = typeof OPTIONS;
+type ValueOf<O> = O extends { readonly rule: Rule<infer T> } ? T : never;
+type ResolvedValue<O> = O extends { readonly default: undefined } ? ValueOf<O> | undefined : ValueOf<O>;
 
-/** How `sample` draws. */
-export interface Sampling {
-  readonly temperature: number;
-  readonly top_k: number;
-  readonly top_p: number;
-  readonly min_p: number;
-  readonly seed: number;
-}
+/** Options of `generate()`, named and meant as in Transformers' generation_config.json; the call's win over the checkpoint's. */
+export type GenerateOptions = { readonly [K in keyof Table]?: ValueOf<Table[K]> };
 
-/** Every option settled. */
-export interface Generation {
-  /** num_beams: beams of a prompt. */
-  readonly beams: number;
-  /** Beams of a sentence: of a group. */
-  readonly W: number;
-  readonly groups: number;
-  readonly diversity_penalty: number;
-  readonly returned: number;
-  /** Sentences drawn a prompt; 1 without sampling. */
-  readonly samples: number;
-  readonly sampling: Sampling | undefined;
-  readonly length_penalty: number;
-  readonly early_stopping: number;
-  /** Most tokens generated a sentence. */
-  readonly newTokens: number;
-  readonly min_new_tokens: number;
-  readonly repetition_penalty: number;
-  readonly presence_penalty: number;
-  readonly no_repeat_ngram_size: number;
-  readonly banned: readonly (readonly number[])[];
-  readonly suppress: readonly number[];
-  readonly begin_suppress: readonly number[];
-  readonly forced_bos: number | undefined;
-  readonly forced_eos: number | undefined;
-  readonly end: readonly number[];
-  readonly pad: number;
-  readonly start: number;
-  readonly renormalize: boolean;
-  readonly output_scores: boolean;
-  readonly stop_strings: readonly string[];
-  readonly logits_processor: LogitsProcessor | undefined;
-}
+/** Every option with its value or default. */
+export type AllOptions = { readonly [K in keyof Table]: ResolvedValue<Table[K]> };
 
-/**
- * Settles the options of one call. `V` vocabulary, `P` the most positions a target can have, `prompt` tokens of each target that
- * are given (the start token; the width of the prompts, padding included, without an encoder).
- * Throws OptionError for an unknown option or a value outside its range, naming both and the cure.
- */
-export function settle(
-  call: Json,
-  checkpoint: Json,
-  V: number,
-  P: number,
-  prompt: number,
-  decoderOnly = false,
-): Generation {
-  const o: GenerateOptions = {
-    ...checkDefaults(checkpoint, V),
-    ...checkCall(call, V),
-  };
-  const beams = o.num_beams ?? 1;
-  const groups = o.num_beam_groups ?? 1;
-  const returned = o.num_return_sequences ?? 1;
-  if (o.do_sample && beams > 1)
-    throw new OptionError(`generate: num_beams must be 1 with do_sample, got ${beams}; beams are searched, not drawn`);
-  if (returned > beams && !o.do_sample)
-    throw new OptionError(
-      `generate: num_return_sequences must be at most num_beams=${beams}, got ${returned}; raise num_beams or set do_sample`,
-    );
-  if (beams % groups) throw new OptionError(`generate: num_beam_groups must divide num_beams=${beams}, got ${groups}`);
-  if (groups > 1 !== (o.diversity_penalty ?? 0) > 0)
-    throw new OptionError(
-      `generate: num_beam_groups above 1 and diversity_penalty above 0 go together, got ${groups} and ${o.diversity_penalty ?? 0}`,
-    );
-  const stray = o.do_sample
-    ? undefined
-    : SAMPLING.find((key) => (call as GenerateOptions)[key] !== undefined && (call as GenerateOptions)[key] !== null);
-  if (stray) throw new OptionError(`generate: ${stray} acts only with do_sample: true, which is not set`);
-  if (o.stop_strings !== undefined && beams > 1)
-    throw new OptionError(
-      `generate: num_beams must be 1 with stop_strings, got ${beams}; use eos_token_id to end beams`,
-    );
-  const limit = o.max_new_tokens !== undefined ? prompt + o.max_new_tokens : (o.max_length ?? 20);
-  const named = o.max_new_tokens !== undefined ? "max_new_tokens" : "max_length";
-  if (limit <= prompt)
-    throw new OptionError(
-      `generate: max_length must be above the ${prompt} given tokens, got ${limit}; raise it or give max_new_tokens`,
-    );
-  if (limit - 1 > P)
-    throw new OptionError(
-      `generate: ${named} must leave at most ${P} positions (max_position_embeddings), got ${limit - 1}; lower it to ${named === "max_length" ? P + 1 : P + 1 - prompt}`,
-    );
-  const end = o.eos_token_id === undefined ? [] : [o.eos_token_id].flat();
-  const start = o.decoder_start_token_id;
-  if (start === undefined && !decoderOnly)
-    throw new OptionError("generate: decoder_start_token_id must be given, by the checkpoint or by the call");
-  const least = Math.max(2, 1 + end.length);
-  if (V < least)
-    throw new OptionError(
-      `generate: a beam search with ${end.length} end ids needs a vocabulary of at least ${least}, got ${V}`,
-    );
-  const candidates = (1 + end.length) * (beams / groups) + beams - beams / groups;
-  if (beams > 1 && candidates > 64)
-    throw new OptionError(
-      `generate: num_beams must be at most ${Math.floor((64 * beams) / candidates)} with ${end.length} end ids, got ${beams}`,
-    );
-  return {
-    beams,
-    W: beams / groups,
-    groups,
-    diversity_penalty: o.diversity_penalty ?? 0,
-    returned,
-    newTokens: limit - prompt,
-    start: start ?? 0,
-    end,
-    samples: o.do_sample ? returned : 1,
-    sampling: o.do_sample ? settleSampling(o) : undefined,
-    length_penalty: o.length_penalty ?? 1,
-    early_stopping:
-      beams === 1
-        ? EARLY_STOPPING.true
-        : EARLY_STOPPING[String(o.early_stopping ?? false) as keyof typeof EARLY_STOPPING],
-    min_new_tokens: Math.max(o.min_new_tokens ?? 0, (o.min_length ?? 0) - prompt), // min_length counts the prompt
-    repetition_penalty: o.repetition_penalty ?? 1,
-    presence_penalty: o.presence_penalty ?? 0,
-    no_repeat_ngram_size: o.no_repeat_ngram_size ?? 0,
-    // Transformers drops banned words that are an end id alone.
-    banned: (o.bad_words_ids ?? []).filter((words) => words.length > 1 || !end.includes(words[0])),
-    suppress: o.suppress_tokens ?? [],
-    begin_suppress: o.begin_suppress_tokens ?? [],
-    forced_bos: o.forced_bos_token_id,
-    forced_eos: o.forced_eos_token_id,
-    pad: o.pad_token_id ?? end[0] ?? 0,
-    renormalize: o.renormalize_logits ?? false,
-    output_scores: o.output_scores ?? false,
-    stop_strings: [o.stop_strings ?? []].flat(),
-    logits_processor: o.logits_processor,
-  };
-}
+/** The options of one group with their values or defaults. */
+export type GroupOptions<G extends Group> = {
+  readonly [K in keyof Table as Table[K]["group"] extends G ? K : never]: ResolvedValue<Table[K]>;
+};
 
-const SAMPLING = ["temperature", "top_k", "top_p", "min_p", "seed"] as const;
+/** Names of the options of a group. */
+export const namesOf = (group: Group): (keyof Table)[] =>
+  (Object.keys(OPTIONS) as (keyof Table)[]).filter((name) => OPTIONS[name].group === group);
 
-function settleSampling({ temperature = 1, top_k = 50, top_p = 1, min_p = 0, seed }: GenerateOptions): Sampling {
-  return { temperature, top_k, top_p, min_p, seed: seed ?? crypto.getRandomValues(new Uint32Array(1))[0] };
-}
+/** Picks the options of a group. */
+export const groupOf = <G extends Group>(options: AllOptions, group: G): GroupOptions<G> =>
+  Object.fromEntries(namesOf(group).map((name) => [name, options[name]])) as GroupOptions<G>;
 
-/** Whether any rule acts on the scores, so that a step needs `logits_process`. */
-export function hasRules(g: Generation): boolean {
-  const lists = [g.banned, g.suppress, g.begin_suppress].some((list) => list.length > 0);
-  const forced = g.forced_bos !== undefined || g.forced_eos !== undefined;
-  const penalties = g.repetition_penalty !== 1 || g.presence_penalty !== 0 || g.no_repeat_ngram_size > 0;
-  return lists || forced || penalties || g.min_new_tokens > 0 || g.logits_processor !== undefined;
-}
+/** All options, those absent with their defaults. */
+export const withDefaults = (given: GenerateOptions): AllOptions =>
+  Object.fromEntries(
+    Object.entries(OPTIONS).map(([name, { default: preset }]) => [name, given[name as keyof Table] ?? preset]),
+  ) as AllOptions;

@@ -1,102 +1,100 @@
 import { InputError, OptionError, show } from "../../runtime/errors.js";
-import type { DecoderCore, During } from "../core.js";
-import type { PastKeys } from "../graph/decoder.js";
-import { type Capacity, createSession } from "./cache.js";
+import { readInputs } from "../arguments.js";
+import type { DecoderCore } from "../core.js";
+import type { ModelInputs, TokenLists } from "../inputs.js";
+import type { KeepAlive } from "../lifetime.js";
+import { createDecoderCache, type DecoderCache, pastCopies } from "./cache.js";
 
-/** Tokens a decoder has read: their keys and values lie in a cache, one row a sequence. */
-export interface Past {
-  /** Copies the keys of each row's first `lengths` tokens to the first row of each prompt in another cache. */
-  copyInto(cache: PastKeys, capacity: Capacity, lengths: readonly number[]): Promise<void>;
-}
-
-/** Sequences that a decoder-only model has read, to be continued any number of times. Release it with `dispose()`. */
-export interface State {
+/** Sequences that a decoder-only model has read, to be continued any number of times. Release them with `dispose()`. */
+export interface PastKeyValues {
   /** The tokens of each row. */
-  readonly ids: readonly (readonly number[])[];
+  readonly ids: TokenLists;
   /** Reads more tokens, a list a row; lists may be empty. Throws InputError beyond max_length. */
-  append(ids: readonly (readonly number[])[]): Promise<void>;
+  append(ids: TokenLists): Promise<void>;
   /** Forgets all but the first `length` tokens of each row. */
   truncate(length: number): void;
-  /** A state of its own with the same tokens; nothing is computed again. */
-  fork(): Promise<State>;
-  readonly past: Past;
+  /** A past of its own with the same tokens; nothing is computed again. */
+  fork(): Promise<PastKeyValues>;
+  /** Copies the keys and values of each row's first `lengths` tokens to the first row of each prompt in a cache. */
+  copyInto(cache: DecoderCache, lengths: readonly number[]): Promise<void>;
   dispose(): void;
 }
 
-/** Tokens to begin with, and where their keys lie. */
-interface Origin {
-  readonly ids: readonly (readonly number[])[];
-  readonly past: Past;
+/** A past that has read these prompts. Throws InputError for a model with an encoder. */
+export async function openPast(
+  core: DecoderCore,
+  inputs: ModelInputs,
+  { max_length = Math.min(core.architecture.decoder.P, 2048) }: { readonly max_length?: number },
+  keepAlive: KeepAlive,
+): Promise<PastKeyValues> {
+  const { encoder, family } = core.architecture;
+  if (encoder)
+    throw new InputError(`past: must be called on a decoder-only model, ${family} has an encoder; use decoder()`);
+  const { ids } = readInputs(core.architecture, inputs);
+  const past = await createPast(core, { rows: ids.length, max_length }, keepAlive);
+  try {
+    await past.append(ids);
+    return past;
+  } catch (error) {
+    past.dispose();
+    throw error;
+  }
 }
 
-export async function createState(
+/** How many rows, of how many tokens at most; and a past to begin with. */
+interface PastOptions {
+  readonly rows: number;
+  readonly max_length: number;
+  readonly origin?: PastKeyValues;
+}
+
+/** A past without tokens, or with those of `origin`. Throws OptionError for a max_length that the model has no positions for. */
+async function createPast(
   core: DecoderCore,
-  rows: number,
-  max_length: number,
-  during: During,
-  origin?: Origin,
-): Promise<State> {
+  { rows, max_length, origin }: PastOptions,
+  keepAlive: KeepAlive,
+): Promise<PastKeyValues> {
   const { gpu, architecture: a } = core;
   if (!Number.isInteger(max_length) || max_length < 1 || max_length > a.decoder.P) {
-    throw new OptionError(`state: max_length must be a whole number from 1 to ${a.decoder.P}, got ${show(max_length)}`);
+    throw new OptionError(`past: max_length must be a whole number from 1 to ${a.decoder.P}, got ${show(max_length)}`);
   }
-  const capacity: Capacity = { B: rows, n: 1, W: 1, M: max_length, S: 1 };
-  const session = createSession(core, capacity);
-  const { caches } = session.cache;
+  const cache = createDecoderCache(core, { B: rows, n: 1, W: 1, M: max_length, S: 1 });
   let ids = origin?.ids ?? Array.from({ length: rows }, (): readonly number[] => []);
-  await origin?.past.copyInto(
-    session.cache,
-    capacity,
-    ids.map(({ length }) => length),
-  );
-  const past: Past = {
-    copyInto(target, { n, W, M }, lengths) {
-      return gpu.copy(
-        caches.flatMap((from, l) => {
-          const width = from.shape[2];
-          const to = target.caches[l];
-          return lengths.map((length, b) => ({
-            from,
-            fromAt: b * max_length * width,
-            to,
-            toAt: b * n * W * M * width,
-            count: length * width,
-          }));
-        }),
-      );
-    },
-  };
-  return {
+  const lengths = (): number[] => ids.map(({ length }) => length);
+  await origin?.copyInto(cache, lengths());
+  const past: PastKeyValues = {
     get ids() {
       return ids;
     },
-    past,
     append: (more) =>
-      during(async () => {
-        if (more.length !== rows)
-          throw new InputError(`state: append takes a list for each of its ${rows} rows, got ${more.length}`);
-        const grown = ids.map((row, b) => [...row, ...more[b]]);
-        const long = grown.findIndex(({ length }) => length > max_length);
-        if (long >= 0)
-          throw new InputError(
-            `state: a row holds at most max_length=${max_length} tokens, row ${long} would have ${grown[long].length}; open it with a larger max_length`,
-          );
-        const bad = more.flat().find((id) => !Number.isInteger(id) || id < 0 || id >= a.V);
-        if (bad !== undefined)
-          throw new InputError(`state: ids must be whole numbers from 0 to ${a.V - 1}, got ${show(bad)}`);
-        if (more.some(({ length }) => length > 0))
-          await session.prompt(
-            more,
-            ids.map(({ length }) => length),
-          );
+      keepAlive(async () => {
+        const grown = appended(ids, more, max_length, a.V);
+        if (more.some(({ length }) => length > 0)) await cache.prompt(more, lengths());
         ids = grown;
       }),
     truncate(length) {
       if (!Number.isInteger(length) || length < 0)
-        throw new OptionError(`state: truncate takes a whole number of tokens, got ${show(length)}`);
+        throw new OptionError(`past: truncate takes a whole number of tokens, got ${show(length)}`);
       ids = ids.map((row) => row.slice(0, length));
     },
-    fork: () => during(() => createState(core, rows, max_length, during, { ids, past })),
-    dispose: () => session.dispose(),
+    fork: () => keepAlive(() => createPast(core, { rows, max_length, origin: past }, keepAlive)),
+    copyInto: (target, counts) => gpu.copy(pastCopies(cache, target, [...counts.keys()], counts)),
+    dispose: () => cache.dispose(),
   };
+  return past;
+}
+
+/** Rows with more tokens behind them. Throws InputError when they do not fit. */
+function appended(ids: TokenLists, more: TokenLists, max_length: number, V: number): number[][] {
+  if (more.length !== ids.length)
+    throw new InputError(`past: append takes a list for each of its ${ids.length} rows, got ${more.length}`);
+  const grown = ids.map((row, b) => [...row, ...more[b]]);
+  const long = grown.findIndex(({ length }) => length > max_length);
+  if (long >= 0)
+    throw new InputError(
+      `past: a row holds at most max_length=${max_length} tokens, row ${long} would have ${grown[long].length}; open it with a larger max_length`,
+    );
+  const bad = more.flat().find((id) => !Number.isInteger(id) || id < 0 || id >= V);
+  if (bad !== undefined) throw new InputError(`past: ids must be whole numbers from 0 to ${V - 1}, got ${show(bad)}`);
+  return grown;
 }

@@ -1,199 +1,182 @@
 import { beamStep, logitsProcess, sample, topk } from "../../kernels/index.js";
 import { packRules } from "../../kernels/logits_process.js";
-import { NO_ID } from "../../kernels/constants.js";
+import {
+  packHistory,
+  packIndirection,
+  packSearch,
+  PLANES,
+  REPORT,
+  type SentenceStart,
+  sentenceWidth,
+  STATUS_FIELDS,
+} from "../../kernels/search_state.js";
+import type { Gpu } from "../../runtime/gpu.js";
+import { type Plan, record } from "../../runtime/plan.js";
 import type { Prepared } from "../../runtime/prepare.js";
-import { record } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import { decoderStep } from "../graph/decoder.js";
-import type { SentenceReport } from "./reports.js";
-import { type Generation, hasRules } from "./options.js";
-import { type Capacity, createSession, type Session } from "./cache.js";
+import { type Capacity, createDecoderCache, type DecoderCache } from "./cache.js";
+import { type Generation, hasRules } from "./resolve.js";
 
-/** One beam before a step: the token it feeds next, and which row holds each token before it. */
-export interface BeamStart {
-  readonly id: number;
-  readonly score: number;
-  readonly past: readonly number[];
-}
+/** A sentence before a step, and the padding that the caller put before its prompt. */
+export type PaddedStart = SentenceStart & { readonly padding: readonly number[] };
 
-/** A sentence before a step. */
-export interface SentenceStart {
-  /** Tokens so far, of the prompt, and at most. */
-  readonly length: number;
-  readonly prompt: number;
-  readonly limit: number;
-  /** Tokens before the one that is fed next, of each beam. */
-  readonly tokens: readonly (readonly number[])[];
-  readonly beams: readonly BeamStart[];
-  readonly finished: SentenceReport["finished"];
-  /** Padding that the caller put before the prompt. */
-  readonly pads: readonly number[];
-}
-
-/** A session with the whole decoding loop on the device: sentences of W beams, `samples` of them a prompt. */
+/** A cache with the whole decoding loop on the device: sentences of W beams, n of them a prompt. */
 export interface Search {
-  readonly session: Session;
+  readonly cache: DecoderCache;
   readonly step: Prepared;
-  /** Scores f32[R,V] and the launch that chooses by them, when a logits_processor changes them on the host in between. */
-  readonly scoring: { readonly logits: Tensor; readonly chooses: number } | undefined;
-  /** What the host reads after each step, in this order. */
-  readonly report: readonly [rows: Tensor, scores: Tensor, sentences: Tensor, status: Tensor];
+  /** The launch that chooses tokens by their scores. */
+  readonly chooses: number;
+  /** Scores f32[R,V], when a logits_processor changes them on the host before the launch that chooses. */
+  readonly logits: Tensor | undefined;
+  /** What the host reads after each step, in the order of `REPORT`. */
+  readonly report: readonly Tensor[];
   /** Writes the state before a step, and the seed to draw from. */
-  start(sentences: readonly SentenceStart[], seed?: number): void;
+  start(sentences: readonly PaddedStart[], seed?: number): void;
+  /** Gives the search back for calls of the same shape. */
+  release(): void;
   dispose(): void;
+}
+
+/** A search that has begun, in idle memory where there is some: `fill` fills its cache and tells its sentences. `release` it. */
+export async function acquireSearch(
+  core: DecoderCore,
+  capacity: Capacity,
+  g: Generation,
+  fill: (cache: DecoderCache) => Promise<readonly PaddedStart[]>,
+): Promise<Search> {
+  // All that the plan of a step depends on; other settings, the seed among them, differ from call to call.
+  const { beams, C, beamStep, rules, lists, renormalize, logits_processor } = g;
+  const sampling = g.sampling && { ...g.sampling, seed: 0 };
+  const recorded = { capacity, beams, C, beamStep, rules, lists, renormalize, sampling };
+  const key = JSON.stringify([recorded, Boolean(logits_processor)]);
+  const create = (): Promise<Search> => createSearch(core, capacity, g, () => core.idle.release(key, search));
+  const search: Search = await core.idle.acquire(key, create);
+  try {
+    search.start(await fill(search.cache), g.sampling?.seed);
+    return search;
+  } catch (error) {
+    search.release();
+    throw error;
+  }
+}
+
+async function createSearch(
+  core: DecoderCore,
+  capacity: Capacity,
+  g: Generation,
+  release: () => void,
+): Promise<Search> {
+  const cache = createDecoderCache(core, capacity);
+  const state = searchTensors(core, cache, g);
+  const plan = stepPlan(core, cache, state, g);
+  const step = await core.gpu.prepare(plan);
+  const chooses = plan.launches.findIndex(({ label }) => label === "topk" || label === "sample");
+  return {
+    cache,
+    step,
+    chooses,
+    logits: state.logits,
+    report: REPORT.map((name) => state[name]),
+    start(sentences, seed) {
+      if (seed !== undefined) step.set(chooses, { seed });
+      writeStart(core.gpu, cache, state, g, sentences);
+    },
+    release,
+    dispose() {
+      step.dispose();
+      cache.dispose();
+      core.gpu.memory.free(Object.values(state).filter((t) => t !== undefined));
+    },
+  };
+}
+
+/** What a search has beside its cache, and the cache's `rows`. */
+interface SearchTensors {
+  readonly rows: Tensor;
+  readonly scores: Tensor;
+  readonly sentences: Tensor;
+  readonly status: Tensor;
+  readonly end_ids: Tensor;
+  readonly rules: Tensor;
+  readonly history: Tensor;
+  readonly promptPadding: Tensor;
+  readonly logits: Tensor | undefined;
+}
+
+function searchTensors(
+  { architecture: a }: DecoderCore,
+  { capacity, rows }: DecoderCache,
+  g: Generation,
+): SearchTensors {
+  const R = rows.shape[0];
+  const sentences = R / g.W;
+  return {
+    rows,
+    scores: tensor("scores", "f32", [PLANES, R]),
+    sentences: tensor("sentences", "u32", [sentences, sentenceWidth(g.W)]),
+    status: tensor("status", "u32", [STATUS_FIELDS]),
+    end_ids: tensor("end_ids", "u32", [g.lists.end.length]),
+    rules: tensor("rules", "u32", [packRules(g.lists).length]),
+    history: tensor("history", "u32", [capacity.M, R]),
+    promptPadding: tensor("prompt_padding", "u32", [sentences, 2]),
+    logits: g.logits_processor && tensor("logits", "f32", [R, a.V]),
+  };
+}
+
+function writeStart(
+  gpu: Gpu,
+  cache: DecoderCache,
+  state: SearchTensors,
+  g: Generation,
+  starts: readonly PaddedStart[],
+): void {
+  const { M } = cache.capacity;
+  const packed = packSearch(starts, g.W);
+  for (const name of REPORT) gpu.write(state[name], packed[name]);
+  gpu.write(state.end_ids, Uint32Array.from(g.lists.end));
+  const beams = starts.flatMap(({ length, beams }) => beams.map((beam) => ({ ...beam, position: length - 1 })));
+  if (beams.some(({ past }) => past.length > 0)) gpu.write(cache.indirection, packIndirection(beams, M));
+  if (!hasRules(g)) return;
+  gpu.write(state.history, packHistory(beams, M));
+  gpu.write(state.rules, packRules(g.lists));
+  const padding = starts.flatMap(({ padding }) => [padding.length, padding[0] ?? 0]);
+  gpu.write(state.promptPadding, Uint32Array.from(padding));
+}
+
+/** A step: the decoder, the rules on scores where there are any, the best tokens or drawn ones, and a search step for each group. */
+function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, g: Generation): Plan {
+  const { V } = core.architecture;
+  const { indirection, past, cross } = cache;
+  const { rows, scores, sentences, status, end_ids, rules, history, promptPadding } = state;
+  const ruled = hasRules(g);
+  return record(
+    "step",
+    (run) => {
+      const logits = decoderStep(run, core, { rows, past, indirection, cross, logits: state.logits });
+      if (ruled) {
+        const args = { rows, indirection, sentences, rules, leads: promptPadding, history, logits };
+        run(logitsProcess, "logits_process", args, { ...g.rules, LOG_SOFTMAX: Number(g.beams > 1) });
+      }
+      const G = partsOf(core.gpu.info.software, g, V);
+      const { values, indices } = g.sampling
+        ? run(sample, "sample", { rows, logits }, g.sampling)
+        : run(topk, "topk", { logits }, { G, C: g.C });
+      const LOG_PROBS = Number(ruled && g.beams > 1 && !g.renormalize);
+      for (let group = 0; group < g.beamStep.groups; group++) {
+        const args = { values, indices, end_ids, rows, scores, sentences, indirection, status };
+        run(beamStep, "beam_step", args, { ...g.beamStep, W: g.W, V, group, LOG_PROBS });
+      }
+    },
+    { status },
+  );
 }
 
 /**
  * Parts of the vocabulary that `topk` scans side by side: enough for one sentence to fill the lanes of a CPU adapter or the cores of
  * a GPU, few because `beam_step` merges them. Not by the number of sentences: the sums of a row must not depend on its batch.
  */
-function partsOf(software: boolean, W: number, V: number, C: number): number {
+function partsOf(software: boolean, { W, C }: Generation, V: number): number {
   return Math.max(1, Math.min(Math.floor((software ? 16 : 64) / W), Math.floor(V / Math.max(512, 4 * C))));
-}
-
-export async function createSearch(core: DecoderCore, capacity: Capacity, g: Generation): Promise<Search> {
-  const { gpu, architecture: a } = core;
-  const { B, n, W, M } = capacity;
-  const fan = n * W;
-  const R = B * fan;
-  const session = createSession(core, capacity);
-  const { rows, indirection } = session;
-  const lists = packRules({ end: g.end, suppress: g.suppress, begin_suppress: g.begin_suppress, banned: g.banned });
-  const state = {
-    scores: tensor("scores", "f32", [4, R]),
-    sentences: tensor("sentences", "u32", [R / W, 4 + 3 * W]),
-    status: tensor("status", "u32", [2]),
-    end_ids: tensor("end_ids", "u32", [g.end.length]),
-    rules: tensor("rules", "u32", [lists.length]),
-    history: tensor("history", "u32", [M, R]),
-    leads: tensor("leads", "u32", [R / W, 2]),
-  };
-  const { scores, sentences, status, end_ids, rules, history, leads } = state;
-  const ruled = hasRules(g);
-  const hostLogits = g.logits_processor && tensor("logits", "f32", [R, a.V]);
-  // Each beam offers what all its group may take, and as many again as penalties may put behind them.
-  const C = g.beams === 1 ? 1 : Math.max(2, 1 + g.end.length) * W + g.beams - W;
-  const plan = record(
-    "step",
-    (run) => {
-      const logits = decoderStep(run, core, {
-        rows,
-        past: session.cache,
-        indirection,
-        cross: session.cross,
-        logits: hostLogits,
-      });
-      if (ruled) {
-        run(
-          logitsProcess,
-          "logits_process",
-          { rows, indirection, sentences, rules, leads, history, logits },
-          {
-            no_repeat_ngram_size: g.no_repeat_ngram_size,
-            min_new_tokens: g.min_new_tokens,
-            repetition_penalty: g.repetition_penalty,
-            presence_penalty: g.presence_penalty,
-            forced_bos: g.forced_bos ?? NO_ID,
-            forced_eos: g.forced_eos ?? NO_ID,
-            begin: g.forced_bos === undefined ? 0 : 1,
-            LOG_SOFTMAX: Number(g.beams > 1),
-          },
-        );
-      }
-      const { values, indices } = g.sampling
-        ? run(sample, "sample", { rows, logits }, g.sampling)
-        : run(topk, "topk", { logits }, { G: partsOf(gpu.info.software, W, a.V, C), C });
-      const LOG_PROBS = Number(ruled && g.beams > 1 && !g.renormalize);
-      const { early_stopping, length_penalty, groups, diversity_penalty } = g;
-      for (let group = 0; group < groups; group++) {
-        run(
-          beamStep,
-          "beam_step",
-          { values, indices, end_ids, rows, scores, sentences, indirection, status },
-          { W, V: a.V, early_stopping, length_penalty, groups, group, diversity_penalty, LOG_PROBS },
-        );
-      }
-    },
-    { status },
-  );
-  const step = await gpu.prepare(plan);
-  const chooses = plan.launches.findIndex(({ label }) => label === "topk" || label === "sample");
-  return {
-    session,
-    step,
-    scoring: hostLogits && { logits: hostLogits, chooses },
-    report: [rows, scores, sentences, status],
-    start(starts, seed) {
-      if (seed !== undefined) step.set(chooses, { seed });
-      const beams = starts.flatMap(({ beams }) => beams);
-      const finished = (field: "score" | "logProb") =>
-        starts.flatMap((start) => Array.from({ length: W }, (_, i) => start.finished[i]?.[field] ?? 0));
-      gpu.write(
-        rows,
-        Uint32Array.from(starts.flatMap((start, b) => start.beams.flatMap(({ id }) => [id, start.length - 1, b, 0]))),
-      );
-      gpu.write(
-        scores,
-        Float32Array.from([
-          ...beams.map(({ score }) => score),
-          ...finished("score"),
-          ...beams.map(() => 0),
-          ...finished("logProb"),
-        ]),
-      );
-      gpu.write(
-        sentences,
-        Uint32Array.from(
-          starts.flatMap((start) => [
-            start.length,
-            start.prompt,
-            start.limit,
-            0,
-            ...Array.from({ length: W }, (_, i) => start.finished[i]).flatMap((h) =>
-              h ? [h.length, h.parent, h.id] : [0, 0, 0],
-            ),
-          ]),
-        ),
-      );
-      gpu.write(status, Uint32Array.of(starts.length, 0));
-      gpu.write(end_ids, Uint32Array.from(g.end));
-      if (starts.some(({ length }) => length > 1)) {
-        const table = new Uint32Array(2 * R * M);
-        starts.forEach((start, b) =>
-          start.beams.forEach(({ past }, w) => table.set(past, (((start.length - 1) % 2) * R + b * W + w) * M)),
-        );
-        gpu.write(indirection, table);
-      }
-      if (!ruled) return;
-      const slots = new Uint32Array(M * R);
-      starts.forEach(({ beams, tokens }) =>
-        beams.forEach(({ past }, w) => past.forEach((r, t) => (slots[t * R + r] = tokens[w][t]))),
-      );
-      gpu.write(history, slots);
-      gpu.write(rules, lists);
-      gpu.write(leads, Uint32Array.from(starts.flatMap(({ pads }) => [pads.length, pads[0] ?? 0])));
-    },
-    dispose() {
-      step.dispose();
-      session.dispose();
-      gpu.memory.free([...Object.values(state), ...(hostLogits ? [hostLogits] : [])]);
-    },
-  };
-}
-
-/** A search in use, and how to return it. */
-export interface Lease {
-  readonly search: Search;
-  readonly capacity: Capacity;
-  release(): void;
-}
-
-export async function lease(core: DecoderCore, capacity: Capacity, g: Generation): Promise<Lease> {
-  // What a plan does not depend on: these differ from call to call.
-  const { returned, pad, start, stop_strings, newTokens, logits_processor, sampling, ...recorded } = g;
-  const draws = sampling && { ...sampling, seed: 0 };
-  const key = JSON.stringify([capacity, recorded, draws, Boolean(logits_processor)]);
-  const search = await core.idle.acquire(key, () => createSearch(core, capacity, g));
-  return { search, capacity, release: () => core.idle.release(key, search) };
 }

@@ -1,6 +1,6 @@
-import { ancestors, latest, type Report, trace } from "./reports.js";
-import type { Generation } from "./options.js";
 import type { TextCodec } from "../text/tokenizer.js";
+import type { StepReports } from "./reports.js";
+import type { Generation } from "./resolve.js";
 
 /** Tokens of a result that no later step can change. */
 export interface StreamEvent {
@@ -11,12 +11,41 @@ export interface StreamEvent {
   readonly text?: string;
 }
 
+/** A call that tells what happens on its way. */
+type Telling<E, T> = (emit: (events: readonly E[]) => void, signal: AbortSignal) => Promise<T>;
+
+/** Runs a call and yields its events as they come; returns its result. A caller who leaves the loop aborts the call. */
+export async function* streamed<E, T>(call: Telling<E, T>, signal: AbortSignal | undefined): AsyncGenerator<E, T> {
+  const left = new AbortController();
+  const events: E[] = [];
+  let wake = (): void => {};
+  let ended = false;
+  const emit = (more: readonly E[]): void => {
+    events.push(...more);
+    wake();
+  };
+  const running = call(emit, signal ? AbortSignal.any([signal, left.signal]) : left.signal).finally(() => {
+    ended = true;
+    wake();
+  });
+  running.catch(() => {}); // awaited below, unless the caller leaves
+  try {
+    while (!ended || events.length) {
+      if (events.length) yield events.shift() as E;
+      else await new Promise<void>((resolve) => (wake = resolve));
+    }
+    return await running;
+  } finally {
+    left.abort();
+  }
+}
+
 /** The tokens that every beam still running and every hypothesis still held of sentence b begin with; all, once it is done. */
-function settledTokens(reports: readonly Report[], b: number, g: Generation): readonly number[] {
-  const { done, finished } = latest(reports, b, g.W);
-  if (done) return trace(reports, b, 0, g).ids;
-  const running = Array.from({ length: g.W }, (_, w) => ancestors(reports, b, w, g.W).map(({ id }) => id));
-  return [...running, ...finished.map((_, rank) => trace(reports, b, rank, g).ids)].reduce(commonPrefix);
+function stablePrefix(reports: StepReports, b: number): readonly number[] {
+  const { done, beams, finished } = reports.latest(b);
+  if (done) return reports.hypothesis(b, 0).ids;
+  const running = beams.map((_, w) => reports.backtrace(b, w).map(({ id }) => id));
+  return [...running, ...finished.map((_, rank) => reports.hypothesis(b, rank).ids)].reduce(commonPrefix);
 }
 
 function commonPrefix(a: readonly number[], b: readonly number[]): readonly number[] {
@@ -24,14 +53,14 @@ function commonPrefix(a: readonly number[], b: readonly number[]): readonly numb
   return end < 0 ? a : a.slice(0, end);
 }
 
-type Streamer = (reports: readonly Report[], kept?: readonly (number | undefined)[]) => StreamEvent[];
+type Streamer = (reports: StepReports, kept?: readonly (number | undefined)[]) => StreamEvent[];
 
 /** Turns the reports of a decoding into events: call it after each step, with the tokens that rows ended by a stop string keep. */
-export function createStreamer(rows: number, g: Generation, codec: TextCodec | undefined): Streamer {
+export function createStreamer(rows: number, codec: TextCodec | undefined): Streamer {
   const sent = Array.from({ length: rows }, () => ({ tokens: 0, text: 0 }));
   return (reports, kept) =>
     sent.flatMap((state, row) => {
-      const ids = settledTokens(reports, row, g).slice(0, kept?.[row]);
+      const ids = stablePrefix(reports, row).slice(0, kept?.[row]);
       if (ids.length <= state.tokens) return [];
       const token_ids = ids.slice(state.tokens);
       state.tokens = ids.length;
@@ -44,22 +73,24 @@ export function createStreamer(rows: number, g: Generation, codec: TextCodec | u
     });
 }
 
-/** Ends rows whose text holds a stop string: after each step, which rows are cut and how many generated tokens they keep. */
-export function createStopper(
-  rows: number,
-  g: Generation,
-  codec: TextCodec,
-): { kept: (number | undefined)[]; onStep(reports: readonly Report[]): boolean } {
+/** Ends rows whose text holds a stop string: after each step, which rows end and how many generated tokens they keep. */
+export interface Stopper {
+  readonly kept: readonly (number | undefined)[];
+  /** Whether any row goes on. */
+  onStep(reports: StepReports): boolean;
+}
+
+/** A Stopper for the stop strings of a call. */
+export function createStopper(rows: number, { stop_strings }: Generation, codec: TextCodec): Stopper {
   const kept = Array<number | undefined>(rows).fill(undefined);
   return {
     kept,
     onStep(reports) {
       kept.forEach((length, row) => {
         if (length !== undefined) return;
-        const ids = settledTokens(reports, row, g);
+        const ids = stablePrefix(reports, row);
         const text = codec.decode(ids);
-        if (latest(reports, row, g.W).done || g.stop_strings.some((stop) => text.includes(stop)))
-          kept[row] = ids.length;
+        if (reports.latest(row).done || stop_strings.some((stop) => text.includes(stop))) kept[row] = ids.length;
       });
       return kept.some((length) => length === undefined);
     },

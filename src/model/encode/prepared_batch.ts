@@ -1,4 +1,3 @@
-import { InputError } from "../../runtime/errors.js";
 import { record } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Core } from "../core.js";
@@ -97,11 +96,7 @@ function createOutputs({ D, encoder, head }: Architecture, { N, B, T }: BatchSiz
 }
 
 function write({ gpu, architecture: { D } }: Core, packed: PackedInput, inputs: readonly EncoderInput[]): void {
-  const { rows, spans, features } = packInputs(inputs);
-  if (features && features.length !== packed.rows.shape[0] * D)
-    throw new InputError(
-      `encoder: features must be rows of D=${D} numbers, got rows of ${features.length / packed.rows.shape[0]}`,
-    );
+  const { rows, spans, features } = packInputs(inputs, D);
   gpu.write(packed.rows, rows);
   gpu.write(packed.spans, spans);
   if (packed.features && features) gpu.write(packed.features, features);

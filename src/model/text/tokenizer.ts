@@ -113,7 +113,7 @@ function findSpecials(tokenizer: Tokenizer, texts: number): number[][] {
   const specials = PROBES.slice(0, texts).map((probe) => {
     const { ids } = tokenizer.encode(probe, { add_special_tokens: false });
     const begin = at;
-    while (at + ids.length <= whole.length && ids.some((id, i) => whole[at + i] !== id)) at++;
+    while (at + ids.length <= whole.length && ids.some((id: number, i: number) => whole[at + i] !== id)) at++;
     if (at + ids.length > whole.length)
       throw new InputError(
         "text: its tokens must stay the same between special tokens, they do not; give token ids to forward()",
