@@ -10,7 +10,8 @@ import type { Gpu } from "../src/runtime/gpu.js";
 import { countLaunches, type Plan, record } from "../src/runtime/plan.js";
 import { type Tensor, tensor } from "../src/runtime/tensor.js";
 import { randoms } from "../tests/support/harness.js";
-import { type Bench, type Context, noise, spread } from "./support/harness.js";
+import { f32 } from "../tests/support/launch.js";
+import { type Bench, type Context, spread } from "./support/harness.js";
 
 const MODELS = {
   minilm: { hidden_size: 384, num_attention_heads: 12, num_hidden_layers: 6, intermediate_size: 1536 },
@@ -36,7 +37,7 @@ function openRandom(gpu: Gpu, config: Json): Core {
   const made = new Map<string, Tensor>();
   for (const { ours, shape } of bert.rows(a, config)) {
     const t = tensor(ours, "f32", shape, "weight");
-    const { data } = noise("f32", shape, random);
+    const { data } = f32(shape, random);
     const scale = shape.length > 1 ? shape[shape.length - 1] ** -0.5 : 0.1;
     gpu.write(
       t,

@@ -1,7 +1,8 @@
 import { topk } from "../src/kernels/index.js";
-import { benchKernel, noise } from "./support/harness.js";
+import { args, values } from "../tests/topk.args.js";
+import { benchKernel } from "./support/harness.js";
 
-// G and C as a search chooses them on a CPU adapter: partsOf in src/model/decode/search.ts.
+// G and C as a decoding session chooses them on a CPU adapter: see partsOf in src/model/decode/search.ts.
 export const bench = benchKernel(
   topk,
   {
@@ -17,10 +18,5 @@ export const bench = benchKernel(
     "gemma B=1 greedy": { R: 1, V: 260000, G: 16, C: 1 },
     "gemma B=1 W=64": { R: 64, V: 260000, G: 1, C: 128 },
   },
-  {
-    args: ({ R, V }, random) => ({ logits: noise("f32", [R, V], () => 8 * random()) }),
-    values: ({ G, C }) => ({ G, C }),
-    tolerance: 1e-4,
-    small: { V: 997 },
-  },
+  { args, values, tolerance: 1e-4, small: { V: 997 } },
 );

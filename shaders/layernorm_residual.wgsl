@@ -8,12 +8,25 @@
 //          arXiv:1910.07467, eq. 4; rows unrolled by hand, because indexed statistics are kept in memory
 
 const ROWS: u32 = 1;          // 1 to 4
+const FOLDS = HAS_BIAS + HAS_RESIDUAL > 0; // sums wait in out: a CPU adapter loads one vector sooner than three
+
+// The first look at an element, and every later one.
+fn fold(row: u32, d: u32) -> vec4f {
+  let s = stream(row, d);
+  if (FOLDS) { out[row + d] = s; }
+  return s;
+}
+
+fn folded(row: u32, d: u32) -> vec4f {
+  if (FOLDS) { return out[row + d]; }
+  return x[row + d];
+}
 
 // 1 / root mean square of a row.
 fn scale(row: u32) -> f32 {
   var squares = vec4f();
   for (var d = 0u; d < params.D / 4; d++) {
-    let s = stream(row, d);
+    let s = fold(row, d);
     squares += s * s;
   }
   return inverseSqrt((squares.x + squares.y + squares.z + squares.w) / f32(params.D) + params.eps);
@@ -27,8 +40,8 @@ fn statistics(row: u32) -> vec2f {
   var mean = vec4f();
   var m2 = vec4f();                              // sum of squared deviations
   for (var d = 0u; d < whole; d += 4) {
-    let a = stream(row, d); let b = stream(row, d + 1);
-    let c = stream(row, d + 2); let e = stream(row, d + 3);
+    let a = fold(row, d); let b = fold(row, d + 1);
+    let c = fold(row, d + 2); let e = fold(row, d + 3);
     let m = 0.25 * ((a + b) + (c + e));
     let delta = m - mean;
     let share = 4 / f32(d + 4);
@@ -37,7 +50,7 @@ fn statistics(row: u32) -> vec2f {
       + delta * delta * (share * f32(d));
   }
   for (var d = whole; d < width; d++) {
-    let delta = stream(row, d) - mean;
+    let delta = fold(row, d) - mean;
     mean += delta / f32(d + 1);
     m2 += delta * delta * (f32(d) / f32(d + 1));
   }
@@ -47,7 +60,7 @@ fn statistics(row: u32) -> vec2f {
 }
 
 fn put(row: u32, d: u32, stats: vec2f, g: vec4f, b: vec4f) {
-  out[row + d] = (stream(row, d) - stats.x) * stats.y * g + b;
+  out[row + d] = (folded(row, d) - stats.x) * stats.y * g + b;
 }
 
 @compute @workgroup_size(8)

@@ -65,9 +65,7 @@ fn penalise_repetition(lane: u32, r: u32, at: u32, length: u32) {
       if (id - first >= 32u * WORDS) { continue; }           // ids below `first` wrap around
       let bit = 1u << (id % 32u);
       if ((atomicOr(&seen[(id - first) / 32u], bit) & bit) != 0u) { continue; }
-      let score = logits[at + id];
-      let repeated = select(score / params.repetition_penalty, score * params.repetition_penalty, score < 0.0);
-      logits[at + id] = repeated - params.presence_penalty;
+      logits[at + id] = penalised(logits[at + id]);
     }
   }
 }
@@ -97,7 +95,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   if (lane == 0u) { history[position * params.R + r] = rows[r].x; }
   if (LOG_SOFTMAX == 1u) { log_softmax(lane, at); }
   storageBarrier();
-  if (params.repetition_penalty != 1.0 || params.presence_penalty != 0.0) {
+  if (has_penalties()) {
     penalise_repetition(lane, r, at, length);
     storageBarrier();
   }

@@ -18,9 +18,7 @@ fn penalise_repetition(r: u32, at: u32, length: u32) {
     let id = token(r, t);
     var seen = false;
     for (var u = max(lead(r), 1u) - 1u; u < t; u++) { seen = seen || token(r, u) == id; }
-    let score = logits[at + id];
-    let repeated = select(score / params.repetition_penalty, score * params.repetition_penalty, score < 0.0);
-    if (!seen) { logits[at + id] = repeated - params.presence_penalty; }
+    if (!seen) { logits[at + id] = penalised(logits[at + id]); }
   }
 }
 
@@ -55,7 +53,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     let log_total = log(total);
     for (var v = 0u; v < params.V; v++) { logits[at + v] = logits[at + v] - top - log_total; }
   }
-  if (params.repetition_penalty != 1.0 || params.presence_penalty != 0.0) { penalise_repetition(r, at, length); }
+  if (has_penalties()) { penalise_repetition(r, at, length); }
   let prefix = params.no_repeat_ngram_size - 1u;             // unused when the size is 0
   if (params.no_repeat_ngram_size > 0u && length >= params.no_repeat_ngram_size) {
     for (var end = prefix; end < length; end++) {

@@ -1,5 +1,5 @@
 // matmul: a linear layer for many rows, through workgroup memory: for GPUs.
-// Parts    matmul, activation, formats
+// Parts    matmul, activation, formats, load16
 // Launch   DOWN x ACROSS invocations compute a tile, each FOURS x FOURS blocks of 4 rows x 4 outputs; 16 inputs are
 //          staged at a time; SPLIT such slices a workgroup, each with a share of the inputs, where tiles are few
 // Numerics f32, in the order of i within a slice, then slice by slice: the bits of a row depend on SPLIT
@@ -17,33 +17,21 @@ const STAGE = 16 * (HEIGHT + WIDTH);
 
 var<workgroup> staged: array<vec4f, SPLIT * STAGE>; // of each slice: 16 inputs of all rows, then of all outputs
 
-fn load4(i: u32) -> vec4f { // four consecutive weights of one output; i8 and i4 before their scale
-  if (WEIGHT_FORMAT == F16) { return halves(select(weight[i / 2].xy, weight[i / 2].zw, i % 2 == 1)); }
-  if (WEIGHT_FORMAT == I8) { return bytes(weight[i / 4][i % 4]); }
-  if (WEIGHT_FORMAT == I4) { return nibbles(weight[i / 8][i / 2 % 4] >> (i % 2 * 16)); }
-  return bitcast<vec4f>(weight[i]);
-}
-
-fn scale(i: u32) -> f32 { // of the group of 32 weights that holds the four at i; the scales follow all weights
-  if (WEIGHT_FORMAT < I8) { return 1; }
-  let words = params.O * (1 + GATED) * (params.I / 4); // of i8 weights
-  let at = select(words, words / 2, WEIGHT_FORMAT == I4) + i / 8;
-  return bitcast<f32>(weight[at / 4][at % 4]);
-}
-
-fn rows4(n: u32, i: u32) -> mat4x4f { // rows and outputs past the end repeat the last ones and are not stored
+fn rows4(n: u32, i: u32) -> mat4x4f { // rows and outputs past the end reread the last ones and are not stored
   let width = params.I / 4;
   let last = params.N - 1;
   return mat4x4f(x[min(n, last) * width + i], x[min(n + 1, last) * width + i],
                  x[min(n + 2, last) * width + i], x[min(n + 3, last) * width + i]);
 }
 
+// Four inputs of an output.
+fn weight4(i: u32) -> vec4f { return scale(i / PARTS) * part(weight[i / PARTS], i % PARTS); }
+
 fn weights4(o: u32, i: u32) -> mat4x4f {
   let width = params.I / 4;
   let last = params.O * (1 + GATED) - 1;
-  let w0 = min(o, last) * width + i; let w1 = min(o + 1, last) * width + i;
-  let w2 = min(o + 2, last) * width + i; let w3 = min(o + 3, last) * width + i;
-  return mat4x4f(scale(w0) * load4(w0), scale(w1) * load4(w1), scale(w2) * load4(w2), scale(w3) * load4(w3));
+  return mat4x4f(weight4(min(o, last) * width + i), weight4(min(o + 1, last) * width + i),
+                 weight4(min(o + 2, last) * width + i), weight4(min(o + 3, last) * width + i));
 }
 
 // The place of four rows or outputs at inputs 4*k, rotated by k so that neighbours write to different banks.

@@ -1,63 +1,22 @@
 import { relativeBias, relativeBucket } from "../src/kernels/attention.js";
 import { attention } from "../src/kernels/index.js";
 import { assert, suite } from "./support/harness.js";
-import { checkKernel, f32, u32 } from "./support/kernel.js";
-
-type Size = Readonly<Record<string, number>>;
-
-/** Keys of each sentence: L, or a mixture of full, empty, single and almost full. */
-const lengths = ({ B, L, ragged = 0 }: Size): number[] =>
-  Array.from({ length: B }, (_, b) => (ragged ? [L, 0, 1, L - 1][b % 4] : L));
-
-/** Sentences lie in kv from the last to the first, so that a sentence's number says nothing about its place. */
-function spans(size: Size): number[] {
-  let first = lengths(size).reduce((sum, length) => sum + length, 0);
-  return lengths(size).flatMap((length) => [(first -= length), length]);
-}
+import { args, values } from "./attention.args.js";
+import { checkKernel, f32 } from "./support/kernel.js";
 
 checkKernel(attention, {
-  // row n is position n / B of sentence n % B, packed: n % T of n / T; `pad` columns lie before the values, and these before the keys
-  args: (size, random) => {
-    const { B, T, H, K, E, pad = 0, whole = 0, offset = 0, packed = 0, bias, status } = size;
-    const value = whole ? () => Math.round(6 * random()) + offset : random;
-    const S = Math.max(
-      1,
-      lengths(size).reduce((sum, length) => sum + length, 0),
-    );
-    const [Q, Z] = [H * E + pad, 2 * K * E + pad];
-    const places = spans(size);
-    return {
-      rows: u32([B * T, 4], (i) =>
-        packed
-          ? [5, (i >> 2) % T, Math.floor(i / 4 / T), 6][i % 4]
-          : [5, Math.floor(i / 4 / B), (i >> 2) % B, 6][i % 4],
-      ),
-      spans: u32([B, 2], (i) => places[i]),
-      q: f32([B * T, Q], value),
-      kv: f32([S, Z], (i) => (whole && i % Z < K * E ? -value() : random())),
-      bias: bias === undefined ? undefined : f32([2 * bias + 1, H], random),
-      status: status === undefined ? undefined : u32([2], () => status),
-    };
-  },
-  values: ({ H, K, E, pad = 0, causal = 0, whole = 0 }) => ({
-    H,
-    K,
-    E,
-    scale: whole ? 1 : E ** -0.5,
-    k_at: pad ? pad + K * E : 0,
-    v_at: pad || K * E,
-    CAUSAL: causal,
-  }),
+  args,
+  values,
   tolerance: 5e-7, // measured 1e-7
   cases: {
-    "tiles that straddle sentences": { B: 5, L: 9, T: 5, H: 4, K: 2, E: 20, ragged: 1, packed: 1 },
-    "three blocks": { B: 1, L: 150, T: 5, H: 4, K: 2, E: 8 },
-    "one key over a block": { B: 1, L: 65, T: 3, H: 1, K: 1, E: 8 },
+    "tiles that straddle sentences": { B: 5, S: 9, T: 5, H: 4, K: 2, E: 20, mixed: 1, packed: 1 },
+    "three blocks": { B: 1, S: 150, T: 5, H: 4, K: 2, E: 8 },
+    "one key over a block": { B: 1, S: 65, T: 3, H: 1, K: 1, E: 8 },
     // whole numbers: scores are exact, so that what is left is the error of exp, measured 3e-7
-    "scores far below zero": { B: 1, L: 12, T: 3, H: 1, K: 1, E: 8, whole: 1, offset: 9, tolerance: 1e-6 },
+    "scores far below zero": { B: 1, S: 12, T: 3, H: 1, K: 1, E: 8, whole: 1, offset: 9, tolerance: 1e-6 },
     "biases by distance, nearer and farther than the table": {
       B: 2,
-      L: 11,
+      S: 11,
       T: 5,
       H: 3,
       K: 3,
@@ -65,129 +24,194 @@ checkKernel(attention, {
       packed: 1,
       bias: 4,
     },
-    "tiles that straddle sentences, causal": { B: 5, L: 5, T: 5, H: 4, K: 2, E: 8, ragged: 1, packed: 1, causal: 1 },
-    "status 0 writes nothing": { B: 1, L: 3, T: 2, H: 1, K: 1, E: 8, status: 0 },
-    "one key": { B: 1, L: 1, T: 1, H: 1, K: 1, E: 4 },
-    "heads of 8": { B: 2, L: 5, T: 3, H: 3, K: 3, E: 8 },
-    "two heads a group": { B: 2, L: 7, T: 3, H: 4, K: 2, E: 8 },
-    "keys behind values behind other columns": { B: 2, L: 7, T: 3, H: 4, K: 2, E: 8, pad: 12 },
-    "causal, one key for the first row": { B: 2, L: 9, T: 9, H: 2, K: 2, E: 8, causal: 1 },
-    "causal, past the end of the keys": { B: 1, L: 4, T: 9, H: 1, K: 1, E: 4, causal: 1 },
-    "empty, single and full sentences": { B: 9, L: 7, T: 2, H: 2, K: 1, E: 8, ragged: 1 },
-    "causal and ragged": { B: 5, L: 6, T: 6, H: 2, K: 2, E: 4, ragged: 1, causal: 1 },
-    "one short of a workgroup": { B: 7, L: 3, T: 9, H: 1, K: 1, E: 8 },
-    "one over a workgroup": { B: 5, L: 3, T: 13, H: 1, K: 1, E: 8 },
-    "heads of 20": { B: 1, L: 9, T: 4, H: 2, K: 2, E: 20 },
-    "eight rows of a sentence": { B: 1, L: 19, T: 8, H: 2, K: 1, E: 12, packed: 1 },
-    "tiles of eight that straddle sentences": { B: 3, L: 17, T: 11, H: 2, K: 2, E: 16, ragged: 1, packed: 1 },
-    "one short of eight": { B: 1, L: 8, T: 7, H: 1, K: 1, E: 4, packed: 1 },
-    "one over eight": { B: 1, L: 7, T: 9, H: 1, K: 1, E: 4, packed: 1 },
-    "one short of sixteen": { B: 1, L: 9, T: 15, H: 1, K: 1, E: 8, packed: 1 },
-    "one over sixteen": { B: 1, L: 9, T: 17, H: 1, K: 1, E: 8, packed: 1 },
-    "one key short of a block": { B: 1, L: 63, T: 3, H: 1, K: 1, E: 8 },
-    "a block that is causal in its middle": { B: 2, L: 71, T: 71, H: 1, K: 1, E: 8, packed: 1, causal: 1 },
-    "4096 keys": { B: 1, L: 4096, T: 8, H: 1, K: 1, E: 8, packed: 1 },
-    "causal biases": { B: 2, L: 9, T: 9, H: 2, K: 2, E: 8, packed: 1, causal: 1, bias: 3 },
-    "biases, one query": { B: 3, L: 6, T: 1, H: 2, K: 1, E: 8, bias: 2 },
-    "biases of a table of one": { B: 1, L: 3, T: 2, H: 1, K: 1, E: 8, bias: 0 },
-    "heads of 64": { B: 2, L: 33, T: 3, H: 2, K: 2, E: 64 },
-    "heads of 80": { B: 1, L: 6, T: 3, H: 2, K: 2, E: 80 },
-    "heads of 128": { B: 1, L: 6, T: 2, H: 1, K: 1, E: 128 },
-    "heads of 256": { B: 1, L: 6, T: 2, H: 1, K: 1, E: 256 },
-    "one group": { B: 1, L: 7, T: 3, H: 6, K: 1, E: 20 },
-    "scores far above zero": { B: 1, L: 12, T: 3, H: 1, K: 1, E: 64, whole: 1, pad: 4, tolerance: 1e-6 },
-    "status 1 goes on": { B: 1, L: 3, T: 2, H: 1, K: 1, E: 8, status: 1 },
-    "rows past 65535": { B: 65537, L: 2, T: 1, H: 1, K: 1, E: 4, ragged: 1 },
+    "tiles that straddle sentences, causal": { B: 5, S: 5, T: 5, H: 4, K: 2, E: 8, mixed: 1, packed: 1, causal: 1 },
+    "status 0 writes nothing": { B: 1, S: 3, T: 2, H: 1, K: 1, E: 8, status: 0 },
+    "one key": { B: 1, S: 1, T: 1, H: 1, K: 1, E: 4 },
+    "heads of 8": { B: 2, S: 5, T: 3, H: 3, K: 3, E: 8 },
+    "two heads a group": { B: 2, S: 7, T: 3, H: 4, K: 2, E: 8 },
+    "keys behind values behind other columns": { B: 2, S: 7, T: 3, H: 4, K: 2, E: 8, pad: 12 },
+    "causal, one key for the first row": { B: 2, S: 9, T: 9, H: 2, K: 2, E: 8, causal: 1 },
+    "causal, past the end of the keys": { B: 1, S: 4, T: 9, H: 1, K: 1, E: 4, causal: 1 },
+    "empty, single and full sentences": { B: 9, S: 7, T: 2, H: 2, K: 1, E: 8, mixed: 1 },
+    "causal and ragged": { B: 5, S: 6, T: 6, H: 2, K: 2, E: 4, mixed: 1, causal: 1 },
+    "one short of a workgroup": { B: 7, S: 3, T: 9, H: 1, K: 1, E: 8 },
+    "one over a workgroup": { B: 5, S: 3, T: 13, H: 1, K: 1, E: 8 },
+    "heads of 20": { B: 1, S: 9, T: 4, H: 2, K: 2, E: 20 },
+    "eight rows of a sentence": { B: 1, S: 19, T: 8, H: 2, K: 1, E: 12, packed: 1 },
+    "tiles of eight that straddle sentences": { B: 3, S: 17, T: 11, H: 2, K: 2, E: 16, mixed: 1, packed: 1 },
+    "one short of eight": { B: 1, S: 8, T: 7, H: 1, K: 1, E: 4, packed: 1 },
+    "one over eight": { B: 1, S: 7, T: 9, H: 1, K: 1, E: 4, packed: 1 },
+    "one short of sixteen": { B: 1, S: 9, T: 15, H: 1, K: 1, E: 8, packed: 1 },
+    "one over sixteen": { B: 1, S: 9, T: 17, H: 1, K: 1, E: 8, packed: 1 },
+    "one key short of a block": { B: 1, S: 63, T: 3, H: 1, K: 1, E: 8 },
+    "a block that is causal in its middle": { B: 2, S: 71, T: 71, H: 1, K: 1, E: 8, packed: 1, causal: 1 },
+    "4096 keys": { B: 1, S: 4096, T: 8, H: 1, K: 1, E: 8, packed: 1 },
+    "causal biases": { B: 2, S: 9, T: 9, H: 2, K: 2, E: 8, packed: 1, causal: 1, bias: 3 },
+    "biases, one query": { B: 3, S: 6, T: 1, H: 2, K: 1, E: 8, bias: 2 },
+    "biases of a table of one": { B: 1, S: 3, T: 2, H: 1, K: 1, E: 8, bias: 0 },
+    "heads of 64": { B: 2, S: 33, T: 3, H: 2, K: 2, E: 64 },
+    "heads of 80": { B: 1, S: 6, T: 3, H: 2, K: 2, E: 80 },
+    "heads of 128": { B: 1, S: 6, T: 2, H: 1, K: 1, E: 128 },
+    "heads of 256": { B: 1, S: 6, T: 2, H: 1, K: 1, E: 256 },
+    "one group": { B: 1, S: 7, T: 3, H: 6, K: 1, E: 20 },
+    "scores far above zero": { B: 1, S: 12, T: 3, H: 1, K: 1, E: 64, whole: 1, pad: 4, tolerance: 1e-6 },
+    "status 1 goes on": { B: 1, S: 3, T: 2, H: 1, K: 1, E: 8, status: 1 },
+    "rows past 65535": { B: 65537, S: 2, T: 1, H: 1, K: 1, E: 4, mixed: 1 },
   },
   mutants: {
     direct: {
-      "a missing scale": (wgsl) => wgsl.replaceAll(" * params.scale", ""),
-      "a causal row that does not see itself": (wgsl) => wgsl.replace("position[g] + 1u)", "position[g])"),
-      "a causal row that reads past its keys": (wgsl) =>
-        wgsl.replace("min(vec4u(span.y), position[g] + 1u)", "position[g] + 1u"),
-      "sentences that all start at the first key": (wgsl) => wgsl.replace("(span.x + first + t)", "(first + t)"),
-      "groups that alternate": (wgsl) => wgsl.replace("(h * params.K / params.H) * width", "(h % params.K) * width"),
-      "keys of the tile's first sentence for all": (wgsl) =>
-        wgsl.replace("if (rows[n + r].z == sentence)", "if (true)"),
-      "sentences that are left out": (wgsl) => wgsl.replace("least = sentence + 1u", "least = sentence + 2u"),
-      "a total that does not decay": (wgsl) => wgsl.replace("total[g] * before[g]", "total[g]"),
-      "a sum that does not decay": (wgsl) => wgsl.replace(" * before[r / 4u][r % 4u];", ";"),
-      "a running maximum from zero": (wgsl) => wgsl.replace("top[g] = vec4f(LOWEST)", "top[g] = vec4f()"),
-      "heads written over each other": (wgsl) =>
-        wgsl.replace("let o = n * o_stride + h * width", "let o = n * o_stride"),
-      "zero divided by zero": (wgsl) => wgsl.replace("select(vec4f(), 1.0 / sum, sum > vec4f())", "1.0 / sum"),
-      "values that stay at the first row": (wgsl) => wgsl.replace("          v += stride;\n", ""),
-      "keys past the end that count": (wgsl) =>
-        wgsl.replaceAll(/vec4u\((key|first \+ t)\) < limit/g, "vec4<bool>(true)"),
-      "a last key that is left out": (wgsl) =>
-        wgsl.replace("min(BLOCK, end - first)", "min(BLOCK, max(1u, end - first) - 1u)"),
-      "a bias of the distance turned round": (wgsl) =>
-        wgsl.replace("vec4i(i32(t)) - vec4i(position)", "vec4i(position) - vec4i(i32(t))"),
-      "a bias past the table": (wgsl) => wgsl.replace(/clamp\((.*), -reach, reach\)/, "($1)"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      "a missing scale": ["causal, past the end of the keys", (wgsl) => wgsl.replaceAll(" * params.scale", "")],
+      "a causal row that does not see itself": [
+        "causal, past the end of the keys",
+        (wgsl) => wgsl.replace("position[g] + 1u)", "position[g])"),
+      ],
+      "a causal row that reads past its keys": [
+        "causal, past the end of the keys",
+        (wgsl) => wgsl.replace("min(vec4u(span.y), position[g] + 1u)", "position[g] + 1u"),
+      ],
+      "sentences that all start at the first key": [
+        "two heads a group",
+        (wgsl) => wgsl.replace("(span.x + first + t)", "(first + t)"),
+      ],
+      "groups that alternate": [
+        "two heads a group",
+        (wgsl) => wgsl.replace("(h * params.K / params.H) * width", "(h % params.K) * width"),
+      ],
+      "keys of the tile's first sentence for all": [
+        "two heads a group",
+        (wgsl) => wgsl.replace("if (rows[n + r].z == sentence)", "if (true)"),
+      ],
+      "sentences that are left out": [
+        "two heads a group",
+        (wgsl) => wgsl.replace("least = sentence + 1u", "least = sentence + 2u"),
+      ],
+      "a total that does not decay": ["three blocks", (wgsl) => wgsl.replace("total[g] * before[g]", "total[g]")],
+      "a sum that does not decay": ["three blocks", (wgsl) => wgsl.replace(" * before[r / 4u][r % 4u];", ";")],
+      "a running maximum from zero": [
+        "scores far below zero",
+        (wgsl) => wgsl.replace("top[g] = vec4f(LOWEST)", "top[g] = vec4f()"),
+      ],
+      "heads written over each other": [
+        "two heads a group",
+        (wgsl) => wgsl.replace("let o = n * o_stride + h * width", "let o = n * o_stride"),
+      ],
+      "zero divided by zero": [
+        "empty, single and full sentences",
+        (wgsl) => wgsl.replace("select(vec4f(), 1.0 / sum, sum > vec4f())", "1.0 / sum"),
+      ],
+      "values that stay at the first row": [
+        "causal, past the end of the keys",
+        (wgsl) => wgsl.replace("          v += stride;\n", ""),
+      ],
+      "keys past the end that count": [
+        "causal, past the end of the keys",
+        (wgsl) => wgsl.replaceAll(/vec4u\((key|first \+ t)\) < limit/g, "vec4<bool>(true)"),
+      ],
+      "a last key that is left out": [
+        "causal, past the end of the keys",
+        (wgsl) => wgsl.replace("min(BLOCK, end - first)", "min(BLOCK, max(1u, end - first) - 1u)"),
+      ],
+      "a bias of the distance turned round": [
+        "causal biases",
+        (wgsl) => wgsl.replace("vec4i(i32(t)) - vec4i(position)", "vec4i(position) - vec4i(i32(t))"),
+      ],
+      "a bias past the table": [
+        "biases of a table of one",
+        (wgsl) => wgsl.replace(/clamp\((.*), -reach, reach\)/, "($1)"),
+      ],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      ],
     },
     shared: {
-      "a missing scale": (wgsl) => wgsl.replace(" * params.scale", ""),
-      "a causal row that does not see itself": (wgsl) => wgsl.replace("row.y + 1u", "row.y"),
-      "groups that alternate": (wgsl) => wgsl.replace("(h * params.K / params.H) * WIDTH", "(h % params.K) * WIDTH"),
-      "rows that see the keys of another": (wgsl) =>
-        wgsl.replace("select(0u, visible(row, span.y), row.z == sentence)", "visible(row, span.y)"),
-      "sentences that are left out": (wgsl) => wgsl.replace("least = sentence + 1u", "least = sentence + 2u"),
-      "a total that does not decay": (wgsl) => wgsl.replace("total *= decay;", ""),
-      "a sum that does not decay": (wgsl) => wgsl.replace("sum[i] *= decay;", ""),
-      "a maximum of one lane": (wgsl) => wgsl.replace("max(highest[quad + 2u], highest[quad + 3u])", "top"),
-      "a total of one lane": (wgsl) => wgsl.replace(" + highest[quad + 3u];", ";"),
-      "keys for values": (wgsl) => wgsl.replace("stage(at + params.v_at / 4u, count, lane);", ""),
-      "rows past the end that are written": (wgsl) =>
-        wgsl
-          .replace("if (slot >= rows_here) { return; }", "")
-          .replace("let own = n + min(slot, rows_here - 1u)", "let own = n + slot"),
-      "zero divided by zero": (wgsl) => wgsl.replace("select(0.0, 1.0 / total, total > 0.0)", "1.0 / total"),
-      "a bias of the distance turned round": (wgsl) => wgsl.replace("i32(t) - i32(position)", "i32(position) - i32(t)"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      "a missing scale": ["one over sixteen", (wgsl) => wgsl.replace(" * params.scale", "")],
+      "a causal row that does not see itself": [
+        "causal, one key for the first row",
+        (wgsl) => wgsl.replace("row.y + 1u", "row.y"),
+      ],
+      "groups that alternate": [
+        "keys behind values behind other columns",
+        (wgsl) => wgsl.replace("(h * params.K / params.H) * WIDTH", "(h % params.K) * WIDTH"),
+      ],
+      "rows that see the keys of another": [
+        "causal, one key for the first row",
+        (wgsl) => wgsl.replace("select(0u, visible(row, span.y), row.z == sentence)", "visible(row, span.y)"),
+      ],
+      "sentences that are left out": [
+        "causal, one key for the first row",
+        (wgsl) => wgsl.replace("least = sentence + 1u", "least = sentence + 2u"),
+      ],
+      "a total that does not decay": ["one key short of a block", (wgsl) => wgsl.replace("total *= decay;", "")],
+      "a sum that does not decay": ["one key short of a block", (wgsl) => wgsl.replace("sum[i] *= decay;", "")],
+      "a maximum of one lane": [
+        "scores far below zero",
+        (wgsl) => wgsl.replace("max(highest[quad + 2u], highest[quad + 3u])", "top"),
+      ],
+      "a total of one lane": ["one over sixteen", (wgsl) => wgsl.replace(" + highest[quad + 3u];", ";")],
+      "keys for values": ["one over sixteen", (wgsl) => wgsl.replace("stage(at + params.v_at / 4u, count, lane);", "")],
+      "rows past the end that are written": [
+        "one over sixteen",
+        (wgsl) =>
+          wgsl
+            .replace("if (slot >= rows_here) { return; }", "")
+            .replace("let own = n + min(slot, rows_here - 1u)", "let own = n + slot"),
+      ],
+      "zero divided by zero": [
+        "causal and ragged",
+        (wgsl) => wgsl.replace("select(0.0, 1.0 / total, total > 0.0)", "1.0 / total"),
+      ],
+      "a bias of the distance turned round": [
+        "biases, one query",
+        (wgsl) => wgsl.replace("i32(t) - i32(position)", "i32(position) - i32(t)"),
+      ],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      ],
     },
   },
   refused: {
     "groups that do not divide the heads": [
-      { B: 1, L: 2, T: 2, H: 4, K: 3, E: 8 },
+      { B: 1, S: 2, T: 2, H: 4, K: 3, E: 8 },
       () => {},
       /K must divide H, got K=3 and H=4/,
     ],
     "a width that is no multiple of 4": [
-      { B: 1, L: 2, T: 2, H: 1, K: 1, E: 6 },
+      { B: 1, S: 2, T: 2, H: 1, K: 1, E: 6 },
       () => {},
       /must be multiples of 4, got 6,6,12,0,6/,
     ],
     "rows too short for their heads": [
-      { B: 1, L: 2, T: 2, H: 2, K: 2, E: 8 },
+      { B: 1, S: 2, T: 2, H: 2, K: 2, E: 8 },
       (args) => {
         args.kv = f32([2, 16], () => 0);
       },
       /rows of q and kv must hold their heads, got Q=16 and Z=16/,
     ],
     "spans of a wrong format": [
-      { B: 1, L: 2, T: 2, H: 1, K: 1, E: 4 },
+      { B: 1, S: 2, T: 2, H: 1, K: 1, E: 4 },
       (args) => {
         args.spans = f32([1, 2], () => 0);
       },
       /spans must be u32\[B,2\], got spans f32\[1,2\]/,
     ],
     "queries of other rows": [
-      { B: 1, L: 2, T: 2, H: 1, K: 1, E: 4 },
+      { B: 1, S: 2, T: 2, H: 1, K: 1, E: 4 },
       (args) => {
         args.q = f32([3, 4], () => 0);
       },
       /q must be f32\[N,Q\] with N=2, Q=4, got q f32\[3,4\]/,
     ],
     "biases without a middle": [
-      { B: 1, L: 2, T: 2, H: 1, K: 1, E: 4, bias: 1 },
+      { B: 1, S: 2, T: 2, H: 1, K: 1, E: 4, bias: 1 },
       (args) => {
         args.bias = f32([4, 1], () => 0);
       },
       /bias must have an odd number of distances, the middle one 0, got 4/,
     ],
     "keys that are missing": [
-      { B: 1, L: 2, T: 2, H: 1, K: 1, E: 4 },
+      { B: 1, S: 2, T: 2, H: 1, K: 1, E: 4 },
       (args) => {
         args.kv = undefined;
       },

@@ -1,34 +1,10 @@
 import { attentionStep } from "../src/kernels/index.js";
-import { checkKernel, f32, u32 } from "./support/kernel.js";
+import { args, values } from "./attention_step.args.js";
+import { checkKernel, f32 } from "./support/kernel.js";
 
 checkKernel(attentionStep, {
-  // B sentences of W beams; the beams of a sentence share its position, each sentence has its own
-  args: (size, random) => {
-    const { B, W = 1, M, H, K, E, position, whole = 0, offset = 0, rotary = 0, norms = 0, bias, status } = size;
-    const R = B * W;
-    const beam = (): number => Math.floor(((random() + 1) / 2) * W);
-    const value = whole ? () => Math.round(6 * random()) : random;
-    const slot = 2 * K * E;
-    return {
-      rows: u32([R, 4], (i) => [5, (position + 3 * Math.floor(i / 4 / W)) % M, Math.floor(i / 4 / W), 6][i % 4]),
-      qkv: f32([R, (H + 2 * K) * E], (i) => value() + (i % ((H + 2 * K) * E) < H * E ? offset : -offset)),
-      // any beam of the same sentence, and another in the table of the other parity
-      indirection: u32([2, R, M], (i) => Math.floor((Math.floor(i / M) % R) / W) * W + beam()),
-      cache: f32([R, M, slot], (i) => value() - (i % slot < K * E ? offset : 0)),
-      positional: rotary ? f32([M, E], random) : bias === undefined ? undefined : f32([2 * bias + 1, H], random),
-      qk_norm: norms ? f32([2, E], random) : undefined,
-      status: status === undefined ? undefined : u32([2], () => status),
-    };
-  },
-  values: ({ H, K, E, whole = 0, interleaved = 0, bias }) => ({
-    H,
-    K,
-    E,
-    scale: whole ? 1 : E ** -0.5,
-    eps: 1e-6,
-    INTERLEAVED: interleaved,
-    RELATIVE: Number(bias !== undefined),
-  }),
+  args,
+  values,
   tolerance: 5e-7, // measured 1e-7
   cases: {
     "biases by distance, nearer and farther than the table": {
@@ -72,51 +48,119 @@ checkKernel(attentionStep, {
   },
   mutants: {
     direct: {
-      "the table of the other parity": (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
-      "a past that ignores the indirection": (wgsl) => wgsl.replace("vec4u(indirection[table + at.x]", "vec4u(r"),
-      "a missing scale": (wgsl) => wgsl.replace("position) * params.scale", "position)"),
-      "halves rotated alike": (wgsl) => wgsl.replace("select(other, -other, lower)", "other"),
-      "a norm of the sum of squares": (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares"),
-      "groups that alternate": (wgsl) =>
-        wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
-      "only the first group stored": (wgsl) => wgsl.replace("h * params.K % params.H == 0u", "h == 0u"),
-      "a token stored one slot late": (wgsl) =>
-        wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
-      "heads written over each other": (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[r * WIDTH + e]"),
-      "a bias past the table": (wgsl) => wgsl.replace("min(back, DISTANCE)", "back"),
-      "a bias of the new token left out": (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
-      "a past that is one token short": (wgsl) => wgsl.replace("t < position; t += 4u", "t + 1u < position; t += 4u"),
-      "keys past the end that count": (wgsl) => wgsl.replace("<= vec4u(rest)", "<= vec4u(3u)"),
-      "a new token that is not seen": (wgsl) => wgsl.replace("var total = 1.0;", "var total = 0.0;"),
-      "a maximum that stays at the new token": (wgsl) =>
-        wgsl
-          .replace("let next = max(max(top,", "let next = top; //")
-          .replace(" max(score.x, score.y)), max(score.z, score.w));", ""),
-      "a sum that does not decay": (wgsl) => wgsl.replace("sum[e] * decay", "sum[e]"),
+      "the table of the other parity": [
+        "an odd position",
+        (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
+      ],
+      "a past that ignores the indirection": [
+        "an odd position",
+        (wgsl) => wgsl.replace("vec4u(indirection[table + at.x]", "vec4u(r"),
+      ],
+      "a missing scale": ["status 1 goes on", (wgsl) => wgsl.replace("position) * params.scale", "position)")],
+      "halves rotated alike": ["rotary", (wgsl) => wgsl.replace("select(other, -other, lower)", "other")],
+      "a norm of the sum of squares": ["rotary, norms", (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares")],
+      "groups that alternate": [
+        "rotary",
+        (wgsl) => wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
+      ],
+      "only the first group stored": [
+        "an odd position",
+        (wgsl) => wgsl.replace("h * params.K % params.H == 0u", "h == 0u"),
+      ],
+      "a token stored one slot late": [
+        "status 1 goes on",
+        (wgsl) => wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
+      ],
+      "heads written over each other": [
+        "an odd position",
+        (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[r * WIDTH + e]"),
+      ],
+      "a bias past the table": ["biases of a table of one", (wgsl) => wgsl.replace("min(back, DISTANCE)", "back")],
+      "a bias of the new token left out": [
+        "biases of a table of one",
+        (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
+      ],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      ],
+      "a past that is one token short": [
+        "an odd position",
+        (wgsl) => wgsl.replace("t < position; t += 4u", "t + 1u < position; t += 4u"),
+      ],
+      "keys past the end that count": ["status 1 goes on", (wgsl) => wgsl.replace("<= vec4u(rest)", "<= vec4u(3u)")],
+      "a new token that is not seen": [
+        "status 1 goes on",
+        (wgsl) => wgsl.replace("var total = 1.0;", "var total = 0.0;"),
+      ],
+      "a maximum that stays at the new token": [
+        "scores far below zero",
+        (wgsl) =>
+          wgsl
+            .replace("let next = max(max(top,", "let next = top; //")
+            .replace(" max(score.x, score.y)), max(score.z, score.w));", ""),
+      ],
+      "a sum that does not decay": ["status 1 goes on", (wgsl) => wgsl.replace("sum[e] * decay", "sum[e]")],
     },
     shared: {
-      "the table of the other parity": (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
-      "a past that ignores the indirection": (wgsl) => wgsl.replace("indirection[table + first + t]", "r"),
-      "a missing scale": (wgsl) => wgsl.replace("position) * params.scale", "position)"),
-      "halves rotated alike": (wgsl) => wgsl.replace("select(other, -other, lower)", "other"),
-      "a norm of the sum of squares": (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares"),
-      "groups that alternate": (wgsl) =>
-        wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
-      "only the first group stored": (wgsl) => wgsl.replace("h * params.K % params.H == 0u", "h == 0u"),
-      "a token stored one slot late": (wgsl) =>
-        wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
-      "heads written over each other": (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[r * WIDTH + e]"),
-      "a bias past the table": (wgsl) => wgsl.replace("min(back, DISTANCE)", "back"),
-      "a bias of the new token left out": (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
-      "a past that is one token short": (wgsl) => wgsl.replace("position - first)", "position - 1u - first)"),
-      "a new token that is not seen": (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "0.0"),
-      "lanes that all count the new token": (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "1.0"),
-      "a maximum that stays at the new token": (wgsl) => wgsl.replace("next = max(next, partial[i]);", ""),
-      "a sum that does not decay": (wgsl) => wgsl.replace("sum *= decay;", ""),
-      "a total that does not decay": (wgsl) => wgsl.replace("total *= decay;", ""),
-      "splits that are not added up": (wgsl) => wgsl.replace("sum += sums[i * WIDTH + e];", ""),
+      "the table of the other parity": [
+        "scores far below zero",
+        (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
+      ],
+      "a past that ignores the indirection": [
+        "scores far below zero",
+        (wgsl) => wgsl.replace("indirection[table + first + t]", "r"),
+      ],
+      "a missing scale": ["biases of a table of one", (wgsl) => wgsl.replace("position) * params.scale", "position)")],
+      "halves rotated alike": ["rotary, norms", (wgsl) => wgsl.replace("select(other, -other, lower)", "other")],
+      "a norm of the sum of squares": ["rotary, norms", (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares")],
+      "groups that alternate": [
+        "rotary, norms",
+        (wgsl) => wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
+      ],
+      "only the first group stored": [
+        "rotary, norms",
+        (wgsl) => wgsl.replace("h * params.K % params.H == 0u", "h == 0u"),
+      ],
+      "a token stored one slot late": [
+        "biases of a table of one",
+        (wgsl) => wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
+      ],
+      "heads written over each other": [
+        "rotary, norms",
+        (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[r * WIDTH + e]"),
+      ],
+      "a bias past the table": ["biases of a table of one", (wgsl) => wgsl.replace("min(back, DISTANCE)", "back")],
+      "a bias of the new token left out": [
+        "biases of a table of one",
+        (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
+      ],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      ],
+      "a past that is one token short": [
+        "biases of a table of one",
+        (wgsl) => wgsl.replace("position - first)", "position - 1u - first)"),
+      ],
+      "a new token that is not seen": [
+        "biases of a table of one",
+        (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "0.0"),
+      ],
+      "lanes that all count the new token": [
+        "biases of a table of one",
+        (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "1.0"),
+      ],
+      "a maximum that stays at the new token": [
+        "scores far below zero",
+        (wgsl) => wgsl.replace("next = max(next, partial[i]);", ""),
+      ],
+      "a sum that does not decay": ["biases of a table of one", (wgsl) => wgsl.replace("sum *= decay;", "")],
+      "a total that does not decay": ["biases of a table of one", (wgsl) => wgsl.replace("total *= decay;", "")],
+      "splits that are not added up": [
+        "biases of a table of one",
+        (wgsl) => wgsl.replace("sum += sums[i * WIDTH + e];", ""),
+      ],
     },
   },
   refused: {

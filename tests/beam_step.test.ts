@@ -1,104 +1,84 @@
 import { beamStep } from "../src/kernels/index.js";
 import { EARLY_STOPPING } from "../src/kernels/beam_step.js";
-import { ABSENT, NO_ID } from "../src/kernels/constants.js";
-import { checkKernel, f32, u32 } from "./support/kernel.js";
+import { args, values } from "./beam_step.args.js";
+import { checkKernel, f32, type Mutants, u32 } from "./support/kernel.js";
 
-type Size = Readonly<Record<string, number>>;
 const { false: patient, true: early, never } = EARLY_STOPPING;
 
-/** What `topk` leaves for R rows. `steps` a unit: log-probabilities of few values, exact in f32, that tie. */
-function lists({ B, W, G, C, V, steps = 0, sorted = 0, faulty = 0 }: Size, random: () => number) {
-  const uniform = (): number => (random() + 1) / 2;
-  const [values, indices]: [number[], number[]] = [[], []];
-  const length = Math.ceil(V / G);
-  for (let part = 0; part < B * W * G; part++) {
-    const begin = (part % G) * length;
-    const ids = Array.from({ length: Math.max(0, Math.min(length, V - begin)) }, (_, i) => begin + i);
-    const fall = sorted ? 8 : 0;
-    const logit = (id: number): number => (steps ? -Math.ceil(8 * uniform()) / steps : 4 * random() - fall * id);
-    const logits = new Map(ids.map((id) => [id, logit(id)]));
-    const best = ids.sort((a, b) => logits.get(b)! - logits.get(a)! || a - b).slice(0, C);
-    values.push(...Array.from({ length: C }, (_, c) => (c < best.length ? logits.get(best[c])! : ABSENT)));
-    values.push(best.length ? logits.get(best[0])! : ABSENT, part < faulty ? -1 : best.length && 1 + 3 * uniform());
-    indices.push(...Array.from({ length: C }, (_, c) => best[c] ?? NO_ID));
-  }
-  return { values, indices };
-}
-
-/** Faults that all variants can have. */
-const mutants: Readonly<Record<string, (wgsl: string) => string>> = {
-  "a penalty for every group": (wgsl) => wgsl.replace("other < b; other++", "other <= b; other++"),
-  "a penalty that counts once": (wgsl) => wgsl.replace("count += 1.0", "count = 1.0"),
-  "a penalty from groups that are done": (wgsl) => wgsl.replace("{ continue; }\n    for (var w", "{}\n    for (var w"),
-  "penalties on heads alone": (wgsl) => wgsl.replace("params.C, diverse);", "first + 1u, diverse);"),
-  "a missing log-sum": (wgsl) => wgsl.replace(" - log_sum[w];", ";"),
-  "end ids that go on": (wgsl) => wgsl.replace(/ \|\| is_end\((id|own\.choice % params\.V)\)/, ""),
-  "only the first end id": (wgsl) => wgsl.replace("i < params.X; i++", "i < min(1u, params.X); i++"),
-  "a limit one step late": (wgsl) => wgsl.replace("if (length + 1u >= limit ||", "if (length >= limit ||"),
-  "hypotheses of any rank": (wgsl) => wgsl.replace(/rank < (BEAMS|params\.W)\) \{/, "rank < params.C) {"),
-  "a length that counts the prompt": (wgsl) => wgsl.replace(/(penalised\(.*length \+ 1u) - start\)/, "$1)"),
-  "a horizon at the limit for long sentences": (wgsl) => wgsl.replace("&& params.length_penalty > 0.0", ""),
-  "a horizon that is always now": (wgsl) => wgsl.replace("params.early_stopping == 2u", "false"),
-  "the tables exchanged": (wgsl) =>
-    wgsl
-      .replace("((length - 1u) & 1u)", "(length & 1u)")
-      .replace("next_table = (length & 1u)", "next_table = ((length - 1u) & 1u)"),
-  "log-probabilities of the finished that are not stored": (wgsl) =>
-    wgsl.replace("  scores[last + at] = log_prob;\n", ""),
-  "log-probabilities of the finished that do not move with them": (wgsl) =>
-    wgsl.replace("    scores[last + i] = scores[last + i - 1u];\n", ""),
-  "a past that is the beam's own": (wgsl) => wgsl.replace("(table + parent) * params.M", "(table + r) * params.M"),
-  "a last step that is the beam's own": (wgsl) =>
-    wgsl.replace("indirection[to + length - 1u] = parent;", "indirection[to + length - 1u] = r;"),
-  "faults that are not counted": (wgsl) => wgsl.replace("atomicAdd(&status[1], 1u);", ""),
-  "a grid without y": (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x"),
+/** Faults that the texts of all variants can have. */
+const mutants: Mutants = {
+  "a penalty for every group": [
+    "the last of three groups, few ids",
+    (wgsl) => wgsl.replace("other < b; other++", "other <= b; other++"),
+  ],
+  "a penalty that counts once": [
+    "the last of three groups, one id chosen by all",
+    (wgsl) => wgsl.replace("count += 1.0", "count = 1.0"),
+  ],
+  "a penalty from groups that are done": [
+    "the last of three groups, few ids",
+    (wgsl) => wgsl.replace("{ continue; }\n    for (var w", "{}\n    for (var w"),
+  ],
+  "penalties on heads alone": [
+    "the last of three groups, few ids",
+    (wgsl) => wgsl.replace("params.C, diverse);", "first + 1u, diverse);"),
+  ],
+  "a missing log-sum": ["no end id", (wgsl) => wgsl.replace(" - log_sum[w];", ";")],
+  "end ids that go on": [
+    "a first step of few tokens",
+    (wgsl) => wgsl.replace(/ \|\| is_end\((id|own\.choice % params\.V)\)/, ""),
+  ],
+  "only the first end id": [
+    "greedy, two end ids",
+    (wgsl) => wgsl.replace("i < params.X; i++", "i < min(1u, params.X); i++"),
+  ],
+  "a limit one step late": [
+    "the limit",
+    (wgsl) => wgsl.replace("if (length + 1u >= limit ||", "if (length >= limit ||"),
+  ],
+  "hypotheses of any rank": [
+    "three end ids",
+    (wgsl) => wgsl.replace(/rank < (BEAMS|params\.W)\) \{/, "rank < params.C) {"),
+  ],
+  "a length that counts the prompt": [
+    "a first step of few tokens",
+    (wgsl) => wgsl.replace(/(penalised\(.*length \+ 1u) - start\)/, "$1)"),
+  ],
+  "a horizon at the limit for long sentences": [
+    "length penalty -1, never",
+    (wgsl) => wgsl.replace("&& params.length_penalty > 0.0", ""),
+  ],
+  "a horizon that is always now": [
+    "finished in full, never",
+    (wgsl) => wgsl.replace("params.early_stopping == 2u", "false"),
+  ],
+  "the tables exchanged": ["no end id", (wgsl) => wgsl.replace("(position & 1u) * R", "((position + 1u) & 1u) * R")],
+  "log-probabilities of the finished that are not stored": [
+    "a first step of few tokens",
+    (wgsl) => wgsl.replace("  scores[last + at] = log_prob;\n", ""),
+  ],
+  "log-probabilities of the finished that do not move with them": [
+    "one before the limit",
+    (wgsl) => wgsl.replace("    scores[last + i] = scores[last + i - 1u];\n", ""),
+  ],
+  "a past that is the beam's own": [
+    "no end id",
+    (wgsl) => wgsl.replace("table + parent * params.M", "table + r * params.M"),
+  ],
+  "a last step that is the beam's own": [
+    "no end id",
+    (wgsl) => wgsl.replace("indirection[to + length - 1u] = parent;", "indirection[to + length - 1u] = r;"),
+  ],
+  "faults that are not counted": [
+    "one list over the lanes",
+    (wgsl) => wgsl.replace("atomicAdd(&status[STATUS_FAULTS], 1u);", ""),
+  ],
+  "a grid without y": ["workgroups past 65535", (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x")],
 };
 
 checkKernel(beamStep, {
-  // sentence b is `length + b % spread` long; `finished` hypotheses of it are there; of every `closed` sentences,
-  // the last is done
-  args: (size, random) => {
-    const { B, W, G, C, M, X = 1, V, length, spread = 1, start = 1, limit = 99 } = size;
-    const { finished = 0, worst = 9, first = 0, base = 0, closed = 0, steps = 0, chosen = 0 } = size;
-    const R = B * W;
-    const beam = (): number => Math.floor(((random() + 1) / 2) * W);
-    const { values, indices } = lists(size, random);
-    const score = (w: number): number => -w - (steps ? Math.ceil(random() * 4) / 4 : (random() + 1) / 2);
-    const running = Array.from({ length: R }, (_, r) =>
-      first ? (r % W ? -1e9 : -base) : score(r % W) / (steps ? 1 : 4),
-    );
-    const done = (b: number): boolean => closed > 0 && b % closed === closed - 1;
-    const open = Array.from({ length: B }, (_, b) => b).filter((b) => !done(b)).length;
-    return {
-      values: f32([R, G, C + 2], (i) => values[i]),
-      indices: u32([R, G, C], (i) => indices[i]),
-      end_ids: u32([X], (i) => (5 * i + 1) % V),
-      rows: u32([R, 4], (i) => (chosen ? i % (chosen + 1) : i)), // `chosen` ids repeat
-      // running; finished; log-probabilities of the rows' tokens and of the finished ones' last, each another
-      scores: f32([4, R], (i) => {
-        const [part, there] = [Math.floor(i / R), Number(i % W < finished)];
-        return [running[i], there * (-worst - (i % W) / 256), -(i % 31) / 8, there * (-4 - (i % 31) / 8)][part];
-      }),
-      sentences: u32([B, 4 + 3 * W], (i) => {
-        const [b, field] = [Math.floor(i / (4 + 3 * W)), i % (4 + 3 * W)];
-        if (field < 4) return [length + (b % spread), start, limit, Number(done(b))][field];
-        return field < 4 + 3 * finished ? [length, i % W, i % V][(field - 4) % 3] : 0;
-      }),
-      // any beam of the same sentence, and another in the table of the other parity
-      indirection: u32([2, R, M], (i) => Math.floor((Math.floor(i / M) % R) / W) * W + beam()),
-      status: u32([2], (i) => [open, 0][i]),
-    };
-  },
-  values: ({ W, V, stop = patient, penalty = 1, steps = 0, groups = 1, group = 0, diversity = 0 }) => ({
-    W,
-    V,
-    early_stopping: stop,
-    length_penalty: penalty,
-    groups,
-    group,
-    diversity_penalty: diversity,
-    LOG_PROBS: Number(steps > 0),
-  }),
+  args,
+  values,
   tolerance: 5e-7, // measured 1.1e-7
   cases: {
     // first the sizes that compile fast (long lists are not unrolled), so that the mutants are caught soon
@@ -336,41 +316,85 @@ checkKernel(beamStep, {
   mutants: {
     direct: {
       ...mutants,
-      "ties to the larger id": (wgsl) => wgsl.replace("flat < choice", "flat > choice"),
-      "log-probabilities that are not stored": (wgsl) =>
-        wgsl.replace("    scores[2u * params.B * BEAMS + r] = next_log_prob[w];\n", ""),
-      "log-probabilities that add up": (wgsl) =>
-        wgsl.replace("next_log_prob[taken] = log_prob;", "next_log_prob[taken] = score;"),
-      "finished ties before the older": (wgsl) =>
-        wgsl.replace("scores[best + at] >= score", "scores[best + at] > score"),
-      "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(values[part] - peak)", ""),
-      "a done flag that is not heeded": (wgsl) => wgsl.replace("if (sentences[sentence + 3u] == 1u) { return; }", ""),
+      "ties to the larger id": ["ties", (wgsl) => wgsl.replace("flat < choice", "flat > choice")],
+      "log-probabilities that are not stored": [
+        "no end id",
+        (wgsl) => wgsl.replace("    scores[PLANE_TOKEN * R + r] = next_log_prob[w];\n", ""),
+      ],
+      "log-probabilities that add up": [
+        "no end id",
+        (wgsl) => wgsl.replace("next_log_prob[taken] = log_prob;", "next_log_prob[taken] = score;"),
+      ],
+      "finished ties before the older": [
+        "32 beams, ties with finished ones, faulty parts",
+        (wgsl) => wgsl.replace("scores[first + at] >= score", "scores[first + at] > score"),
+      ],
+      "parts that are summed as they are": ["no end id", (wgsl) => wgsl.replace("* exp(values[part] - peak)", "")],
+      "a done flag that is not heeded": [
+        "done sentences",
+        (wgsl) => wgsl.replace("if (sentences[sentence + SENTENCE_DONE] == 1u) { return; }", ""),
+      ],
     },
     shared: {
       ...mutants,
-      "ties to the larger id": (wgsl) => wgsl.replace("a.choice < b.choice", "a.choice > b.choice"),
-      "log-probabilities that are not stored": (wgsl) =>
-        wgsl.replace("      scores[2u * params.B * params.W + r] = next[w].log_prob;\n", ""),
-      "log-probabilities that add up": (wgsl) =>
-        wgsl.replace("Candidate(running[w] + own, own,", "Candidate(running[w] + own, running[w] + own,"),
-      "finished ties before the older": (wgsl) =>
-        wgsl.replace("scores[first + at] >= score", "scores[first + at] > score"),
-      "parts that are summed as they are": (wgsl) => wgsl.replace("* exp(peaks[l] - peak)", ""),
-      "a done flag that is not heeded": (wgsl) => wgsl.replace("if (before.w == 1u) { return; }", ""),
-      "lists without heads": (wgsl) => wgsl.replace("diverse = params.diversity_penalty != 0.0", "diverse = true"),
-      "heads that do not move": (wgsl) => wgsl.replace("      heads[own.list]++;\n", ""),
-      "a loser that keeps its best": (wgsl) => wgsl.replace("if (lost) { own =", "if (rank == 0u) { own ="),
-      "lists past the lanes that no one looks at": (wgsl) =>
-        wgsl.replace(/l \+= LANES(\) \{\n +\/\/ Lists)/, "l += 2u * LANES$1"),
-      "sums past the lanes that no one loads": (wgsl) =>
-        wgsl.replace(/l \+= LANES(\) \{\n +let part)/, "l += 2u * LANES$1"),
-      "a past that ends at the lanes": (wgsl) =>
-        wgsl.replace("t + 1u < length; t += LANES", "t + 1u < length; t += 2u * LANES"),
-      "a past that ends early": (wgsl) => wgsl.replace("t + 1u < length; t += LANES", "t + 2u < length; t += LANES"),
-      "ranks that end one short of the beams": (wgsl) =>
-        wgsl.replace("(&taken) == params.W)", "(&taken) + 1u >= params.W)"),
-      "one rank too few": (wgsl) => wgsl.replace("rank < params.C; rank++", "rank + 1u < params.C; rank++"),
-      "a tree without its last step": (wgsl) => wgsl.replace("many > 1u;", "many > 2u;"),
+      "ties to the larger id": ["ties", (wgsl) => wgsl.replace("a.choice < b.choice", "a.choice > b.choice")],
+      "log-probabilities that are not stored": [
+        "parts shorter than C, an empty part",
+        (wgsl) => wgsl.replace("      scores[PLANE_TOKEN * R + r] = next[w].log_prob;\n", ""),
+      ],
+      "log-probabilities that add up": [
+        "parts shorter than C, an empty part",
+        (wgsl) => wgsl.replace("Candidate(running[w] + own, own,", "Candidate(running[w] + own, running[w] + own,"),
+      ],
+      "finished ties before the older": [
+        "32 beams, ties with finished ones, faulty parts",
+        (wgsl) => wgsl.replace("scores[first + at] >= score", "scores[first + at] > score"),
+      ],
+      "parts that are summed as they are": [
+        "parts shorter than C, an empty part",
+        (wgsl) => wgsl.replace("* exp(peaks[l] - peak)", ""),
+      ],
+      "a done flag that is not heeded": [
+        "done sentences",
+        (wgsl) => wgsl.replace("if (before.w == 1u) { return; }", ""),
+      ],
+      "lists without heads": [
+        "scores that round to ties keep the order of their list",
+        (wgsl) => wgsl.replace("diverse = params.diversity_penalty != 0.0", "diverse = true"),
+      ],
+      "heads that do not move": [
+        "parts shorter than C, an empty part",
+        (wgsl) => wgsl.replace("      heads[own.list]++;\n", ""),
+      ],
+      "a loser that keeps its best": [
+        "parts shorter than C, an empty part",
+        (wgsl) => wgsl.replace("if (lost) { own =", "if (rank == 0u) { own ="),
+      ],
+      "lists past the lanes that no one looks at": [
+        "greedy, as many lists as fit",
+        (wgsl) => wgsl.replace(/l \+= LANES(\) \{\n +\/\/ Lists)/, "l += 2u * LANES$1"),
+      ],
+      "sums past the lanes that no one loads": [
+        "all candidates in the lists of one lane",
+        (wgsl) => wgsl.replace(/l \+= LANES(\) \{\n +let part)/, "l += 2u * LANES$1"),
+      ],
+      "a past that ends at the lanes": [
+        "a past around the lanes",
+        (wgsl) => wgsl.replace("t + 1u < length; t += LANES", "t + 1u < length; t += 2u * LANES"),
+      ],
+      "a past that ends early": [
+        "parts shorter than C, an empty part",
+        (wgsl) => wgsl.replace("t + 1u < length; t += LANES", "t + 2u < length; t += LANES"),
+      ],
+      "ranks that end one short of the beams": [
+        "parts shorter than C, an empty part",
+        (wgsl) => wgsl.replace("(&taken) == params.W)", "(&taken) + 1u >= params.W)"),
+      ],
+      "one rank too few": [
+        "greedy, patient",
+        (wgsl) => wgsl.replace("rank < params.C; rank++", "rank + 1u < params.C; rank++"),
+      ],
+      "a tree without its last step": ["a first step", (wgsl) => wgsl.replace("many > 1u;", "many > 2u;")],
     },
   },
   refused: {

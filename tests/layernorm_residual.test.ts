@@ -31,38 +31,91 @@ checkKernel(layernormResidual, {
   },
   mutants: {
     direct: {
-      "means that are not merged": (wgsl) => wgsl.replace("      + delta * delta * (share * f32(d));", ";"),
-      "components that are not merged": (wgsl) => wgsl.replace("m2 += (mean - all) * (mean - all) * f32(width);", ""),
-      "a last vector that weighs as much as all before": (wgsl) =>
-        wgsl.replace("mean += delta / f32(d + 1)", "mean += delta / 2"),
-      "last vectors that are forgotten": (wgsl) =>
-        wgsl.replace("var d = whole; d < width;", "var d = whole; d < whole;"),
-      "a guard that is one row late": (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),
-      "rows past the end that are written": (wgsl) => wgsl.replace(" && left > 3", ""),
-      "an unbiased variance": (wgsl) => wgsl.replace("m2.w) / f32(params.D)", "m2.w) / (f32(params.D) - 1.0)"),
-      "a forgotten residual": (wgsl) => wgsl.replace("s += residual[row + d];", ""),
-      "a forgotten bias": (wgsl) => wgsl.replace("s += bias[d];", ""),
-      "the shift of the first elements": (wgsl) => wgsl.replace("return beta[d];", "return beta[0];"),
-      "a row normalised as its neighbour": (wgsl) => wgsl.replace("put(r2, d, s2,", "put(r2, d, s1,"),
-      "a last vector that is forgotten": (wgsl) =>
-        wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      "means that are not merged": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("      + delta * delta * (share * f32(d));", ";"),
+      ],
+      "components that are not merged": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("m2 += (mean - all) * (mean - all) * f32(width);", ""),
+      ],
+      "a last vector that weighs as much as all before": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("mean += delta / f32(d + 1)", "mean += delta / 2"),
+      ],
+      "last vectors that are forgotten": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("var d = whole; d < width;", "var d = whole; d < whole;"),
+      ],
+      "a guard that is one row late": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),
+      ],
+      "rows past the end that are written": ["one row of 20 over fours", (wgsl) => wgsl.replace(" && left > 3", "")],
+      "an unbiased variance": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("m2.w) / f32(params.D)", "m2.w) / (f32(params.D) - 1.0)"),
+      ],
+      "a forgotten residual": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("s += residual[row + d];", ""),
+      ],
+      "a forgotten bias": ["lanes that do not divide the row", (wgsl) => wgsl.replace("s += bias[d];", "")],
+      "the shift of the first elements": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("return beta[d];", "return beta[0];"),
+      ],
+      "a row normalised as its neighbour": [
+        "one row of 20 over fours",
+        (wgsl) => wgsl.replace("put(r2, d, s2,", "put(r2, d, s1,"),
+      ],
+      "a last vector that is forgotten": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
+      ],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      ],
     },
     shared: {
-      "a mean that is not taken off": (wgsl) => wgsl.replace("s[i] - mean;", "s[i];"),
-      "lanes past the end that have a mean": (wgsl) => wgsl.replace("if (lane + i * LANES < width) ", ""),
-      "a tree without its root": (wgsl) => wgsl.replace("stride > 0;", "stride > 1;"),
-      "a sum of another row": (wgsl) => wgsl.replace("partial[local - lane]", "partial[0]"),
-      "rows past the end that are written": (wgsl) =>
-        wgsl.replace("select(0, params.D / 4, n < params.N)", "params.D / 4"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      "a mean that is not taken off": ["one row of 256", (wgsl) => wgsl.replace("s[i] - mean;", "s[i];")],
+      "lanes past the end that have a mean": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("if (lane + i * LANES < width) ", ""),
+      ],
+      "a tree without its root": ["one row of 256", (wgsl) => wgsl.replace("stride > 0;", "stride > 1;")],
+      "a sum of another row": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("partial[local - lane]", "partial[0]"),
+      ],
+      "rows past the end that are written": [
+        "one row of 256",
+        (wgsl) => wgsl.replace("select(0, params.D / 4, n < params.N)", "params.D / 4"),
+      ],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      ],
     },
     subgroup: {
-      "a sum of one subgroup": (wgsl) => wgsl.replace("return subgroupAdd(places);", "return total;"),
-      "every lane's sum": (wgsl) => wgsl.replace("select(0.0, total, subgroup_lane == 0)", "total"),
-      "subgroups of another size": (wgsl) => wgsl.replace("i += subgroup_size", "i += 2 * subgroup_size"),
-      "a mean that is not taken off": (wgsl) => wgsl.replace("s[i] - mean;", "s[i];"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      "a sum of one subgroup": [
+        "status 1 goes on",
+        (wgsl) => wgsl.replace("return subgroupAdd(places);", "return total;"),
+      ],
+      "every lane's sum": [
+        "status 1 goes on",
+        (wgsl) => wgsl.replace("select(0.0, total, subgroup_lane == 0)", "total"),
+      ],
+      "subgroups of another size": [
+        "status 1 goes on",
+        (wgsl) => wgsl.replace("i += subgroup_size", "i += 2 * subgroup_size"),
+      ],
+      "a mean that is not taken off": ["status 1 goes on", (wgsl) => wgsl.replace("s[i] - mean;", "s[i];")],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      ],
     },
   },
   refused: {
@@ -117,39 +170,77 @@ checkKernel(layernormResidual, {
   },
   mutants: {
     direct: {
-      "a guard that is one row late": (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),
-      "rows past the end that are written": (wgsl) => wgsl.replace(" && left > 3", ""),
-      "a row normalised as its neighbour": (wgsl) => wgsl.replace("put(r2, d, s2,", "put(r2, d, s1,"),
-      "a sum of squares for their mean": (wgsl) => wgsl.replace(" / f32(params.D) + params.eps", " + params.eps"),
-      "an eps that is forgotten": (wgsl) => wgsl.replace(" + params.eps", ""),
-      "a lane of the squares that is forgotten": (wgsl) => wgsl.replace(" + squares.w)", ")"),
-      "a residual that the mean square alone sees": (wgsl) =>
-        wgsl.replace("(stream(row, d) - stats.x)", "(x[row + d] - stats.x)"),
-      "a residual that the mean square forgets": (wgsl) =>
-        wgsl.replace("let s = stream(row, d);", "let s = x[row + d];"),
-      "a last vector that is forgotten": (wgsl) =>
-        wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      "a guard that is one row late": ["all zero", (wgsl) => wgsl.replace("n >= params.N", "n > params.N")],
+      "rows past the end that are written": ["one over a workgroup", (wgsl) => wgsl.replace(" && left > 3", "")],
+      "a row normalised as its neighbour": [
+        "one over a workgroup",
+        (wgsl) => wgsl.replace("put(r2, d, s2,", "put(r2, d, s1,"),
+      ],
+      "a sum of squares for their mean": [
+        "all equal",
+        (wgsl) => wgsl.replace(" / f32(params.D) + params.eps", " + params.eps"),
+      ],
+      "an eps that is forgotten": ["all zero", (wgsl) => wgsl.replace(" + params.eps", "")],
+      "a lane of the squares that is forgotten": ["all equal", (wgsl) => wgsl.replace(" + squares.w)", ")")],
+      "a residual that the mean square alone sees": [
+        "squares below eps",
+        (wgsl) => wgsl.replace("if (FOLDS) { return out[row + d]; }", ""),
+      ],
+      "a residual that the mean square forgets": [
+        "squares below eps",
+        (wgsl) => wgsl.replace("let s = fold(row, d);", "let s = x[row + d];"),
+      ],
+      "a last vector that is forgotten": [
+        "all equal",
+        (wgsl) => wgsl.replace("d < width; d++) {\n    let g", "d < width - 1; d++) {\n    let g"),
+      ],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      ],
     },
     shared: {
-      "a sum of squares for their mean": (wgsl) =>
-        wgsl.replace(
-          "let variance = row_sum(total.x + total.y + total.z + total.w, local) / f32(params.D)",
-          "let variance = row_sum(total.x + total.y + total.z + total.w, local)",
-        ),
-      "a tree without its root": (wgsl) => wgsl.replace("stride > 0;", "stride > 1;"),
-      "a sum of another row": (wgsl) => wgsl.replace("partial[local - lane]", "partial[0]"),
-      "rows past the end that are written": (wgsl) =>
-        wgsl.replace("select(0, params.D / 4, n < params.N)", "params.D / 4"),
-      "a last vector that is forgotten": (wgsl) => wgsl.replace("if (d < width) { s[i]", "if (d < width - 1) { s[i]"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      "a sum of squares for their mean": [
+        "squares far from one",
+        (wgsl) =>
+          wgsl.replace(
+            "let variance = row_sum(total.x + total.y + total.z + total.w, local) / f32(params.D)",
+            "let variance = row_sum(total.x + total.y + total.z + total.w, local)",
+          ),
+      ],
+      "a tree without its root": ["squares far from one", (wgsl) => wgsl.replace("stride > 0;", "stride > 1;")],
+      "a sum of another row": ["squares far from one", (wgsl) => wgsl.replace("partial[local - lane]", "partial[0]")],
+      "rows past the end that are written": [
+        "all zero",
+        (wgsl) => wgsl.replace("select(0, params.D / 4, n < params.N)", "params.D / 4"),
+      ],
+      "a last vector that is forgotten": [
+        "squares far from one",
+        (wgsl) => wgsl.replace("if (d < width) { s[i]", "if (d < width - 1) { s[i]"),
+      ],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      ],
     },
     subgroup: {
-      "a sum of one subgroup": (wgsl) => wgsl.replace("return subgroupAdd(places);", "return total;"),
-      "every lane's sum": (wgsl) => wgsl.replace("select(0.0, total, subgroup_lane == 0)", "total"),
-      "subgroups of another size": (wgsl) => wgsl.replace("i += subgroup_size", "i += 2 * subgroup_size"),
-      "an eps that is forgotten": (wgsl) => wgsl.replace(" + params.eps", ""),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      "a sum of one subgroup": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("return subgroupAdd(places);", "return total;"),
+      ],
+      "every lane's sum": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("select(0.0, total, subgroup_lane == 0)", "total"),
+      ],
+      "subgroups of another size": [
+        "lanes that do not divide the row",
+        (wgsl) => wgsl.replace("i += subgroup_size", "i += 2 * subgroup_size"),
+      ],
+      "an eps that is forgotten": ["lanes that do not divide the row", (wgsl) => wgsl.replace(" + params.eps", "")],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      ],
     },
   },
   refused: {

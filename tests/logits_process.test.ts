@@ -1,64 +1,6 @@
 import { logitsProcess } from "../src/kernels/index.js";
-import { packRules } from "../src/kernels/logits_process.js";
-import { NO_ID } from "../src/kernels/constants.js";
-import { checkKernel, f32, type Filled, u32 } from "./support/kernel.js";
-
-type Size = Readonly<Record<string, number>>;
-
-const PAD = 2;
-
-/** The lists of a case: each is empty unless its flag is set. Banned sequences go on from `sequence`, the first row. */
-function rules({ V, end, suppress, begin_suppress, banned, many = 0 }: Size, sequence: readonly number[]): Filled {
-  const tail = (count: number): number[] => sequence.slice(sequence.length - count);
-  const more = Array.from({ length: many }, (_, i) => [...tail(i % 3), (3 * i) % V]);
-  const lists = packRules({
-    end: end ? [1, V - 1] : [],
-    suppress: suppress ? [0, 3, ...Array.from({ length: many }, (_, i) => 2 * i)] : [],
-    begin_suppress: begin_suppress ? [2] : [],
-    banned: banned
-      ? [
-          [V - 2],
-          [...tail(1), 4],
-          [...tail(3), 3],
-          [...tail(2), 1],
-          [(tail(1)[0] + 1) % V, 2],
-          Array.from({ length: 40 }, () => 0),
-          ...more,
-        ]
-      : [],
-  });
-  return u32([lists.length], (i) => lists[i]);
-}
-
-/** `few` ids over the vocabulary.
- * B sentences of W beams; the beams of a sentence share its position, each sentence has its own, and its own pads. */
-function args(size: Size, random: () => number) {
-  const { B, W = 1, V, M, position, start = 1, limit = 99, gain = 8, offset = 0, lead, status, few = V } = size;
-  const R = B * W;
-  const id = (): number => Math.floor(((random() + 1) / 2) * few) * Math.floor(V / few);
-  const place = (b: number): number => (position + 3 * b) % M;
-  const beam = (): number => Math.floor(((random() + 1) / 2) * W);
-  const rows = u32([R, 4], (i) => [id(), place(Math.floor(i / 4 / W)), Math.floor(i / 4 / W), 6][i % 4]);
-  const history = u32([M, R], id);
-  // any beam of the same sentence, and another in the table of the other parity
-  const indirection = u32([2, R, M], (i) => Math.floor((Math.floor(i / M) % R) / W) * W + beam());
-  const from = (t: number): number => indirection.data[(place(0) % 2) * R * M + t];
-  const past = Array.from({ length: place(0) }, (_, t) => history.data[t * R + from(t)]);
-  const leads = lead === undefined ? undefined : u32([B, 2], (i) => (i % 2 ? PAD : (lead + i / 2) % (lead + 2)));
-  return {
-    rows,
-    indirection,
-    history,
-    leads,
-    sentences: u32([B, 4 + 3 * W], (i) => {
-      const b = Math.floor(i / (4 + 3 * W));
-      return [place(b) + 1, start, limit, 0][i % (4 + 3 * W)] ?? 0;
-    }),
-    rules: rules(size, [...Array<number>(lead ?? 0).fill(PAD), ...past, rows.data[0]]),
-    logits: f32([R, V], () => gain * random() + offset),
-    status: status === undefined ? undefined : u32([2], () => status),
-  };
-}
+import { args, values } from "./logits_process.args.js";
+import { checkKernel, f32, type Mutants, u32 } from "./support/kernel.js";
 
 const all = {
   end: 1,
@@ -71,51 +13,93 @@ const all = {
   presence: 0.375,
 };
 
-/** Faults that all variants can have. */
-const mutants: Readonly<Record<string, (wgsl: string) => string>> = {
-  "the table of the other parity": (wgsl) => wgsl.replace("((position & 1u)", "(((position + 1u) & 1u)"),
-  "a past that ignores the indirection": (wgsl) =>
-    wgsl.replace("indirection[((position & 1u) * params.R + r) * params.M + t]", "r"),
-  "a token that is not recorded": (wgsl) => wgsl.replace("history[position * params.R + r] = rows[r].x;", ""),
-  "a penalty that rewards negative scores": (wgsl) => wgsl.replace("score < 0.0)", "false)"),
-  "a presence penalty that waits for the other": (wgsl) => wgsl.replace(" || params.presence_penalty != 0.0", ""),
-  "a presence penalty that divides": (wgsl) =>
-    wgsl.replace("repeated - params.presence_penalty", "repeated / (1.0 + params.presence_penalty)"),
-  "pads that are not counted": (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return 0u;"),
-  "pads of the first sentence": (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return leads[0].x;"),
-  "pads of another id": (wgsl) => wgsl.replace("return leads[rows[r].z].y;", "return leads[rows[r].z].y + 1u;"),
-  "a prompt without its pads": (wgsl) => wgsl.replace("start = lead(r) + sentences", "start = sentences"),
-  "a limit that counts pads": (wgsl) => wgsl.replace("position + 2u == sentences", "length + 1u == sentences"),
-  "a first token that pads do not shift": (wgsl) => wgsl.replace("length == 1u", "position == 0u"),
-  "n-grams compared by one token": (wgsl) => wgsl.replace("end, length, prefix)", "end, length, min(prefix, 1u))"),
-  "banned sequences that end one token early": (wgsl) =>
-    wgsl.replace("length - count + j)", "length - count + j - 1u)"),
-  "a banned sequence that hides the next": (wgsl) => wgsl.replace("next += count + 1u;", "next += count;"),
-  "an end id one token too late": (wgsl) =>
-    wgsl.replace("length - start < params.min_new_tokens", "length - start <= params.min_new_tokens"),
-  "a minimum that counts the prompt": (wgsl) =>
-    wgsl.replace("length - start < params.min_new_tokens", "length < params.min_new_tokens"),
-  "a forced last token after the last": (wgsl) =>
-    wgsl.replace("position + 2u == sentences", "position + 1u == sentences"),
-  "a beginning that ignores the forced token": (wgsl) => wgsl.replace("start + params.begin", "start"),
-  "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+/** Faults that the texts of all variants can have. */
+const mutants: Mutants = {
+  "the table of the other parity": [
+    "banned sequences",
+    (wgsl) => wgsl.replace("(position & 1u) * R", "((position + 1u) & 1u) * R"),
+  ],
+  "a past that ignores the indirection": [
+    "banned sequences",
+    (wgsl) => wgsl.replace("indirection[indirection_at(position, params.R, params.M) + r * params.M + t]", "r"),
+  ],
+  "a token that is not recorded": [
+    "suppressed at the beginning",
+    (wgsl) => wgsl.replace("history[position * params.R + r] = rows[r].x;", ""),
+  ],
+  "a penalty that rewards negative scores": [
+    "repetition penalty, tokens seen twice",
+    (wgsl) => wgsl.replace("score < 0.0)", "false)"),
+  ],
+  "a presence penalty that waits for the other": [
+    "presence penalty, tokens seen twice",
+    (wgsl) => wgsl.replace(" || params.presence_penalty != 0.0", ""),
+  ],
+  "a presence penalty that divides": [
+    "presence penalty, tokens seen twice",
+    (wgsl) => wgsl.replace("repeated - params.presence_penalty", "repeated / (1.0 + params.presence_penalty)"),
+  ],
+  "pads that are not counted": [
+    "no forced first token after pads",
+    (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return 0u;"),
+  ],
+  "pads of the first sentence": [
+    "pads, trigrams",
+    (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return leads[0].x;"),
+  ],
+  "pads of another id": [
+    "pads in banned sequences",
+    (wgsl) => wgsl.replace("return leads[rows[r].z].y;", "return leads[rows[r].z].y + 1u;"),
+  ],
+  "a prompt without its pads": [
+    "pads, suppressed at the beginning",
+    (wgsl) => wgsl.replace("start = lead(r) + sentences", "start = sentences"),
+  ],
+  "a limit that counts pads": [
+    "pads, no forced last token before",
+    (wgsl) => wgsl.replace(/position \+ 2u == (limit|sentences)/, "length + 1u == $1"),
+  ],
+  "a first token that pads do not shift": [
+    "no forced first token after pads",
+    (wgsl) => wgsl.replace("length == 1u", "position == 0u"),
+  ],
+  "n-grams compared by one token": [
+    "pads, trigrams, a first token",
+    (wgsl) => wgsl.replace("end, length, prefix)", "end, length, min(prefix, 1u))"),
+  ],
+  "banned sequences that end one token early": [
+    "banned sequences",
+    (wgsl) => wgsl.replace("length - count + j)", "length - count + j - 1u)"),
+  ],
+  "a banned sequence that hides the next": [
+    "banned sequences longer than the row",
+    (wgsl) => wgsl.replace("next += count + 1u;", "next += count;"),
+  ],
+  "an end id one token too late": [
+    "at the minimum of new tokens",
+    (wgsl) => wgsl.replace("length - start < params.min_new_tokens", "length - start <= params.min_new_tokens"),
+  ],
+  "a minimum that counts the prompt": [
+    "one short of the minimum of new tokens",
+    (wgsl) => wgsl.replace("length - start < params.min_new_tokens", "length < params.min_new_tokens"),
+  ],
+  "a forced last token after the last": [
+    "a forced last token",
+    (wgsl) => wgsl.replace(/position \+ 2u == (limit|sentences)/, "position + 1u == $1"),
+  ],
+  "a beginning that ignores the forced token": [
+    "not suppressed before the beginning",
+    (wgsl) => wgsl.replace("start + params.begin", "start"),
+  ],
+  "a stop that is not heeded": [
+    "status 0 writes nothing",
+    (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+  ],
 };
 
 checkKernel(logitsProcess, {
   args,
-  values: (size) => {
-    const { ngram = 0, min_new = 0, bos = NO_ID, eos = NO_ID, begin = 0, penalty = 1, presence = 0, log = 0 } = size;
-    return {
-      no_repeat_ngram_size: ngram,
-      min_new_tokens: min_new,
-      forced_bos: bos,
-      forced_eos: eos,
-      begin,
-      repetition_penalty: penalty,
-      presence_penalty: presence,
-      LOG_SOFTMAX: log,
-    };
-  },
+  values,
   tolerance: 5e-7, // measured 1.6e-7
   cases: {
     "one row, no rule": { B: 1, V: 1, M: 1, position: 0 },
@@ -214,79 +198,129 @@ checkKernel(logitsProcess, {
   mutants: {
     direct: {
       ...mutants,
-      "pads that are not penalised": (wgsl) => wgsl.replace("var t = max(lead(r), 1u) - 1u;", "var t = lead(r);"),
-      "a penalty for each time a token was seen": (wgsl) => wgsl.replace("seen = seen ||", "seen = false &&"),
-      "a last n-gram that is not looked at": (wgsl) => wgsl.replace("end < length; end++", "end + 1u < length; end++"),
-      "a missing maximum": (wgsl) => wgsl.replace("total += exp(logits[at + v] - top)", "total += exp(logits[at + v])"),
+      "pads that are not penalised": [
+        "pads, presence penalty",
+        (wgsl) => wgsl.replace("var t = max(lead(r), 1u) - 1u;", "var t = lead(r);"),
+      ],
+      "a penalty for each time a token was seen": [
+        "presence penalty, tokens seen twice",
+        (wgsl) => wgsl.replace("seen = seen ||", "seen = false &&"),
+      ],
+      "a last n-gram that is not looked at": [
+        "bigrams",
+        (wgsl) => wgsl.replace("end < length; end++", "end + 1u < length; end++"),
+      ],
+      "a missing maximum": [
+        "one id over the lanes",
+        (wgsl) => wgsl.replace("total += exp(logits[at + v] - top)", "total += exp(logits[at + v])"),
+      ],
     },
     shared: {
       ...mutants,
-      "pads that are not penalised": (wgsl) =>
-        wgsl.replace("var t = max(lead(r), 1u) - 1u + lane", "var t = lead(r) + lane"),
-      "a penalty for each time a token was seen": (wgsl) => wgsl.replace("(atomicOr(&seen", "0u * (atomicOr(&seen"),
-      "a penalty once a bit": (wgsl) => wgsl.replace("let bit = 1u << (id % 32u)", "let bit = 1u << (id % 16u)"),
-      "a bitmap that is not cleared": (wgsl) => wgsl.replace("atomicStore(&seen[word], 0u);", ""),
-      "a bitmap whose tail is not cleared": (wgsl) =>
-        wgsl.replace("word < WORDS; word += LANES", "word < 64u; word += LANES"),
-      "only the first bitmap": (wgsl) => wgsl.replace("first < params.V; first +=", "first < 1u; first +="),
-      "a past that ends at the lanes": (wgsl) => wgsl.replace("t < length; t += LANES", "t < length; t += 2u * LANES"),
-      "a last n-gram that is not looked at": (wgsl) =>
-        wgsl.replace("end < length; end +=", "end + 1u < length; end +="),
-      "n-grams past the lanes": (wgsl) => wgsl.replace("end < length; end += LANES", "end < length; end += 2u * LANES"),
-      "a missing maximum": (wgsl) => wgsl.replace("total += exp(x - best)", "total += exp(x)"),
-      "sums that are not scaled": (wgsl) => wgsl.replace("sums[other] * exp(tops[other] - top)", "sums[other]"),
-      "a tree without its last step": (wgsl) => wgsl.replace("many > 1u;", "many > 2u;"),
-      "a tree that loses the odd one": (wgsl) => wgsl.replace("many = (many + 1u) / 2u", "many = many / 2u"),
-      "a list that ends at the lanes": (wgsl) =>
-        wgsl.replace("first + count; i += LANES", "first + count; i += 2u * LANES"),
-      "sequences past the lanes": (wgsl) => wgsl.replace("i % LANES == lane", "i == lane"),
-      "a forced token that ends at the lanes": (wgsl) =>
-        wgsl.replace(
-          "v < params.V; v += LANES) { logits[at + v] = select",
-          "v < params.V; v += 2u * LANES) { logits[at + v] = select",
-        ),
+      "pads that are not penalised": [
+        "pads, every rule",
+        (wgsl) => wgsl.replace("var t = max(lead(r), 1u) - 1u + lane", "var t = lead(r) + lane"),
+      ],
+      "a penalty for each time a token was seen": [
+        "repetition penalty, tokens seen twice",
+        (wgsl) => wgsl.replace("(atomicOr(&seen", "0u * (atomicOr(&seen"),
+      ],
+      "a penalty once a bit": [
+        "history through the indirection, odd",
+        (wgsl) => wgsl.replace("let bit = 1u << (id % 32u)", "let bit = 1u << (id % 16u)"),
+      ],
+      "a bitmap that is not cleared": [
+        "a vocabulary of two bitmaps",
+        (wgsl) => wgsl.replace("atomicStore(&seen[word], 0u);", ""),
+      ],
+      "a bitmap whose tail is not cleared": [
+        "a vocabulary of two bitmaps",
+        (wgsl) => wgsl.replace("word < WORDS; word += LANES", "word < 64u; word += LANES"),
+      ],
+      "only the first bitmap": [
+        "a vocabulary of three bitmaps, the last cut",
+        (wgsl) => wgsl.replace("first < params.V; first +=", "first < 1u; first +="),
+      ],
+      "a past that ends at the lanes": [
+        "one id over the lanes",
+        (wgsl) => wgsl.replace("t < length; t += LANES", "t < length; t += 2u * LANES"),
+      ],
+      "a last n-gram that is not looked at": [
+        "bigrams",
+        (wgsl) => wgsl.replace("end < length; end +=", "end + 1u < length; end +="),
+      ],
+      "n-grams past the lanes": [
+        "a vocabulary far above the lanes",
+        (wgsl) => wgsl.replace("end < length; end += LANES", "end < length; end += 2u * LANES"),
+      ],
+      "a missing maximum": ["every rule", (wgsl) => wgsl.replace("total += exp(x - best)", "total += exp(x)")],
+      "sums that are not scaled": [
+        "every rule",
+        (wgsl) => wgsl.replace("sums[other] * exp(tops[other] - top)", "sums[other]"),
+      ],
+      "a tree without its last step": ["every rule", (wgsl) => wgsl.replace("many > 1u;", "many > 2u;")],
+      "a tree that loses the odd one": [
+        "every rule",
+        (wgsl) => wgsl.replace("many = (many + 1u) / 2u", "many = many / 2u"),
+      ],
+      "a list that ends at the lanes": [
+        "lists longer than the lanes",
+        (wgsl) => wgsl.replace("first + count; i += LANES", "first + count; i += 2u * LANES"),
+      ],
+      "sequences past the lanes": [
+        "lists longer than the lanes",
+        (wgsl) => wgsl.replace("i % LANES == lane", "i == lane"),
+      ],
+      "a forced token that ends at the lanes": [
+        "a forced token over the lanes",
+        (wgsl) =>
+          wgsl.replace(
+            "v < params.V; v += LANES) { logits[at + v] = select",
+            "v < params.V; v += 2u * LANES) { logits[at + v] = select",
+          ),
+      ],
     },
   },
   refused: {
     "rows of three fields": [
       { B: 1, V: 4, M: 2, position: 0 },
-      (given) => {
-        given.rows = u32([1, 3], () => 0);
+      (args) => {
+        args.rows = u32([1, 3], () => 0);
       },
       /rows must be u32\[R,4\] with R=1, got rows u32\[1,3\]/,
     ],
     "an indirection of other rows": [
       { B: 2, V: 4, M: 2, position: 0 },
-      (given) => {
-        given.indirection = u32([2, 3, 2], () => 0);
+      (args) => {
+        args.indirection = u32([2, 3, 2], () => 0);
       },
       /indirection must be u32\[2,R,M\] with R=2, M=2, got indirection u32\[2,3,2\]/,
     ],
     "a history that is not transposed": [
       { B: 3, V: 4, M: 2, position: 0 },
-      (given) => {
-        given.history = u32([3, 2], () => 0);
+      (args) => {
+        args.history = u32([3, 2], () => 0);
       },
       /history must be u32\[M,R\] with M=2, R=3, got history u32\[3,2\]/,
     ],
     "rules of a wrong format": [
       { B: 1, V: 4, M: 2, position: 0 },
-      (given) => {
-        given.rules = f32([4], () => 0);
+      (args) => {
+        args.rules = f32([4], () => 0);
       },
       /rules must be u32\[X\], got rules f32\[4\]/,
     ],
     "pads without their id": [
       { B: 1, V: 4, M: 2, position: 0 },
-      (given) => {
-        given.leads = u32([1, 1], () => 0);
+      (args) => {
+        args.leads = u32([1, 1], () => 0);
       },
       /leads must be u32\[B,2\]\? with B=1, got leads u32\[1,1\]/,
     ],
     "sentences that are missing": [
       { B: 1, V: 4, M: 2, position: 0 },
-      (given) => {
-        given.sentences = undefined;
+      (args) => {
+        args.sentences = undefined;
       },
       /sentences must be u32\[B,Y\], got nothing/,
     ],

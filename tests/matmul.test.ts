@@ -75,27 +75,65 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
   },
   mutants: {
     direct: {
-      "rows past the end": (wgsl) => wgsl.replace("k < min(ROWS, params.N - n)", "k < ROWS"),
-      "a second half only when whole": (wgsl) => wgsl.replace("if (o + 4 < outputs)", "if (o + 8 <= outputs)"),
-      "tiles rounded down": (wgsl) => wgsl.replace("(params.N + ROWS - 1) / ROWS", "params.N / ROWS"),
-      "a weight row read twice": (wgsl) => wgsl.replace("let w4 = (o + min(4u,", "let w4 = (o + min(3u,"),
-      "a scale of another output": (wgsl) => wgsl.replace("let s5 = scale(w5", "let s5 = scale(w4"),
-      "the bias after the activation": (wgsl) => wgsl.replace("activate(z)", "activate(acc) + z - acc"),
-      "a gate that is not activated": (wgsl) => wgsl.replace("v.x * z.y", "z.x * z.y"),
-      "a window from the first column": (wgsl) => wgsl.replace("params.Y + params.y_at", "params.Y"),
-      "a gelu without its root of one half": (wgsl) => wgsl.replace("0.70710678", "1.0"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      "rows past the end": [
+        "gelu (tanh) at its ends",
+        (wgsl) => wgsl.replace("k < min(ROWS, params.N - n)", "k < ROWS"),
+      ],
+      "a second half only when whole": [
+        "tanh at its ends",
+        (wgsl) => wgsl.replace("if (o + 4 < outputs)", "if (o + 8 <= outputs)"),
+      ],
+      "tiles rounded down": [
+        "gelu (tanh) at its ends",
+        (wgsl) => wgsl.replace("(params.N + ROWS - 1) / ROWS", "params.N / ROWS"),
+      ],
+      "a weight row read twice": [
+        "gelu (tanh) at its ends",
+        (wgsl) => wgsl.replace("let w4 = (o + min(4u,", "let w4 = (o + min(3u,"),
+      ],
+      "a scale of another output": [
+        "silu at its ends",
+        (wgsl) => wgsl.replace("let s5 = scale(w5", "let s5 = scale(w4"),
+      ],
+      "the bias after the activation": [
+        "gelu (tanh) at its ends",
+        (wgsl) => wgsl.replace("activate(z)", "activate(acc) + z - acc"),
+      ],
+      "a gate that is not activated": ["silu at its ends", (wgsl) => wgsl.replace("v.x * z.y", "z.x * z.y")],
+      "a window from the first column": ["i8, window", (wgsl) => wgsl.replace("params.Y + params.y_at", "params.Y")],
+      "a gelu without its root of one half": ["one short, gelu", (wgsl) => wgsl.replace("0.70710678", "1.0")],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      ],
     },
     shared: {
-      "rows past the end": (wgsl) => wgsl.replace("n + k < params.N;", "n + k <= params.N;"),
-      "tiles rounded down": (wgsl) => wgsl.replace("(params.N + 4 * HEIGHT - 1)", "params.N"),
-      "a slice left out": (wgsl) => wgsl.replace("t < SPLIT", "t < SPLIT - 1"),
-      "the last inputs left out": (wgsl) => wgsl.replace("width - min(width,", "width - min(width, 1 +"),
-      "fours in the wrong place": (wgsl) => wgsl.replace("place(k, row, HEIGHT)", "place(k ^ 1, row, HEIGHT)"),
-      "blocks that are not transposed": (wgsl) =>
-        wgsl.replace("transpose(weights4(o0 + 4 * four, i))", "weights4(o0 + 4 * four, i)"),
-      "a scale of another output": (wgsl) => wgsl.replace("scale(w3)", "scale(w2)"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      "rows past the end": [
+        "a lane that ends in its first half",
+        (wgsl) => wgsl.replace("n + k < params.N;", "n + k <= params.N;"),
+      ],
+      "tiles rounded down": ["gelu at its ends", (wgsl) => wgsl.replace("(params.N + 4 * HEIGHT - 1)", "params.N")],
+      "a slice left out": ["far from zero", (wgsl) => wgsl.replace("t < SPLIT", "t < SPLIT - 1")],
+      "the last inputs left out": [
+        "a lane that ends in its second half",
+        (wgsl) => wgsl.replace("width - min(width,", "width - min(width, 1 +"),
+      ],
+      "fours in the wrong place": [
+        "a lane that ends in its second half",
+        (wgsl) => wgsl.replace("place(k, row, HEIGHT)", "place(k ^ 1, row, HEIGHT)"),
+      ],
+      "blocks that are not transposed": [
+        "a lane that ends in its second half",
+        (wgsl) => wgsl.replace("transpose(weights4(o0 + 4 * four, i))", "weights4(o0 + 4 * four, i)"),
+      ],
+      "a scale of another output": [
+        "silu at its ends",
+        (wgsl) => wgsl.replace("scale(i / PARTS)", "scale((i + params.I / 4) / PARTS)"),
+      ],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+      ],
     },
   },
   refused: {

@@ -2,27 +2,13 @@ import { vec2 } from "wgpu-matrix";
 import { rope } from "../src/kernels/index.js";
 import { record } from "../src/runtime/plan.js";
 import { tensor } from "../src/runtime/tensor.js";
+import { args, values } from "./rope.args.js";
 import { assert, device, randoms, suite } from "./support/harness.js";
 import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 checkKernel(rope, {
-  // B sentences of T new rows each; a sentence begins 3 positions after the one before
-  args: (size, random) => {
-    const { B, T = 1, W = 1, M, H, K, E, position = 0, rotary = 1, norms = 0, gain = 1, offset = 0, status } = size;
-    const N = B * T;
-    return {
-      rows: u32([N, 4], (i) => {
-        const [n, b] = [Math.floor(i / 4), Math.floor(i / 4 / T)];
-        return [5, (position + (n % T) + 3 * b) % M, b, 6][i % 4];
-      }),
-      rotary: rotary ? f32([M, E], random) : undefined,
-      qk_norm: norms ? f32([2, E], random) : undefined,
-      status: status === undefined ? undefined : u32([2], () => status),
-      qkv: f32([N, (H + 2 * K) * E], () => gain * random() + offset),
-      cache: f32([B * W, M, 2 * K * E], random),
-    };
-  },
-  values: ({ H, K, E, W = 1, interleaved = 0 }) => ({ H, K, E, W, eps: 1e-6, INTERLEAVED: interleaved }),
+  args,
+  values,
   tolerance: 5e-7, // measured 1e-7
   cases: {
     "heads of two": { B: 1, M: 1, H: 1, K: 1, E: 2 },
@@ -49,29 +35,57 @@ checkKernel(rope, {
   },
   mutants: {
     direct: {
-      "a rotation the other way": (wgsl) => wgsl.replace("let sine = rotary[", "let sine = -rotary["),
-      "a half that sees the other already rotated": (wgsl) =>
-        wgsl.replace("qkv[second] = b * cosine + a * sine", "qkv[second] = b * cosine + qkv[first] * sine"),
-      "pairs of the other layout": (wgsl) =>
-        wgsl
-          .replace("select(i, 2u * i,", "select(2u * i, i,")
-          .replace("first + half, first + 1u,", "first + 1u, first + half,"),
-      "sines that are cosines": (wgsl) => wgsl.replace("params.E + half + i]", "params.E + i]"),
-      "positions that are rows": (wgsl) => wgsl.replace("let position = rows[n].y;", "let position = n;"),
-      "a position that the cache alone knows": (wgsl) => wgsl.replace("rotate(at, position)", "rotate(at, 0u)"),
-      "values that are rotated": (wgsl) => wgsl.replace("head < params.H + params.K)", "head < heads)"),
-      "keys that are not rotated": (wgsl) => wgsl.replace("head < params.H + params.K)", "head < params.H)"),
-      "gammas exchanged": (wgsl) => wgsl.replace("select(params.E, 0u,", "select(0u, params.E,"),
-      "an eps that is forgotten": (wgsl) => wgsl.replace(" + params.eps", ""),
-      "a norm after the rotation": (wgsl) =>
-        wgsl
-          .replace("if (HAS_ROTARY == 1u) { rotate(at, position); }", "")
-          .replace("if (HAS_QK_NORM == 1u) { norm", "if (HAS_ROTARY == 1u) { rotate(at, position); }\n    $&"),
-      "a cache of one row a sentence": (wgsl) =>
-        wgsl.replace("rows[n].z * params.W * params.M", "rows[n].z * params.M"),
-      "a first key that is not stored": (wgsl) => wgsl.replace("if (head >= params.H) {", "if (head > params.H) {"),
-      "a guard that is one row late": (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      "a rotation the other way": ["heads of two", (wgsl) => wgsl.replace("let sine = rotary[", "let sine = -rotary[")],
+      "a half that sees the other already rotated": [
+        "heads of two",
+        (wgsl) => wgsl.replace("qkv[second] = b * cosine + a * sine", "qkv[second] = b * cosine + qkv[first] * sine"),
+      ],
+      "pairs of the other layout": [
+        "one group",
+        (wgsl) =>
+          wgsl
+            .replace("select(i, 2u * i,", "select(2u * i, i,")
+            .replace("first + half, first + 1u,", "first + 1u, first + half,"),
+      ],
+      "sines that are cosines": ["heads of two", (wgsl) => wgsl.replace("params.E + half + i]", "params.E + i]")],
+      "positions that are rows": [
+        "one group",
+        (wgsl) => wgsl.replace("let position = rows[n].y;", "let position = n;"),
+      ],
+      "a position that the cache alone knows": [
+        "one group",
+        (wgsl) => wgsl.replace("rotate(at, position)", "rotate(at, 0u)"),
+      ],
+      "values that are rotated": [
+        "heads of two",
+        (wgsl) => wgsl.replace("head < params.H + params.K)", "head < heads)"),
+      ],
+      "keys that are not rotated": [
+        "heads of two",
+        (wgsl) => wgsl.replace("head < params.H + params.K)", "head < params.H)"),
+      ],
+      "gammas exchanged": ["norms alone", (wgsl) => wgsl.replace("select(params.E, 0u,", "select(0u, params.E,")],
+      "an eps that is forgotten": ["norms alone", (wgsl) => wgsl.replace(" + params.eps", "")],
+      "a norm after the rotation": [
+        "squares below eps",
+        (wgsl) =>
+          wgsl
+            .replace("if (HAS_ROTARY == 1u) { rotate(at, position); }", "")
+            .replace("if (HAS_QK_NORM == 1u) { norm", "if (HAS_ROTARY == 1u) { rotate(at, position); }\n    $&"),
+      ],
+      "a cache of one row a sentence": [
+        "norms alone",
+        (wgsl) => wgsl.replace("rows[n].z * params.W * params.M", "rows[n].z * params.M"),
+      ],
+      "a first key that is not stored": [
+        "heads of two",
+        (wgsl) => wgsl.replace("if (head >= params.H) {", "if (head > params.H) {"),
+      ],
+      "a guard that is one row late": ["heads of two", (wgsl) => wgsl.replace("n >= params.N", "n > params.N")],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      ],
     },
   },
   refused: {

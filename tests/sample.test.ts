@@ -1,30 +1,13 @@
 import { sample } from "../src/kernels/index.js";
 import { record } from "../src/runtime/plan.js";
 import { tensor } from "../src/runtime/tensor.js";
+import { args, values } from "./sample.args.js";
 import { assert, device, suite } from "./support/harness.js";
 import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 checkKernel(sample, {
-  // `steps` values only, so that logits tie
-  args: (size, random) => {
-    const { R, V, position = 3, stride = 1, gain = 3, offset = 0, steps = 0, banned = 0, minus = -1, status } = size;
-    return {
-      rows: u32([R, 4], (i) => [5, position + stride * Math.floor(i / 4), 0, 6][i % 4]),
-      logits: f32([R, V], (i) => {
-        if (i % V === minus) return -Infinity;
-        const value = steps ? Math.floor(((random() + 1) / 2) * steps) : gain * random();
-        return i % V < banned ? -3e38 : value + offset;
-      }),
-      status: status === undefined ? undefined : u32([2], () => status),
-    };
-  },
-  values: ({ temperature = 1, top_k = 0, top_p = 1, min_p = 0, seed = 7 }) => ({
-    temperature,
-    top_k,
-    top_p,
-    min_p,
-    seed,
-  }),
+  args,
+  values,
   tolerance: 1e-6, // measured 2.2e-7
   cases: {
     "one token": { R: 1, V: 1 },
@@ -69,49 +52,96 @@ checkKernel(sample, {
   },
   mutants: {
     direct: {
-      "a draw without noise": (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", ""),
-      "noise that is not Gumbel's": (wgsl) => wgsl.replace("- log(exponential(", "+ log(exponential("),
-      "a seed that is not used": (wgsl) => wgsl.replace("vec4u(params.seed,", "vec4u(0u,"),
-      "one draw for all rows": (wgsl) => wgsl.replace("exponential(r, rows", "exponential(0u, rows"),
-      "one draw for all positions": (wgsl) => wgsl.replace("rows[r].y, v)", "0u, v)"),
-      "one draw for all tokens": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r].y, 0u)"),
-      "the position of another row": (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r / 2u].y, v)"),
-      "a temperature that is not used": (wgsl) => wgsl.replace("score = gap / params.temperature", "score = gap"),
-      "a top_k of one more": (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)"),
-      "ties at a threshold that are dropped": (wgsl) =>
-        wgsl.replace("logits[at + v] < least", "logits[at + v] <= least"),
-      "a top_p of all tokens": (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
-      "thresholds that count the token itself": (wgsl) => wgsl.replace("logit > x && logit", "logit >= x && logit"),
-      "a top_p without temperature": (wgsl) =>
-        wgsl.replace("select(exp((logit - top) / params.temperature)", "select(exp(logit - top)"),
-      "a top_p that forgets top_k": (wgsl) =>
-        wgsl.replace("least = max(least, threshold(", "least = min(LOWEST, threshold("),
-      "a min_p without temperature": (wgsl) =>
-        wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
-      "a min_p of all": (wgsl) => wgsl.replace("log(params.min_p)", "log(params.min_p * total)"),
-      "a sum of the kept alone": (wgsl) =>
-        wgsl.replace("select(-1.0, total,", "select(-1.0, above(at, LOWEST, least, top, false),"),
-      "a fault that is not marked": (wgsl) => wgsl.replace("select(-1.0, total, finite)", "total"),
-      "a guard that is one row late": (wgsl) => wgsl.replace("r >= params.R", "r > params.R"),
-      "a grid without y": (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      "a draw without noise": ["status 1 goes on", (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", "")],
+      "noise that is not Gumbel's": [
+        "status 1 goes on",
+        (wgsl) => wgsl.replace("- log(exponential(", "+ log(exponential("),
+      ],
+      "a seed that is not used": ["status 1 goes on", (wgsl) => wgsl.replace("vec4u(params.seed,", "vec4u(0u,")],
+      "one draw for all rows": [
+        "status 1 goes on",
+        (wgsl) => wgsl.replace("exponential(r, rows", "exponential(0u, rows"),
+      ],
+      "one draw for all positions": ["status 1 goes on", (wgsl) => wgsl.replace("rows[r].y, v)", "0u, v)")],
+      "one draw for all tokens": ["status 1 goes on", (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r].y, 0u)")],
+      "the position of another row": [
+        "status 1 goes on",
+        (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r / 2u].y, v)"),
+      ],
+      "a temperature that is not used": [
+        "top_p of what top_k keeps",
+        (wgsl) => wgsl.replace("score = gap / params.temperature", "score = gap"),
+      ],
+      "a top_k of one more": ["top_k 1", (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)")],
+      "ties at a threshold that are dropped": [
+        "top_k 1",
+        (wgsl) => wgsl.replace("logits[at + v] < least", "logits[at + v] <= least"),
+      ],
+      "a top_p of all tokens": [
+        "top_p of what top_k keeps",
+        (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
+      ],
+      "thresholds that count the token itself": [
+        "top_p of what top_k keeps",
+        (wgsl) => wgsl.replace("logit > x && logit", "logit >= x && logit"),
+      ],
+      "a top_p without temperature": [
+        "top_p of what top_k keeps",
+        (wgsl) => wgsl.replace("select(exp((logit - top) / params.temperature)", "select(exp(logit - top)"),
+      ],
+      "a top_p that forgets top_k": [
+        "top_p of what top_k keeps",
+        (wgsl) => wgsl.replace("least = max(least, threshold(", "least = min(LOWEST, threshold("),
+      ],
+      "a min_p without temperature": [
+        "min_p, a temperature above one",
+        (wgsl) => wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
+      ],
+      "a min_p of all": ["min_p 1, ties", (wgsl) => wgsl.replace("log(params.min_p)", "log(params.min_p * total)")],
+      "a sum of the kept alone": [
+        "top_k 1",
+        (wgsl) => wgsl.replace("select(-1.0, total,", "select(-1.0, above(at, LOWEST, least, top, false),"),
+      ],
+      "a fault that is not marked": ["minus infinity", (wgsl) => wgsl.replace("select(-1.0, total, finite)", "total")],
+      "a guard that is one row late": ["status 1 goes on", (wgsl) => wgsl.replace("r >= params.R", "r > params.R")],
+      "a grid without y": ["workgroups past 65535", (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x")],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      ],
     },
     shared: {
-      "a draw without noise": (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", ""),
-      "ties to the larger id": (wgsl) =>
-        wgsl
-          .replace("id < tokens[lane]", "id > tokens[lane]")
-          .replace("score > best", "score >= best")
-          .replace(" - log(exponential(r, rows[r].y, v))", ""),
-      "a sum without its root": (wgsl) => wgsl.replace("stride > 0u", "stride > 1u"),
-      "a largest that is a sum": (wgsl) =>
-        wgsl.replace("max(partial[lane], other), largest", "partial[lane] + other, largest"),
-      "a top_k of one more": (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)"),
-      "a top_p of all tokens": (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
-      "a min_p without temperature": (wgsl) =>
-        wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
-      "a fault that is not marked": (wgsl) => wgsl.replace("select(total, -1.0,", "select(total, 1.0,"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      "a draw without noise": ["minus infinity", (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", "")],
+      "ties to the larger id": [
+        "minus infinity",
+        (wgsl) =>
+          wgsl
+            .replace("id < tokens[lane]", "id > tokens[lane]")
+            .replace("score > best", "score >= best")
+            .replace(" - log(exponential(r, rows[r].y, v))", ""),
+      ],
+      "a sum without its root": ["minus infinity", (wgsl) => wgsl.replace("stride > 0u", "stride > 1u")],
+      "a largest that is a sum": [
+        "minus infinity",
+        (wgsl) => wgsl.replace("max(partial[lane], other), largest", "partial[lane] + other, largest"),
+      ],
+      "a top_k of one more": ["top_k", (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)")],
+      "a top_p of all tokens": [
+        "top_p of what top_k keeps",
+        (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
+      ],
+      "a min_p without temperature": [
+        "min_p, a temperature above one",
+        (wgsl) => wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
+      ],
+      "a fault that is not marked": [
+        "minus infinity",
+        (wgsl) => wgsl.replace("select(total, -1.0,", "select(total, 1.0,"),
+      ],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      ],
     },
   },
   refused: {

@@ -1,20 +1,13 @@
 import { topk } from "../src/kernels/index.js";
 import { record } from "../src/runtime/plan.js";
 import { tensor } from "../src/runtime/tensor.js";
+import { args, values } from "./topk.args.js";
 import { assert, device, suite } from "./support/harness.js";
-import { checkKernel, f32, u32 } from "./support/kernel.js";
+import { checkKernel, f32 } from "./support/kernel.js";
 
 checkKernel(topk, {
-  // `steps` values only, so that logits tie; `slope` makes them rise or fall with the id
-  args: ({ R, V, offset = 0, gain = 8, steps = 0, slope = 0, banned = 0, minus = 0, status }, random) => ({
-    logits: f32([R, V], (i) => {
-      if (minus && i % V === minus) return -Infinity;
-      if (i % V < banned) return -3e38;
-      return offset + slope * (i % V) + (steps ? Math.floor(((random() + 1) / 2) * steps) : gain * random());
-    }),
-    status: status === undefined ? undefined : u32([2], () => status),
-  }),
-  values: ({ G, C }) => ({ G, C }),
+  args,
+  values,
   tolerance: 6e-7, // measured 1.6e-7
   cases: {
     "one logit": { R: 1, V: 1, G: 1, C: 1 },
@@ -47,33 +40,71 @@ checkKernel(topk, {
   },
   mutants: {
     direct: {
-      "ties to the larger id": (wgsl) => wgsl.replace("moved || value > other", "moved || value >= other"),
-      "ties to the larger id, in a long list": (wgsl) => wgsl.replace("best[c - 1u] < x", "best[c - 1u] <= x"),
-      "a missing maximum": (wgsl) => wgsl.replace("exp(x - top)", "exp(x)"),
-      "a sum that is not scaled anew": (wgsl) => wgsl.replace("total *= exp(top - highest);", ""),
-      "parts rounded down": (wgsl) => wgsl.replace("(params.V + params.G - 1u) / params.G", "params.V / params.G"),
-      "a part that runs into the next": (wgsl) => wgsl.replace("at + 4u < vec4u(end)", "at >= vec4u(0u)"),
-      "a first half that runs into the next": (wgsl) => wgsl.replace("x, at < vec4u(end)", "x, at >= vec4u(0u)"),
-      "a last part that runs into the next row": (wgsl) =>
-        wgsl.replace("min(begin + length, row + params.V)", "begin + length"),
-      "a first place that is never taken": (wgsl) => wgsl.replace("c > 0u && best", "c > 1u && best"),
-      "ids that do not move with their logits": (wgsl) => wgsl.replace("    ids[c] = ids[c - 1u];\n", ""),
-      "ids of the rows before": (wgsl) => wgsl.replace("i + j - row", "i + j"),
-      "a second half that is not searched": (wgsl) => wgsl.replace("j < 8u", "j < 4u"),
-      "a fault that is not marked": (wgsl) => wgsl.replace("select(-1.0, select", "select(1.0, select"),
-      "a guard that is one row late": (wgsl) => wgsl.replace("r >= params.R", "r > params.R"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      "ties to the larger id": [
+        "all equal",
+        (wgsl) => wgsl.replace("moved || value > other", "moved || value >= other"),
+      ],
+      "ties to the larger id, in a long list": [
+        "a long list of ties",
+        (wgsl) => wgsl.replace("best[c - 1u] < x", "best[c - 1u] <= x"),
+      ],
+      "a missing maximum": ["parts shorter than C", (wgsl) => wgsl.replace("exp(x - top)", "exp(x)")],
+      "a sum that is not scaled anew": [
+        "a shorter last part",
+        (wgsl) => wgsl.replace("total *= exp(top - highest);", ""),
+      ],
+      "parts rounded down": [
+        "parts shorter than C",
+        (wgsl) => wgsl.replace("(params.V + params.G - 1u) / params.G", "params.V / params.G"),
+      ],
+      "a part that runs into the next": [
+        "parts shorter than C",
+        (wgsl) => wgsl.replace("at + 4u < vec4u(end)", "at >= vec4u(0u)"),
+      ],
+      "a first half that runs into the next": [
+        "parts shorter than C",
+        (wgsl) => wgsl.replace("x, at < vec4u(end)", "x, at >= vec4u(0u)"),
+      ],
+      "a last part that runs into the next row": [
+        "parts shorter than C",
+        (wgsl) => wgsl.replace("min(begin + length, row + params.V)", "begin + length"),
+      ],
+      "a first place that is never taken": ["a list of 17", (wgsl) => wgsl.replace("c > 0u && best", "c > 1u && best")],
+      "ids that do not move with their logits": [
+        "a list of 17",
+        (wgsl) => wgsl.replace("    ids[c] = ids[c - 1u];\n", ""),
+      ],
+      "ids of the rows before": ["parts shorter than C", (wgsl) => wgsl.replace("i + j - row", "i + j")],
+      "a second half that is not searched": ["ties", (wgsl) => wgsl.replace("j < 8u", "j < 4u")],
+      "a fault that is not marked": [
+        "minus infinity",
+        (wgsl) => wgsl.replace("select(-1.0, select", "select(1.0, select"),
+      ],
+      "a guard that is one row late": ["parts shorter than C", (wgsl) => wgsl.replace("r >= params.R", "r > params.R")],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      ],
     },
     shared: {
-      "ties to the larger id": (wgsl) => wgsl.replace("id < owners[lane]", "id > owners[lane]"),
-      "ties that are taken once": (wgsl) => wgsl.replace(" || (x == peak && v > taken)", ""),
-      "a best that is not given up": (wgsl) => wgsl.replace("x < peak || (x == peak && v > taken)", "true"),
-      "a sum that is not scaled anew": (wgsl) => wgsl.replace("total *= exp(best - x);", ""),
-      "sums of other maxima": (wgsl) => wgsl.replace("total * exp(own - top)", "total"),
-      "a fault that is not marked": (wgsl) => wgsl.replace("sums[0], -1.0,", "sums[0], 1.0,"),
-      "a part that runs into the next": (wgsl) => wgsl.replace("min(begin + length, params.V)", "params.V"),
-      "a tree without its root": (wgsl) => wgsl.replace("stride > 0u", "stride > 1u"),
-      "a stop that is not heeded": (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      "ties to the larger id": ["all equal", (wgsl) => wgsl.replace("id < owners[lane]", "id > owners[lane]")],
+      "ties that are taken once": ["ties", (wgsl) => wgsl.replace(" || (x == peak && v > taken)", "")],
+      "a best that is not given up": [
+        "an empty part",
+        (wgsl) => wgsl.replace("x < peak || (x == peak && v > taken)", "true"),
+      ],
+      "a sum that is not scaled anew": ["rising", (wgsl) => wgsl.replace("total *= exp(best - x);", "")],
+      "sums of other maxima": ["an empty part", (wgsl) => wgsl.replace("total * exp(own - top)", "total")],
+      "a fault that is not marked": ["minus infinity", (wgsl) => wgsl.replace("sums[0], -1.0,", "sums[0], 1.0,")],
+      "a part that runs into the next": [
+        "an empty part",
+        (wgsl) => wgsl.replace("min(begin + length, params.V)", "params.V"),
+      ],
+      "a tree without its root": ["an empty part", (wgsl) => wgsl.replace("stride > 0u", "stride > 1u")],
+      "a stop that is not heeded": [
+        "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      ],
     },
   },
   refused: {

@@ -7,18 +7,14 @@ import { elements, prefix, type Tensor, tensor } from "../../src/runtime/tensor.
 import { randoms, runtime } from "../../tests/support/harness.js";
 import {
   type Args,
-  f16,
   f32,
   type Filled,
   firstFault,
   type Launched,
   recordLaunch,
   sizesOf,
-  u32,
 } from "../../tests/support/launch.js";
 import { copy, fma } from "./roofs.js";
-
-export { f16, f32, u32 };
 
 export type Size = Readonly<Record<string, number>>;
 
@@ -106,26 +102,7 @@ const LONGEST = 2e6; // us of one repeat
 const CHEAP = 2e7; // flops that the reference computes in no time
 const SAMPLING = 150e3; // us spent on the samples of one shape
 
-/** Numbers in [-1, 1) that repeat: timings do not depend on them, and to draw all weights of a vocabulary takes seconds. */
-export function noise(dtype: "f32" | "f16", shape: readonly number[], random: () => number): Filled {
-  const length = elements({ shape });
-  const block = (dtype === "f16" ? f16 : f32)([Math.min(length, 65521)], random).data;
-  const data = dtype === "f16" ? new Uint16Array(length) : new Float32Array(length);
-  for (let at = 0; at < length; at += block.length) data.set(block.subarray(0, length - at), at);
-  return { dtype, shape, data };
-}
-
-/** Each shape with weights in f32 and in f16. */
-export function bothFormats(shapes: Readonly<Record<string, Size>>): Record<string, Size> {
-  return Object.fromEntries(
-    Object.entries(shapes).flatMap(([name, size]) => [
-      [name, { ...size, half: 0 }],
-      [`${name} f16`, { ...size, half: 1 }],
-    ]),
-  );
-}
-
-/** Times a kernel at named shapes, after checking its output at each shape against the reference. */
+/** Times a kernel at named shapes, after its output at each has matched the reference. */
 export function benchKernel<R extends Patterns, W extends Patterns, P extends string, C extends string>(
   kernel: Kernel<R, W, P, C>,
   shapes: Readonly<Record<string, Size>>,
@@ -276,7 +253,7 @@ async function measureRoofs(gpu: Gpu): Promise<Roofs> {
   const copies: Roofs["copies"][number][] = [];
   for (let N = 2 ** 11; N <= 2 ** 24; N *= 8) {
     const small = { x: f32([1000], random), y: empty(1000) };
-    const [us, { launch }] = await run(copy, { x: noise("f32", [N], random), y: empty(N) }, small);
+    const [us, { launch }] = await run(copy, { x: f32([N], random), y: empty(N) }, small);
     copies.push({ bytes: copy.bytes(launch.dims), gb_s: copy.bytes(launch.dims) / us / 1e3 });
   }
   let gflop_s = 0;

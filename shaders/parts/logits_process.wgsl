@@ -38,6 +38,14 @@ fn token(r: u32, at: u32) -> u32 { // of row r, pads included; earlier ones are 
   return history[t * params.R + indirection[indirection_at(position, params.R, params.M) + r * params.M + t]];
 }
 
+// Whether any penalty is set, and a token's score after them.
+fn has_penalties() -> bool { return params.repetition_penalty != 1.0 || params.presence_penalty != 0.0; }
+
+fn penalised(score: f32) -> f32 {
+  let repeated = select(score / params.repetition_penalty, score * params.repetition_penalty, score < 0.0);
+  return repeated - params.presence_penalty;
+}
+
 // Whether the `count` ids before `end` of the row equal those before `other`.
 fn same_tail(r: u32, end: u32, other: u32, count: u32) -> bool {
   for (var i = 1u; i <= count; i++) { if (token(r, end - i) != token(r, other - i)) { return false; } }

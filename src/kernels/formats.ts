@@ -7,6 +7,9 @@ import { GROUP } from "../runtime/quant.js";
  */
 export const FORMATS = ["f32", "f16", "i8", "i4"] as const;
 
+/** Any of them, as a pattern says it. */
+export const ANY_FORMAT = "f32|f16|i8|i4";
+
 const BITS = [32, 16, 8, 4] as const; // of a weight
 const I8 = FORMATS.indexOf("i8");
 

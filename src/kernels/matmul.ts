@@ -16,7 +16,7 @@ import { type Dims, defineKernel, type Values, type Variant } from "../runtime/k
 import { GROUP } from "../runtime/quant.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { activate } from "./activation.js";
-import { isGrouped, perLoad, weightBytes } from "./formats.js";
+import { ANY_FORMAT, isGrouped, perLoad, weightBytes } from "./formats.js";
 import * as tiles from "./matmul_tiles.js";
 
 /** Values of the constant NORM. */
@@ -84,7 +84,7 @@ const forTiles: readonly Variant[] = [
   },
   {
     name: "shared",
-    wgsl: joinShader(tileShared, common, activation, formats),
+    wgsl: joinShader(tileShared, interfaceOf, activation, formats, load16),
     for: "gpu",
     fits: plain,
     suits: many,
@@ -120,7 +120,7 @@ export const matmul = defineKernel({
   name: "matmul",
   reads: {
     x: "f32[N,I]",
-    weight: "f32|f16|i8|i4[J*O,I]",
+    weight: `${ANY_FORMAT}[J*O,I]`,
     bias: "f32[J*Y]?",
     residual: "f32[N,Y]?",
     gamma: "f32[I]?",

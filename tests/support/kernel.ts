@@ -10,10 +10,9 @@ import { type Filled, firstFault, recordLaunch, sizesOf } from "./launch.js";
 export { f16, f32, type Filled, quantised, u32 } from "./launch.js";
 
 type Size = Readonly<Record<string, number>>;
-type Mutate = (wgsl: string) => string;
 
-/** Broken shaders, each with the case or cases that must catch it; without a name, any case may. */
-export type Mutants = Readonly<Record<string, Mutate | readonly [cases: string | readonly string[], mutate: Mutate]>>;
+/** Broken shaders, each with the case that must catch it. */
+export type Mutants = Readonly<Record<string, readonly [named: string, mutate: (wgsl: string) => string]>>;
 
 /** The cases of a kernel, which differ in sizes and flags only. */
 export interface Table<R extends string, W extends string> {
@@ -129,22 +128,15 @@ function checkCases(test: Test, { kernel, variant, cases, obstacle, run }: Subje
 }
 
 function checkMutants(test: Test, { variant, wgsl, cases, obstacle, run }: Subject, mutants: Mutants): void {
-  for (const [name, mutant] of Object.entries(mutants)) {
-    const [named, mutate] = typeof mutant === "function" ? [undefined, mutant] : mutant;
+  for (const [name, [named, mutate]] of Object.entries(mutants)) {
     const catches = async (): Promise<string | undefined> => {
       const reason = obstacle(await device());
       if (reason) return reason;
       const broken = mutate(wgsl);
       if (broken === wgsl) throw new Error("the shader does not have the text that this mutant changes");
-      if (named === undefined) {
-        for (const size of cases.values()) if (await run(size, broken)) return undefined;
-        throw new Error("no case catches it");
-      }
-      for (const one of [named].flat()) {
-        const size = cases.get(one);
-        if (!size) throw new Error(`the variant ${variant} has no case "${one}"`);
-        if (!(await run(size, broken))) throw new Error(`case "${one}" does not catch it`);
-      }
+      const size = cases.get(named);
+      if (!size) throw new Error(`the variant ${variant} has no case "${named}"`);
+      if (!(await run(size, broken))) throw new Error(`case "${named}" does not catch it`);
       return undefined;
     };
     test(`${variant}: catches ${name}`, catches, { deno: IN_NODE, chrome: IN_NODE });

@@ -53,7 +53,14 @@ export function u32(shape: readonly number[], value: (index: number) => number):
   return { dtype: "u32", shape, data: Uint32Array.from({ length: count(shape) }, (_, i) => value(i)) };
 }
 
-/** Records a kernel with these arguments. What it writes is a state, not an activation, so that guard words can follow it. */
+/** Rows of as many integers each. */
+export const u32Rows = (rows: readonly (readonly number[])[]): Filled => ({
+  dtype: "u32",
+  shape: [rows.length, rows[0].length],
+  data: Uint32Array.from(rows.flat()),
+});
+
+/** Records a kernel on these arguments. What it writes is a state, not an activation, so that guard words can follow it. */
 export function recordLaunch(kernel: Kernel, args: Args, values: Dims): Launched {
   const inputs: [Tensor, Filled][] = [];
   const tensors: Record<string, Tensor | undefined> = {};

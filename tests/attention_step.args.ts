@@ -1,0 +1,37 @@
+import { f32, u32, u32Rows } from "./support/launch.js";
+
+type Size = Readonly<Record<string, number>>;
+
+/**
+ * Arguments of `attention_step`, for tests and benches: B sentences of W beams that changed rows at random. The beams of a sentence
+ * share its position; each sentence is 3 positions after the one before, or all have a cache half full when no position is given.
+ */
+export const args = (size: Size, random: () => number) => {
+  const { B, W = 1, M, H, K = H, E, position, whole = 0, offset = 0, rotary = 0, norms = 0, bias, status } = size;
+  const R = B * W;
+  const beam = (): number => Math.floor(((random() + 1) / 2) * W);
+  const value = whole ? () => Math.round(6 * random()) : random;
+  const at = (b: number): number => (position === undefined ? M / 2 - 1 : (position + 3 * b) % M);
+  const [width, slot] = [(H + 2 * K) * E, 2 * K * E];
+  return {
+    rows: u32Rows(Array.from({ length: R }, (_, r) => [5, at(Math.floor(r / W)), Math.floor(r / W), 6])),
+    qkv: f32([R, width], (i) => value() + (i % width < H * E ? offset : -offset)),
+    // any beam of the same sentence, and another in the table of the other parity
+    indirection: u32([2, R, M], (i) => Math.floor((Math.floor(i / M) % R) / W) * W + beam()),
+    cache: f32([R, M, slot], (i) => value() - (i % slot < K * E ? offset : 0)),
+    positional: rotary ? f32([M, E], random) : bias === undefined ? undefined : f32([2 * bias + 1, H], random),
+    qk_norm: norms ? f32([2, E], random) : undefined,
+    status: status === undefined ? undefined : u32([2], () => status),
+  };
+};
+
+/** Scalars and constants of `attention_step`. */
+export const values = ({ H, K = H, E, whole = 0, interleaved = 0, bias }: Size) => ({
+  H,
+  K,
+  E,
+  scale: whole ? 1 : E ** -0.5,
+  eps: 1e-6,
+  INTERLEAVED: interleaved,
+  RELATIVE: Number(bias !== undefined),
+});

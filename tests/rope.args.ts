@@ -1,0 +1,31 @@
+import { f32, u32, u32Rows } from "./support/launch.js";
+
+type Size = Readonly<Record<string, number>>;
+
+/** Arguments of `rope`, for tests and benches: B sentences of T new rows each; a sentence begins 3 positions after the one before. */
+export const args = (size: Size, random: () => number) => {
+  const { B, T = 1, W = 1, M, H, K, E, position = 0, rotary = 1, norms = 0, gain = 1, offset = 0, status } = size;
+  const N = B * T;
+  const row = (n: number): number[] => {
+    const b = Math.floor(n / T);
+    return [5, (position + (n % T) + 3 * b) % M, b, 6];
+  };
+  return {
+    rows: u32Rows(Array.from({ length: N }, (_, n) => row(n))),
+    rotary: rotary ? f32([M, E], random) : undefined,
+    qk_norm: norms ? f32([2, E], random) : undefined,
+    status: status === undefined ? undefined : u32([2], () => status),
+    qkv: f32([N, (H + 2 * K) * E], () => gain * random() + offset),
+    cache: f32([B * W, M, 2 * K * E], random),
+  };
+};
+
+/** Scalars and constants of `rope`. */
+export const values = ({ H, K, E, W = 1, interleaved = 0 }: Size) => ({
+  H,
+  K,
+  E,
+  W,
+  eps: 1e-6,
+  INTERLEAVED: interleaved,
+});
