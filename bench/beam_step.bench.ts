@@ -3,7 +3,7 @@ import { beamStep } from "../src/kernels/index.js";
 import { args, values } from "../tests/beam_step.args.js";
 import { benchKernel, type Size } from "./support/harness.js";
 
-/** The middle of a search: sentences of M/2 tokens, none finished; the end id is among the candidates. */
+/** The middle of a search: sentences of M/2 tokens without finished hypotheses; the end id is among the candidates. */
 const midway = (size: Size): Size => ({ ...size, length: size.M / 2, limit: size.M, alone: 1 });
 const greedy = (size: Size): Size => midway({ ...size, W: 1, C: 1, stop: EARLY_STOPPING.true });
 

@@ -9,7 +9,7 @@ const shapes = {
   "marian-base B=32 W=4": { N: 128, D: 512, V: 58101, P: 512, scale: Math.sqrt(512), scattered: 1 },
   "bert-base N=128": { N: 128, D: 768, V: 30522, P: 512, segments: 1, norm: 1, scattered: 1 },
   "bert-base N=512": { N: 512, D: 768, V: 30522, P: 512, segments: 1, norm: 1, scattered: 1 },
-  // half its vocabulary: all of it does not fit one binding in f32
+  // half of its vocabulary, which in f32 does not fit one binding
   "gpt2 B=1": { N: 1, D: 768, V: 25000, P: 1024, scattered: 1 },
 };
 

@@ -2,7 +2,7 @@ import { topk } from "../src/kernels/index.js";
 import { args, values } from "../tests/topk.args.js";
 import { benchKernel } from "./support/harness.js";
 
-// G and C as a decoding session chooses them on a CPU adapter: see partsOf in src/model/decode/search.ts.
+// G and C as a search chooses them on a CPU adapter: partsOf in src/model/decode/search.ts.
 export const bench = benchKernel(
   topk,
   {

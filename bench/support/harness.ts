@@ -102,7 +102,7 @@ const LONGEST = 2e6; // us of one repeat
 const CHEAP = 2e7; // flops that the reference computes in no time
 const SAMPLING = 150e3; // us spent on the samples of one shape
 
-/** Times a kernel at named shapes, after its output at each has matched the reference. */
+/** Times a kernel at named shapes, after checking its output at each shape against the reference. */
 export function benchKernel<R extends Patterns, W extends Patterns, P extends string, C extends string>(
   kernel: Kernel<R, W, P, C>,
   shapes: Readonly<Record<string, Size>>,

@@ -84,7 +84,7 @@ const forTiles: readonly Variant[] = [
   },
   {
     name: "shared",
-    wgsl: joinShader(tileShared, interfaceOf, activation, formats, load16),
+    wgsl: joinShader(tileShared, common, activation, formats, load16),
     for: "gpu",
     fits: plain,
     suits: many,

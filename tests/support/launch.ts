@@ -60,7 +60,7 @@ export const u32Rows = (rows: readonly (readonly number[])[]): Filled => ({
   data: Uint32Array.from(rows.flat()),
 });
 
-/** Records a kernel on these arguments. What it writes is a state, not an activation, so that guard words can follow it. */
+/** Records a kernel with these arguments. What it writes is a state, not an activation, so that guard words can follow it. */
 export function recordLaunch(kernel: Kernel, args: Args, values: Dims): Launched {
   const inputs: [Tensor, Filled][] = [];
   const tensors: Record<string, Tensor | undefined> = {};
