@@ -682,7 +682,7 @@ running("verify names the first broken launch", async () => {
 running("verify tells NaN from a number", async () => {
   const gpu = await device();
   const { plan, free } = norms(gpu, 5, 12, [
-    mutant("out[row + d] = (stream(row, d)", "out[row + d] = sqrt(-1.0 - abs(params.eps)) * (stream(row, d)"),
+    mutant("out[row + d] = (folded(row, d)", "out[row + d] = sqrt(-1.0 - abs(params.eps)) * (folded(row, d)"),
   ]);
   const found = await verify(gpu, plan);
   free();
