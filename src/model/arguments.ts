@@ -21,15 +21,15 @@ export interface ForwardInputs extends EncodeInputs {
  * Checks token rows as `readSequences` does: `input_ids` against the encoder if there is one, all others against the
  * decoder.
  */
-export function readRows(a: Architecture, name: string, ids: unknown, mask?: unknown): Sequences {
-  const encoder = name === "input_ids" ? a.encoder : undefined;
-  const { P } = (encoder ?? a.decoder) as Stack;
-  return readSequences(name, ids, mask, a.V, P);
+export function readRows(architecture: Architecture, name: string, ids: unknown, mask?: unknown): Sequences {
+  const encoder = name === "input_ids" ? architecture.encoder : undefined;
+  const { P } = (encoder ?? architecture.decoder) as Stack;
+  return readSequences(name, ids, mask, architecture.V, P);
 }
 
 /** Checks the `input_ids` of a call and their mask. Throws InputError. */
-export const readInputs = (a: Architecture, inputs: ModelInputs | undefined): Sequences =>
-  readRows(a, "input_ids", inputs?.input_ids, inputs?.attention_mask);
+export const readInputs = (architecture: Architecture, inputs: ModelInputs | undefined): Sequences =>
+  readRows(architecture, "input_ids", inputs?.input_ids, inputs?.attention_mask);
 
 /** Throws InputError for a model without an encoder. */
 export function checkEncoder(call: string, { encoder, family }: Architecture): void {
@@ -49,18 +49,25 @@ export function decoderCore(call: string, core: Core): DecoderCore {
 }
 
 /** Throws InputError or OptionError for arguments of `forward()` that this kind of model does not take. */
-export function checkForward(a: Architecture, inputs: ForwardInputs, rows: Sequences, options: object): void {
+export function checkForward(
+  architecture: Architecture,
+  inputs: ForwardInputs,
+  rows: Sequences,
+  options: object,
+): void {
   const { token_type_ids, decoder_input_ids, position_ids } = inputs;
   checkPositions(position_ids, rows);
-  if (!(a.encoder && a.decoder) && decoder_input_ids !== undefined)
+  if (!(architecture.encoder && architecture.decoder) && decoder_input_ids !== undefined)
     throw new InputError(
-      `forward: decoder_input_ids must be absent, ${a.family} is no encoder-decoder; give input_ids`,
+      `forward: decoder_input_ids must be absent, ${architecture.family} is no encoder-decoder; give input_ids`,
     );
-  if (!a.decoder) return;
+  if (!architecture.decoder) return;
   const stray = [...Object.keys(options), ...(token_type_ids === undefined ? [] : ["token_type_ids"])];
   if (stray.length)
-    throw new OptionError(`forward: ${stray[0]} must be absent, ${a.family} has a decoder; encode() takes it`);
-  if (a.encoder && decoder_input_ids === undefined)
+    throw new OptionError(
+      `forward: ${stray[0]} must be absent, ${architecture.family} has a decoder; encode() takes it`,
+    );
+  if (architecture.encoder && decoder_input_ids === undefined)
     throw new InputError("forward: decoder_input_ids must be given for an encoder-decoder");
 }
 

@@ -125,21 +125,21 @@ export async function load(source: CheckpointLike, options: LoadOptions = {}): P
     throw new OptionError(`load: dtype must be one of ${WEIGHT_FORMATS.join(", ")}, got ${show(dtype)}`);
   signal?.throwIfAborted();
   const opened = await openCheckpoint(source, { signal });
-  const { family, checkpoint, architecture } = describeCheckpoint(opened);
+  const { family, checkpoint, architecture: described } = describeCheckpoint(opened);
   const gpu = options.gpu ?? (await openGpu({ device: options.device }));
-  const a = { ...architecture, normInLinear: gpu.class.adapter === "gpu" };
+  const architecture = { ...described, normInLinear: gpu.class.adapter === "gpu" };
   const release = (): void => {
     if (!options.gpu) gpu.dispose();
   };
   try {
-    const rows = family.rows(a, checkpoint.config);
-    const w = await loadWeights(gpu, checkpoint, rows, {
+    const rows = family.rows(architecture, checkpoint.config);
+    const weights = await loadWeights(gpu, checkpoint, rows, {
       format: dtype,
       ignored: family.ignored(checkpoint.config),
       signal,
       progress,
     });
-    const core: Core = { gpu, architecture: a, weights: w, idle: createIdleCache(IDLE_CALLS) };
+    const core: Core = { gpu, architecture, weights, idle: createIdleCache(IDLE_CALLS) };
     progress?.({ status: "ready", name: checkpoint.label });
     return createModel(core, checkpoint, release);
   } catch (error) {
@@ -171,31 +171,35 @@ function createModel(core: Core, checkpoint: Checkpoint, release: () => void): M
 }
 
 function encoderCalls(core: Core, keepAlive: KeepAlive): Pick<Model, "encode" | "forward"> {
-  const { architecture: a } = core;
+  const { architecture } = core;
   return {
     encode: (inputs, options = {}) =>
       keepAlive(async () => {
-        checkEncoder("encode", a);
+        checkEncoder("encode", architecture);
         checkEncoderOptions("encode", options);
         const wanted = { last_hidden_state: true };
-        const output = await encodeRows(core, readInputs(a, inputs), inputs.token_type_ids, wanted, options);
+        const output = await encodeRows(core, readInputs(architecture, inputs), inputs.token_type_ids, wanted, options);
         return output as EncoderOutput & { last_hidden_state: HostTensor };
       }),
     forward: (inputs, options = {}) =>
       keepAlive(async () => {
-        const rows = readInputs(a, inputs);
-        checkForward(a, inputs, rows, options);
-        if (!a.decoder) {
+        const rows = readInputs(architecture, inputs);
+        checkForward(architecture, inputs, rows, options);
+        if (!architecture.decoder) {
           checkEncoderOptions("forward", options);
-          return encodeRows(core, rows, inputs.token_type_ids, ownOutputs(a), options);
+          return encodeRows(core, rows, inputs.token_type_ids, ownOutputs(architecture), options);
         }
         const decoding = decoderCore("forward", core);
-        if (!a.encoder) return { logits: unpack((await forward(decoding, rows.ids)).logits, rows, a.V) };
-        const targets = readRows(a, "decoder_input_ids", inputs.decoder_input_ids);
+        if (!architecture.encoder)
+          return { logits: unpack((await forward(decoding, rows.ids)).logits, rows, architecture.V) };
+        const targets = readRows(architecture, "decoder_input_ids", inputs.decoder_input_ids);
         checkRowCount("decoder_input_ids", targets.ids, "input_ids", rows.ids.length);
         const sources = rows.ids.map((ids) => ({ ids }));
         const { logits, encoded = new Float32Array() } = await forward(decoding, targets.ids, sources);
-        return { logits: unpack(logits, targets, a.V), encoder_last_hidden_state: unpack(encoded, rows, a.D) };
+        return {
+          logits: unpack(logits, targets, architecture.V),
+          encoder_last_hidden_state: unpack(encoded, rows, architecture.D),
+        };
       }),
   };
 }
@@ -205,15 +209,15 @@ function decoderCalls(
   checkpoint: Checkpoint,
   keepAlive: KeepAlive,
 ): Pick<Model, "decoder" | "generate" | "stream" | "score" | "past"> {
-  const { architecture: a } = core;
+  const { architecture } = core;
   const defaults = checkpoint.generationConfig;
   let opening: Promise<TextCodec> | undefined;
   const openCodec = (): Promise<TextCodec> => (opening ??= openTokenizer(checkpoint));
   return {
     decoder: (inputs, options) =>
       keepAlive(async () => {
-        checkEncoder("decoder", a);
-        const sources = readInputs(a, inputs).ids.map((ids) => ({ ids }));
+        checkEncoder("decoder", architecture);
+        const sources = readInputs(architecture, inputs).ids.map((ids) => ({ ids }));
         return createDecoder(decoderCore("decoder", core), sources, options, keepAlive);
       }),
     generate: (inputs, { signal, ...options } = {}) =>
@@ -235,7 +239,12 @@ function decoderCalls(
     score: (inputs, targets) =>
       keepAlive(async () => {
         const decoding = decoderCore("score", core);
-        return score(decoding, defaults, readInputs(a, inputs).ids, readRows(a, "targets", targets).ids);
+        return score(
+          decoding,
+          defaults,
+          readInputs(architecture, inputs).ids,
+          readRows(architecture, "targets", targets).ids,
+        );
       }),
     past: (inputs, options = {}) =>
       keepAlive(async () => openPast(decoderCore("past", core), inputs, options, keepAlive)),

@@ -53,20 +53,20 @@ function samplePlan({ gpu }: Core, name: string, build: (run: Run, input: Input)
 }
 
 function encoderPlan(core: Core, N: number): SamplePlan {
-  const { architecture: a } = core;
-  const ids = sentences(N, (a.encoder as Stack).P, a.V);
+  const { architecture } = core;
+  const ids = sentences(N, (architecture.encoder as Stack).P, architecture.V);
   return samplePlan(core, "encoder", (run, input) => {
     const rows = input("rows", "u32", [N, 4], () => packRows(ids));
     const spans = input("spans", "u32", [ids.length, 2], () => packSpans(ids));
     const encoded = encoder(run, core, { rows, spans });
-    if (a.decoder) sourceKeys(run, core as DecoderCore, encoded);
+    if (architecture.decoder) sourceKeys(run, core as DecoderCore, encoded);
   });
 }
 
 function promptPlan(core: DecoderCore, N: number): SamplePlan {
-  const { architecture: a } = core;
-  const { P } = a.decoder;
-  const ids = sentences(N, P, a.V);
+  const { architecture } = core;
+  const { P } = architecture.decoder;
+  const ids = sentences(N, P, architecture.V);
   const B = ids.length;
   const M = Math.min(P, LENGTH);
   return samplePlan(core, "prompt", (run, input) => {
@@ -81,11 +81,11 @@ function promptPlan(core: DecoderCore, N: number): SamplePlan {
 
 /** The last step for which the caches have room: each row reads a past of M - 1 tokens. */
 function stepPlan(core: DecoderCore, R: number): SamplePlan {
-  const { architecture: a } = core;
-  const M = Math.min(a.decoder.P, LENGTH);
+  const { architecture } = core;
+  const M = Math.min(architecture.decoder.P, LENGTH);
   const positions = Array.from({ length: R }, () => M - 1);
   return samplePlan(core, "step", (run, input) => {
-    const rows = input("rows", "u32", [R, 4], () => packRows(sentences(R, 1, a.V), positions));
+    const rows = input("rows", "u32", [R, 4], () => packRows(sentences(R, 1, architecture.V), positions));
     const indirection = input("indirection", "u32", [2, R, M], () =>
       Uint32Array.from({ length: 2 * R * M }, (_, index) => Math.floor(index / M) % R),
     );
@@ -102,8 +102,8 @@ function sentences(N: number, P: number, V: number): number[][] {
   );
 }
 
-function inputPast(input: Input, { architecture: a }: DecoderCore, R: number, M: number): PastKeys {
-  const { depth, K, E, rotary } = a.decoder;
+function inputPast(input: Input, { architecture }: DecoderCore, R: number, M: number): PastKeys {
+  const { depth, K, E, rotary } = architecture.decoder;
   return {
     caches: inputLayers(input, "cache", depth, [R, M, 2 * K * E]),
     rotary: rotary && input("rotary", "f32", [M, E], () => rotaryTable(rotary, M, E)),
@@ -113,12 +113,12 @@ function inputPast(input: Input, { architecture: a }: DecoderCore, R: number, M:
 /** Keys and values of B sources; undefined without an encoder. */
 function inputSource(
   input: Input,
-  { architecture: a }: DecoderCore,
+  { architecture }: DecoderCore,
   B: number,
 ): { kv: Tensor[]; spans: Tensor } | undefined {
-  if (!a.encoder) return undefined;
-  const { depth, K, E } = a.decoder;
-  const S = Math.min(a.encoder.P, LENGTH);
+  if (!architecture.encoder) return undefined;
+  const { depth, K, E } = architecture.decoder;
+  const S = Math.min(architecture.encoder.P, LENGTH);
   const spans = Uint32Array.from({ length: 2 * B }, (_, index) => (index % 2 ? S : (index / 2) * S));
   return {
     kv: inputLayers(input, "source_keys", depth, [B * S, 2 * K * E]),

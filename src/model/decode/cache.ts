@@ -56,7 +56,7 @@ const CHUNK = 2048; // most rows of a prompt plan, which bounds the memory of it
 
 /** A cache of this capacity. */
 export function createDecoderCache(core: DecoderCore, capacity: Capacity): DecoderCache {
-  const { gpu, architecture: a } = core;
+  const { gpu, architecture } = core;
   const { B, n, W, M, S } = capacity;
   const held = cacheTensors(core, capacity);
   const { rows, indirection, past, cross, source, prompt } = held;
@@ -79,7 +79,7 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
     },
     async encode(sources) {
       if (!cross) return undefined;
-      const packed = packInputs(sources, a.D);
+      const packed = packInputs(sources, architecture.D);
       const N = packed.rows.length / 4;
       const kind = packed.features ? "features" : "ids";
       const build = (): Plan => encodePlan(core, held, N, kind);
@@ -173,8 +173,8 @@ interface CacheTensors {
 }
 
 /** The tensors of a cache. Only those that are used get memory. */
-function cacheTensors({ gpu, architecture: a }: DecoderCore, { B, n, W, M, S }: Capacity): CacheTensors {
-  const { depth, K, E, rotary } = a.decoder;
+function cacheTensors({ gpu, architecture }: DecoderCore, { B, n, W, M, S }: Capacity): CacheTensors {
+  const { depth, K, E, rotary } = architecture.decoder;
   const R = B * n * W;
   const all: Tensor[] = [];
   const make = (name: string, dtype: "f32" | "u32", shape: number[]): Tensor => {
@@ -193,14 +193,14 @@ function cacheTensors({ gpu, architecture: a }: DecoderCore, { B, n, W, M, S }: 
     rows: make("rows", "u32", [R, 4]),
     indirection: make("indirection", "u32", [2, R, M]),
     past,
-    cross: a.encoder && {
+    cross: architecture.encoder && {
       kv: perLayer("source_keys", [S, 2 * K * E]),
       spans: make("cross_spans", "u32", [B * n, 2]),
     },
     source: {
       rows: make("source_rows", "u32", [S, 4]),
       spans: make("source_spans", "u32", [B, 2]),
-      features: make("source_features", "f32", [S, a.D]),
+      features: make("source_features", "f32", [S, architecture.D]),
     },
     prompt: { rows: make("prompt_rows", "u32", [CHUNK, 4]), spans: make("prompt_spans", "u32", [B, 2]) },
     all,

@@ -38,14 +38,14 @@ export async function createDecoder(
   { max_length: M, num_beams: W = 1 }: DecoderOptions,
   keepAlive: KeepAlive,
 ): Promise<Decoder> {
-  const { gpu, architecture: a } = core;
-  checkSize("max_length", M, a.decoder.P);
+  const { gpu, architecture } = core;
+  checkSize("max_length", M, architecture.decoder.P);
   checkSize("num_beams", W, MAX_BEAMS);
   const B = sources.length;
   const R = B * W;
   const cache = createDecoderCache(core, { B, n: 1, W, M, S: totalLength(sources) });
   const { rows, indirection, past, cross } = cache;
-  const logits = tensor("logits", "f32", [R, a.V]);
+  const logits = tensor("logits", "f32", [R, architecture.V]);
   const step = record("decoder", (run) => void decoderStep(run, core, { rows, past, indirection, cross, logits }));
   const prepared = await gpu.prepare(step);
   await cache.encode(sources);
@@ -56,7 +56,7 @@ export async function createDecoder(
       throw new InputError(
         `decoder: at most max_length=${M} tokens can be fed, and all were; open one with a larger max_length`,
       );
-    checkRows("ids", ids, R, a.V);
+    checkRows("ids", ids, R, architecture.V);
     if (parents) checkRows("parents", parents, R, W);
     if (length > 0) pasts = pasts.map((_, r) => continued(pasts, parents ? r - (r % W) + parents[r] : r));
     const position = length++;
@@ -69,7 +69,7 @@ export async function createDecoder(
     );
     gpu.write(rows, packBeams(ids.map((id, r) => ({ id, position, sentence: Math.floor(r / W) }))));
     const [data] = (await prepared.run({ read: [logits] })) as Float32Array[];
-    return { dims: [R, a.V], data };
+    return { dims: [R, architecture.V], data };
   };
   return {
     get length() {

@@ -23,7 +23,7 @@ export async function forward(
   targets: TokenLists,
   sources?: readonly EncoderInput[],
 ): Promise<Forward> {
-  const { gpu, architecture: a } = core;
+  const { gpu, architecture } = core;
   const inputs: Tensor[] = [];
   const put: Put = (name, shape, data) => {
     const made = tensor(name, data instanceof Uint32Array ? "u32" : "f32", shape);
@@ -31,11 +31,11 @@ export async function forward(
     gpu.write(made, data);
     return made;
   };
-  const encoded = sources && tensor("encoded", "f32", [totalLength(sources), a.D]);
-  const logits = tensor("logits", "f32", [totalLength(targets), a.V]);
+  const encoded = sources && tensor("encoded", "f32", [totalLength(sources), architecture.D]);
+  const logits = tensor("logits", "f32", [totalLength(targets), architecture.V]);
   const outputs = encoded ? [logits, encoded] : [logits];
   try {
-    const source = sources && putSources(sources, a.D, put);
+    const source = sources && putSources(sources, architecture.D, put);
     const target = putTargets(targets, core, put);
     const prepared = await gpu.prepare(forwardPlan(core, { source, target, encoded, logits }));
     try {

@@ -64,13 +64,13 @@ export interface Call {
 
 /** Checks the inputs and options of a call. Throws InputError and OptionError. */
 export function planCall(
-  { architecture: a }: DecoderCore,
+  { architecture }: DecoderCore,
   checkpoint: Json,
   inputs: GenerateInputs,
   call: GenerateOptions,
 ): Call {
-  const { prompts, width, ...job } = readJob(a, inputs);
-  const context = { V: a.V, P: a.decoder.P, given: width, decoderOnly: !a.encoder };
+  const { prompts, width, ...job } = readJob(architecture, inputs);
+  const context = { V: architecture.V, P: architecture.decoder.P, given: width, decoderOnly: !architecture.encoder };
   const g = resolveOptions({ call, checkpoint, ...context });
   return { job: { ...job, prompts: prompts ?? (job.sources ?? []).map(() => [g.start]) }, g, width };
 }
@@ -78,28 +78,28 @@ export function planCall(
 /** A job from its inputs alone: without prompts where these are the start token, which depends on options. */
 type ReadJob = Omit<Job, "prompts"> & { readonly prompts?: Job["prompts"]; readonly width: number };
 
-function readJob(a: DecoderArchitecture, inputs: GenerateInputs | undefined): ReadJob {
+function readJob(architecture: DecoderArchitecture, inputs: GenerateInputs | undefined): ReadJob {
   const past = inputs?.past_key_values;
-  if (past) return readContinuation(a, past, inputs);
-  const rows = readRows(a, "input_ids", inputs?.input_ids, inputs?.attention_mask);
+  if (past) return readContinuation(architecture, past, inputs);
+  const rows = readRows(architecture, "input_ids", inputs?.input_ids, inputs?.attention_mask);
   const begun = inputs?.decoder_input_ids;
-  if (!a.encoder) {
+  if (!architecture.encoder) {
     if (begun !== undefined)
       throw new InputError(
-        `generate: decoder_input_ids must be absent, ${a.family} has no encoder; begin input_ids with them`,
+        `generate: decoder_input_ids must be absent, ${architecture.family} has no encoder; begin input_ids with them`,
       );
     return { prompts: rows.ids, padding: rows.pads, width: rows.width };
   }
   const sources = rows.ids.map((ids) => ({ ids }));
   if (begun === undefined) return { sources, width: 1 };
-  const targets = readRows(a, "decoder_input_ids", begun);
+  const targets = readRows(architecture, "decoder_input_ids", begun);
   checkRowCount("decoder_input_ids", targets.ids, "input_ids", rows.ids.length);
   return { prompts: targets.ids, padding: targets.pads, sources, width: targets.width };
 }
 
-function readContinuation(a: DecoderArchitecture, past: PastKeyValues, inputs: GenerateInputs): ReadJob {
+function readContinuation(architecture: DecoderArchitecture, past: PastKeyValues, inputs: GenerateInputs): ReadJob {
   const { input_ids, attention_mask } = inputs;
-  const more = input_ids === undefined ? undefined : readRows(a, "input_ids", input_ids, attention_mask).ids;
+  const more = input_ids === undefined ? undefined : readRows(architecture, "input_ids", input_ids, attention_mask).ids;
   if (more) checkRowCount("input_ids", more, "past_key_values", past.ids.length);
   const prompts = past.ids.map((ids, b) => [...ids, ...(more?.[b] ?? [])]);
   const empty = prompts.findIndex(({ length }) => length === 0);

@@ -60,9 +60,11 @@ async function createPast(
   { rows, max_length, origin }: PastOptions,
   keepAlive: KeepAlive,
 ): Promise<PastKeyValues> {
-  const { gpu, architecture: a } = core;
-  if (!Number.isInteger(max_length) || max_length < 1 || max_length > a.decoder.P) {
-    throw new OptionError(`past: max_length must be a whole number from 1 to ${a.decoder.P}, got ${show(max_length)}`);
+  const { gpu, architecture } = core;
+  if (!Number.isInteger(max_length) || max_length < 1 || max_length > architecture.decoder.P) {
+    throw new OptionError(
+      `past: max_length must be a whole number from 1 to ${architecture.decoder.P}, got ${show(max_length)}`,
+    );
   }
   const cache = createDecoderCache(core, { B: rows, n: 1, W: 1, M: max_length, S: 1 });
   let ids = origin?.ids ?? Array.from({ length: rows }, (): readonly number[] => []);
@@ -74,7 +76,7 @@ async function createPast(
     },
     append: (more) =>
       keepAlive(async () => {
-        const grown = appended(ids, more, max_length, a.V);
+        const grown = appended(ids, more, max_length, architecture.V);
         if (more.some(({ length }) => length > 0)) await cache.prompt(more, lengths());
         ids = grown;
       }),

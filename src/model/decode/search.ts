@@ -109,11 +109,7 @@ interface SearchTensors {
   readonly logits: Tensor | undefined;
 }
 
-function searchTensors(
-  { architecture: a }: DecoderCore,
-  { capacity, rows }: DecoderCache,
-  g: Generation,
-): SearchTensors {
+function searchTensors({ architecture }: DecoderCore, { capacity, rows }: DecoderCache, g: Generation): SearchTensors {
   const R = rows.shape[0];
   const sentences = R / g.W;
   return {
@@ -125,7 +121,7 @@ function searchTensors(
     rules: tensor("rules", "u32", [packRules(g.lists).length]),
     history: tensor("history", "u32", [capacity.M, R]),
     promptPadding: tensor("prompt_padding", "u32", [sentences, 2]),
-    logits: g.logits_processor && tensor("logits", "f32", [R, a.V]),
+    logits: g.logits_processor && tensor("logits", "f32", [R, architecture.V]),
   };
 }
 

@@ -60,8 +60,13 @@ export async function encodeRows(
   return layOut(core.architecture, rows, all, await encodeAll(core, inputs, all, hooks));
 }
 
-function layOut(a: Architecture, rows: Sequences, wanted: Wanted, encoded: readonly Encoded[]): EncoderOutput {
-  const { depth: L, H } = a.encoder as Stack;
+function layOut(
+  architecture: Architecture,
+  rows: Sequences,
+  wanted: Wanted,
+  encoded: readonly Encoded[],
+): EncoderOutput {
+  const { depth: L, H } = architecture.encoder as Stack;
   const tokens = (name: string): HostTensor => byToken(encoded, name, rows);
   const sequences = (name: string): HostTensor => bySequence(encoded, name);
   const states = wanted.hidden_states
@@ -73,7 +78,7 @@ function layOut(a: Architecture, rows: Sequences, wanted: Wanted, encoded: reado
   return {
     ...(wanted.last_hidden_state && { last_hidden_state: states?.[L] ?? tokens("last_hidden_state") }),
     ...(wanted.pooler_output && { pooler_output: sequences("pooler_output") }),
-    ...(wanted.logits && { logits: (a.head?.classifier === "tokens" ? tokens : sequences)("logits") }),
+    ...(wanted.logits && { logits: (architecture.head?.classifier === "tokens" ? tokens : sequences)("logits") }),
     ...(states && { hidden_states: states }),
     ...(attentions && { attentions }),
   };

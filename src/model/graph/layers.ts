@@ -72,19 +72,24 @@ export interface Layers {
 export const relativeBias = (side: "encoder" | "decoder"): string => `${side}.relative_bias`;
 
 /** The layers of one stack of a model, which record their launches with `run`. */
-export function layers(run: Run, { architecture: a, weights: w }: GraphModel, side: "encoder" | "decoder"): Layers {
-  const stack = a[side] as Stack;
+export function layers(run: Run, { architecture, weights }: GraphModel, side: "encoder" | "decoder"): Layers {
+  const stack = architecture[side] as Stack;
+  const { eps } = architecture;
 
   const embedRows: Layers["embed"] = (rows, { features, out } = {}) => {
-    const [gamma, beta] = [w.find(`${side}.embed_norm.weight`), w.find(`${side}.embed_norm.bias`)];
-    const tables = features ? [features] : w.parts(`${side}.embed_tokens.weight`);
+    const [gamma, beta] = [weights.find(`${side}.embed_norm.weight`), weights.find(`${side}.embed_norm.bias`)];
+    const tables = features ? [features] : weights.parts(`${side}.embed_tokens.weight`);
     const fused = tables.length === 1; // with a table in parts, rows are complete only after the last part
     const tail = {
-      positions: w.find(`${side}.embed_positions.weight`),
-      segments: w.find(`${side}.embed_segments.weight`),
+      positions: weights.find(`${side}.embed_positions.weight`),
+      segments: weights.find(`${side}.embed_segments.weight`),
       ...(fused && { gamma, beta }),
     };
-    const values = { shift: stack.positionShift ?? 0, scale: features ? 1 : stack.embeddingScale, eps: a.eps };
+    const values = {
+      shift: stack.positionShift ?? 0,
+      scale: features ? 1 : stack.embeddingScale,
+      eps,
+    };
     let first = 0;
     let sum = fused || !gamma ? out : undefined;
     for (const tokens of tables) {
@@ -97,33 +102,35 @@ export function layers(run: Run, { architecture: a, weights: w }: GraphModel, si
 
   const linear: Layers["linear"] = (name, input, options = {}) => {
     const { activation = "none", gated = false, residual, bare = false, y } = options;
-    const rides = "norm" in input && a.normInLinear && takesNorm(input.h.shape[0]);
+    const rides = "norm" in input && architecture.normInLinear && takesNorm(input.h.shape[0]);
     const x = !("norm" in input) ? input : rides ? input.h : norm(input.norm, input.h);
-    const scaling = rides ? { gamma: w.get(`${input.norm}.weight`), beta: w.find(`${input.norm}.bias`) } : {};
-    const [weights, bias] = [w.parts(`${name}.weight`), bare ? undefined : w.find(`${name}.bias`)];
+    const scaling = rides
+      ? { gamma: weights.get(`${input.norm}.weight`), beta: weights.find(`${input.norm}.bias`) }
+      : {};
+    const [parts, bias] = [weights.parts(`${name}.weight`), bare ? undefined : weights.find(`${name}.bias`)];
     const J = gated ? 2 : 1;
-    const width = weights.reduce((sum, { shape }) => sum + shape[0] / J, 0);
+    const width = parts.reduce((sum, { shape }) => sum + shape[0] / J, 0);
     const out = y ?? tensor(name, "f32", [x.shape[0], width], "activation");
-    const constants = { ACTIVATION: ACTIVATIONS[activation].code, NORM: rides ? NORM[a.norm] : NORM.none };
+    const constants = { ACTIVATION: ACTIVATIONS[activation].code, NORM: rides ? NORM[architecture.norm] : NORM.none };
     let y_at = 0;
-    for (const weight of weights) {
+    for (const weight of parts) {
       const O = weight.shape[0] / J;
-      run(matmul, name, { x, weight, bias, residual, ...scaling, y: out }, { J, O, y_at, eps: a.eps, ...constants });
+      run(matmul, name, { x, weight, bias, residual, ...scaling, y: out }, { J, O, y_at, eps, ...constants });
       y_at += O;
     }
     return out;
   };
 
   const norm: Layers["norm"] = (name, x, { bias, residual, out } = {}) => {
-    const weights = { gamma: w.get(`${name}.weight`), beta: w.find(`${name}.bias`) };
-    const values = { eps: a.eps, CENTRED: Number(a.norm === "layernorm") };
-    return run(layernormResidual, name, { x, bias, residual, ...weights, ...(out && { out }) }, values).out;
+    const scaling = { gamma: weights.get(`${name}.weight`), beta: weights.find(`${name}.bias`) };
+    const values = { eps, CENTRED: Number(architecture.norm === "layernorm") };
+    return run(layernormResidual, name, { x, bias, residual, ...scaling, ...(out && { out }) }, values).out;
   };
 
   const block: Layers["block"] = (name, project, h, body, out) => {
-    if (a.placement === "pre") return linear(project, body({ h, norm: name }), { residual: h, y: out });
+    if (architecture.placement === "pre") return linear(project, body({ h, norm: name }), { residual: h, y: out });
     const product = linear(project, body(h), { bare: true });
-    return norm(name, product, { bias: w.find(`${project}.bias`), residual: h, out });
+    return norm(name, product, { bias: weights.find(`${project}.bias`), residual: h, out });
   };
 
   return {
@@ -133,12 +140,12 @@ export function layers(run: Run, { architecture: a, weights: w }: GraphModel, si
     block,
     attend(name, q, { kv, spans, k_at, v_at }, rows, { causal = false, cross = false } = {}) {
       const { H, K, E, scale } = stack;
-      const bias = cross ? undefined : w.find(relativeBias(side));
+      const bias = cross ? undefined : weights.find(relativeBias(side));
       const values = { H, K, E, k_at, v_at, scale, CAUSAL: Number(causal) };
       return run(attention, name, { rows, spans, q, kv, bias }, values).out;
     },
     feedForward(at, h, out) {
-      const { activation, gated } = a;
+      const { activation, gated } = architecture;
       return block(`${at}.final_norm`, `${at}.fc2`, h, (x) => linear(`${at}.fc1`, x, { activation, gated }), out);
     },
   };
