@@ -24,7 +24,7 @@ export type { Classification, ClassificationOptions, ClassificationTask } from "
 export type { Entity, Tagging, TaggingOptions, TaggingTask, TokenInput } from "./model/tasks/token_classification.js";
 export { type SamplePlan, samplePlans } from "./model/plans.js";
 export type { TuneOptions } from "./model/tune.js";
-export type { WeightFormat } from "./model/checkpoint/weights.js";
+export { WEIGHT_FORMATS, type WeightFormat } from "./model/checkpoint/weights.js";
 export { cpu } from "./runtime/cpu.js";
 export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
 export { type AdapterClass, type Choice, type TunedChoice, type TunedChoices, tuningKey } from "./runtime/variants.js";

@@ -1,4 +1,4 @@
-import { load, type Model, OptionError, type SamplePlan, samplePlans } from "../index.js";
+import { load, type Model, OptionError, type SamplePlan, samplePlans, WEIGHT_FORMATS } from "../index.js";
 
 /** The options of a command line by name; values that are JSON are parsed. */
 export type Options = Readonly<Record<string, unknown>>;
@@ -22,7 +22,7 @@ export interface Verb {
 
 /** The option of all verbs that load a model. */
 export const DTYPE = {
-  "--dtype auto|f32|f16|int8|int4": "storage of the weight matrices; auto: as the checkpoint has them",
+  [`--dtype ${WEIGHT_FORMATS.join("|")}`]: "storage of the weight matrices; auto: as the checkpoint has them",
 } as const;
 
 /** Throws OptionError for an option that is not in `known`, and for words. */

@@ -1,24 +1,21 @@
 import type { Dims } from "../runtime/kernel.js";
-import { GROUP } from "../runtime/quant.js";
+import { byteLength, type DType, storage, STORAGE } from "../runtime/tensor.js";
 
 /**
  * Storage formats of weights in the order of their codes (WEIGHT_FORMAT, TOKENS_FORMAT), as in
  * shaders/parts/formats.wgsl.
  */
-export const FORMATS = ["f32", "f16", "i8", "i4"] as const;
+export const FORMATS = Object.keys(STORAGE).filter((name) => name !== "u32") as Exclude<DType, "u32">[];
 
 /** Any of them, as a pattern says it. */
-export const ANY_FORMAT = "f32|f16|i8|i4";
-
-const BITS = [32, 16, 8, 4] as const; // of a weight
-const I8 = FORMATS.indexOf("i8");
+export const ANY_FORMAT = FORMATS.join("|");
 
 /** Number of weights in a load of 16 bytes. */
-export const perLoad = ({ WEIGHT_FORMAT }: Dims): number => 128 / BITS[WEIGHT_FORMAT];
+export const perLoad = ({ WEIGHT_FORMAT }: Dims): number => 128 / storage(FORMATS[WEIGHT_FORMAT]).bits;
 
 /** Bytes of `count` weights, including their scales. */
 export const weightBytes = (count: number, format: number): number =>
-  count * (BITS[format] / 8 + (format < I8 ? 0 : 4 / GROUP));
+  byteLength({ shape: [count], dtype: FORMATS[format] });
 
-/** Whether groups of weights in this format share a scale. */
-export const isGrouped = (format: number): boolean => format >= I8;
+/** Weights that share a scale in this format; 1 where there are no scales. */
+export const groupOf = (format: number): number => storage(FORMATS[format]).group ?? 1;

@@ -13,10 +13,9 @@ import load4 from "../../shaders/parts/load4.wgsl";
 import common from "../../shaders/parts/matmul.wgsl";
 import scale4 from "../../shaders/parts/scale4.wgsl";
 import { type Dims, defineKernel, type Values, type Variant } from "../runtime/kernel.js";
-import { GROUP } from "../runtime/quant.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { activate } from "./activation.js";
-import { ANY_FORMAT, isGrouped, perLoad, weightBytes } from "./formats.js";
+import { ANY_FORMAT, FORMATS, groupOf, perLoad, weightBytes } from "./formats.js";
 import * as tiles from "./matmul_tiles.js";
 
 /** Values of the constant NORM. */
@@ -134,7 +133,8 @@ export const matmul = defineKernel({
   check({ I, O, Y, y_at, WEIGHT_FORMAT, NORM: norm, HAS_GAMMA, HAS_BETA }) {
     if (!norm && (HAS_GAMMA || HAS_BETA)) return "gamma and beta need NORM 1 or 2";
     if (I % 4) return `I must be a multiple of 4, got ${I}`;
-    if (isGrouped(WEIGHT_FORMAT) && I % GROUP) return `I must be a multiple of ${GROUP} for i8 and i4, got ${I}`;
+    const group = groupOf(WEIGHT_FORMAT);
+    if (I % group) return `I must be a multiple of ${group} for ${FORMATS[WEIGHT_FORMAT]} weights, got ${I}`;
     return y_at + O > Y ? `y_at + O must be at most Y=${Y}, got ${y_at} + ${O}` : undefined;
   },
   bytes: ({ N, I, O, J, WEIGHT_FORMAT, HAS_BIAS, HAS_RESIDUAL }) =>

@@ -38,7 +38,7 @@ import { type TuneOptions, tuneModel } from "./tune.js";
 
 /** How to load a model. */
 export interface LoadOptions extends LoadHooks {
-  /** Storage of the weight matrices: "auto" (as in the checkpoint), "f32", "f16", "int8" or "int4". Default "auto". */
+  /** Storage of the weight matrices. Default "auto", as in the checkpoint. */
   readonly dtype?: WeightFormat;
   /** A device of the caller's; disposing of the model does not destroy it. */
   readonly device?: GPUDevice;

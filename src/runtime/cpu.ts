@@ -1,8 +1,6 @@
-import { fromF16 } from "./half.js";
 import type { Values } from "./kernel.js";
 import type { Plan, Launch } from "./plan.js";
-import { dequantise } from "./quant.js";
-import { elements, owner, type Tensor, type TypedArray } from "./tensor.js";
+import { elements, owner, storage, type Tensor, type TypedArray } from "./tensor.js";
 
 /** Runs plans through the kernels' references, in f64: the oracle of tests, and a way to run a model without a GPU. */
 export interface Cpu {
@@ -35,10 +33,8 @@ export function cpu(): Cpu {
     read: array,
     run: (plan) => plan.launches.forEach(launch),
     write(t, data) {
-      const target = array(t);
-      if (t.dtype === "i8" || t.dtype === "i4") target.set(dequantise(t.dtype, data as Uint32Array, elements(t)));
-      else if (t.dtype === "f16") data.forEach((bits, index) => (target[index] = fromF16(bits)));
-      else target.set(data);
+      const { decode } = storage(t.dtype);
+      array(t).set(decode ? decode(data, elements(t)) : data);
     },
   };
 }

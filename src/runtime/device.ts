@@ -27,10 +27,8 @@ export interface DeviceOptions {
 export interface OpenDevice {
   readonly device: GPUDevice;
   readonly info: AdapterInfo;
-  /**
-   * What opened the device, which in Node must be kept for as long as the device; absent for a device of the caller's.
-   */
-  readonly instance?: GPU;
+  /** Whether it was opened here; false for a device of the caller's. */
+  readonly owned: boolean;
 }
 
 const FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "subgroups"];
@@ -42,9 +40,10 @@ const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i;
  * there is no WebGPU or no adapter.
  */
 export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
-  if (options.device) return { device: options.device, info: describeAdapter(options.device.adapterInfo) };
-  const instance = await findWebGPU();
-  const adapter = await instance.requestAdapter({ powerPreference: options.powerPreference });
+  const { device: given } = options;
+  if (given) return { device: given, info: describeAdapter(given.adapterInfo), owned: false };
+  const webgpu = await findWebGPU();
+  const adapter = await webgpu.requestAdapter({ powerPreference: options.powerPreference });
   if (!adapter) {
     throw new DeviceError(
       "gpu: a WebGPU adapter must be present, found none; install a GPU driver or the software adapter lavapipe (Mesa 23 or newer)",
@@ -55,8 +54,12 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
     requiredFeatures: (options.features ?? FEATURES).filter((feature) => adapter.features.has(feature)),
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
-  return { device, info: describeAdapter(adapter.info), instance };
+  return { device, info: describeAdapter(adapter.info), owned: true };
 }
+
+// Node's counterpart of `navigator.gpu`. Dawn polls it even after its last device was collected, so it is never freed:
+// or else the process dies.
+let nodeGpu: GPU | undefined;
 
 async function findWebGPU(): Promise<GPU> {
   const present = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
@@ -73,7 +76,7 @@ async function findWebGPU(): Promise<GPU> {
   try {
     const name = "webgpu"; // a variable keeps bundlers for browsers from resolving the optional package
     const { create } = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU };
-    return create(["disable-dawn-features=timestamp_quantization"]); // or else timestamps come in steps of 65.5 us
+    return (nodeGpu ??= create(["disable-dawn-features=timestamp_quantization"])); // or else timestamps come in steps of 65.5 us
   } catch (cause) {
     throw new DeviceError("gpu: in Node the optional package `webgpu` must be installed; run `npm install webgpu`", {
       cause,

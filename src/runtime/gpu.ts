@@ -69,7 +69,7 @@ export interface Gpu {
 
 /** Opens a device (or takes the caller's) and runs plans on it. Throws DeviceError when there is none. */
 export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
-  const { device, info, instance } = await openDevice(options);
+  const { device, info, owned } = await openDevice(options);
   const memory = createMemory(device, options.guard ?? false, options.weightLimit);
   const small = { size: 256, usage: USAGE.storage };
   const absent = { read: device.createBuffer(small), write: device.createBuffer(small) };
@@ -143,7 +143,7 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
       memory.dispose();
       absent.read.destroy();
       absent.write.destroy();
-      if (instance) device.destroy();
+      if (owned) device.destroy();
     },
   };
 }

@@ -1,10 +1,42 @@
-import { quantWords } from "./quant.js";
+import { fromF16 } from "./half.js";
+import { BITS, dequantise, GROUP, quantise } from "./quant.js";
 
-/**
- * Storage formats. Arithmetic is always f32; f16, i8 and i4 are for weights, packed into 32-bit words (i8 and i4 in
- * groups of 32 with a scale each).
- */
-export type DType = "f32" | "u32" | "f16" | "i8" | "i4";
+/** How numbers are stored. */
+interface StorageFormat {
+  /** Bits of a value; values are packed into 32-bit words, the first in the lowest bits. */
+  readonly bits: number;
+  /** Values that share an f32 scale; the scales follow all values. No scales when absent. */
+  readonly group?: number;
+  /** What holds the values on the host. */
+  readonly array: Float32ArrayConstructor | Uint32ArrayConstructor | Uint16ArrayConstructor;
+  /** The `count` numbers that stored values stand for; the values themselves when absent. */
+  readonly decode?: (data: TypedArray, count: number) => Iterable<number> & ArrayLike<number>;
+  /** Stored values for f32 numbers, where these are scaled by group. */
+  readonly quantise?: (values: Float32Array) => TypedArray;
+}
+
+const quantised = (format: keyof typeof BITS): StorageFormat => ({
+  bits: BITS[format],
+  group: GROUP,
+  array: Uint32Array,
+  decode: (data, count) => dequantise(format, data as Uint32Array, count),
+  quantise: (values) => quantise(format, values),
+});
+
+/** All storage formats. Arithmetic is always f32; f16, i8 and i4 are for weights, in the order of their codes. */
+export const STORAGE = {
+  u32: { bits: 32, array: Uint32Array },
+  f32: { bits: 32, array: Float32Array },
+  f16: { bits: 16, array: Uint16Array, decode: (data) => Float64Array.from(data, fromF16) },
+  i8: quantised("i8"),
+  i4: quantised("i4"),
+} satisfies Record<string, StorageFormat>;
+
+/** A storage format. */
+export type DType = keyof typeof STORAGE;
+
+/** A storage format by its name. */
+export const storage = (dtype: DType): StorageFormat => STORAGE[dtype];
 
 /**
  * What memory a tensor has. Weights and states keep theirs until they are freed; an activation has it from the launch
@@ -48,9 +80,10 @@ export function elements({ shape }: Pick<Tensor, "shape">): number {
 }
 
 /** Number of bytes in storage, a multiple of 4. */
-export function byteLength(t: Pick<Tensor, "shape" | "dtype">): number {
-  if (t.dtype === "i8" || t.dtype === "i4") return 4 * quantWords(t.dtype, elements(t));
-  return t.dtype === "f16" ? Math.ceil(elements(t) / 2) * 4 : elements(t) * 4;
+export function byteLength({ shape, dtype }: Pick<Tensor, "shape" | "dtype">): number {
+  const { bits, group } = storage(dtype);
+  const count = elements({ shape });
+  return 4 * (Math.ceil((count * bits) / 32) + (group ? count / group : 0));
 }
 
 /** Name, format and shape, as error messages show them: `lm_head.weight f32[50257,768]`. */
@@ -63,7 +96,6 @@ export type TypedArray = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | 
 
 /** The bytes of a tensor of `length` elements as the typed array of its format. */
 export function typedArray(dtype: DType, buffer: ArrayBuffer, length: number): TypedArray {
-  if (dtype === "f32") return new Float32Array(buffer, 0, length);
-  if (dtype === "f16") return new Uint16Array(buffer, 0, length);
-  return dtype === "u32" ? new Uint32Array(buffer, 0, length) : new Uint32Array(buffer);
+  const { group, array } = storage(dtype);
+  return group ? new array(buffer) : new array(buffer, 0, length);
 }

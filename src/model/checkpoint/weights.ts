@@ -1,7 +1,7 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import type { Gpu } from "../../runtime/gpu.js";
-import { GROUP, quantise } from "../../runtime/quant.js";
-import { byteLength, type DType, elements, type Tensor, tensor } from "../../runtime/tensor.js";
+import { GROUP } from "../../runtime/quant.js";
+import { byteLength, type DType, elements, storage, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Checkpoint, LoadHooks } from "./checkpoint.js";
 import { assemble, type Assembly, type Values } from "./conversion.js";
 import { findFaults, isTied, storedNames, type WeightRow } from "./rows.js";
@@ -179,6 +179,6 @@ function upload(gpu: Gpu, tensors: readonly Tensor[], whole: Values): void {
   let at = 0;
   for (const t of tensors) {
     const values = whole.subarray(at, (at += elements(t)));
-    gpu.write(t, t.dtype === "i8" || t.dtype === "i4" ? quantise(t.dtype, values as Float32Array) : values);
+    gpu.write(t, storage(t.dtype).quantise?.(values as Float32Array) ?? values);
   }
 }
