@@ -3,7 +3,8 @@ import { USAGE } from "../src/runtime/memory.js";
 import type { Prepared, RunOptions } from "../src/runtime/prepare.js";
 import { profile } from "../src/runtime/profile.js";
 import { tensor, type TypedArray } from "../src/runtime/tensor.js";
-import { load, type Model } from "../src/model/model.js";
+import { load } from "../src/model/load.js";
+import type { Model } from "../src/model/model.js";
 import { folder, readJson } from "../tests/support/harness.js";
 import { type Bench, type Context, type Row, spread, timestamps } from "./support/harness.js";
 

@@ -1,5 +1,4 @@
-import { OptionError, show } from "../runtime/errors.js";
-import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
+import type { Gpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
 import type { TunedChoices } from "../runtime/variants.js";
 import {
@@ -11,8 +10,8 @@ import {
   readInputs,
   readRows,
 } from "./arguments.js";
-import { type Checkpoint, type CheckpointLike, type LoadHooks, openCheckpoint } from "./checkpoint/checkpoint.js";
-import { loadWeights, WEIGHT_FORMATS, type WeightFormat, type Weights } from "./checkpoint/weights.js";
+import type { Checkpoint } from "./checkpoint/checkpoint.js";
+import type { Weights } from "./checkpoint/weights.js";
 import type { Core, HostTensor } from "./core.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decode/decoder.js";
 import { forward } from "./decode/forward.js";
@@ -28,23 +27,11 @@ import {
   encodeRows,
   ownOutputs,
 } from "./encode/outputs.js";
-import { describeCheckpoint } from "./families/index.js";
 import type { Architecture } from "./graph/architecture.js";
-import { createIdleCache } from "./idle.js";
 import { checkRowCount, type ModelInputs, type TokenRows, unpack } from "./inputs.js";
 import { createLifetime, type KeepAlive } from "./lifetime.js";
 import { openTokenizer, type TextCodec } from "./text/tokenizer.js";
 import { type TuneOptions, tuneModel } from "./tune.js";
-
-/** How to load a model. */
-export interface LoadOptions extends LoadHooks {
-  /** Storage of the weight matrices. Default "auto", as in the checkpoint. */
-  readonly dtype?: WeightFormat;
-  /** A device of the caller's; disposing of the model does not destroy it. */
-  readonly device?: GPUDevice;
-  /** A Gpu opened before, which several models can share; it is not disposed with the model. */
-  readonly gpu?: Gpu;
-}
 
 type CallOptions = GenerateOptions & { readonly signal?: AbortSignal };
 
@@ -112,43 +99,8 @@ export interface ForwardOutput extends EncoderOutput {
   readonly encoder_last_hidden_state?: HostTensor;
 }
 
-const IDLE_CALLS = 4; // finished calls whose memory is kept for later calls of the same shape
-
-/**
- * Loads a Hugging Face checkpoint, without any conversion, from a folder path (Node, Deno), a base URL, a list of
- * Files, a function from file name to content, or a checkpoint that is already open. Throws CheckpointError with all
- * faults of the checkpoint, DeviceError without WebGPU, OptionError, and the signal's reason when aborted.
- */
-export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
-  const { dtype = "auto", progress, signal } = options;
-  if (!WEIGHT_FORMATS.includes(dtype))
-    throw new OptionError(`load: dtype must be one of ${WEIGHT_FORMATS.join(", ")}, got ${show(dtype)}`);
-  signal?.throwIfAborted();
-  const opened = await openCheckpoint(source, { signal });
-  const { family, checkpoint, architecture: described } = describeCheckpoint(opened);
-  const gpu = options.gpu ?? (await openGpu({ device: options.device }));
-  const architecture = { ...described, normInLinear: gpu.class.adapter === "gpu" };
-  const release = (): void => {
-    if (!options.gpu) gpu.dispose();
-  };
-  try {
-    const rows = family.rows(architecture, checkpoint.config);
-    const weights = await loadWeights(gpu, checkpoint, rows, {
-      format: dtype,
-      ignored: family.ignored(checkpoint.config),
-      signal,
-      progress,
-    });
-    const core: Core = { gpu, architecture, weights, idle: createIdleCache(IDLE_CALLS) };
-    progress?.({ status: "ready", name: checkpoint.label });
-    return createModel(core, checkpoint, release);
-  } catch (error) {
-    release();
-    throw error;
-  }
-}
-
-function createModel(core: Core, checkpoint: Checkpoint, release: () => void): Model {
+/** A model of these parts; `release` gives its device back when it is disposed. */
+export function createModel(core: Core, checkpoint: Checkpoint, release: () => void): Model {
   const { gpu, architecture, weights, idle } = core;
   const { keepAlive, dispose } = createLifetime(() => {
     idle.dispose();

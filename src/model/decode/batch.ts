@@ -1,7 +1,8 @@
 import type { Plan } from "../../runtime/plan.js";
 import type { DecoderCore } from "../core.js";
 import { type EncoderInput, type TokenLists, totalLength } from "../inputs.js";
-import type { Capacity, DecoderCache } from "./cache.js";
+import type { DecoderCache } from "./cache.js";
+import type { Capacity } from "./cache_plans.js";
 import type { PastKeyValues } from "./past.js";
 import { createStepReports, type StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";

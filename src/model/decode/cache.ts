@@ -1,24 +1,11 @@
 import type { Copy, Gpu } from "../../runtime/gpu.js";
-import { type Plan, record } from "../../runtime/plan.js";
-import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
+import type { Plan } from "../../runtime/plan.js";
+import type { Tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
-import { type CrossKeys, decoderPrompt, type PastKeys, sourceKeys } from "../graph/decoder.js";
-import { encoder } from "../graph/encoder.js";
-import { rotaryTable } from "../graph/positions.js";
+import type { CrossKeys, PastKeys } from "../graph/decoder.js";
 import { createIdleCache } from "../idle.js";
 import { type EncoderInput, packInputs, packRows, type TokenLists } from "../inputs.js";
-
-/**
- * Sizes of a cache: B prompts (and sources) of n sentences each, W beams a sentence; M slots a row; S packed rows of
- * sources.
- */
-export interface Capacity {
-  readonly B: number;
-  readonly n: number;
-  readonly W: number;
-  readonly M: number;
-  readonly S: number;
-}
+import { cacheTensors, type Capacity, CHUNK, encodePlan, promptPlan } from "./cache_plans.js";
 
 /**
  * Device memory for B prompts that are continued in R = B*n*W rows: keys and values of their sources and of their past.
@@ -52,7 +39,6 @@ export interface DecoderCache {
 }
 
 const PLANS = 16; // shapes of sources and prompts whose plans stay prepared
-const CHUNK = 2048; // most rows of a prompt plan, which bounds the memory of its activations
 
 /** A cache of this capacity. */
 export function createDecoderCache(core: DecoderCore, capacity: Capacity): DecoderCache {
@@ -159,82 +145,5 @@ export function pastCopies(
       toAt: i * slotsOf(to) * width,
       count: slots[i] * width,
     }));
-  });
-}
-
-interface CacheTensors {
-  readonly rows: Tensor;
-  readonly indirection: Tensor;
-  readonly past: PastKeys;
-  readonly cross: CrossKeys | undefined;
-  readonly source: { readonly rows: Tensor; readonly spans: Tensor; readonly features: Tensor };
-  readonly prompt: { readonly rows: Tensor; readonly spans: Tensor };
-  readonly all: readonly Tensor[];
-}
-
-/** The tensors of a cache. Only those that are used get memory. */
-function cacheTensors({ gpu, architecture }: DecoderCore, { B, n, W, M, S }: Capacity): CacheTensors {
-  const { depth, K, E, rotary } = architecture.decoder;
-  const R = B * n * W;
-  const all: Tensor[] = [];
-  const make = (name: string, dtype: "f32" | "u32", shape: number[]): Tensor => {
-    const made = tensor(name, dtype, shape);
-    all.push(made);
-    return made;
-  };
-  const perLayer = (name: string, shape: number[]): Tensor[] =>
-    Array.from({ length: depth }, (_, l) => make(`decoder.layers.${l}.${name}`, "f32", shape));
-  const past = {
-    caches: perLayer("cache", [R, M, 2 * K * E]),
-    rotary: rotary && make("rotary", "f32", [M, E]),
-  };
-  if (rotary && past.rotary) gpu.write(past.rotary, rotaryTable(rotary, M, E));
-  return {
-    rows: make("rows", "u32", [R, 4]),
-    indirection: make("indirection", "u32", [2, R, M]),
-    past,
-    cross: architecture.encoder && {
-      kv: perLayer("source_keys", [S, 2 * K * E]),
-      spans: make("cross_spans", "u32", [B * n, 2]),
-    },
-    source: {
-      rows: make("source_rows", "u32", [S, 4]),
-      spans: make("source_spans", "u32", [B, 2]),
-      features: make("source_features", "f32", [S, architecture.D]),
-    },
-    prompt: { rows: make("prompt_rows", "u32", [CHUNK, 4]), spans: make("prompt_spans", "u32", [B, 2]) },
-    all,
-  };
-}
-
-/** The encoder over N packed rows of sources, followed by the keys and values for each decoder layer. */
-function encodePlan(core: DecoderCore, { source, cross }: CacheTensors, N: number, kind: "ids" | "features"): Plan {
-  return record("encode", (run) => {
-    const features = kind === "features" ? prefix(source.features, [N, core.architecture.D]) : undefined;
-    const encoded = encoder(run, core, { rows: prefix(source.rows, [N, 4]), spans: source.spans, features });
-    sourceKeys(
-      run,
-      core,
-      encoded,
-      cross?.kv.map((kv) => prefix(kv, [N, kv.shape[1]])),
-    );
-  });
-}
-
-/** The decoder over N packed rows of prompts. */
-function promptPlan(
-  core: DecoderCore,
-  { past, cross, source, prompt }: CacheTensors,
-  N: number,
-  rowsPerPrompt: number,
-): Plan {
-  return record("prompt", (run) => {
-    decoderPrompt(run, core, {
-      rows: prefix(prompt.rows, [N, 4]),
-      past,
-      spans: prompt.spans,
-      rowsPerPrompt,
-      cross: cross && { kv: cross.kv, spans: source.spans },
-    });
   });
 }

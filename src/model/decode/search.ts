@@ -16,7 +16,8 @@ import type { Prepared } from "../../runtime/prepare.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import { decoderStep } from "../graph/decoder.js";
-import { type Capacity, createDecoderCache, type DecoderCache } from "./cache.js";
+import { createDecoderCache, type DecoderCache } from "./cache.js";
+import type { Capacity } from "./cache_plans.js";
 import { type Generation, hasRules } from "./resolve.js";
 
 /** A sentence before a step, with the padding that the caller put before its prompt. */

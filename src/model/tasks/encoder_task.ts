@@ -3,7 +3,8 @@ import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import { type EncodeHooks, encodeAll } from "../encode/batches.js";
 import type { Encoded, Wanted } from "../encode/prepared_batch.js";
 import type { Stack } from "../graph/architecture.js";
-import { load, type LoadOptions, type Model } from "../model.js";
+import { load, type LoadOptions } from "../load.js";
+import type { Model } from "../model.js";
 import { type EncodedText, openTokenizer, type TextCodec } from "../text/tokenizer.js";
 
 /** A text, or two that belong together. */

@@ -2,7 +2,7 @@ import { POOLING, type Pooling } from "../../kernels/pooling.js";
 import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
 import type { Checkpoint, CheckpointLike, Json } from "../checkpoint/checkpoint.js";
 import type { HostTensor } from "../core.js";
-import type { LoadOptions } from "../model.js";
+import type { LoadOptions } from "../load.js";
 import {
   type EncoderTask,
   type EncodingOptions,

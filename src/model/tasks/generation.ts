@@ -1,7 +1,8 @@
 import { InputError, OptionError } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { Launches } from "../decode/loop.js";
-import { load, type LoadOptions, type Model } from "../model.js";
+import { load, type LoadOptions } from "../load.js";
+import type { Model } from "../model.js";
 import type { GenerateOptions } from "../decode/options.js";
 import { openTokenizer, type TextCodec } from "../text/tokenizer.js";
 

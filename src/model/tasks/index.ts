@@ -1,7 +1,7 @@
 import { OptionError, show } from "../../runtime/errors.js";
 import type { Checkpoint, CheckpointLike } from "../checkpoint/checkpoint.js";
 import { describeCheckpoint } from "../families/index.js";
-import type { LoadOptions } from "../model.js";
+import type { LoadOptions } from "../load.js";
 import { featureExtraction, type FeatureTask } from "./feature_extraction.js";
 import { text2text, textGeneration, type TextTask } from "./generation.js";
 import { type ClassificationTask, textClassification } from "./text_classification.js";

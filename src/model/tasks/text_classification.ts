@@ -1,6 +1,6 @@
 import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
 import type { CheckpointLike, Json } from "../checkpoint/checkpoint.js";
-import type { LoadOptions } from "../model.js";
+import type { LoadOptions } from "../load.js";
 import {
   type EncoderTask,
   type EncodingOptions,

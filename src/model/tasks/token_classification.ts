@@ -1,6 +1,6 @@
 import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
-import type { LoadOptions } from "../model.js";
+import type { LoadOptions } from "../load.js";
 import type { Range } from "../text/offsets.js";
 import {
   type EncoderTask,

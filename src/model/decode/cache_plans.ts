@@ -1,0 +1,104 @@
+import { type Plan, record } from "../../runtime/plan.js";
+import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
+import type { DecoderCore } from "../core.js";
+import { type CrossKeys, decoderPrompt, type PastKeys, sourceKeys } from "../graph/decoder.js";
+import { encoder } from "../graph/encoder.js";
+import { rotaryTable } from "../graph/positions.js";
+
+/**
+ * Sizes of a cache: B prompts (and sources) of n sentences each, W beams a sentence; M slots a row; S packed rows of
+ * sources.
+ */
+export interface Capacity {
+  readonly B: number;
+  readonly n: number;
+  readonly W: number;
+  readonly M: number;
+  readonly S: number;
+}
+
+/** Most rows of a prompt plan, which bounds the memory of its activations. */
+export const CHUNK = 2048;
+
+/** The tensors of a cache, and those that its plans read. */
+export interface CacheTensors {
+  readonly rows: Tensor;
+  readonly indirection: Tensor;
+  readonly past: PastKeys;
+  readonly cross: CrossKeys | undefined;
+  readonly source: { readonly rows: Tensor; readonly spans: Tensor; readonly features: Tensor };
+  readonly prompt: { readonly rows: Tensor; readonly spans: Tensor };
+  readonly all: readonly Tensor[];
+}
+
+/** The tensors of a cache. Only those that are used get memory. */
+export function cacheTensors({ gpu, architecture }: DecoderCore, { B, n, W, M, S }: Capacity): CacheTensors {
+  const { depth, K, E, rotary } = architecture.decoder;
+  const R = B * n * W;
+  const all: Tensor[] = [];
+  const make = (name: string, dtype: "f32" | "u32", shape: number[]): Tensor => {
+    const made = tensor(name, dtype, shape);
+    all.push(made);
+    return made;
+  };
+  const perLayer = (name: string, shape: number[]): Tensor[] =>
+    Array.from({ length: depth }, (_, l) => make(`decoder.layers.${l}.${name}`, "f32", shape));
+  const past = {
+    caches: perLayer("cache", [R, M, 2 * K * E]),
+    rotary: rotary && make("rotary", "f32", [M, E]),
+  };
+  if (rotary && past.rotary) gpu.write(past.rotary, rotaryTable(rotary, M, E));
+  return {
+    rows: make("rows", "u32", [R, 4]),
+    indirection: make("indirection", "u32", [2, R, M]),
+    past,
+    cross: architecture.encoder && {
+      kv: perLayer("source_keys", [S, 2 * K * E]),
+      spans: make("cross_spans", "u32", [B * n, 2]),
+    },
+    source: {
+      rows: make("source_rows", "u32", [S, 4]),
+      spans: make("source_spans", "u32", [B, 2]),
+      features: make("source_features", "f32", [S, architecture.D]),
+    },
+    prompt: { rows: make("prompt_rows", "u32", [CHUNK, 4]), spans: make("prompt_spans", "u32", [B, 2]) },
+    all,
+  };
+}
+
+/** The encoder over N packed rows of sources, followed by the keys and values for each decoder layer. */
+export function encodePlan(
+  core: DecoderCore,
+  { source, cross }: CacheTensors,
+  N: number,
+  kind: "ids" | "features",
+): Plan {
+  return record("encode", (run) => {
+    const features = kind === "features" ? prefix(source.features, [N, core.architecture.D]) : undefined;
+    const encoded = encoder(run, core, { rows: prefix(source.rows, [N, 4]), spans: source.spans, features });
+    sourceKeys(
+      run,
+      core,
+      encoded,
+      cross?.kv.map((kv) => prefix(kv, [N, kv.shape[1]])),
+    );
+  });
+}
+
+/** The decoder over N packed rows of prompts. */
+export function promptPlan(
+  core: DecoderCore,
+  { past, cross, source, prompt }: CacheTensors,
+  N: number,
+  rowsPerPrompt: number,
+): Plan {
+  return record("prompt", (run) => {
+    decoderPrompt(run, core, {
+      rows: prefix(prompt.rows, [N, 4]),
+      past,
+      spans: prompt.spans,
+      rowsPerPrompt,
+      cross: cross && { kv: cross.kv, spans: source.spans },
+    });
+  });
+}
