@@ -43,7 +43,7 @@ function installPackages() {
 const bundle = () =>
   build({
     ...common,
-    entryPoints: { wgformer: "src/index.ts", random: "tests/support/random.ts" },
+    entryPoints: { wgformer: "bench/peers/wgformer.ts", random: "tests/support/random.ts" },
     outdir: `${here}build`,
     outExtension: { ".js": ".mjs" },
     platform: "neutral",

@@ -39,7 +39,7 @@ function mergeParts({ R, C }, values, indices) {
 const launchOf = (w) => ({
   matmul: ({ N, I, O }, { x, weight }) => ({
     kernel: w.matmul,
-    values: { J: 1, O, y_at: 0 },
+    values: { J: 1, O, y_at: 0, eps: 0 }, // eps is that of a norm, of which there is none
     reads: { x: ["f32", [N, I], x.data], weight: ["f32", [O, I], transposed(weight)] },
     writes: { y: ["f32", [N, O]] },
   }),
