@@ -196,7 +196,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
     "i4 weights of half a group": [
       { N: 1, I: 48, O: 2, format: i4 },
       () => {},
-      /I must be a multiple of 32 for i[48] weights, got 48/,
+      /I must be a multiple of 32 for i4 weights, got 48/,
     ],
     "a window past the end": [
       { N: 1, I: 8, O: 4, Y: 9, y_at: 6 },

@@ -148,7 +148,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
     "i8 weights of half a group": [
       { N: 9, I: 16, O: 2, format: i8 },
       () => {},
-      /I must be a multiple of 32 for i[48] weights, got 16/,
+      /I must be a multiple of 32 for i8 weights, got 16/,
     ],
     "a window past the end": [
       { N: 9, I: 8, O: 4, Y: 9, y_at: 6 },

@@ -3,7 +3,7 @@ import type { WeightRow } from "../src/model/checkpoint/rows.js";
 import { loadWeights, type WeightFormat, type Weights } from "../src/model/checkpoint/weights.js";
 import { CheckpointError } from "../src/runtime/errors.js";
 import type { Gpu } from "../src/runtime/gpu.js";
-import { bf16ToF32, f16ToF32, f32ToF16, fromBF16, fromF16, toF16 } from "../src/runtime/half.js";
+import { bf16ToF32, f16ToF32, f32ToF16, fromF16, toF16 } from "../src/runtime/half.js";
 import { describe, type TypedArray } from "../src/runtime/tensor.js";
 import { assert, device, refuses, suite } from "./support/harness.js";
 import { inMemory, safetensors, stored, storedF32 } from "./support/safetensors.js";
@@ -554,12 +554,13 @@ for (const [value, bits] of [
   [2 ** -14 - 2 ** -24, 0x3ff],
 ] as const)
   half(`${Object.is(value, -0) ? "-0" : value} becomes 0x${bits.toString(16)}`, () => assert.is(toF16(value), bits));
-half("every bf16 is the upper half of an f32", () =>
+half("every bf16 is the upper half of an f32", () => {
+  const values = bf16ToF32(Uint16Array.from(allBits));
   assert.is(
-    firstWrong((bits) => !Object.is(fromBF16(bits), new Float32Array(Uint32Array.of(bits * 65536).buffer)[0])),
+    firstWrong((bits) => !Object.is(values[bits], new Float32Array(Uint32Array.of(bits * 65536).buffer)[0])),
     undefined,
-  ),
-);
+  );
+});
 
 half("lists are converted as their elements are", () => {
   const halves = Uint16Array.from(allBits);
@@ -568,10 +569,6 @@ half("lists are converted as their elements are", () => {
     firstWrong((i) => !Object.is(got[i], want(i)));
   assert.is(
     same(f16, (i) => fromF16(i)),
-    undefined,
-  );
-  assert.is(
-    same(bf16ToF32(halves), (i) => fromBF16(i)),
     undefined,
   );
   const between = f16.map((value, i) => value + (f16[i + 1] - value) / 3);

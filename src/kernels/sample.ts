@@ -28,7 +28,7 @@ export function exponential(seed: number, row: number, position: number, id: num
 }
 
 /** The ids that top-k, top-p and min-p keep, applied in this order. Equal scores are kept or dropped together. */
-export function keptIds(scores: readonly number[], top_k: number, top_p: number, min_p: number): number[] {
+function keptIds(scores: readonly number[], top_k: number, top_p: number, min_p: number): number[] {
   const sorted = scores.map((score, id) => ({ score, id })).sort((a, b) => b.score - a.score);
   const ranked =
     top_k > 0 ? sorted.filter(({ score }) => score >= sorted[Math.min(top_k, sorted.length) - 1].score) : sorted;

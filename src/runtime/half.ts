@@ -13,12 +13,6 @@ export function toF16(value: number): number {
   return narrowed(word[0]);
 }
 
-/** The number that the bits of a bfloat16 stand for: the upper half of an f32. */
-export function fromBF16(bits: number): number {
-  word[0] = bits << 16;
-  return float[0];
-}
-
 /** `fromF16` of every element. */
 export function f16ToF32(halves: Uint16Array): Float32Array<ArrayBuffer> {
   const words = new Uint32Array(halves.length);
@@ -26,7 +20,7 @@ export function f16ToF32(halves: Uint16Array): Float32Array<ArrayBuffer> {
   return new Float32Array(words.buffer);
 }
 
-/** `fromBF16` of every element. */
+/** The numbers that the bits of bfloat16s stand for: the upper halves of f32s. */
 export function bf16ToF32(halves: Uint16Array): Float32Array<ArrayBuffer> {
   const words = new Uint32Array(halves.length);
   for (let i = 0; i < words.length; i++) words[i] = halves[i] << 16;

@@ -1,5 +1,5 @@
 import { fromF16 } from "./half.js";
-import { BITS, dequantise, GROUP, quantise } from "./quant.js";
+import { BITS, dequantise, GROUP, quantise, type QuantFormat, quantWords } from "./quant.js";
 
 /** How numbers are stored. */
 interface StorageFormat {
@@ -7,6 +7,8 @@ interface StorageFormat {
   readonly bits: number;
   /** Values that share an f32 scale; the scales follow all values. No scales when absent. */
   readonly group?: number;
+  /** Number of words that values and their scales take, where there are scales. */
+  readonly words?: (count: number) => number;
   /** What holds the values on the host. */
   readonly array: Float32ArrayConstructor | Uint32ArrayConstructor | Uint16ArrayConstructor;
   /** The `count` numbers that stored values stand for; the values themselves when absent. */
@@ -15,9 +17,10 @@ interface StorageFormat {
   readonly quantise?: (values: Float32Array) => TypedArray;
 }
 
-const quantised = (format: keyof typeof BITS): StorageFormat => ({
+const quantised = (format: QuantFormat): StorageFormat => ({
   bits: BITS[format],
   group: GROUP,
+  words: (count) => quantWords(format, count),
   array: Uint32Array,
   decode: (data, count) => dequantise(format, data as Uint32Array, count),
   quantise: (values) => quantise(format, values),
@@ -81,9 +84,9 @@ export function elements({ shape }: Pick<Tensor, "shape">): number {
 
 /** Number of bytes in storage, a multiple of 4. */
 export function byteLength({ shape, dtype }: Pick<Tensor, "shape" | "dtype">): number {
-  const { bits, group } = storage(dtype);
+  const { bits, words } = storage(dtype);
   const count = elements({ shape });
-  return 4 * (Math.ceil((count * bits) / 32) + (group ? count / group : 0));
+  return 4 * (words?.(count) ?? Math.ceil((count * bits) / 32));
 }
 
 /** Name, format and shape, as error messages show them: `lm_head.weight f32[50257,768]`. */

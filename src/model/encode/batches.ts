@@ -56,7 +56,7 @@ export async function encodeAll(
  * Indices of sequences in batches of similar length, longest first, of at most `budget` tokens; a longer sequence is
  * alone.
  */
-export function batchesOf(lengths: readonly number[], budget: number): number[][] {
+function batchesOf(lengths: readonly number[], budget: number): number[][] {
   const order = lengths.map((_, index) => index).sort((x, y) => lengths[y] - lengths[x] || x - y);
   const batches: number[][] = [];
   let tokens = Infinity;
