@@ -1,7 +1,7 @@
 // conv1d: a convolution with three taps over the rows of packed sequences, as in the front end of Whisper.
 //   z[n,o] = bias[o] + sum_{i,k} x[first + STRIDE*position + k - 1, i] * weight[o,i,k];    y = activation(z)
 //   y[n,o] += positions[position,o];   rows before and after a sequence count as zeros (padding 1)
-// Parts    activation, formats, load4, dots
+// Parts    activation, formats, load4, chunk4
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent) of the outputs
 //          spans: u32[B,2] (first row, count) in x   x: f32[S,I]   weight: f32|f16[O,I,3], as checkpoints store it
 //          bias: f32[O]   positions: f32[P,O]   y: f32[N,O]   I a multiple of 4

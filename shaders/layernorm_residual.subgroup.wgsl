@@ -1,13 +1,13 @@
 // layernorm_residual: for GPUs that can add across a subgroup.
-// Parts    layernorm_residual
+// Parts    layernorm_residual, chunk4|chunk1
 // Launch   a workgroup of LANES invocations strides over a row; subgroups of any size; each invocation keeps its
-//          vectors of the row, at most VECTORS, in registers (loops to this constant are unrolled)
+//          chunks of the row, at most CHUNKS, in registers (loops to this constant are unrolled)
 // Numerics two passes: the one-pass E[s^2] - E[s]^2 cancels in f32; sums in the order of the subgroup
 // Source   Ba et al. 2016, arXiv:1607.06450, eq. 3; Zhang and Sennrich 2019, arXiv:1910.07467, eq. 4
 enable subgroups;
 
 const LANES: u32 = 64;        // invocations of a row
-const VECTORS: u32 = 4;       // at least D / 4 / LANES
+const CHUNKS: u32 = 4;        // at least D / CHUNK / LANES
 
 var<workgroup> partial: array<f32, LANES>;
 
@@ -30,27 +30,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   if (HAS_STATUS == 1 && status[0] == 0) { return; }
   let n = group.y * grid.x + group.x;
   let lane = local;
-  let width = select(0, params.D / 4, n < params.N);       // rows past the end are empty
+  let width = select(0, params.D / CHUNK, n < params.N);       // rows past the end are empty
   let row = n * width;
-  var s: array<vec4f, VECTORS>;
-  var total = vec4f();
-  for (var i = 0u; i < VECTORS; i++) {
+  var s: array<Chunk, CHUNKS>;
+  var sum = Chunk();
+  for (var i = 0u; i < CHUNKS; i++) {
     let d = lane + i * LANES;
     if (d < width) { s[i] = stream(row, d); }
-    total += s[i];
+    sum += s[i];
   }
   var mean = 0.0;
   if (CENTRED == 1) {
-    mean = row_sum(total.x + total.y + total.z + total.w, local, subgroup_lane, subgroup_size) / f32(params.D);
+    mean = row_sum(total(sum), local, subgroup_lane, subgroup_size) / f32(params.D);
   }
-  total = vec4f();
-  for (var i = 0u; i < VECTORS; i++) {
+  sum = Chunk();
+  for (var i = 0u; i < CHUNKS; i++) {
     let centred = s[i] - mean;
-    if (lane + i * LANES < width) { total += centred * centred; }
+    if (lane + i * LANES < width) { sum += centred * centred; }
   }
-  let variance = row_sum(total.x + total.y + total.z + total.w, local, subgroup_lane, subgroup_size) / f32(params.D);
+  let variance = row_sum(total(sum), local, subgroup_lane, subgroup_size) / f32(params.D);
   let rstd = inverseSqrt(variance + params.eps);
-  for (var i = 0u; i < VECTORS; i++) {
+  for (var i = 0u; i < CHUNKS; i++) {
     let d = lane + i * LANES;
     if (d < width) { out[row + d] = (s[i] - mean) * rstd * gamma[d] + shift(d); }
   }

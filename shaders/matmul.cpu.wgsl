@@ -1,5 +1,5 @@
 // matmul: a linear layer for many rows, for CPU adapters with subgroups.
-// Parts    matmul, activation, formats, load4, scale4, dots
+// Parts    matmul, activation, formats, load4, scale4, chunk4
 // Launch   a workgroup is one subgroup of LANES invocations, and computes ROWS rows x 4 * FOURS outputs a lane;
 //          ceil(N/ROWS) * ceil(J*O/(4*FOURS*LANES)) workgroups
 // Numerics dot products of four, summed in the order of i, the same as without subgroups: the bits of a row do not

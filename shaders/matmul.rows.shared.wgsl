@@ -1,5 +1,5 @@
 // matmul: a linear layer for few rows, through workgroup memory: for GPUs.
-// Parts    matmul, activation, formats, load16, dots, input
+// Parts    matmul, activation, formats, load16, chunk4, input
 // Launch   LANES invocations compute ROWS rows x 4 outputs, each a share of the sum, 16 bytes of weights at a time;
 //          SETS such sets a workgroup, ceil(N/ROWS) * ceil(J*O/(4*SETS)) workgroups; I a multiple of 8 for f16
 // Numerics each invocation sums its share in the order of i, then a tree of partial sums: a row's bits depend on LANES,

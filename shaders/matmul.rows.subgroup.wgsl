@@ -1,5 +1,5 @@
 // matmul: a linear layer for few rows, for GPUs that can add across a subgroup.
-// Parts    matmul, activation, formats, load16, dots, input
+// Parts    matmul, activation, formats, load16, chunk4, input
 // Launch   64 invocations compute ROWS rows x SETS sets of four outputs; subgroup g takes the sets g, g + count, ...
 //          and shares their sums, 16 bytes of weights at a time; ceil(N/ROWS) * ceil(J*O/(4*SETS)) workgroups; I a
 //          multiple of 8 for f16

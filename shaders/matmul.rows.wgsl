@@ -1,5 +1,5 @@
 // matmul: a linear layer for few rows (a step), which can normalise its input.
-// Parts    matmul, activation, formats, load4, scale4, dots, input
+// Parts    matmul, activation, formats, load4, scale4, chunk4, input
 // Launch   one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a CPU adapter),
 //          ceil(N/ROWS) * ceil(J*O/32) workgroups, so that O = 256 feeds every core
 // Numerics dot products of four, summed in the order of i, the same as for many rows: a row's bits do not depend on N;

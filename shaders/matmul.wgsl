@@ -1,5 +1,5 @@
 // matmul: a linear layer for many rows (a prompt, a batch).
-// Parts    matmul, activation, formats, load4, scale4, dots
+// Parts    matmul, activation, formats, load4, scale4, chunk4
 // Launch   one invocation computes ROWS rows x 8 outputs; 8 invocations a workgroup (one vector of a CPU adapter),
 //          ceil(N/ROWS) * ceil(J*O/64) workgroups
 // Numerics dot products of four, summed in the order of i, the same as for few rows: a row's bits do not depend on N

@@ -3,8 +3,8 @@ import { ACTIVATIONS } from "../src/kernels/activation.js";
 import { FORMATS } from "../src/kernels/formats.js";
 import * as kernels from "../src/kernels/index.js";
 import * as searchState from "../src/kernels/search_state.js";
-import { type Kernel, parsePattern, type Variant } from "../src/runtime/kernel.js";
-import { shaderOf } from "../src/runtime/pipelines.js";
+import { type Dims, type Kernel, parsePattern, type Variant } from "../src/runtime/kernel.js";
+import { shaderOf, textOf } from "../src/runtime/pipelines.js";
 import { joinShader } from "../src/runtime/wgsl.js";
 import { assert, readFile, suite } from "./support/harness.js";
 
@@ -18,8 +18,18 @@ const same = (got: Iterable<string>, want: Iterable<string>, what: string): void
 const shaderName = ({ name }: Kernel, variant: Variant): string =>
   [name, variant.name.replace(/\.?direct$/, "")].filter(Boolean).join(".");
 
-/** Names of the parts that a shader's header lists. */
-const partsOf = (wgsl: string): string[] => wgsl.match(/^\/\/ Parts {4}(.*)$/m)?.[1].split(", ") ?? [];
+/** Names of the parts that a shader's header lists; of two that depend on the sizes, `x4|x1`, all or one. */
+const partsOf = (wgsl: string, choice?: 0 | 1): string[] =>
+  (wgsl.match(/^\/\/ Parts {4}(.*)$/m)?.[1].split(", ") ?? []).flatMap((name) =>
+    choice === undefined ? name.split("|") : (name.split("|")[choice] ?? name),
+  );
+
+/** Sizes that are all the same, in f32. */
+const sizes = (value: number): Dims =>
+  new Proxy({}, { get: (_, name) => (String(name).endsWith("_FORMAT") ? 0 : value) });
+
+/** The texts of a variant: where widths are whole fours, and where they are not. */
+const textsOf = (variant: Variant): string[] => [textOf(variant, sizes(32)), textOf(variant, sizes(1))];
 
 for (const kernel of all) {
   const patterns = { ...kernel.reads, ...kernel.writes };
@@ -31,22 +41,22 @@ for (const kernel of all) {
       const upper = name.toUpperCase();
       return [...(optional ? [`HAS_${upper}`] : []), ...(dtypes.length > 1 ? [`${upper}_FORMAT`] : [])];
     });
-    for (const variant of kernel.variants) {
-      const { params, bindings, constants: found } = shaderOf(kernel, variant); // throws unless the bindings agree
+    for (const [variant, text] of kernel.variants.flatMap((one) => textsOf(one).map((text) => [one, text] as const))) {
+      const { params, bindings, constants: found } = shaderOf(kernel, text); // throws unless the bindings agree
       assert.ok(bindings.length <= 8, `at most 8 storage buffers, got ${bindings.length}`);
       const fields = params.map(({ name }) => name);
       const stray = fields.filter((name) => !letters.has(name) && !kernel.params.includes(name));
       assert.equal(stray, [], "every field of Params is a letter of the patterns or in params");
       const absent = kernel.params.filter((name) => !fields.includes(name) && !letters.has(name));
       assert.equal(absent, [], "every one of params is a field of Params, or a letter");
-      const given = Object.keys(variant.constants?.(new Proxy({}, { get: () => 1 })) ?? {});
+      const given = Object.keys(variant.constants?.(sizes(1)) ?? {});
       same(Object.keys(found), [...implied, ...kernel.constants, ...given], "constants");
     }
   });
 
   test(`${kernel.name}: reads come before writes`, () => {
-    for (const variant of kernel.variants) {
-      const order = shaderOf(kernel, variant).bindings.map(({ access }) => access);
+    for (const text of kernel.variants.flatMap(textsOf)) {
+      const order = shaderOf(kernel, text).bindings.map(({ access }) => access);
       assert.ok(order.lastIndexOf("read") < order.indexOf("write"), order.join());
     }
   });
@@ -100,8 +110,11 @@ files("a variant's text is its shader, then the parts that its header names", as
   for (const kernel of all) {
     for (const variant of kernel.variants) {
       const own = await read(`shaders/${shaderName(kernel, variant)}.wgsl`);
-      const parts = await Promise.all(partsOf(own).map((name) => read(`shaders/parts/${name}.wgsl`)));
-      assert.is(variant.wgsl, joinShader(own, ...parts), shaderName(kernel, variant));
+      for (const [choice, text] of textsOf(variant).entries()) {
+        const names = partsOf(own, choice as 0 | 1);
+        const parts = await Promise.all(names.map((name) => read(`shaders/parts/${name}.wgsl`)));
+        assert.is(text, joinShader(own, ...parts), shaderName(kernel, variant));
+      }
     }
   }
 });

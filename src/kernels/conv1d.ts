@@ -1,6 +1,6 @@
 import direct from "../../shaders/conv1d.wgsl";
 import activation from "../../shaders/parts/activation.wgsl";
-import dots from "../../shaders/parts/dots.wgsl";
+import chunk4 from "../../shaders/parts/chunk4.wgsl";
 import formats from "../../shaders/parts/formats.wgsl";
 import load4 from "../../shaders/parts/load4.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
@@ -30,7 +30,7 @@ export const conv1d = defineKernel({
   variants: [
     {
       name: "direct",
-      wgsl: joinShader(direct, activation, formats, load4, dots),
+      wgsl: joinShader(direct, activation, formats, load4, chunk4),
       groups: ({ N, O, ROWS }) => Math.ceil(N / ROWS) * Math.ceil(O / 32),
       constants: () => ({ ROWS: 4 }),
       tunings: () => [{ ROWS: 1 }, { ROWS: 2 }, { ROWS: 4 }],

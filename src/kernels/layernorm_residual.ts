@@ -4,11 +4,14 @@ import subgroup from "../../shaders/layernorm_residual.subgroup.wgsl";
 import common from "../../shaders/parts/layernorm_residual.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
+import { chunkOf, chunks } from "./chunks.js";
 
-// A row has LANES invocations with at most VECTORS vectors each; short rows share a workgroup.
-const lanes = (LANES: number, { D }: Dims): Dims => ({ LANES, VECTORS: Math.ceil(D / 4 / LANES) });
+const parts = ({ D }: Dims): string => chunks(D);
+// A row has LANES invocations with at most CHUNKS chunks each; short rows share a workgroup.
+const lanes = (LANES: number, { D }: Dims): Dims => ({ LANES, CHUNKS: Math.ceil(D / chunkOf(D) / LANES) });
 const manyRows = (LANES: number, d: Dims): Dims => ({ ...lanes(LANES, d), ROWS: Math.max(1, 64 / LANES) });
-const span = ({ D }: Dims): number => Math.min(256, 2 ** Math.max(2, Math.ceil(Math.log2(D / 16))));
+const span = ({ D }: Dims): number => Math.min(256, 2 ** Math.max(2, Math.ceil(Math.log2(D / 4 / chunkOf(D)))));
+const registers = ({ D, CHUNKS }: Dims): number => CHUNKS * chunkOf(D);
 
 /**
  * The norm at the end of a residual block: s = x + bias + residual (both optional), then out = (s - mean) / sqrt(var +
@@ -32,31 +35,35 @@ export const layernormResidual = defineKernel({
     {
       name: "subgroup",
       wgsl: joinShader(subgroup, common),
+      parts,
       needs: ["subgroups"],
       for: "gpu",
       fits: ({ D }) => D >= 128 && D <= 16384, // shorter rows leave most of a subgroup idle
       groups: ({ N }) => N,
       constants: (d) => lanes(Math.max(32, span(d)), d),
-      tunings: (d) => [32, 64, 128, 256].map((count) => lanes(count, d)).filter(({ VECTORS }) => VECTORS <= 16),
+      tunings: (d) =>
+        [32, 64, 128, 256].map((count) => lanes(count, d)).filter((one) => registers({ ...d, ...one }) <= 64),
     },
     {
       name: "shared",
       wgsl: joinShader(shared, common),
+      parts,
       for: "gpu",
       fits: ({ D }) => D <= 16384,
       groups: ({ N, ROWS }) => Math.ceil(N / ROWS),
       constants: (d) => manyRows(span(d), d),
-      tunings: (d) => [16, 32, 64, 128, 256].map((count) => manyRows(count, d)).filter(({ VECTORS }) => VECTORS <= 16),
+      tunings: (d) =>
+        [16, 32, 64, 128, 256].map((count) => manyRows(count, d)).filter((one) => registers({ ...d, ...one }) <= 64),
     },
     {
       name: "direct",
       wgsl: joinShader(direct, common),
+      parts,
       groups: ({ N, ROWS }) => Math.ceil(Math.ceil(N / ROWS) / 8),
       constants: ({ N }) => ({ ROWS: N >= 64 ? 4 : 1 }), // fewer rows leave cores idle
       tunings: () => [{ ROWS: 1 }, { ROWS: 2 }, { ROWS: 4 }],
     },
   ],
-  check: ({ D }) => (D % 4 ? `D must be a multiple of 4, got ${D}` : undefined),
   bytes: ({ N, D, HAS_RESIDUAL, HAS_BIAS, HAS_BETA }) => 4 * D * (N * (2 + HAS_RESIDUAL) + 1 + HAS_BIAS + HAS_BETA),
   flops: ({ N, D, CENTRED = 1 }) => (CENTRED ? 8 : 5) * N * D,
   reference({ N, D, eps, CENTRED = 1 }, { x, bias, residual, gamma, beta, out }) {

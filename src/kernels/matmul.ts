@@ -5,7 +5,7 @@ import rowsShared from "../../shaders/matmul.rows.shared.wgsl";
 import rowsSubgroup from "../../shaders/matmul.rows.subgroup.wgsl";
 import tileShared from "../../shaders/matmul.shared.wgsl";
 import activation from "../../shaders/parts/activation.wgsl";
-import dots from "../../shaders/parts/dots.wgsl";
+import chunk4 from "../../shaders/parts/chunk4.wgsl";
 import formats from "../../shaders/parts/formats.wgsl";
 import input from "../../shaders/parts/input.wgsl";
 import load16 from "../../shaders/parts/load16.wgsl";
@@ -45,7 +45,7 @@ const measured = (d: Dims, all: readonly Dims[]): readonly Dims[] => (d.N <= 8 *
 const forRows: readonly Variant[] = [
   {
     name: "rows.subgroup",
-    wgsl: joinShader(rowsSubgroup, common, activation, formats, load16, dots, input),
+    wgsl: joinShader(rowsSubgroup, common, activation, formats, load16, chunk4, input),
     needs: ["subgroups"],
     for: "gpu",
     fits: wholeLoads,
@@ -56,7 +56,7 @@ const forRows: readonly Variant[] = [
   },
   {
     name: "rows.shared",
-    wgsl: joinShader(rowsShared, common, activation, formats, load16, dots, input),
+    wgsl: joinShader(rowsShared, common, activation, formats, load16, chunk4, input),
     for: "gpu",
     fits: wholeLoads,
     suits: few,
@@ -72,7 +72,7 @@ const forRows: readonly Variant[] = [
 const forTiles: readonly Variant[] = [
   {
     name: "cpu",
-    wgsl: joinShader(tileCpu, common, activation, formats, load4, scale4, dots),
+    wgsl: joinShader(tileCpu, common, activation, formats, load4, scale4, chunk4),
     needs: ["subgroups"],
     for: "cpu",
     fits: (d) => plain(d) && (d.SUBGROUP === 8 || d.SUBGROUP === 4),
@@ -93,7 +93,7 @@ const forTiles: readonly Variant[] = [
   },
   {
     name: "direct",
-    wgsl: joinShader(tile, common, activation, formats, load4, scale4, dots),
+    wgsl: joinShader(tile, common, activation, formats, load4, scale4, chunk4),
     fits: plain,
     suits: many,
     groups: ({ N, J, O, ROWS }) => Math.ceil(N / ROWS) * Math.ceil((J * O) / 64),
@@ -101,7 +101,7 @@ const forTiles: readonly Variant[] = [
   },
   {
     name: "rows.direct",
-    wgsl: joinShader(rows, common, activation, formats, load4, scale4, dots, input),
+    wgsl: joinShader(rows, common, activation, formats, load4, scale4, chunk4, input),
     groups: (d) => rowTiles(d) * Math.ceil((d.J * d.O) / 32),
     constants: (d) => ({ ROWS: upTo8(d), ...gated(d) }),
     tunings: (d) => measured(d, [{}]),

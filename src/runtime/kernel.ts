@@ -32,6 +32,8 @@ export interface Variant {
   readonly name: string;
   /** The shader's own text, followed by the parts that its header names (`joinShader`). */
   readonly wgsl: string;
+  /** More parts, which depend on the sizes, such as those for rows that are no whole fours. */
+  parts?(d: Dims): string;
   /** WebGPU features that the device must have. */
   readonly needs?: readonly GPUFeatureName[];
   /** The class of adapters that prefers it; any class when absent. */

@@ -1,23 +1,27 @@
 import { DeviceError } from "./errors.js";
-import type { Kernel, Variant } from "./kernel.js";
+import type { Dims, Kernel, Variant } from "./kernel.js";
 import type { Choice } from "./variants.js";
-import { readShader, type ShaderText, specialise } from "./wgsl.js";
+import { joinShader, readShader, type ShaderText, specialise } from "./wgsl.js";
 
 const COMPUTE = 4; // GPUShaderStage.COMPUTE
 
 /** The compiled shaders of one device. */
 export interface Pipelines {
-  /** What the text of a variant declares; parsed once. */
-  shader(kernel: Kernel, variant: Variant): ShaderText;
+  /** What the text of a launch declares; parsed once. */
+  shader(kernel: Kernel, choice: Choice): ShaderText;
   /** The pipeline of a launch. Each specialised text is compiled once. Throws DeviceError with the shader's line. */
   get(kernel: Kernel, choice: Choice): Promise<GPUComputePipeline>;
   /** The bind group layout that all shaders with the same kinds of bindings share. */
   layout(shader: ShaderText): GPUBindGroupLayout;
 }
 
-/** What the text of a variant declares. Throws Error when its bindings are not the arguments of the kernel. */
-export function shaderOf(kernel: Kernel, { wgsl }: Variant): ShaderText {
-  const shader = readShader(kernel.name, wgsl);
+/** The text of a variant for a launch of these sizes. */
+export const textOf = ({ wgsl, parts }: Variant, dims: Dims): string =>
+  joinShader(wgsl, ...(parts ? [parts(dims)] : []));
+
+/** What such a text declares. Throws Error when its bindings are not the arguments of the kernel. */
+export function shaderOf(kernel: Kernel, text: string): ShaderText {
+  const shader = readShader(kernel.name, text);
   const declared = [
     ...Object.keys(kernel.reads).map((name) => `read ${name}`),
     ...Object.keys(kernel.writes).map((name) => `write ${name}`),
@@ -33,11 +37,12 @@ export function shaderOf(kernel: Kernel, { wgsl }: Variant): ShaderText {
 export function createPipelines(device: GPUDevice): Pipelines {
   const layouts = new Map<string, GPUBindGroupLayout>();
   const pipelines = new Map<string, Promise<GPUComputePipeline>>();
-  const shaders = new Map<Variant, ShaderText>();
+  const shaders = new Map<string, ShaderText>();
 
-  const shader = (kernel: Kernel, variant: Variant): ShaderText => {
-    const read = shaders.get(variant) ?? shaderOf(kernel, variant);
-    shaders.set(variant, read);
+  const shader = (kernel: Kernel, { variant, dims }: Choice): ShaderText => {
+    const text = textOf(variant, dims);
+    const read = shaders.get(text) ?? shaderOf(kernel, text);
+    shaders.set(text, read);
     return read;
   };
 
@@ -76,11 +81,13 @@ export function createPipelines(device: GPUDevice): Pipelines {
   return {
     shader,
     layout,
-    get(kernel, { variant, dims }) {
-      const text = shader(kernel, variant);
-      const names = Object.keys(text.constants).filter((name) => dims[name] !== undefined);
-      const code = specialise(kernel.name, variant.wgsl, Object.fromEntries(names.map((name) => [name, dims[name]])));
-      const known = pipelines.get(code) ?? compile(kernel, text, code);
+    get(kernel, choice) {
+      const { variant, dims } = choice;
+      const read = shader(kernel, choice);
+      const names = Object.keys(read.constants).filter((name) => dims[name] !== undefined);
+      const values = Object.fromEntries(names.map((name) => [name, dims[name]]));
+      const code = specialise(kernel.name, textOf(variant, dims), values);
+      const known = pipelines.get(code) ?? compile(kernel, read, code);
       pipelines.set(code, known);
       return known;
     },

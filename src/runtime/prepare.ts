@@ -137,7 +137,7 @@ function createUniforms({ device, memory, pipelines }: PrepareContext, plan: Pla
   const buffer = memory.create(`${plan.name} uniforms`, size, USAGE.uniform | USAGE.copyTarget, "uniforms");
   const pack = (index: number, values: Dims = {}): ArrayBuffer => {
     const { kernel, dims } = plan.launches[index];
-    return packParams(kernel.name, pipelines.shader(kernel, choices[index].variant).params, { ...dims, ...values });
+    return packParams(kernel.name, pipelines.shader(kernel, choices[index]).params, { ...dims, ...values });
   };
   const bytes = new Uint8Array(size);
   plan.launches.forEach((_, index) => bytes.set(new Uint8Array(pack(index)), index * stride));
@@ -156,12 +156,12 @@ function bindArguments(
   { device, pipelines, absent }: PrepareContext,
   plan: Plan,
   index: number,
-  { variant }: Choice,
+  choice: Choice,
   uniform: GPUBindGroupEntry,
   locate: (t: Tensor) => Location,
 ): GPUBindGroup {
   const { kernel, tensors } = plan.launches[index];
-  const shader = pipelines.shader(kernel, variant);
+  const shader = pipelines.shader(kernel, choice);
   const entries = shader.bindings.map(({ name, access }, position): GPUBindGroupEntry => {
     const t = tensors[name];
     const { buffer, offset } = t ? locate(t) : { buffer: absent[access], offset: 0 };

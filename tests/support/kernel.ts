@@ -1,7 +1,7 @@
 import { cpu } from "../../src/runtime/cpu.js";
 import { ShapeError } from "../../src/runtime/errors.js";
 import type { Gpu } from "../../src/runtime/gpu.js";
-import type { Kernel, Patterns, Variant } from "../../src/runtime/kernel.js";
+import type { Dims, Kernel, Patterns, Variant } from "../../src/runtime/kernel.js";
 import { GUARD_WORD, GUARD_WORDS } from "../../src/runtime/memory.js";
 import { byteLength, tensor } from "../../src/runtime/tensor.js";
 import { device, randoms, refuses, suite, type Test } from "./harness.js";
@@ -83,12 +83,11 @@ export function checkTunings<R extends Patterns, W extends Patterns, P extends s
 interface Subject {
   readonly kernel: string;
   readonly variant: string;
-  readonly wgsl: string;
   readonly cases: ReadonlyMap<string, Size>;
   /** Why the variant cannot run on this device; undefined if it can. */
   obstacle(gpu: Gpu): string | undefined;
-  /** The first fault of a case, with the text of the shader or another one; undefined when there is none. */
-  run(size: Size, wgsl?: string): Promise<string | undefined>;
+  /** The first fault of a case, with the shader as it is or changed; undefined when there is none. */
+  run(size: Size, mutate?: (wgsl: string) => string): Promise<string | undefined>;
 }
 
 function subjectOf(kernel: Kernel, table: Table<string, string>, variant: Variant): Subject {
@@ -101,7 +100,6 @@ function subjectOf(kernel: Kernel, table: Table<string, string>, variant: Varian
   return {
     kernel: kernel.name,
     variant: variant.name,
-    wgsl: variant.wgsl,
     cases,
     obstacle({ device: { features }, class: { subgroup } }) {
       if (!(variant.needs ?? []).every((feature) => features.has(feature)))
@@ -110,8 +108,11 @@ function subjectOf(kernel: Kernel, table: Table<string, string>, variant: Varian
         return `${kernel.name} has no variant ${variant.name} for subgroups of ${subgroup || "no fixed size"}`;
       return undefined;
     },
-    run: async (size, wgsl = variant.wgsl) =>
-      runCase(await device(), { ...kernel, variants: [{ ...variant, wgsl }] }, table, size),
+    run: async (size, mutate = (wgsl) => wgsl) => {
+      const { wgsl, parts } = variant;
+      const changed = { ...variant, wgsl: mutate(wgsl), parts: parts && ((d: Dims) => mutate(parts(d))) };
+      return runCase(await device(), { ...kernel, variants: [changed] }, table, size);
+    },
   };
 }
 
@@ -127,16 +128,22 @@ function checkCases(test: Test, { kernel, variant, cases, obstacle, run }: Subje
   }
 }
 
-function checkMutants(test: Test, { variant, wgsl, cases, obstacle, run }: Subject, mutants: Mutants): void {
+function checkMutants(test: Test, { variant, cases, obstacle, run }: Subject, mutants: Mutants): void {
   for (const [name, [named, mutate]] of Object.entries(mutants)) {
     const catches = async (): Promise<string | undefined> => {
       const reason = obstacle(await device());
       if (reason) return reason;
-      const broken = mutate(wgsl);
-      if (broken === wgsl) throw new Error("the shader does not have the text that this mutant changes");
+      let changes = false;
+      const noticed = (wgsl: string): string => {
+        const broken = mutate(wgsl);
+        changes ||= broken !== wgsl;
+        return broken;
+      };
       const size = cases.get(named);
       if (!size) throw new Error(`the variant ${variant} has no case "${named}"`);
-      if (!(await run(size, broken))) throw new Error(`case "${named}" does not catch it`);
+      const fault = await run(size, noticed);
+      if (!changes) throw new Error("the shader does not have the text that this mutant changes");
+      if (!fault) throw new Error(`case "${named}" does not catch it`);
       return undefined;
     };
     test(`${variant}: catches ${name}`, catches, { deno: IN_NODE, chrome: IN_NODE });

@@ -1,0 +1,12 @@
+// A chunk of a row: four numbers, where all widths are multiples of 4.
+alias Chunk = vec4f;
+alias Block = mat4x4f; // a chunk of each of four rows
+const CHUNK = 4u;
+
+fn total(v: Chunk) -> f32 { return v.x + v.y + v.z + v.w; }
+
+fn inner(a: Chunk, b: Chunk) -> f32 { return dot(a, b); }
+
+fn dots(v: Chunk, w: Block) -> vec4f { // the inner products of v with the chunks of four rows
+  return vec4f(dot(v, w[0]), dot(v, w[1]), dot(v, w[2]), dot(v, w[3]));
+}
