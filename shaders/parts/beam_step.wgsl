@@ -2,7 +2,8 @@
 //   candidates (w, id): score = running[w] + log_softmax(logits[w])[id] above BANNED, best first, or of equals the
 //   smaller w*V + id
 //   a candidate ends if id is an end id, or if the sentence then has `limit` tokens
-//   next beams: the best W that do not end; where there are fewer, copies of the first with score LOWEST, which are dead
+//   next beams: the best W that do not end; the others, where there are fewer, are dead: copies of the first with score
+//   LOWEST
 //   finished: those that end and are among the best W, sorted by score / generated^length_penalty
 //   done: `limit` is reached; or no candidate goes on; or early_stopping = 1 and W finished; or no beam can beat the
 //   worst of W finished

@@ -1,5 +1,6 @@
 // sample: draw a token a row from softmax(logits / temperature), restricted by top-k, top-p and min-p in this order.
-//   kept: not banned; logit >= the k-th largest; probability of all larger ones < top_p; probability >= min_p * the largest
+//   kept: not banned; logit >= the k-th largest; probability of all larger ones < top_p; probability >= min_p * the
+//   largest
 //   token = argmax over the kept of logit / temperature + g,   g = -log(exponential(seed, row, position, id))
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   logits: f32[R,V]
 //          values: f32[R,1,3] ((logit - top) / temperature of the token, 0, sum exp of that over the kept)
