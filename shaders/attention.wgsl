@@ -80,14 +80,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         var a4 = vec4f(); var a5 = vec4f(); var a6 = vec4f(); var a7 = vec4f();
         for (var e = 0u; e < width; e++) {
           let x = Block(kv[k0 + e], kv[k1 + e], kv[k2 + e], kv[k3 + e]);
-          if (QUERIES > 0u) { a0 += dots(q[q0 + e], x); }
-          if (QUERIES > 1u) { a1 += dots(q[q1 + e], x); }
-          if (QUERIES > 2u) { a2 += dots(q[q2 + e], x); }
-          if (QUERIES > 3u) { a3 += dots(q[q3 + e], x); }
-          if (QUERIES > 4u) { a4 += dots(q[q4 + e], x); }
-          if (QUERIES > 5u) { a5 += dots(q[q5 + e], x); }
-          if (QUERIES > 6u) { a6 += dots(q[q6 + e], x); }
-          if (QUERIES > 7u) { a7 += dots(q[q7 + e], x); }
+          if (QUERIES > 0u) { a0 += q[q0 + e] * x; }
+          if (QUERIES > 1u) { a1 += q[q1 + e] * x; }
+          if (QUERIES > 2u) { a2 += q[q2 + e] * x; }
+          if (QUERIES > 3u) { a3 += q[q3 + e] * x; }
+          if (QUERIES > 4u) { a4 += q[q4 + e] * x; }
+          if (QUERIES > 5u) { a5 += q[q5 + e] * x; }
+          if (QUERIES > 6u) { a6 += q[q6 + e] * x; }
+          if (QUERIES > 7u) { a7 += q[q7 + e] * x; }
         }
         let c = transpose(mat4x4f(a0, a1, a2, a3));
         let d = transpose(mat4x4f(a4, a5, a6, a7));

@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     var score = vec4f(bias_of(position - at.x, h), bias_of(position - at.y, h), bias_of(position - at.z, h),
                       bias_of(position - at.w, h));
     for (var e = 0u; e < params.E / CHUNK; e++) {
-      score += dots(q[e], Block(cache[past.x + e], cache[past.y + e], cache[past.z + e], cache[past.w + e]));
+      score += q[e] * Block(cache[past.x + e], cache[past.y + e], cache[past.z + e], cache[past.w + e]);
     }
     let seen = vec4u(0u, 1u, 2u, 3u) <= vec4u(rest);
     score = select(vec4f(LOWEST), score, seen);

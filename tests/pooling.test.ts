@@ -40,7 +40,7 @@ checkKernel(pooling, {
       "a last row left out": ["far from zero", (wgsl) => wgsl.replace("t < span.y", "t + 1u < span.y")],
       "a maximum with zero": [
         "max of negative numbers",
-        (wgsl) => wgsl.replace("max(a, b)", "max(max(a, b), Chunk())"),
+        (wgsl) => wgsl.replace("max(value, other)", "max(max(value, other), Chunk())"),
       ],
       "squares of the last four alone": [
         "the first row, normalised",

@@ -11,20 +11,16 @@ struct Params { B: u32, D: u32 }
 const MODE: u32 = 0;
 const NORMALIZE: u32 = 0;
 
-// The larger of two numbers, or the one that is none; by their bits, as compilers may assume that all are numbers.
-fn larger(a: Chunk, b: Chunk) -> Chunk {
-  let none = Bits(0x7f800000u);
-  let of_b = select(max(a, b), b, (bitcast<Bits>(b) & Bits(0x7fffffffu)) > none);
-  return select(of_b, a, (bitcast<Bits>(a) & Bits(0x7fffffffu)) > none);
-}
-
 fn pooled(span: vec2u, d: u32) -> Chunk {
   let width = params.D / CHUNK;
   var value = x[span.x * width + d];
   if (MODE == 0u) { return value; }
+  var bits = bitcast<Bits>(value) & Bits(0x7fffffffu);
   for (var t = 1u; t < span.y; t++) {
     let other = x[(span.x + t) * width + d];
-    if (MODE == 1u) { value += other; } else { value = larger(value, other); }
+    if (MODE == 1u) { value += other; } else { value = max(value, other); }
+    bits = max(bits, bitcast<Bits>(other) & Bits(0x7fffffffu));
   }
-  return select(value, value / f32(span.y), MODE == 1u);
+  if (MODE == 1u) { return value / f32(span.y); }
+  return select(value, bitcast<Chunk>(bits), bits > Bits(0x7f800000u)); // NaN, which max may drop
 }
