@@ -3,7 +3,7 @@
 //   y[n,o] += positions[position,o];   rows before and after a sequence count as zeros (padding 1)
 // Parts    activation, formats, load4, chunk4
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent) of the outputs
-//          spans: u32[B,2] (first row, count) in x   x: f32[S,I]   weight: f32|f16[O,I,3], as checkpoints store it
+//          spans: u32[B,2] (first row, count) in x   x: f32[S,I]   weight: f32|f16|bf16[O,I,3], as checkpoints store it
 //          bias: f32[O]   positions: f32[P,O]   y: f32[N,O]   I a multiple of 4
 // Launch   one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a CPU
 //          adapter), ceil(N/ROWS) * ceil(O/32) workgroups
@@ -14,12 +14,12 @@ struct Params { N: u32, I: u32, O: u32 }
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(2) var<storage, read> spans: array<vec2u>;
 @group(0) @binding(3) var<storage, read> x: array<vec4f>;
-@group(0) @binding(4) var<storage, read> weight: array<vec2u>;
+@group(0) @binding(4) var<storage, read> weight: array<Words>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read> positions: array<f32>;
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;
 
-const WEIGHT_FORMAT: u32 = 0; // a code of formats, f32 or f16
+const WEIGHT_FORMAT: u32 = 0; // a code of formats, f32, f16 or bf16
 const STRIDE: u32 = 1;
 const ROWS: u32 = 4;          // rows of a tile, 1 to 4
 const HAS_BIAS: u32 = 0;
@@ -61,9 +61,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f();
   for (var i = 0u; i < params.I / 4; i++) {
     let at = vec4u(o0, o1, o2, o3) + 3 * i;
-    let a = mat4x4f(load4(at.x), load4(at.y), load4(at.z), load4(at.w));
-    let b = mat4x4f(load4(at.x + 1), load4(at.y + 1), load4(at.z + 1), load4(at.w + 1));
-    let c = mat4x4f(load4(at.x + 2), load4(at.y + 2), load4(at.z + 2), load4(at.w + 2));
+    let a = mat4x4f(load(at.x), load(at.y), load(at.z), load(at.w));
+    let b = mat4x4f(load(at.x + 1), load(at.y + 1), load(at.z + 1), load(at.w + 1));
+    let c = mat4x4f(load(at.x + 2), load(at.y + 2), load(at.z + 2), load(at.w + 2));
     // three vectors of an output are four inputs of three taps
     let w0 = mat4x4f(tap0(a[0], b[0], c[0]), tap0(a[1], b[1], c[1]), tap0(a[2], b[2], c[2]), tap0(a[3], b[3], c[3]));
     let w1 = mat4x4f(tap1(a[0], b[0], c[0]), tap1(a[1], b[1], c[1]), tap1(a[2], b[2], c[2]), tap1(a[3], b[3], c[3]));

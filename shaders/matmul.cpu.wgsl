@@ -1,14 +1,12 @@
 // matmul: a linear layer for many rows, for CPU adapters with subgroups.
-// Parts    matmul, activation, formats, load4, scale4, chunk4
+// Parts    matmul, activation, formats, scale, chunk4|chunk1, load4|load1
 // Launch   a workgroup is one subgroup of LANES invocations, and computes ROWS rows x 4 * FOURS outputs a lane;
 //          ceil(N/ROWS) * ceil(J*O/(4*FOURS*LANES)) workgroups
-// Numerics dot products of four, summed in the order of i, the same as without subgroups: the bits of a row do not
+// Numerics dot products of chunks, summed in the order of i, the same as without subgroups: the bits of a row do not
 //          depend on N
 // Source   each lane loads other rows of x and broadcasts them, because CPU adapters load lane by lane even where all
 //          addresses are equal; unrolled by hand, because an indexed tile is kept in memory
 enable subgroups;
-
-@group(0) @binding(2) var<storage, read> weight: array<vec2u>;
 
 const LANES: u32 = 8;         // of a subgroup
 const ROWS: u32 = 32;         // rows of a tile: up to 32 with 4 outputs a lane, 16 with 8
@@ -22,37 +20,35 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let tiles = (params.N + ROWS - 1) / ROWS;
   let tile = group.y * grid.x + group.x;
   let n = (tile % tiles) * ROWS;
-  let outputs = params.O * (1 + GATED);
   let own = (tile / tiles * LANES + lane) * 4 * FOURS;
-  let o = min(own, outputs - 1);
-  let width = params.I / 4;
+  let o = min(own, outputs() - 1);
+  let width = params.I / CHUNK;
   // rows and outputs past the end repeat the last ones and are not stored; all lanes go on, for the broadcasts
   let rows_left = params.N - 1 - n;
-  let outputs_left = outputs - 1 - o;
+  let outputs_left = outputs() - 1 - o;
   let r0 = (n + min(0u * LANES + lane, rows_left)) * width; let r1 = (n + min(1u * LANES + lane, rows_left)) * width;
   let r2 = (n + min(2u * LANES + lane, rows_left)) * width; let r3 = (n + min(3u * LANES + lane, rows_left)) * width;
   let r4 = (n + min(4u * LANES + lane, rows_left)) * width; let r5 = (n + min(5u * LANES + lane, rows_left)) * width;
   let r6 = (n + min(6u * LANES + lane, rows_left)) * width; let r7 = (n + min(7u * LANES + lane, rows_left)) * width;
-  let w0 = (o + min(0u, outputs_left)) * width; let w1 = (o + min(1u, outputs_left)) * width;
-  let w2 = (o + min(2u, outputs_left)) * width; let w3 = (o + min(3u, outputs_left)) * width;
-  let w4 = (o + min(4u, outputs_left)) * width; let w5 = (o + min(5u, outputs_left)) * width;
-  let w6 = (o + min(6u, outputs_left)) * width; let w7 = (o + min(7u, outputs_left)) * width;
+  let w0 = (o + min(0u, outputs_left)) * stride(); let w1 = (o + min(1u, outputs_left)) * stride();
+  let w2 = (o + min(2u, outputs_left)) * stride(); let w3 = (o + min(3u, outputs_left)) * stride();
+  let w4 = (o + min(4u, outputs_left)) * stride(); let w5 = (o + min(5u, outputs_left)) * stride();
+  let w6 = (o + min(6u, outputs_left)) * stride(); let w7 = (o + min(7u, outputs_left)) * stride();
   var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f(); var a4 = vec4f(); var a5 = vec4f();
   var a6 = vec4f(); var a7 = vec4f(); var a8 = vec4f(); var a9 = vec4f(); var a10 = vec4f(); var a11 = vec4f();
   var a12 = vec4f(); var a13 = vec4f(); var a14 = vec4f(); var a15 = vec4f(); var a16 = vec4f(); var a17 = vec4f();
   var a18 = vec4f(); var a19 = vec4f(); var a20 = vec4f(); var a21 = vec4f(); var a22 = vec4f(); var a23 = vec4f();
   var a24 = vec4f(); var a25 = vec4f(); var a26 = vec4f(); var a27 = vec4f(); var a28 = vec4f(); var a29 = vec4f();
   var a30 = vec4f(); var a31 = vec4f();
-  let run = select(width, 8, WEIGHT_FORMAT >= I8); // that share a scale
-  for (var first = 0u; first < width; first += run) {
+  for (var first = 0u; first < width; first += run()) {
     let s0 = scale(w0 + first); let s1 = scale(w1 + first); let s2 = scale(w2 + first); let s3 = scale(w3 + first);
     var s4 = s0; var s5 = s1; var s6 = s2; var s7 = s3;
     if (FOURS == 2) { s4 = scale(w4 + first); s5 = scale(w5 + first); s6 = scale(w6 + first); s7 = scale(w7 + first); }
-    for (var i = first; i < first + run; i++) {
-      let p = mat4x4f(s0 * load4(w0 + i), s1 * load4(w1 + i), s2 * load4(w2 + i), s3 * load4(w3 + i));
+    for (var i = first; i < min(first + run(), width); i++) {
+      let p = Block(s0 * load(w0 + i), s1 * load(w1 + i), s2 * load(w2 + i), s3 * load(w3 + i));
       var q = p;
-      if (FOURS == 2) { q = mat4x4f(s4 * load4(w4 + i), s5 * load4(w5 + i), s6 * load4(w6 + i), s7 * load4(w7 + i)); }
-      var v: array<vec4f, 8>;
+      if (FOURS == 2) { q = Block(s4 * load(w4 + i), s5 * load(w5 + i), s6 * load(w6 + i), s7 * load(w7 + i)); }
+      var v: array<Chunk, 8>;
       v[0] = x[r0 + i];
       if (ROWS > 1 * LANES) { v[1] = x[r1 + i]; }
       if (ROWS > 2 * LANES) { v[2] = x[r2 + i]; }
@@ -99,7 +95,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15,
     a16, a17, a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31);
   for (var k = 0u; k < min(ROWS, params.N - n); k++) {
-    if (own < outputs) { store(n + k, own, acc[k]); }
-    if (FOURS == 2 && own + 4 < outputs) { store(n + k, own + 4, acc[16 + k % 16]); }
+    if (own < outputs()) { store(n + k, own, acc[k]); }
+    if (FOURS == 2 && own + 4 < outputs()) { store(n + k, own + 4, acc[16 + k % 16]); }
   }
 }

@@ -1,13 +1,12 @@
 // matmul: a linear layer for few rows, through workgroup memory: for GPUs.
-// Parts    matmul, activation, formats, load16, chunk4, input
-// Launch   LANES invocations compute ROWS rows x 4 outputs, each a share of the sum, 16 bytes of weights at a time;
-//          SETS such sets a workgroup, ceil(N/ROWS) * ceil(J*O/(4*SETS)) workgroups; I a multiple of 8 for f16
+// Parts    matmul, activation, formats, scale, input, chunk4|chunk1, load16|load1
+// Launch   LANES invocations compute ROWS rows x 4 outputs, each a share of the sum, 16 bytes of weights at a time, or
+//          one weight where rows have no whole loads; SETS such sets a workgroup, ceil(N/ROWS) * ceil(J*O/(4*SETS))
+//          workgroups
 // Numerics each invocation sums its share in the order of i, then a tree of partial sums: a row's bits depend on LANES,
 //          not on N; norm in two passes, in every workgroup
 // Source   mul_mat_vec of ggml-webgpu, llama.cpp 2026: neighbours read neighbouring weights, rows stay in registers;
 //          unrolled by hand, because an indexed tile is kept in memory
-@group(0) @binding(2) var<storage, read> weight: array<vec4u>;
-
 const ROWS: u32 = 1;          // rows of a tile, at least N, so that the weights are read once
 const LANES: u32 = 64;        // invocations that share the sums of four outputs, a power of two
 const SETS: u32 = 1;          // of LANES invocations, a power of two
@@ -29,22 +28,22 @@ fn fold(index: u32, span: u32, rows: u32) { // adds up every `span` neighbouring
 fn moments(n: u32, index: u32) { // SIZE / ROWS invocations a row
   let span = SIZE / ROWS;
   let first = index / span * span;
-  let width = params.I / 4;
+  let width = params.I / CHUNK;
   let row = min(n + index / span, params.N - 1) * width;
   var mean = 0.0;
   if (NORM == 1) {
-    var total = vec4f();
-    for (var i = index - first; i < width; i += span) { total += x[row + i]; }
-    sums[index] = total;
+    var sum = Chunk();
+    for (var i = index - first; i < width; i += span) { sum += x[row + i]; }
+    sums[index] = vec4f(total(sum));
     fold(index, span, 1);
-    mean = dot(sums[first], vec4f(1)) / f32(params.I);
+    mean = sums[first].x / f32(params.I);
     workgroupBarrier();
   }
-  var square = vec4f();
+  var square = Chunk();
   for (var i = index - first; i < width; i += span) { square += (x[row + i] - mean) * (x[row + i] - mean); }
-  sums[index] = square;
+  sums[index] = vec4f(total(square));
   fold(index, span, 1);
-  let variance = dot(sums[first], vec4f(1)) / f32(params.I);
+  let variance = sums[first].x / f32(params.I);
   if (index == first) { norms[index / span] = vec2f(mean, inverseSqrt(variance + params.eps)); }
   workgroupBarrier();
 }
@@ -61,24 +60,25 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let m4 = norms[4]; let m5 = norms[5]; let m6 = norms[6]; let m7 = norms[7];
   let o = (tile / tiles * SETS + index / LANES) * 4;
   let lane = index % LANES;
-  let width = params.I / 4;
+  let width = params.I / CHUNK;
   let loads = width / PARTS;
-  let last = params.O * (1 + GATED) - 1;
+  let last = outputs() - 1;
   let rows_left = params.N - 1 - n; // rows and outputs past the end repeat the last ones and are not stored
   let x0 = (n + min(0u, rows_left)) * width; let x1 = (n + min(1u, rows_left)) * width;
   let x2 = (n + min(2u, rows_left)) * width; let x3 = (n + min(3u, rows_left)) * width;
   let x4 = (n + min(4u, rows_left)) * width; let x5 = (n + min(5u, rows_left)) * width;
   let x6 = (n + min(6u, rows_left)) * width; let x7 = (n + min(7u, rows_left)) * width;
-  let w0 = min(o, last) * loads; let w1 = min(o + 1, last) * loads;
-  let w2 = min(o + 2, last) * loads; let w3 = min(o + 3, last) * loads;
+  let step = stride() / PARTS;
+  let w0 = min(o, last) * step; let w1 = min(o + 1, last) * step;
+  let w2 = min(o + 2, last) * step; let w3 = min(o + 3, last) * step;
   var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f(); var a4 = vec4f(); var a5 = vec4f();
   var a6 = vec4f(); var a7 = vec4f();
   for (var c = lane; c < loads; c += LANES) {
-    let c0 = weight[w0 + c]; let c1 = weight[w1 + c]; let c2 = weight[w2 + c]; let c3 = weight[w3 + c];
-    let s = vec4f(scale(w0 + c), scale(w1 + c), scale(w2 + c), scale(w3 + c));
+    let c0 = fetch(w0 + c); let c1 = fetch(w1 + c); let c2 = fetch(w2 + c); let c3 = fetch(w3 + c);
+    let s = vec4f(scale((w0 + c) * PARTS), scale((w1 + c) * PARTS), scale((w2 + c) * PARTS), scale((w3 + c) * PARTS));
     for (var j = 0u; j < PARTS; j++) {
       let i = c * PARTS + j;
-      let p = mat4x4f(part(c0, j), part(c1, j), part(c2, j), part(c3, j));
+      let p = Block(part(c0, j), part(c1, j), part(c2, j), part(c3, j));
       if (ROWS > 0) { a0 += s * dots(input(x0, i, m0), p); }
       if (ROWS > 1) { a1 += s * dots(input(x1, i, m1), p); }
       if (ROWS > 2) { a2 += s * dots(input(x2, i, m2), p); }

@@ -1,11 +1,9 @@
 // matmul: a linear layer for many rows, through workgroup memory: for GPUs.
-// Parts    matmul, activation, formats, load16
+// Parts    matmul, activation, formats, scale, chunk4|chunk1, load16|load1
 // Launch   DOWN x ACROSS invocations compute a tile, each FOURS x FOURS blocks of 4 rows x 4 outputs; 16 inputs are
 //          staged at a time; SPLIT such slices a workgroup, each with a share of the inputs, where tiles are few
 // Numerics f32, in the order of i within a slice, then slice by slice: the bits of a row depend on SPLIT
 // Source   Volkov and Demmel 2008, doi:10.1145/1413370.1413402: outer products in registers of staged inputs
-@group(0) @binding(2) var<storage, read> weight: array<vec4u>;
-
 const DOWN: u32 = 8;          // invocations along the rows of a tile; powers of two
 const ACROSS: u32 = 8;        // and along its outputs
 const FOURS: u32 = 1;         // 1 or 2
@@ -17,21 +15,32 @@ const STAGE = 16 * (HEIGHT + WIDTH);
 
 var<workgroup> staged: array<vec4f, SPLIT * STAGE>; // of each slice: 16 inputs of all rows, then of all outputs
 
-fn rows4(n: u32, i: u32) -> mat4x4f { // rows and outputs past the end reread the last ones and are not stored
-  let width = params.I / 4;
-  let last = params.N - 1;
-  return mat4x4f(x[min(n, last) * width + i], x[min(n + 1, last) * width + i],
-                 x[min(n + 2, last) * width + i], x[min(n + 3, last) * width + i]);
+// Inputs 4*i to 4*i+3 of a row and of an output, zeros past the end.
+fn row4(n: u32, i: u32) -> vec4f {
+  if (CHUNK == 4) { return vec4f(x[n * (params.I / 4) + i]); }
+  var four = vec4f();
+  for (var j = 0u; j < min(4, params.I - 4 * i); j++) { four[j] = total(x[n * params.I + 4 * i + j]); }
+  return four;
 }
 
-// Four inputs of an output.
-fn weight4(i: u32) -> vec4f { return scale(i / PARTS) * part(weight[i / PARTS], i % PARTS); }
+fn weight4(o: u32, i: u32) -> vec4f {
+  let at = o * stride() + 4 / CHUNK * i;
+  if (CHUNK == 4) { return vec4f(scale(at) * load(at)); }
+  var four = vec4f();
+  for (var j = 0u; j < min(4, params.I - 4 * i); j++) { four[j] = total(scale(at + j) * load(at + j)); }
+  return four;
+}
+
+fn rows4(n: u32, i: u32) -> mat4x4f { // rows and outputs past the end reread the last ones and are not stored
+  let last = params.N - 1;
+  return mat4x4f(row4(min(n, last), i), row4(min(n + 1, last), i),
+                 row4(min(n + 2, last), i), row4(min(n + 3, last), i));
+}
 
 fn weights4(o: u32, i: u32) -> mat4x4f {
-  let width = params.I / 4;
-  let last = params.O * (1 + GATED) - 1;
-  return mat4x4f(weight4(min(o, last) * width + i), weight4(min(o + 1, last) * width + i),
-                 weight4(min(o + 2, last) * width + i), weight4(min(o + 3, last) * width + i));
+  let last = outputs() - 1;
+  return mat4x4f(weight4(min(o, last), i), weight4(min(o + 1, last), i),
+                 weight4(min(o + 2, last), i), weight4(min(o + 3, last), i));
 }
 
 // The place of four rows or outputs at inputs 4*k, rotated by k so that neighbours write to different banks.
@@ -50,7 +59,7 @@ fn add(sum: mat4x4f, a: u32, b: u32) -> mat4x4f { // four inputs
 
 fn finish(n: u32, o: u32, block: mat4x4f) {
   var rows = array<vec4f, 4>(block[0], block[1], block[2], block[3]);
-  if (o >= params.O * (1 + GATED)) { return; }
+  if (o >= outputs()) { return; }
   for (var k = 0u; k < 4 && n + k < params.N; k++) { store(n + k, o, rows[k]); }
 }
 
@@ -62,7 +71,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let tile = group.y * grid.x + group.x;
   let n0 = tile % tiles * HEIGHT * 4;
   let o0 = tile / tiles * WIDTH * 4;
-  let width = params.I / 4;
+  let width = (params.I + 3) / 4;
   let slice = index / LANES;
   let lane = index % LANES;
   let row = lane / ACROSS;
@@ -117,6 +126,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   for (var k = slice; k < 4; k += SPLIT) { // the slices share the four rows
     var sum = vec4f();
     for (var t = 0u; t < SPLIT; t++) { sum += staged[(t * LANES + lane) * 4 + k]; }
-    if (n + k < params.N && o < params.O * (1 + GATED)) { store(n + k, o, sum); }
+    if (n + k < params.N && o < outputs()) { store(n + k, o, sum); }
   }
 }

@@ -62,7 +62,7 @@ test("refuses an unknown dtype", () =>
   refuses(
     () => load(folder(MARIAN), { dtype: "int3" as never }),
     OptionError,
-    /^load: dtype must be one of auto, f32, f16, int8, int4, got "int3"$/,
+    /^load: dtype must be one of auto, f32, f16, bf16, int8, int4, got "int3"$/,
   ));
 refusesFolder(
   "a config of another model_type, naming those known",

@@ -62,7 +62,7 @@ for (const kernel of all) {
   });
 
   test(`${kernel.name}: headers tell name, shapes, launch, numerics and source; no line is too long`, () => {
-    for (const { wgsl } of kernel.variants) {
+    for (const wgsl of kernel.variants.flatMap(textsOf)) {
       assert.ok(wgsl.startsWith(`// ${kernel.name}: `), "the first line names the kernel");
       for (const field of ["Shapes", "Launch", "Numerics", "Source"]) {
         assert.match(wgsl, new RegExp(`^// ${field.padEnd(8)} `, "m"), `the header must tell ${field}`);

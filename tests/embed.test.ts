@@ -1,6 +1,6 @@
 import { embed } from "../src/kernels/index.js";
 import { GUARD_WORD } from "../src/runtime/memory.js";
-import { args, half, values } from "./embed.args.js";
+import { args, brain, half, i4, i8, values } from "./embed.args.js";
 import { checkKernel, f32, u32 } from "./support/kernel.js";
 
 checkKernel(embed, {
@@ -25,7 +25,25 @@ checkKernel(embed, {
     "all of it, a few rows": { N: 7, D: 192, norm: 1, segments: 1, shift: 2, scale: 3, format: half, tolerance: 2e-6 },
     "all of it, one over 64 rows": { N: 65, D: 128, norm: 1, segments: 1, tolerance: 2e-6 },
     "norm far from zero": { N: 5, D: 256, norm: 1, segments: 1, offset: 100, tolerance: 2e-4 }, // measured 5e-5: sums near 300 leave 2e-5 in f32
+    "one number": { N: 3, D: 1, positions: 0 },
+    "two numbers, f16": { N: 12, D: 2, format: half, positions: 0 },
+    "three numbers, bf16, norm": { N: 13, D: 3, V: 7, format: brain, norm: 1, positions: 0, tolerance: 2e-6 },
+    bf16: { N: 12, D: 20, format: brain },
+    "five numbers, norm": { N: 7, D: 5, norm: 1, positions: 0, tolerance: 2e-6 },
+    "an odd width": { N: 12, D: 37, V: 99, segments: 1, scale: 3 },
+    "an odd width, f16, second part": { N: 23, D: 37, format: half, first: 20, parted: 3, scale: 2 },
+    "an odd width, norm, a few rows": { N: 7, D: 131, norm: 1, segments: 1, format: half, tolerance: 2e-6 },
+    "twice an odd width, norm": { N: 66, D: 90, norm: 1, shift: 2, tolerance: 2e-6 },
+    "i8, a short group": { N: 12, D: 100, format: i8 },
+    "i8, an odd width": { N: 12, D: 37, format: i8, scale: 2 },
+    "i4, an odd width, norm": { N: 12, D: 99, format: i4, norm: 1, tolerance: 2e-6 },
+    "ids past the table": { N: 14, D: 8, beyond: 3 },
+    "ids past an odd table, norm": { N: 14, D: 131, beyond: 3, norm: 1, tolerance: 2e-6 },
+    "ids past a later part": { N: 14, D: 8, first: 11, beyond: 3 },
+    "positions past the table": { N: 9, D: 100, late: 2 },
+    "segments past the table": { N: 4, D: 131, segments: 1, afar: 1 },
     "rows past 65535": { N: 65537, D: 4 },
+    "odd rows past 65535": { N: 65537, D: 3, positions: 0 },
   },
   mutants: {
     direct: {
@@ -43,13 +61,34 @@ checkKernel(embed, {
         "one short of a workgroup",
         (wgsl) => wgsl.replace("row.y + params.shift", "row.z + params.shift"),
       ],
-      "a token row that ignores d": [
-        "norm far from zero",
-        (wgsl) => wgsl.replace("* width + d) * params.scale", "* width) * params.scale"),
+      "a token row that ignores d": ["norm far from zero", (wgsl) => wgsl.replace("* stride() + d;", "* stride();")],
+      "ids past the table that leave their row": [
+        "ids past the table",
+        (wgsl) => wgsl.replace("if (!here && params.first > 0u)", "if (!here)"),
+      ],
+      "a later part that fills the rows of others": [
+        "ids past a later part",
+        (wgsl) => wgsl.replace("!here && params.first > 0u", "false"),
+      ],
+      "positions past the table that read on": [
+        "positions past the table",
+        (wgsl) => wgsl.replace(" && inside(row, width)", ""),
+      ],
+      "segments past the table that read on": [
+        "segments past the table",
+        (wgsl) => wgsl.replace(" && inside(row, width)", ""),
+      ],
+      "an odd row with an end of fours": [
+        "an odd width",
+        (wgsl) => wgsl.replaceAll("params.D / CHUNK", "params.D / 4"),
+      ],
+      "groups that run on into the next row": [
+        "i8, a short group",
+        (wgsl) => wgsl.replace("groups() * GROUP", "inputs() / CHUNK"),
       ],
       "a part that takes every id": [
         "the second part of a table, with ids of the first",
-        (wgsl) => wgsl.replace("row.x - params.first >= params.V", "row.x >= params.first + params.V"),
+        (wgsl) => wgsl.replace("row.x - params.first < params.V", "row.x < params.first + params.V"),
       ],
       "the first segment for all": ["norm far from zero", (wgsl) => wgsl.replace("row.w * width", "0u * width")],
       "a variance around zero": [
@@ -79,13 +118,12 @@ checkKernel(embed, {
       /positions must be f32\[P,D\]\? with P=9, D=8, got positions f32\[9,4\]/,
     ],
     "beta without gamma": [{ N: 2, D: 8, beta: 1 }, () => {}, /gamma must be given where beta is/],
-    "a width that is no multiple of 4": [{ N: 2, D: 6 }, () => {}, /D must be a multiple of 4, got 6/],
-    "tokens of a wrong format": [
+    "a table of a wrong format": [
       { N: 2, D: 8 },
       (args) => {
-        args.tokens = u32([11, 8], () => 1);
+        args.weight = u32([11, 8], () => 1);
       },
-      /tokens must be f32\|f16\[V,D\], got tokens u32\[11,8\]/,
+      /weight must be f32\|f16\|bf16\|i8\|i4\[V,D\], got weight u32\[11,8\]/,
     ],
     "rows of three fields": [
       { N: 2, D: 8 },

@@ -7,7 +7,11 @@ const GELU_TANH = 3;       // approximated with tanh
 const SILU = 4;
 const TANH = 5;
 
-fn activate(v: vec4f) -> vec4f { // exp and tanh: arguments are clamped where results no longer change
+fn activate(v: vec4f) -> vec4f { // keeps NaN, which max and clamp may drop; by its bits, as compilers may assume none
+  return select(activation(v), v, (bitcast<vec4u>(v) & vec4u(0x7fffffff)) > vec4u(0x7f800000));
+}
+
+fn activation(v: vec4f) -> vec4f { // exp and tanh: arguments are clamped where results no longer change
   if (ACTIVATION == RELU) { return max(v, vec4f()); }
   if (ACTIVATION == GELU) {
     let z = abs(v) * 0.70710678;

@@ -1,7 +1,11 @@
-// Four consecutive weights of one output from `weight`, bound as vectors of 2 words; i8 and i4 before their scale.
-fn load4(i: u32) -> vec4f {
-  if (WEIGHT_FORMAT == F16) { return halves(weight[i]); }
+// Four consecutive weights of one output from `weight`; i8 and i4 before their scale.
+alias Words = vec2u; // as `weight` is bound
+
+fn load(i: u32) -> vec4f {
+  if (WEIGHT_FORMAT == F16 || WEIGHT_FORMAT == BF16) { return halves(weight[i]); }
   if (WEIGHT_FORMAT == I8) { return bytes(weight[i / 2][i % 2]); }
   if (WEIGHT_FORMAT == I4) { return nibbles(weight[i / 4][i / 2 % 2] >> (i % 2 * 16)); }
   return vec4f(bitcast<vec2f>(weight[2 * i]), bitcast<vec2f>(weight[2 * i + 1]));
 }
+
+fn word(at: u32) -> u32 { return weight[at / 2][at % 2]; }

@@ -20,7 +20,7 @@ export const conv1d = defineKernel({
     rows: "u32[N,4]",
     spans: "u32[B,2]",
     x: "f32[S,I]",
-    weight: "f32|f16[O,I,3]",
+    weight: "f32|f16|bf16[O,I,3]",
     bias: "f32[O]?",
     positions: "f32[P,O]?",
   },
@@ -39,7 +39,7 @@ export const conv1d = defineKernel({
   check: ({ I, STRIDE = 1 }) =>
     I % 4 ? `I must be a multiple of 4, got ${I}` : STRIDE < 1 ? `STRIDE must be at least 1, got ${STRIDE}` : undefined,
   bytes: ({ S, N, I, O, WEIGHT_FORMAT, HAS_BIAS, HAS_POSITIONS }) =>
-    4 * (S * I + N * (O + 4) + O * HAS_BIAS + N * O * HAS_POSITIONS) + weightBytes(3 * O * I, WEIGHT_FORMAT),
+    4 * (S * I + N * (O + 4) + O * HAS_BIAS + N * O * HAS_POSITIONS) + weightBytes([O, 3 * I], WEIGHT_FORMAT),
   flops: ({ N, I, O }) => 6 * N * I * O,
   reference({ N, I, O, STRIDE = 1, ACTIVATION = 0 }, { rows, spans, x, weight, bias, positions, y }) {
     for (let n = 0; n < N; n++) {

@@ -1,22 +1,28 @@
 import direct from "../../shaders/embed.wgsl";
 import formats from "../../shaders/parts/formats.wgsl";
+import load1 from "../../shaders/parts/load1.wgsl";
+import load4 from "../../shaders/parts/load4.wgsl";
+import scale from "../../shaders/parts/scale.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
+import { chunk1, chunk4, chunkOf } from "./chunks.js";
+import { ANY_FORMAT, weightBytes } from "./formats.js";
 
 // Without norm all elements are independent. With norm, few rows leave cores idle, so repeating statistics pays.
-const perRow = ({ N, D, HAS_GAMMA }: Dims): number => (HAS_GAMMA ? (N <= 64 && D >= 128 ? 8 : 1) : D / 4);
+const perRow = ({ N, D, HAS_GAMMA }: Dims): number => (HAS_GAMMA ? (N <= 64 && D >= 128 ? 8 : 1) : D / chunkOf(D));
 
 /**
- * Embeddings: out[n,:] = tokens[id - first,:] * scale + positions[position + shift,:] + segments[segment,:], then layer
- * norm where gamma is given. rows u32[N,4] = (id, position, _, segment); tokens [V,D] in f32 or f16; positions
- * f32[P,D]; segments f32[U,D]; gamma, beta f32[D]; out f32[N,D]. Rows with ids outside first .. first+V-1 are left as
- * they are, because a large table comes in parts. Numerics and source: shaders/embed.wgsl.
+ * Embeddings: out[n,:] = weight[id - first,:] * scale + positions[position + shift,:] + segments[segment,:], then layer
+ * norm where gamma is given. rows u32[N,4] = (id, position, _, segment); weight [V,D] in any format;
+ * positions f32[P,D]; segments f32[U,D]; gamma, beta f32[D]; out f32[N,D]. A large table comes in parts, in order: that
+ * from `first` = 0 on fills rows with ids that it has not with NaN, the others leave such rows as they are. Positions
+ * and segments past their tables make NaN as well. Numerics and source: shaders/embed.wgsl.
  */
 export const embed = defineKernel({
   name: "embed",
   reads: {
     rows: "u32[N,4]",
-    tokens: "f32|f16[V,D]",
+    weight: `${ANY_FORMAT}[V,D]`,
     positions: "f32[P,D]?",
     segments: "f32[U,D]?",
     gamma: "f32[D]?",
@@ -29,25 +35,26 @@ export const embed = defineKernel({
   variants: [
     {
       name: "direct",
-      wgsl: joinShader(direct, formats),
+      wgsl: joinShader(direct, formats, scale),
+      parts: ({ D }) => (chunkOf(D) === 4 ? joinShader(chunk4, load4) : joinShader(chunk1, load1)),
       groups: ({ N, SLICES }) => Math.ceil((N * SLICES) / 64),
       constants: (d) => ({ SLICES: perRow(d) }),
     },
   ],
-  check({ D, HAS_GAMMA, HAS_BETA }) {
-    if (D % 4) return `D must be a multiple of 4, got ${D}`;
-    return HAS_BETA && !HAS_GAMMA ? "gamma must be given where beta is" : undefined;
-  },
-  bytes: ({ N, D, TOKENS_FORMAT, HAS_POSITIONS, HAS_SEGMENTS }) =>
-    N * D * (4 + (TOKENS_FORMAT ? 2 : 4) + 4 * (HAS_POSITIONS + HAS_SEGMENTS)) + 16 * N,
+  check: ({ HAS_GAMMA, HAS_BETA }) => (HAS_BETA && !HAS_GAMMA ? "gamma must be given where beta is" : undefined),
+  bytes: ({ N, D, WEIGHT_FORMAT, HAS_POSITIONS, HAS_SEGMENTS }) =>
+    weightBytes([N, D], WEIGHT_FORMAT) + 4 * N * D * (1 + HAS_POSITIONS + HAS_SEGMENTS) + 16 * N,
   flops: ({ N, D, HAS_GAMMA }) => (HAS_GAMMA ? 10 : 2) * N * D,
-  reference({ N, D, V, first, shift, scale, eps }, { rows, tokens, positions, segments, gamma, beta, out }) {
+  reference({ N, D, V, P, U, first, shift, scale, eps }, { rows, weight, positions, segments, gamma, beta, out }) {
     for (let n = 0; n < N; n++) {
-      const id = rows[4 * n] - first;
-      if (id < 0 || id >= V) continue;
+      const [id, position, segment] = [rows[4 * n] - first, rows[4 * n + 1] + shift, rows[4 * n + 3]];
+      const here = id >= 0 && id < V;
+      if (!here && first > 0) continue;
+      const known = here && !(positions && position >= P) && !(segments && segment >= U);
       const e = Float64Array.from({ length: D }, (_, d) => {
-        const place = positions ? positions[(rows[4 * n + 1] + shift) * D + d] : 0;
-        return tokens[id * D + d] * scale + place + (segments ? segments[rows[4 * n + 3] * D + d] : 0);
+        if (!known) return NaN;
+        const place = positions ? positions[position * D + d] : 0;
+        return weight[id * D + d] * scale + place + (segments ? segments[segment * D + d] : 0);
       });
       const mean = e.reduce((total, value) => total + value, 0) / D;
       const variance = e.reduce((total, value) => total + (value - mean) ** 2, 0) / D;

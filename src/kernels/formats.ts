@@ -1,10 +1,7 @@
 import type { Dims } from "../runtime/kernel.js";
 import { byteLength, type DType, storage, STORAGE } from "../runtime/tensor.js";
 
-/**
- * Storage formats of weights in the order of their codes (WEIGHT_FORMAT, TOKENS_FORMAT), as in
- * shaders/parts/formats.wgsl.
- */
+/** Storage formats of weights in the order of their codes (WEIGHT_FORMAT), as in shaders/parts/formats.wgsl. */
 export const FORMATS = Object.keys(STORAGE).filter((name) => name !== "u32") as Exclude<DType, "u32">[];
 
 /** Any of them, as a pattern says it. */
@@ -13,9 +10,6 @@ export const ANY_FORMAT = FORMATS.join("|");
 /** Number of weights in a load of 16 bytes. */
 export const perLoad = ({ WEIGHT_FORMAT }: Dims): number => 128 / storage(FORMATS[WEIGHT_FORMAT]).bits;
 
-/** Bytes of `count` weights, including their scales. */
-export const weightBytes = (count: number, format: number): number =>
-  byteLength({ shape: [count], dtype: FORMATS[format] });
-
-/** Weights that share a scale in this format; 1 where there are no scales. */
-export const groupOf = (format: number): number => storage(FORMATS[format]).group ?? 1;
+/** Bytes of weights of this shape, including their scales. */
+export const weightBytes = (shape: readonly number[], format: number): number =>
+  byteLength({ shape, dtype: FORMATS[format] });

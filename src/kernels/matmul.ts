@@ -5,17 +5,18 @@ import rowsShared from "../../shaders/matmul.rows.shared.wgsl";
 import rowsSubgroup from "../../shaders/matmul.rows.subgroup.wgsl";
 import tileShared from "../../shaders/matmul.shared.wgsl";
 import activation from "../../shaders/parts/activation.wgsl";
-import chunk4 from "../../shaders/parts/chunk4.wgsl";
 import formats from "../../shaders/parts/formats.wgsl";
 import input from "../../shaders/parts/input.wgsl";
+import load1 from "../../shaders/parts/load1.wgsl";
 import load16 from "../../shaders/parts/load16.wgsl";
 import load4 from "../../shaders/parts/load4.wgsl";
 import common from "../../shaders/parts/matmul.wgsl";
-import scale4 from "../../shaders/parts/scale4.wgsl";
+import scale from "../../shaders/parts/scale.wgsl";
 import { type Dims, defineKernel, type Values, type Variant } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { activate } from "./activation.js";
-import { ANY_FORMAT, FORMATS, groupOf, perLoad, weightBytes } from "./formats.js";
+import { chunk1, chunk4, chunkOf } from "./chunks.js";
+import { ANY_FORMAT, weightBytes } from "./formats.js";
 import * as tiles from "./matmul_tiles.js";
 
 /** Values of the constant NORM. */
@@ -33,34 +34,41 @@ export const takesNorm = (rows: number): boolean => rows <= NORM_ROWS;
 const few = ({ N, NORM: norm = 0 }: Dims): boolean => N <= FEW || norm > 0;
 const many = (d: Dims): boolean => !few(d);
 const plain = ({ NORM: norm = 0 }: Dims): boolean => norm === 0;
-const wholeLoads = (d: Dims): boolean => d.I % perLoad(d) === 0;
+/** Inputs four at a time, with weights from words as each variant binds them; or one at a time. */
+const single = joinShader(chunk1, load1);
+const fours = { by4: joinShader(chunk4, load4), by16: joinShader(chunk4, load16) };
+const chunked =
+  (text: string): NonNullable<Variant["parts"]> =>
+  ({ I }) =>
+    chunkOf(I) === 4 ? text : single;
+const loads = (d: Dims): string => (tiles.wholeLoads(d) ? fours.by16 : single);
 const gated = ({ J }: Dims): Dims => ({ GATED: J - 1 });
 /** Rows of a tile for few rows: a power of two up to 8. More tiles read the weights again. */
 const upTo8 = ({ N }: Dims): number => 2 ** Math.ceil(Math.log2(Math.min(N, FEW)));
 const rowTiles = ({ N, ROWS }: Dims): number => Math.ceil(N / ROWS);
-const fours = ({ J, O }: Dims): number => Math.ceil((J * O) / 4);
+const outputFours = ({ J, O }: Dims): number => Math.ceil((J * O) / 4);
 /** Variants for few rows are not measured for batches, in which they would read the weights many times. */
 const measured = (d: Dims, all: readonly Dims[]): readonly Dims[] => (d.N <= 8 * FEW ? all : []);
 
 const forRows: readonly Variant[] = [
   {
     name: "rows.subgroup",
-    wgsl: joinShader(rowsSubgroup, common, activation, formats, load16, chunk4, input),
+    wgsl: joinShader(rowsSubgroup, common, activation, formats, scale, input),
+    parts: loads,
     needs: ["subgroups"],
     for: "gpu",
-    fits: wholeLoads,
     suits: few,
-    groups: (d) => rowTiles(d) * Math.ceil(fours(d) / d.SETS),
+    groups: (d) => rowTiles(d) * Math.ceil(outputFours(d) / d.SETS),
     constants: (d) => ({ ROWS: upTo8(d), ...gated(d), SETS: 2 }),
     tunings: (d) => measured(d, [{ SETS: 1 }, { SETS: 2 }, { SETS: 4 }, { SETS: 8 }]),
   },
   {
     name: "rows.shared",
-    wgsl: joinShader(rowsShared, common, activation, formats, load16, chunk4, input),
+    wgsl: joinShader(rowsShared, common, activation, formats, scale, input),
+    parts: loads,
     for: "gpu",
-    fits: wholeLoads,
     suits: few,
-    groups: (d) => rowTiles(d) * Math.ceil(fours(d) / d.SETS),
+    groups: (d) => rowTiles(d) * Math.ceil(outputFours(d) / d.SETS),
     constants(d) {
       const LANES = tiles.lanes(d);
       return { ROWS: upTo8(d), ...gated(d), LANES, SETS: 64 / LANES };
@@ -72,7 +80,8 @@ const forRows: readonly Variant[] = [
 const forTiles: readonly Variant[] = [
   {
     name: "cpu",
-    wgsl: joinShader(tileCpu, common, activation, formats, load4, scale4, chunk4),
+    wgsl: joinShader(tileCpu, common, activation, formats, scale),
+    parts: chunked(fours.by4),
     needs: ["subgroups"],
     for: "cpu",
     fits: (d) => plain(d) && (d.SUBGROUP === 8 || d.SUBGROUP === 4),
@@ -83,7 +92,8 @@ const forTiles: readonly Variant[] = [
   },
   {
     name: "shared",
-    wgsl: joinShader(tileShared, common, activation, formats, load16),
+    wgsl: joinShader(tileShared, common, activation, formats, scale),
+    parts: chunked(fours.by16),
     for: "gpu",
     fits: plain,
     suits: many,
@@ -93,7 +103,8 @@ const forTiles: readonly Variant[] = [
   },
   {
     name: "direct",
-    wgsl: joinShader(tile, common, activation, formats, load4, scale4, chunk4),
+    wgsl: joinShader(tile, common, activation, formats, scale),
+    parts: chunked(fours.by4),
     fits: plain,
     suits: many,
     groups: ({ N, J, O, ROWS }) => Math.ceil(N / ROWS) * Math.ceil((J * O) / 64),
@@ -101,7 +112,8 @@ const forTiles: readonly Variant[] = [
   },
   {
     name: "rows.direct",
-    wgsl: joinShader(rows, common, activation, formats, load4, scale4, chunk4, input),
+    wgsl: joinShader(rows, common, activation, formats, scale, input),
+    parts: chunked(fours.by4),
     groups: (d) => rowTiles(d) * Math.ceil((d.J * d.O) / 32),
     constants: (d) => ({ ROWS: upTo8(d), ...gated(d) }),
     tunings: (d) => measured(d, [{}]),
@@ -130,15 +142,12 @@ export const matmul = defineKernel({
   params: ["J", "O", "y_at", "eps"],
   constants: ["ACTIVATION", "NORM"],
   variants: [...forRows, ...forTiles],
-  check({ I, O, Y, y_at, WEIGHT_FORMAT, NORM: norm, HAS_GAMMA, HAS_BETA }) {
+  check({ O, Y, y_at, NORM: norm, HAS_GAMMA, HAS_BETA }) {
     if (!norm && (HAS_GAMMA || HAS_BETA)) return "gamma and beta need NORM 1 or 2";
-    if (I % 4) return `I must be a multiple of 4, got ${I}`;
-    const group = groupOf(WEIGHT_FORMAT);
-    if (I % group) return `I must be a multiple of ${group} for ${FORMATS[WEIGHT_FORMAT]} weights, got ${I}`;
     return y_at + O > Y ? `y_at + O must be at most Y=${Y}, got ${y_at} + ${O}` : undefined;
   },
   bytes: ({ N, I, O, J, WEIGHT_FORMAT, HAS_BIAS, HAS_RESIDUAL }) =>
-    weightBytes(J * O * I, WEIGHT_FORMAT) + 4 * (N * I + N * O * (1 + HAS_RESIDUAL) + J * O * HAS_BIAS),
+    weightBytes([J * O, I], WEIGHT_FORMAT) + 4 * (N * I + N * O * (1 + HAS_RESIDUAL) + J * O * HAS_BIAS),
   flops: ({ N, I, O, J }) => 2 * N * I * O * J,
   reference(d, { x, weight, bias, residual, gamma, beta, y }) {
     const { N, I, O, J, Y, y_at, ACTIVATION = 0 } = d;

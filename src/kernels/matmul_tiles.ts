@@ -10,6 +10,12 @@ const square = { DOWN: 8, ACROSS: 8, FOURS: 1 }; // 32 x 32
 export const sharedTiles = ({ N, J, O, DOWN, ACROSS, FOURS }: Dims): number =>
   Math.ceil(N / (4 * DOWN * FOURS)) * Math.ceil((J * O) / (4 * ACROSS * FOURS));
 
+/** Whether each row of weights is a number of whole loads of 16 bytes. */
+export const wholeLoads = (d: Dims): boolean => d.I % perLoad(d) === 0;
+
+/** Loads of a row of weights: of 16 bytes, or else of a single weight (variants "rows.*" for GPUs). */
+const loadsOf = (d: Dims): number => (wholeLoads(d) ? d.I / perLoad(d) : d.I);
+
 /** In how many slices to split a sum: more than one if there are fewer tiles than a GPU can run at once. */
 const split = (d: Dims, shape: Dims): number => {
   const count = sharedTiles({ ...d, ...shape });
@@ -56,7 +62,7 @@ export const broadcastShapes = ({ SUBGROUP }: Dims): Dims[] => [
  * The number of invocations that share the sums of four outputs (variant "rows.shared"), with about two loads each.
  * With one load each they would spend their time on summing up, not on loading.
  */
-export const lanes = (d: Dims): number => 2 ** Math.floor(Math.log2(Math.max(8, Math.min(64, d.I / perLoad(d) / 2))));
+export const lanes = (d: Dims): number => 2 ** Math.floor(Math.log2(Math.max(8, Math.min(64, loadsOf(d) / 2))));
 
 /** The shapes that fit into 16 KiB of workgroup memory (variant "rows.shared"). */
 export const rowShapes = (d: Dims, rows: number): Dims[] =>
@@ -70,5 +76,5 @@ export const rowShapes = (d: Dims, rows: number): Dims[] =>
     [64, 4],
     [128, 1],
   ]
-    .filter(([LANES, SETS]) => LANES * perLoad(d) <= d.I && LANES * SETS * rows < 1024)
+    .filter(([LANES, SETS]) => LANES <= loadsOf(d) && LANES * SETS * rows < 1024)
     .map(([LANES, SETS]) => ({ LANES, SETS }));

@@ -4,7 +4,7 @@ import { elements, owner, storage, type Tensor, type TypedArray } from "./tensor
 
 /** Runs plans through the kernels' references, in f64: the oracle of tests, and a way to run a model without a GPU. */
 export interface Cpu {
-  /** Sets the values of a tensor, from its first element on; f16, i8 and i4 as `gpu` stores them. */
+  /** Sets the values of a tensor, from its first element on; f16, bf16, i8 and i4 as `gpu` stores them. */
   write(t: Tensor, data: TypedArray): void;
   /** The values of any tensor, activations included: a view of the memory, not a copy. */
   read(t: Tensor): Float64Array;
@@ -34,7 +34,7 @@ export function cpu(): Cpu {
     run: (plan) => plan.launches.forEach(launch),
     write(t, data) {
       const { decode } = storage(t.dtype);
-      array(t).set(decode ? decode(data, elements(t)) : data);
+      array(t).set(decode ? decode(data, t.shape[t.shape.length - 1]) : data);
     },
   };
 }

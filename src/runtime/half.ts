@@ -27,6 +27,18 @@ export function bf16ToF32(halves: Uint16Array): Float32Array<ArrayBuffer> {
   return new Float32Array(words.buffer);
 }
 
+/** The upper halves of f32s, rounded to nearest even: bfloat16s, of which only those of NaN are not the nearest number. */
+export function f32ToBf16(values: Float32Array<ArrayBuffer>): Uint16Array<ArrayBuffer> {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const halves = new Uint16Array(words.length);
+  for (let i = 0; i < words.length; i++) {
+    const bits = words[i];
+    const isNaN = (bits & 0x7fffffff) > 0x7f800000; // to round it up could make it infinite
+    halves[i] = isNaN ? (bits >>> 16) | 64 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+  }
+  return halves;
+}
+
 /** `toF16` of every element. */
 export function f32ToF16(values: Float32Array<ArrayBuffer>): Uint16Array<ArrayBuffer> {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);

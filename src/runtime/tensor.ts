@@ -1,36 +1,41 @@
-import { fromF16 } from "./half.js";
+import { bf16ToF32, f16ToF32 } from "./half.js";
 import { BITS, dequantise, GROUP, quantise, type QuantFormat, quantWords } from "./quant.js";
 
 /** How numbers are stored. */
 interface StorageFormat {
   /** Bits of a value; values are packed into 32-bit words, the first in the lowest bits. */
   readonly bits: number;
-  /** Values that share an f32 scale; the scales follow all values. No scales when absent. */
+  /** Values of a row (of the last axis) that share an f32 scale; the scales follow all values. No scales when absent. */
   readonly group?: number;
-  /** Number of words that values and their scales take, where there are scales. */
-  readonly words?: (count: number) => number;
+  /** Number of words that rows of values and their scales take, where there are scales. */
+  readonly words?: (rows: number, width: number) => number;
   /** What holds the values on the host. */
   readonly array: Float32ArrayConstructor | Uint32ArrayConstructor | Uint16ArrayConstructor;
-  /** The `count` numbers that stored values stand for; the values themselves when absent. */
-  readonly decode?: (data: TypedArray, count: number) => Iterable<number> & ArrayLike<number>;
-  /** Stored values for f32 numbers, where these are scaled by group. */
-  readonly quantise?: (values: Float32Array) => TypedArray;
+  /** The numbers that stored values stand for, in rows of `width`; the values themselves when absent. */
+  readonly decode?: (data: TypedArray, width: number) => ArrayLike<number>;
+  /** Stored values for rows of f32 numbers, where these are scaled by group. */
+  readonly quantise?: (values: Float32Array, width: number) => TypedArray;
 }
 
 const quantised = (format: QuantFormat): StorageFormat => ({
   bits: BITS[format],
   group: GROUP,
-  words: (count) => quantWords(format, count),
+  words: (rows, width) => quantWords(format, rows, width),
   array: Uint32Array,
-  decode: (data, count) => dequantise(format, data as Uint32Array, count),
-  quantise: (values) => quantise(format, values),
+  decode: (data, width) => dequantise(format, data as Uint32Array, width),
+  quantise: (values, width) => quantise(format, values, width),
 });
 
-/** All storage formats. Arithmetic is always f32; f16, i8 and i4 are for weights, in the order of their codes. */
+/**
+ * All storage formats, row-major. Arithmetic is always f32; f16, bf16, i8 and i4 are for weights, in the order of their
+ * codes. Rows may have any width. f16 and bf16 lie close together, so that a row of odd width begins within a word; in i8
+ * and i4 each row is padded to whole groups.
+ */
 export const STORAGE = {
   u32: { bits: 32, array: Uint32Array },
   f32: { bits: 32, array: Float32Array },
-  f16: { bits: 16, array: Uint16Array, decode: (data) => Float64Array.from(data, fromF16) },
+  f16: { bits: 16, array: Uint16Array, decode: (data) => f16ToF32(data as Uint16Array) },
+  bf16: { bits: 16, array: Uint16Array, decode: (data) => bf16ToF32(data as Uint16Array) },
   i8: quantised("i8"),
   i4: quantised("i4"),
 } satisfies Record<string, StorageFormat>;
@@ -85,8 +90,8 @@ export function elements({ shape }: Pick<Tensor, "shape">): number {
 /** Number of bytes in storage, a multiple of 4. */
 export function byteLength({ shape, dtype }: Pick<Tensor, "shape" | "dtype">): number {
   const { bits, words } = storage(dtype);
-  const count = elements({ shape });
-  return 4 * (words?.(count) ?? Math.ceil((count * bits) / 32));
+  const [count, width] = [elements({ shape }), shape[shape.length - 1]];
+  return 4 * (words?.(count / width, width) ?? Math.ceil((count * bits) / 32));
 }
 
 /** Name, format and shape, as error messages show them: `lm_head.weight f32[50257,768]`. */
@@ -94,7 +99,7 @@ export function describe(t: Tensor): string {
   return `${t.name} ${t.dtype}[${t.shape.join(",")}]`;
 }
 
-/** The values of a tensor on the host: f32; u32 and the words of i8 and i4; the bits of f16. */
+/** The values of a tensor on the host: f32; u32 and the words of i8 and i4; the bits of f16 and bf16. */
 export type TypedArray = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
 /** The bytes of a tensor of `length` elements as the typed array of its format. */

@@ -7,7 +7,7 @@ import { byteLength, tensor } from "../../src/runtime/tensor.js";
 import { device, randoms, refuses, suite, type Test } from "./harness.js";
 import { type Filled, firstFault, recordLaunch, sizesOf } from "./launch.js";
 
-export { f16, f32, type Filled, quantised, u32 } from "./launch.js";
+export { bf16, f16, f32, type Filled, quantised, u32 } from "./launch.js";
 
 type Size = Readonly<Record<string, number>>;
 

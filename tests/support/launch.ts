@@ -1,4 +1,4 @@
-import { fromF16, toF16 } from "../../src/runtime/half.js";
+import { f32ToBf16, fromF16, toF16 } from "../../src/runtime/half.js";
 import { type Dims, type Kernel, parsePattern } from "../../src/runtime/kernel.js";
 import { type Launch, record, type Run } from "../../src/runtime/plan.js";
 import { type QuantFormat, quantise } from "../../src/runtime/quant.js";
@@ -44,9 +44,15 @@ export function f16(shape: readonly number[], value: (index: number) => number):
   return { dtype: "f16", shape, data: fill(new Uint16Array(count(shape)), half) };
 }
 
+export const bf16 = (shape: readonly number[], value: (index: number) => number): Filled => ({
+  dtype: "bf16",
+  shape,
+  data: f32ToBf16(f32(shape, value).data as Float32Array<ArrayBuffer>),
+});
+
 /** Weights in groups of 32, quantised. */
 export function quantised(dtype: QuantFormat, shape: readonly number[], value: (index: number) => number): Filled {
-  return { dtype, shape, data: quantise(dtype, f32(shape, value).data as Float32Array) };
+  return { dtype, shape, data: quantise(dtype, f32(shape, value).data as Float32Array, shape[shape.length - 1]) };
 }
 
 export function u32(shape: readonly number[], value: (index: number) => number): Filled {
@@ -98,7 +104,7 @@ function place({ kernel, tensors }: Launch, t: Tensor, index: number): string {
   return `${name}[${at.reverse().join()}]`;
 }
 
-/** The first element of an output with |got - want| above tolerance * (1 + |want|), as text; integers must be equal. */
+/** The first element of an output with |got - want| above tolerance * (1 + |want|), as text; integers, NaN and infinities must be equal. */
 export function firstFault(
   launch: Launch,
   t: Tensor,
@@ -108,6 +114,7 @@ export function firstFault(
 ): string | undefined {
   for (let i = 0; i < want.length; i++) {
     const value = t.dtype === "f16" ? fromF16(got[i]) : got[i];
+    if (Object.is(value, want[i])) continue; // NaN and infinities too
     const allowed = t.dtype === "u32" ? 0 : tolerance * (1 + Math.abs(want[i]));
     if (!(Math.abs(value - want[i]) <= allowed)) return `${place(launch, t, i)} must be ${want[i]}, got ${value}`;
   }

@@ -1,8 +1,8 @@
-import { bf16ToF32, f16ToF32, f32ToF16 } from "../../runtime/half.js";
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../../runtime/half.js";
 import { elements } from "../../runtime/tensor.js";
 import { partSizes, storedShape, type WeightRow } from "./rows.js";
 
-/** The values of a weight: f32, or the bits of f16. */
+/** The values of a weight: f32, or the bits of f16 or bf16. */
 export type Values = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
 /** A weight that is being put together from its stored parts; it is quantised after that. */
@@ -13,12 +13,15 @@ export interface Assembly {
   whole(): Values;
 }
 
-/** Begins a weight in f32 or f16. */
-export function assemble(row: WeightRow, format: "f32" | "f16"): Assembly {
+/** What a weight is put together in. */
+type Format = "f32" | "f16" | "bf16";
+
+/** Begins a weight in that format. */
+export function assemble(row: WeightRow, format: Format): Assembly {
   return row.derive ? assembleDerived(row, row.derive, format) : assembleLaid(row, format);
 }
 
-function assembleDerived(row: WeightRow, derive: NonNullable<WeightRow["derive"]>, format: "f32" | "f16"): Assembly {
+function assembleDerived(row: WeightRow, derive: NonNullable<WeightRow["derive"]>, format: Format): Assembly {
   const stored = new Map<number, Float32Array>();
   const zeros = (part: number): Float32Array => new Float32Array(elements({ shape: storedShape(row, part) }));
   return {
@@ -31,17 +34,17 @@ function assembleDerived(row: WeightRow, derive: NonNullable<WeightRow["derive"]
         throw new Error(
           `weights: ${row.ours} [${row.shape}] must be derived with ${elements(row)} values, got ${values.length}`,
         );
-      return format === "f16" ? f32ToF16(values) : values;
+      return fromF32(values, format);
     },
   };
 }
 
-function assembleLaid(row: WeightRow, format: "f32" | "f16"): Assembly {
-  const zeros = (): Values => (format === "f16" ? new Uint16Array(elements(row)) : new Float32Array(elements(row)));
+function assembleLaid(row: WeightRow, format: Format): Assembly {
+  const zeros = (): Values => (format === "f32" ? new Float32Array(elements(row)) : new Uint16Array(elements(row)));
   let whole: Values | undefined;
   return {
     add(part, dtype, bytes) {
-      const values = format === "f16" ? toF16(dtype, bytes) : toF32(dtype, bytes);
+      const values = convert(dtype, bytes, format);
       if (row.theirs.length === 1 && !row.transpose) whole = values;
       else lay((whole ??= zeros()), values, row, part);
     },
@@ -68,8 +71,14 @@ function toF32(dtype: string, bytes: Uint8Array<ArrayBuffer>): Float32Array<Arra
   return dtype === "F16" ? f16ToF32(halves) : bf16ToF32(halves);
 }
 
-function toF16(dtype: string, bytes: Uint8Array<ArrayBuffer>): Uint16Array<ArrayBuffer> {
-  return dtype === "F16" ? new Uint16Array(...aligned(bytes, 2)) : f32ToF16(toF32(dtype, bytes));
+function fromF32(values: Float32Array<ArrayBuffer>, format: Format): Values {
+  if (format === "f32") return values;
+  return format === "f16" ? f32ToF16(values) : f32ToBf16(values);
+}
+
+function convert(dtype: string, bytes: Uint8Array<ArrayBuffer>, format: Format): Values {
+  const stored = dtype.toLowerCase() === format;
+  return stored && format !== "f32" ? new Uint16Array(...aligned(bytes, 2)) : fromF32(toF32(dtype, bytes), format);
 }
 
 /** Where numbers of `size` bytes can be viewed: in place if they are aligned, else in a copy. */

@@ -1,6 +1,5 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import type { Gpu } from "../../runtime/gpu.js";
-import { GROUP } from "../../runtime/quant.js";
 import { byteLength, type DType, elements, storage, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Checkpoint, LoadHooks } from "./checkpoint.js";
 import { assemble, type Assembly, type Values } from "./conversion.js";
@@ -8,12 +7,12 @@ import { findFaults, isTied, storedNames, type WeightRow } from "./rows.js";
 import type { Entry } from "./safetensors.js";
 
 /** The values of the option `dtype`. */
-export const WEIGHT_FORMATS = ["auto", "f32", "f16", "int8", "int4"] as const;
+export const WEIGHT_FORMATS = ["auto", "f32", "f16", "bf16", "int8", "int4"] as const;
 
 /**
  * Storage of weight matrices: as in the checkpoint ("auto"; bfloat16 becomes f32), converted, or quantised in groups of
- * 32 along the input axis. Vectors are always f32. With int8 and int4, token tables, weights that are tied to them, and
- * weights whose input width is no multiple of 32 are f16.
+ * 32 along the input axis. Vectors are always f32. With int8 and int4, token tables and weights that are tied to them
+ * are f16.
  */
 export type WeightFormat = (typeof WEIGHT_FORMATS)[number];
 
@@ -126,11 +125,13 @@ function planTargets(
 function storageOf(row: WeightRow, stored: readonly string[], format: WeightFormat): DType {
   if (row.shape.length < 2 || row.f32 || stored.length === 0) return "f32";
   if (format === "int8" || format === "int4") {
-    if (row.lookup || row.shape.length > 2 || row.shape[1] % GROUP) return "f16";
+    if (row.lookup || row.shape.length > 2) return "f16";
     return format === "int8" ? "i8" : "i4";
   }
-  if (format === "f32" || (format === "f16" && !row.precise)) return format;
-  return stored.every((dtype) => dtype === "F16") ? "f16" : "f32";
+  if (format === "f32") return format;
+  if (format !== "auto" && !row.precise) return format;
+  const half = format === "auto" ? "f16" : format;
+  return stored.every((dtype) => dtype === half.toUpperCase()) ? half : "f32";
 }
 
 const PART_ROWS = 8; // the rows of a part are a multiple of this, so that pairs of gated layers stay together
@@ -173,12 +174,13 @@ async function fill(gpu: Gpu, checkpoint: Checkpoint, targets: readonly Target[]
   );
 }
 
-const assemblyOf = ({ row, tensors: [{ dtype }] }: Target): Assembly => assemble(row, dtype === "f16" ? "f16" : "f32");
+const assemblyOf = ({ row, tensors: [{ dtype }] }: Target): Assembly =>
+  assemble(row, dtype === "f16" || dtype === "bf16" ? dtype : "f32");
 
 function upload(gpu: Gpu, tensors: readonly Tensor[], whole: Values): void {
   let at = 0;
   for (const t of tensors) {
     const values = whole.subarray(at, (at += elements(t)));
-    gpu.write(t, storage(t.dtype).quantise?.(values as Float32Array) ?? values);
+    gpu.write(t, storage(t.dtype).quantise?.(values as Float32Array, t.shape[t.shape.length - 1]) ?? values);
   }
 }

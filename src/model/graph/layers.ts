@@ -92,10 +92,10 @@ export function layers(run: Run, { architecture, weights }: GraphModel, side: "e
     };
     let first = 0;
     let sum = fused || !gamma ? out : undefined;
-    for (const tokens of tables) {
-      const args = { rows, tokens, ...tail, ...(sum && { out: sum }) };
+    for (const weight of tables) {
+      const args = { rows, weight, ...tail, ...(sum && { out: sum }) };
       sum = run(embed, `${side}.embed`, args, { first, ...values }).out;
-      first += tokens.shape[0];
+      first += weight.shape[0];
     }
     return fused || !gamma ? (sum as Tensor) : norm(`${side}.embed_norm`, sum as Tensor, { out });
   };
