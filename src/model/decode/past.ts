@@ -4,9 +4,9 @@ import { readPrompts } from "../arguments.js";
 import type { DecoderCore } from "../core.js";
 import type { ModelInputs, TokenLists, TokenRows } from "../inputs.js";
 import { createLifetime, type KeepAlive } from "../lifetime.js";
-import { createQueue } from "../queue.js";
 import { readLists } from "../sequences.js";
-import { createDecoderCache, type DecoderCache, pastCopies } from "./cache.js";
+import type { DecoderCache } from "./cache.js";
+import { createPastCache } from "./past_cache.js";
 
 /**
  * Sequences that a decoder-only model has read, which can be continued any number of times. Calls may overlap: each sees
@@ -64,88 +64,55 @@ interface Beginning {
   readonly origin?: PastKeyValues;
 }
 
-/**
- * A past that has read `first`. Its tokens change at once; what the device holds follows in a queue, and is used as far
- * as it agrees with the tokens.
- */
+/** A past that has read `first`. Its tokens change at once; what the device holds follows. */
 async function createPast(
   core: DecoderCore,
   { first, max_length, origin }: Beginning,
   keepAlive: KeepAlive,
 ): Promise<PastKeyValues> {
-  const { gpu, architecture } = core;
-  const cache = createDecoderCache(core, { B: first.length, n: 1, W: 1, M: max_length, S: 1 });
-  const queue = createQueue();
+  const cache = createPastCache(core, first.length, max_length);
   const life = createLifetime("past", "open another", () => cache.dispose());
+  const during: KeepAlive = (call) => keepAlive(() => life.keepAlive(call));
   let ids = first;
-  let held: TokenLists = first.map(() => []); // tokens whose keys and values the cache has
-  const shared = (lists: TokenLists): number[] => lists.map((row, b) => commonLength(row, held[b]));
-  const settle = async (): Promise<void> => {
-    const target = ids;
-    const lengths = shared(target);
-    const fresh = target.map((row, b) => row.slice(lengths[b]));
-    if (fresh.every(({ length }) => length === 0)) return;
-    held = held.map((row, b) => row.slice(0, lengths[b]));
-    await cache.prompt(fresh, lengths);
-    held = target;
+  const append = async (more: unknown): Promise<void> => {
+    const before = ids;
+    const grown = appended(ids, more, max_length, core.architecture.V);
+    ids = grown;
+    try {
+      await cache.read(grown);
+    } catch (error) {
+      if (ids === grown) ids = before;
+      throw error;
+    }
   };
   const self: PastKeyValues = {
     get ids() {
-      return ids;
+      return ids.map((row) => [...row]);
     },
-    append: (more) =>
-      keepAlive(() =>
-        life.keepAlive(async () => {
-          const before = ids;
-          const grown = appended(ids, more, max_length, architecture.V);
-          ids = grown;
-          try {
-            await queue(settle);
-          } catch (error) {
-            if (ids === grown) ids = before;
-            throw error;
-          }
-        }),
-      ),
+    append: (more) => during(() => append(more)),
     truncate(length) {
       life.check();
       if (!Number.isInteger(length) || length < 0)
         throw new OptionError(`past: truncate takes a whole number of tokens, got ${show(length)}`);
       ids = ids.map((row) => row.slice(0, length));
     },
-    fork: () =>
-      keepAlive(() => life.keepAlive(() => createPast(core, { first: ids, max_length, origin: self }, keepAlive))),
+    fork: () => during(() => createPast(core, { first: ids, max_length, origin: self }, keepAlive)),
     check(other) {
       life.check();
-      if (other !== core)
-        throw new InputError("past_key_values: must be of this model, got another's; read them again");
+      if (other !== core) throw new InputError("past_key_values: must be of this model, got another's; read it again");
     },
-    async copyInto(target, prompts) {
-      if (life.ended) return prompts.map(() => 0);
-      return life.keepAlive(() =>
-        queue(async () => {
-          const lengths = shared(prompts);
-          await gpu.copy(pastCopies(cache, target, [...lengths.keys()], lengths));
-          return lengths;
-        }),
-      );
-    },
+    copyInto: async (target, prompts) =>
+      life.ended ? prompts.map(() => 0) : life.keepAlive(() => cache.copyInto(target, prompts)),
     dispose: life.dispose,
   };
   try {
-    if (origin) held = (await origin.copyInto(cache, first)).map((length, b) => first[b].slice(0, length));
-    await queue(settle);
+    if (origin) await cache.adopt(origin, first);
+    await cache.read(first);
     return self;
   } catch (error) {
     self.dispose();
     throw error;
   }
-}
-
-function commonLength(a: readonly number[], b: readonly number[]): number {
-  let length = 0;
-  while (length < Math.min(a.length, b.length) && a[length] === b[length]) length++;
-  return length;
 }
 
 function checkLength(rows: TokenLists, max_length: number): void {
