@@ -86,14 +86,10 @@ export interface Sources {
  * Checks what an encoder takes. Tokens around a hole in the mask keep their distance. Throws InputError, also for holes
  * in models whose positions depend on the padding token (RoBERTa).
  */
-export function readSources(
-  architecture: Architecture,
-  inputs: EncodeInputs | undefined,
-  limits: Pick<RowLimits, "pad"> = {},
-): Sources {
+export function readSources(architecture: Architecture, inputs: EncodeInputs | undefined): Sources {
   const { P, positionShift = 0, segments: kinds = 1 } = architecture.encoder as Stack;
   const holes = positionShift ? undefined : "keep";
-  const rows = readRows(architecture, "input_ids", inputs?.input_ids, inputs?.attention_mask, { ...limits, holes });
+  const rows = readRows(architecture, "input_ids", inputs?.input_ids, inputs?.attention_mask, { holes });
   const { token_type_ids, position_ids } = inputs ?? {};
   const segments = readNumbersBeside(rows, { name: "token_type_ids", rows: token_type_ids, least: 0, most: kinds - 1 });
   const bounds = { least: positionShift, most: positionShift + P - 1 };
@@ -158,7 +154,9 @@ export function checkForward({ encoder, decoder, family }: Architecture, inputs:
   if (!(encoder && decoder) && target)
     throw new InputError(`forward: ${target} must be absent, ${family} is no encoder-decoder; give input_ids`);
   if (!decoder) return;
-  const [stray] = [...given(options), ...given({ token_type_ids: inputs.token_type_ids })];
+  if (inputs.token_type_ids !== undefined)
+    throw new InputError(`forward: token_type_ids must be absent, ${family} has a decoder; encode() takes it`);
+  const [stray] = given(options);
   if (stray) throw new OptionError(`forward: ${stray} must be absent, ${family} has a decoder; encode() takes it`);
   if (encoder && inputs.decoder_input_ids === undefined)
     throw new InputError("forward: decoder_input_ids must be given for an encoder-decoder");

@@ -1,5 +1,5 @@
 import { checkObject, checkOption, SIGNAL } from "../runtime/checks.js";
-import { OptionError } from "../runtime/errors.js";
+import { InputError, OptionError, show } from "../runtime/errors.js";
 import type { Gpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
 import type { TunedChoices } from "../runtime/variants.js";
@@ -122,7 +122,11 @@ export function createModel(core: Core, checkpoint: Checkpoint, release: () => v
     gpu,
     ...encoderCalls(core, keepAlive),
     ...decoderCalls(core, checkpoint, keepAlive),
-    run: (call) => keepAlive(() => call(core)),
+    run: (call) =>
+      keepAlive(async () => {
+        if (typeof call !== "function") throw new InputError(`run: must be given a function, got ${show(call)}`);
+        return call(core);
+      }),
     tune: (options = {}) => keepAlive(() => tuneModel(core, options)),
     memory: () => gpu.use(),
     dispose,

@@ -23,7 +23,8 @@ export interface GenerateInputs extends Partial<Omit<ForwardInputs, "token_type_
 export type ReadJob = Omit<Job, "prompts"> & { readonly prompts?: Job["prompts"]; readonly width: number };
 
 /**
- * Checks the inputs of a call. Without a mask, `pad` is padding wherever it stands. Throws InputError.
+ * Checks the inputs of a call. In prompts of a decoder-only model without a mask, `pad` is padding wherever it stands.
+ * Throws InputError.
  */
 export function readJob(
   core: DecoderCore,
@@ -43,7 +44,7 @@ export function readJob(
     const { ids, masked, width } = readPrompts(architecture, inputs as EncodeInputs, { ...limits, holes: "drop" });
     return { prompts: ids, padding: masked.map(uniform), width };
   }
-  const { sources } = readSources(architecture, inputs as EncodeInputs, limits);
+  const { sources } = readSources(architecture, inputs as EncodeInputs);
   if (begun === undefined) return { sources, width: 1 };
   const targets = readTargets(architecture, inputs as ForwardInputs);
   checkRowCount("decoder_input_ids", targets.ids, "input_ids", sources.length);
