@@ -363,7 +363,16 @@ test("the nearest name is told whatever its case and underscores, and none that 
 test("messages show any value in short", () => {
   const cyclic: Record<string, unknown> = {};
   cyclic.self = cyclic;
-  const values = [cyclic, "x".repeat(1e6), Array(1e6).fill("row"), new Float32Array(1e6), Symbol("a"), () => {}, 1n, NaN];
+  const values = [
+    cyclic,
+    "x".repeat(1e6),
+    Array(1e6).fill("row"),
+    new Float32Array(1e6),
+    Symbol("a"),
+    () => {},
+    1n,
+    NaN,
+  ];
   const throws = Object.defineProperty({}, "a", {
     enumerable: true,
     get() {
@@ -458,7 +467,7 @@ function checkResult(value: unknown): void {
   else if (value instanceof Float32Array) assert.ok(value.every(isFinite), "values that are not finite in a result");
   else if (Array.isArray(value)) {
     const row = value as unknown[];
-    if (row.every((item) => typeof item === "number")) assert.ok(row.every((item) => isFinite(item as number)));
+    if (row.every((item) => typeof item === "number")) assert.ok(row.every((item) => isFinite(item)));
     else row.forEach(checkResult);
   } else if (value && typeof value === "object") {
     const { dims, data } = value as { dims?: number[]; data?: Float32Array };
@@ -534,7 +543,7 @@ async function methods(): Promise<readonly Call[]> {
     const options = { [draw.pick(["rows", "device", "gpu", "dtype", "progress", "signal", "quantized"])]: value };
     if (draw.chance(0.3)) return absent ? undefined : method(gpt2, "tune")({ rows: [0], ...options });
     if (draw.chance(0.3)) return value === undefined ? undefined : gpu({ adapter: "no", ...options } as never);
-    return (await load(folder("tests/fixtures/gpt2"), { gpu: await device(), ...options } as never)).dispose();
+    return (await load(folder("tests/fixtures/gpt2"), { gpu: await device(), ...options })).dispose();
   };
   return [generate, generate, generate, encode, encode, forward, score, decoder, past, other];
 }
