@@ -42,6 +42,7 @@ for (const [name, call, rest] of CALLS) {
       [{ pixel_values: null }, /pixel_values is not supported/],
     ] as const)
       await refuses(() => method(model, call)({ input_ids: IDS, ...given }, ...rest), InputError, message);
+    await refuses(() => method(model, call)(undefined, ...rest), InputError, /input_ids: must be a list|must be given/);
     for (const given of [null, 5, "text", true, IDS, Int32Array.of(1), () => {}])
       await refuses(() => method(model, call)(given, ...rest), InputError, /: inputs must be an object, got /);
   });

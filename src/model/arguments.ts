@@ -147,17 +147,21 @@ export function decoderCore(call: string, core: Core): DecoderCore {
 }
 
 /** Throws InputError or OptionError for arguments of `forward()` that this kind of model does not take. */
-export function checkForward({ encoder, decoder, family }: Architecture, inputs: ForwardInputs, options: object): void {
-  const given = (of: object): string[] =>
+export function checkForward(
+  { encoder, decoder, family }: Architecture,
+  inputs: ForwardInputs | undefined,
+  options: object,
+): void {
+  const given = (of: object = {}): string[] =>
     Object.entries(of).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   const target = given(inputs).find((name) => TARGETS.includes(name));
   if (!(encoder && decoder) && target)
     throw new InputError(`forward: ${target} must be absent, ${family} is no encoder-decoder; give input_ids`);
   if (!decoder) return;
-  if (inputs.token_type_ids !== undefined)
+  if (inputs?.token_type_ids !== undefined)
     throw new InputError(`forward: token_type_ids must be absent, ${family} has a decoder; encode() takes it`);
   const [stray] = given(options);
   if (stray) throw new OptionError(`forward: ${stray} must be absent, ${family} has a decoder; encode() takes it`);
-  if (encoder && inputs.decoder_input_ids === undefined)
+  if (encoder && inputs?.decoder_input_ids === undefined)
     throw new InputError("forward: decoder_input_ids must be given for an encoder-decoder");
 }
