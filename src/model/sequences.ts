@@ -1,6 +1,7 @@
 import { InputError, show } from "../runtime/errors.js";
 import type { HostTensor } from "./core.js";
 import type { Architecture, Stack } from "./graph/architecture.js";
+import { asRows, checkIds, readList, readNumber } from "./lists.js";
 import { type EncoderInput, lengthOf, longest, type TokenLists, type TokenRows } from "./inputs.js";
 
 /** Token rows without what their masks leave out, and what is needed to put results back in their places. */
@@ -39,7 +40,7 @@ export interface RowLimits {
  * that are not in the vocabulary, rows that are too long, masks of another shape or with holes.
  */
 export function readSequences(name: string, rows: unknown, masks: unknown, limits: RowLimits): Sequences {
-  const lists = readRows(rows);
+  const lists = asRows(rows);
   if (!lists) throw new InputError(`${name}: must be a list of lists of token ids, got ${show(rows)}`);
   if (lists.length === 0) throw new InputError(`${name}: must hold at least one row, got an empty batch`);
   const maskName = limits.maskName ?? "attention_mask";
@@ -52,28 +53,6 @@ export function readSequences(name: string, rows: unknown, masks: unknown, limit
     masked: read.map(({ masked }) => masked),
     width: longest(lists),
   };
-}
-
-/** Lists of token ids, which may be empty. Throws InputError for anything else. */
-export function readLists(name: string, rows: unknown, V: number): number[][] {
-  const lists = readRows(rows);
-  if (!lists) throw new InputError(`${name}: must be a list of lists of token ids, got ${show(rows)}`);
-  return lists.map((row, r) => readList(name, row, V, ` in row ${r}`));
-}
-
-/** A list of whole numbers from 0 to size-1. Throws InputError for anything else. */
-export function readList(name: string, list: unknown, size: number, where = ""): number[] {
-  if (!isRow(list)) throw new InputError(`${name}: must be a list of whole numbers, got ${show(list)}`);
-  const ids = Array.from(list, readNumber);
-  checkIds(name, list, ids, size, where);
-  return ids;
-}
-
-/** Throws InputError for an id that is none of the vocabulary, as it stands in the caller's list. */
-function checkIds(name: string, list: ArrayLike<unknown>, ids: readonly number[], size: number, where: string): void {
-  const bad = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= size);
-  if (bad >= 0)
-    throw new InputError(`${name}: ids must be whole numbers from 0 to ${size - 1}, got ${show(list[bad])}${where}`);
 }
 
 /**
@@ -110,7 +89,7 @@ export function readNumbersBeside(sequences: Sequences, { name, rows, least, mos
   if (rows === undefined) return undefined;
   const { columns, given, width } = sequences;
   const words = `whole numbers from ${least} to ${most}`;
-  const lists = readRows(rows);
+  const lists = asRows(rows);
   if (lists?.length !== given.length)
     throw new InputError(
       `${name}: must have the ${given.length} rows of input_ids, got ${lists?.length ?? show(rows)}`,
@@ -140,18 +119,6 @@ export function unpack(
   return { dims: [places.length, width, columns], data };
 }
 
-const isRow = (row: unknown): row is TokenRows[number] =>
-  Array.isArray(row) || (ArrayBuffer.isView(row) && "length" in row);
-
-/** The caller's rows; undefined when they are none. */
-function readRows(rows: unknown): TokenRows | undefined {
-  // Array.from makes undefined of a hole, which `every` would skip.
-  return Array.isArray(rows) && Array.from(rows as unknown[]).every(isRow) ? (rows as TokenRows) : undefined;
-}
-
-const readNumber = (value: unknown): number =>
-  typeof value === "number" || typeof value === "bigint" ? Number(value) : NaN;
-
 const readBit = (value: unknown): number => {
   const bit = typeof value === "boolean" ? Number(value) : readNumber(value);
   return bit === 0 || bit === 1 ? bit : NaN;
@@ -166,7 +133,7 @@ function readBeside(
   words: string,
   read: (value: unknown) => number,
 ): TokenLists {
-  const own = readRows(rows);
+  const own = asRows(rows);
   if (own?.length !== lists.length)
     throw new InputError(`${name}: must have the ${lists.length} rows of ${of}, got ${own?.length ?? show(rows)}`);
   return own.map((row, r) => {

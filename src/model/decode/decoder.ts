@@ -10,7 +10,7 @@ import { decoderStep } from "../graph/decoder.js";
 import { type EncoderInput, type TokenLists, totalLength } from "../inputs.js";
 import { createLifetime, type KeepAlive } from "../lifetime.js";
 import { createQueue } from "../queue.js";
-import { readList } from "../sequences.js";
+import { readList } from "../lists.js";
 import { createDecoderCache, type DecoderCache } from "./cache.js";
 import { MAX_BEAMS } from "./options.js";
 

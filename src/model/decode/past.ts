@@ -4,7 +4,7 @@ import { readPrompts } from "../arguments.js";
 import type { DecoderCore } from "../core.js";
 import type { ModelInputs, TokenLists, TokenRows } from "../inputs.js";
 import { createLifetime, type KeepAlive } from "../lifetime.js";
-import { readLists } from "../sequences.js";
+import { readLists } from "../lists.js";
 import type { DecoderCache } from "./cache.js";
 import { createPastCache } from "./past_cache.js";
 
