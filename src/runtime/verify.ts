@@ -73,7 +73,8 @@ function worstElement(
   let worst = { error: -1, index: 0, got: 0, want: 0 };
   for (let index = 0; index < got.length; index++) {
     const value = half ? fromF16(got[index]) : got[index];
-    const distance = Math.abs(value - want[index]) / Math.max(1, Math.abs(want[index]));
+    const same = Object.is(value, want[index]); // NaN and infinities too, such as rows of a table's later parts
+    const distance = same ? 0 : Math.abs(value - want[index]) / Math.max(1, Math.abs(want[index]));
     const error = Number.isNaN(distance) ? Infinity : distance;
     if (error > worst.error) worst = { error, index, got: value, want: want[index] };
   }
