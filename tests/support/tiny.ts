@@ -22,7 +22,7 @@ export async function tinyCheckpoint(
       if (name === null || tensors[name]) continue;
       const shape = storedShape(row, part);
       const [scale, base] =
-        shape.length > 1 ? [2 / Math.sqrt(row.shape[1] ?? 1), 0] : [0.3, /weight$/.test(name) ? 1 : 0];
+        shape.length > 1 ? [2 / Math.sqrt(row.shape[1] ?? 1), 0] : [0.3, name.endsWith("weight") ? 1 : 0];
       const length = shape.reduce((a, b) => a * b, 1);
       tensors[name] = storedF32(
         shape,
