@@ -1,4 +1,13 @@
-import { CheckpointError, type Gpu, load, type Model, samplePlans, verify, type WeightFormat } from "../src/index.js";
+import {
+  CheckpointError,
+  type Gpu,
+  gpu as openGpu,
+  load,
+  type Model,
+  samplePlans,
+  verify,
+  type WeightFormat,
+} from "../src/index.js";
 import { assert, device, refuses, suite } from "./support/harness.js";
 import { tinyCheckpoint } from "./support/tiny.js";
 
@@ -102,6 +111,22 @@ for (const [name, [config, generation]] of Object.entries(MODELS)) {
     }
   });
 }
+
+test("variants for GPUs agree as well", async () => {
+  const gpu = await openGpu({ adapter: "gpu", guard: true });
+  for (const [config, generation] of [
+    MODELS["llama, heads of 6 in 30, 37 between, 99 tokens"],
+    MODELS["gpt2, heads of 37"],
+    MODELS["bert, heads of 5 in 15"],
+  ]) {
+    const source = await tinyCheckpoint(config, generation, 7);
+    for (const dtype of ["f32", "bf16", "int4"] as const) {
+      await using model = await load(source, { gpu, dtype });
+      await agrees(gpu, model, dtype);
+    }
+  }
+  gpu.dispose();
+});
 
 test("weights of odd widths in parts agree with their references as well", async () => {
   const gpu = await device();
