@@ -7,7 +7,8 @@ export {
 export type { Core, HostTensor } from "./model/core.js";
 export type { Launches } from "./model/decode/loop.js";
 export type { ModelInputs, TokenRows } from "./model/inputs.js";
-export type { GenerateInputs, GenerateResult, GenerateStats } from "./model/decode/generate.js";
+export type { GenerateResult, GenerateStats } from "./model/decode/generate.js";
+export type { GenerateInputs } from "./model/decode/job.js";
 export type { EncodeInputs, ForwardInputs } from "./model/arguments.js";
 export { load, type LoadOptions } from "./model/load.js";
 export type { ForwardOutput, Model } from "./model/model.js";
@@ -15,7 +16,7 @@ export type { GenerateOptions, LogitsProcessor } from "./model/decode/options.js
 export type { EncoderOptions, EncoderOutput } from "./model/encode/outputs.js";
 export { defaultTask, pipeline, type Tasks } from "./model/tasks/index.js";
 export type { CheckpointSource, SourceFile, SourceLike } from "./model/checkpoint/source.js";
-export type { PastKeyValues } from "./model/decode/past.js";
+export type { PastKeyValues, PastOptions } from "./model/decode/past.js";
 export type { Decoder, DecoderOptions } from "./model/decode/decoder.js";
 export type { StreamEvent } from "./model/decode/stream.js";
 export type { EncoderTask, EncodingOptions, TextInput } from "./model/tasks/encoder_task.js";

@@ -81,7 +81,7 @@ test("every launch of an encoder with its head agrees with its reference", async
       packRows(
         sentences,
         [],
-        sentences.map((row) => row.map((id) => id % (a.encoder?.segments ?? 1))),
+        sentences.map((row) => ({ segments: row.map((id) => id % (a.encoder?.segments ?? 1)) })),
       ),
     );
     gpu.write(spans, packSpans(sentences));
@@ -210,7 +210,7 @@ test("refuses what an encoder cannot do", async () => {
   await refuses(
     () => model.forward({ input_ids: [[5]] }, { output_logits: true } as never),
     OptionError,
-    /options must be among .* got output_logits/,
+    /^forward: output_logits is not supported; supported are output_hidden_states, /,
   );
   await refuses(
     () => model.forward({ input_ids: [[5]] }, { batch_tokens: 1.5 }),

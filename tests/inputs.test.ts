@@ -1,13 +1,21 @@
-import { packInputs, packRows, packSpans, readSequences } from "../src/model/inputs.js";
+import { packInputs, packRows, packSpans } from "../src/model/inputs.js";
+import { type RowLimits, readSequences } from "../src/model/sequences.js";
 import { InputError } from "../src/runtime/errors.js";
 import { assert, refuses, suite } from "./support/harness.js";
 
 const test = suite("inputs");
 
-const read = (rows: unknown, masks?: unknown) => readSequences("input_ids", rows, masks, 10, 4);
+const read = (rows: unknown, masks?: unknown, limits: Partial<RowLimits> = {}) =>
+  readSequences("input_ids", rows, masks, { V: 10, P: 4, ...limits });
 
 test("plain rows of different lengths are taken as they are", () =>
-  assert.equal(read([[1, 2, 3], [4]]), { ids: [[1, 2, 3], [4]], offsets: [0, 0], pads: [[], []], width: 3 }));
+  assert.equal(read([[1, 2, 3], [4]]), {
+    ids: [[1, 2, 3], [4]],
+    columns: [[0, 1, 2], [0]],
+    given: [[1, 2, 3], [4]],
+    masked: [[], []],
+    width: 3,
+  }));
 test("padding on the right is stripped", () =>
   assert.equal(
     read(
@@ -20,7 +28,7 @@ test("padding on the right is stripped", () =>
         [1, 0, 0],
       ],
     ),
-    { ids: [[1, 2], [4]], offsets: [0, 0], pads: [[], []], width: 3 },
+    { ids: [[1, 2], [4]], columns: [[0, 1], [0]], given: [[1, 2], [4]], masked: [[], []], width: 3 },
   ));
 test("padding on the left is stripped and its width kept", () =>
   assert.equal(
@@ -34,13 +42,84 @@ test("padding on the left is stripped and its width kept", () =>
         [0, 0, 1],
       ],
     ),
-    { ids: [[1, 2], [4]], offsets: [1, 2], pads: [[9], [9, 9]], width: 3 },
+    {
+      ids: [[1, 2], [4]],
+      columns: [[1, 2], [2]],
+      given: [
+        [9, 1, 2],
+        [9, 9, 4],
+      ],
+      masked: [[9], [9, 9]],
+      width: 3,
+    },
   ));
 test("padding at both ends is stripped", () =>
-  assert.equal(read([[9, 1, 9]], [[0, 1, 0]]), { ids: [[1]], offsets: [1], pads: [[9]], width: 3 }));
+  assert.equal(read([[9, 1, 9]], [[0, 1, 0]]), {
+    ids: [[1]],
+    columns: [[1]],
+    given: [[9, 1]],
+    masked: [[9]],
+    width: 3,
+  }));
 test("padding may hold any id", () => assert.equal(read([[1, -100]], [[1, 0]]).ids, [[1]]));
-test("padding that is no token is none for the rules", () => assert.equal(read([[-100, 1]], [[0, 1]]).pads, [[]]));
-test("padding of several tokens is none for the rules", () => assert.equal(read([[3, 4, 1]], [[0, 0, 1]]).pads, [[]]));
+test("what is masked comes back as it was given, and counts for the rules where it is in the vocabulary", () =>
+  assert.equal(read([[-100, 3, 4, 1]], [[0, 0, 0, 1]]), {
+    ids: [[1]],
+    columns: [[3]],
+    given: [[-100, 3, 4, 1]],
+    masked: [[3, 4]],
+    width: 4,
+  }));
+test("columns of padding are not counted against the position table", () =>
+  assert.equal(read([[...Array<number>(90).fill(0), 1, 2]], [[...Array<number>(90).fill(0), 1, 1]]).ids, [[1, 2]]));
+test("holes between tokens are left out where asked for", () =>
+  assert.equal(read([[5, 9, 6, 7, 8, 9]], [[1, 0, 0, 1, 1, 1]], { holes: "drop" }), {
+    ids: [[5, 7, 8, 9]],
+    columns: [[0, 3, 4, 5]],
+    given: [[5, 9, 6, 7, 8, 9]],
+    masked: [[9, 6]],
+    width: 6,
+  }));
+test("tokens that keep their distance must fit the position table with their holes", () =>
+  refuses(
+    () => read([[5, 9, 6, 7, 8]], [[1, 0, 0, 0, 1]], { holes: "keep" }),
+    InputError,
+    /at most 4 tokens .* got 5/,
+  ));
+test("without a mask the padding token is left out wherever it stands", () => {
+  const rows = [
+    [0, 0, 5, 7],
+    [1, 0, 3, 0],
+  ];
+  assert.equal(read(rows, undefined, { pad: 0, holes: "drop" }).ids, [
+    [5, 7],
+    [1, 3],
+  ]);
+});
+test("a mask has precedence over the padding token", () =>
+  assert.equal(read([[0, 5]], [[1, 1]], { pad: 0 }).ids, [[0, 5]]));
+test("a row of nothing but padding tokens is a row of tokens", () =>
+  assert.equal(read([[0], [0, 1]], undefined, { pad: 0 }).ids, [[0], [1]]));
+test("refuses a padding token between tokens where holes cannot be, with the cure", () =>
+  refuses(
+    () =>
+      read(
+        [
+          [1, 2],
+          [1, 0, 3],
+        ],
+        undefined,
+        { pad: 0 },
+      ),
+    InputError,
+    /^input_ids: pad_token_id=0 must be at one end of a row or both, row 1 has it at 1; give attention_mask$/,
+  ));
+test("130,000 rows are read, packed and measured", () => {
+  const { ids, width } = read(Array.from({ length: 130_000 }, () => [1, 2]));
+  assert.is(width, 2);
+  assert.is(packRows(ids).length, 4 * 260_000);
+  assert.is(packSpans(ids).length, 260_000);
+});
 test("padding does not count as length", () =>
   assert.equal(read([[1, 2, 9, 9, 9, 9]], [[1, 1, 0, 0, 0, 0]]).ids, [[1, 2]]));
 test("a row of the largest length and id is taken", () => assert.equal(read([[9, 9, 9, 9]]).ids, [[9, 9, 9, 9]]));
@@ -77,6 +156,25 @@ refusesRows(
   "a bigint array that is not in a list",
   BigInt64Array.of(1n),
   /^input_ids: must be a list of lists of token ids, got /,
+);
+refusesRows("a list with holes", Array(2), /^input_ids: must be a list of lists of token ids, got \[null,null\]$/);
+refusesRows("rows in a DataView", [new DataView(new ArrayBuffer(8))], /^input_ids: must be a list of lists/);
+refusesRows("lists in rows", [[[1]]], /^input_ids: ids must be whole numbers from 0 to 9, got \[1\] in row 0$/);
+const cyclic: unknown[] = [];
+cyclic.push(cyclic, 1);
+refusesRows(
+  "a list that holds itself",
+  cyclic,
+  /^input_ids: must be a list of lists of token ids, got what JSON cannot hold$/,
+);
+refusesRows(
+  "an object whose toJSON throws",
+  {
+    toJSON() {
+      throw new Error("no");
+    },
+  },
+  /^input_ids: must be a list of lists of token ids, got what JSON cannot hold$/,
 );
 refusesRows("a list of texts", ["one"], /^input_ids: must be a list of lists of token ids, got \["one"\]$/);
 refusesRows("an empty batch", [], /^input_ids: must hold at least one row, got an empty batch$/);
@@ -123,6 +221,13 @@ refusesRows(
   /^attention_mask: row 1 must have the 2 entries of input_ids, got 1$/,
   [[1], [1]],
 );
+for (const [name, bit, shown] of [
+  ["null", null, "null"],
+  ["a text", "1", '"1"'],
+  ["a list", [1], "\\[1\\]"],
+] as const)
+  refusesRows(`a mask with ${name}`, [[1, 2]], new RegExp(`must hold 0 and 1, got ${shown} in row 0$`), [[1, bit]]);
+refusesRows("a mask with a hole in the list", [[1, 2]], /must hold 0 and 1, got nothing in row 0$/, [Array(2)]);
 refusesRows("a mask with other values", [[1, 2]], /^attention_mask: must hold 0 and 1, got 0\.5 in row 0$/, [[1, 0.5]]);
 refusesRows(
   "a mask with a hole, naming row and place",

@@ -12,7 +12,7 @@ export const generate = requestVerb(
   "generate",
   '< request.json   {"input_ids": [[...]], "attention_mask": [[...]], "options": {...}}',
   "token ids generated after token ids",
-  ["input_ids", "attention_mask", "decoder_input_ids", "options"],
+  ["input_ids", "attention_mask", "position_ids", "decoder_input_ids", "decoder_attention_mask", "options"],
   async (model, { options, ...inputs }) => {
     if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {
       throw new OptionError(`request: options must be an object, got ${JSON.stringify(options)}`);
@@ -33,6 +33,7 @@ export const forward = requestVerb(
     "position_ids",
     "token_type_ids",
     "decoder_input_ids",
+    "decoder_attention_mask",
     "output_hidden_states",
     "output_attentions",
   ],

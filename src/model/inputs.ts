@@ -1,5 +1,5 @@
-import { InputError, show } from "../runtime/errors.js";
-import type { HostTensor } from "./core.js";
+import { InputError } from "../runtime/errors.js";
+import { allFinite } from "./finite.js";
 
 /** Token ids as callers give them: rows of equal length with a mask, or plain rows of different lengths. */
 export type TokenRows = readonly ArrayLike<number | bigint>[];
@@ -10,129 +10,37 @@ export type TokenLists = readonly (readonly number[])[];
 /** Token ids, and which of them are padding. */
 export interface ModelInputs {
   readonly input_ids: TokenRows;
-  /** 1 for a token, 0 for padding on the left or on the right of a row. Default: all 1. */
+  /**
+   * 1 for a token, 0 for padding on the left or on the right of a row; encoders and `generate()` of decoder-only models
+   * also take 0 between tokens. Default: all 1.
+   */
   readonly attention_mask?: TokenRows;
 }
 
-/**
- * One sequence for an encoder: token ids, with their segments where the model has segments; or features f32[length,D],
- * which replace the token embeddings.
- */
+/** What may stand beside each token of a sequence. */
+export interface Beside {
+  /** Segments, where the model has any. Default: all 0. */
+  readonly segments?: readonly number[];
+  /** Positions. Default: they count from 0. */
+  readonly positions?: readonly number[];
+}
+
+/** One sequence for an encoder: token ids; or features f32[length,D], which replace the token embeddings. */
 export type EncoderInput =
-  | { readonly ids: readonly number[]; readonly segments?: readonly number[] }
+  | ({ readonly ids: readonly number[] } & Beside)
   | { readonly features: Float32Array<ArrayBuffer>; readonly length: number };
 
 /** Number of tokens, or of feature rows, in a sequence. */
 export const lengthOf = (sequence: readonly number[] | EncoderInput): number =>
   "ids" in sequence ? sequence.ids.length : sequence.length;
 
+/** The length of the longest of several lists, of which there may be too many for the arguments of a call. */
+export const longest = (lists: readonly { readonly length: number }[]): number =>
+  lists.reduce((most, { length }) => Math.max(most, length), 0);
+
 /** The sum of the lengths of several sequences. */
 export const totalLength = (sequences: readonly (readonly number[] | EncoderInput)[]): number =>
   sequences.reduce((sum, sequence) => sum + lengthOf(sequence), 0);
-
-/** Token rows without their padding, and what is needed to put results back in their places. */
-export interface Sequences {
-  readonly ids: TokenLists;
-  /** The index in the caller's row at which each sequence starts. */
-  readonly offsets: readonly number[];
-  /** The padding before each sequence, if it repeats one token of the vocabulary; else none. */
-  readonly pads: TokenLists;
-  /** Length of the caller's longest row. */
-  readonly width: number;
-}
-
-/** Checks the segments of token rows and strips their padding; undefined when there are none. Throws InputError. */
-export function readSegments(
-  rows: unknown,
-  { ids, offsets, width }: Sequences,
-  segments: number | undefined,
-): TokenLists | undefined {
-  if (rows === undefined) return undefined;
-  if (!isRows(rows) || rows.length !== ids.length)
-    throw new InputError(
-      `token_type_ids: must have the ${ids.length} rows of input_ids, got ${isRows(rows) ? rows.length : show(rows)}`,
-    );
-  return ids.map(({ length }, b) => {
-    const own = Array.from({ length }, (_, t) => Number(rows[b][offsets[b] + t]));
-    const bad = own.findIndex((segment) => !Number.isInteger(segment) || segment < 0 || segment >= (segments ?? 1));
-    if (bad < 0) return own;
-    throw new InputError(
-      `token_type_ids: must be whole numbers from 0 to ${(segments ?? 1) - 1} in rows of ${width}, got ${show(rows[b][offsets[b] + bad])} in row ${b}`,
-    );
-  });
-}
-
-/**
- * Checks token rows and strips their padding. V is the size of the vocabulary, P the most tokens of a row. Throws
- * InputError with the row for an empty batch or row, ids that are not in the vocabulary, rows that are too long, masks
- * with holes or of another shape.
- */
-export function readSequences(name: string, rows: unknown, masks: unknown, V: number, P: number): Sequences {
-  if (!isRows(rows)) throw new InputError(`${name}: must be a list of lists of token ids, got ${show(rows)}`);
-  if (rows.length === 0) throw new InputError(`${name}: must hold at least one row, got an empty batch`);
-  if (masks !== undefined && (!isRows(masks) || masks.length !== rows.length)) {
-    throw new InputError(
-      `attention_mask: must have the ${rows.length} rows of ${name}, got ${isRows(masks) ? masks.length : show(masks)}`,
-    );
-  }
-  const stripped = rows.map((row, r) => stripRow(name, r, row, masks?.[r]));
-  stripped.forEach(({ ids, offset }, r) => {
-    if (ids.length === 0) throw new InputError(`${name}: row ${r} must hold at least one token, got none`);
-    if (ids.length > P)
-      throw new InputError(
-        `${name}: row ${r} must have at most ${P} tokens (max_position_embeddings), got ${ids.length}; split or shorten it`,
-      );
-    const bad = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= V);
-    if (bad >= 0)
-      throw new InputError(
-        `${name}: ids must be whole numbers from 0 to ${V - 1}, got ${show(rows[r][offset + bad])} in row ${r}`,
-      );
-  });
-  return {
-    ids: stripped.map(({ ids }) => ids),
-    offsets: stripped.map(({ offset }) => offset),
-    pads: stripped.map(({ offset }, r) => padsBefore(rows[r], offset, V)),
-    width: Math.max(...rows.map((row) => row.length)),
-  };
-}
-
-function padsBefore(row: ArrayLike<number | bigint>, count: number, V: number): number[] {
-  const pads = Array.from({ length: count }, (_, t) => Number(row[t]));
-  const isToken = pads.every((id) => id === pads[0]) && Number.isInteger(pads[0]) && pads[0] >= 0 && pads[0] < V;
-  return isToken ? pads : [];
-}
-
-function isRows(value: unknown): value is TokenRows {
-  return (
-    Array.isArray(value) &&
-    value.every((row) => Array.isArray(row) || (ArrayBuffer.isView(row) && !(row instanceof DataView)))
-  );
-}
-
-function stripRow(
-  name: string,
-  r: number,
-  row: ArrayLike<number | bigint>,
-  mask: ArrayLike<number | bigint> | undefined,
-): { ids: number[]; offset: number } {
-  const ids = Array.from(row, (value) =>
-    typeof value === "number" || typeof value === "bigint" ? Number(value) : NaN,
-  );
-  if (!mask) return { ids, offset: 0 };
-  if (mask.length !== ids.length)
-    throw new InputError(`attention_mask: row ${r} must have the ${ids.length} entries of ${name}, got ${mask.length}`);
-  const bits = Array.from(mask, Number);
-  if (bits.some((bit) => bit !== 0 && bit !== 1))
-    throw new InputError(
-      `attention_mask: must hold 0 and 1, got ${bits.find((bit) => bit !== 0 && bit !== 1)} in row ${r}`,
-    );
-  const offset = Math.max(0, bits.indexOf(1));
-  const end = bits.lastIndexOf(1) + 1;
-  const hole = bits.indexOf(0, offset);
-  if (hole >= 0 && hole < end)
-    throw new InputError(`attention_mask: a row's padding must be at one end or both, row ${r} has a hole at ${hole}`);
-  return { ids: ids.slice(offset, end), offset };
-}
 
 /**
  * The argument `rows` u32[N,4] of the kernels: token id, position, sentence, and segment, for every token of a packed
@@ -141,11 +49,18 @@ function stripRow(
 export function packRows(
   sequences: TokenLists,
   past: readonly number[] = [],
-  segments: readonly (readonly number[] | undefined)[] = [],
+  beside: readonly Beside[] = [],
 ): Uint32Array<ArrayBuffer> {
-  return Uint32Array.from(
-    sequences.flatMap((ids, b) => ids.flatMap((id, t) => [id, (past[b] ?? 0) + t, b, segments[b]?.[t] ?? 0])),
-  );
+  const rows = new Uint32Array(4 * totalLength(sequences));
+  let at = 0;
+  sequences.forEach((ids, b) => {
+    const { segments, positions } = beside[b] ?? {};
+    ids.forEach((id, t) => {
+      rows.set([id, positions?.[t] ?? (past[b] ?? 0) + t, b, segments?.[t] ?? 0], at);
+      at += 4;
+    });
+  });
+  return rows;
 }
 
 /** The argument `spans` u32[B,2] of the kernels: first row and number of rows of each sentence. */
@@ -172,15 +87,12 @@ export function packInputs(inputs: readonly EncoderInput[], D: number): PackedIn
   const spans = packSpans(inputs);
   const texts = inputs.filter((input) => "ids" in input);
   if (texts.length === inputs.length) {
-    const segments = texts.map((input) => input.segments);
-    return {
-      rows: packRows(
-        texts.map(({ ids }) => ids),
-        [],
-        segments,
-      ),
-      spans,
-    };
+    const rows = packRows(
+      texts.map(({ ids }) => ids),
+      [],
+      texts,
+    );
+    return { rows, spans };
   }
   if (texts.length > 0)
     throw new InputError(
@@ -192,6 +104,9 @@ export function packInputs(inputs: readonly EncoderInput[], D: number): PackedIn
     throw new InputError(
       `encoder: features must be length*D numbers with D=${D}, sequence ${odd} has ${features[odd].features.length} for length ${features[odd].length}`,
     );
+  const broken = features.findIndex((input) => !allFinite(input.features));
+  if (broken >= 0)
+    throw new InputError(`encoder: features must be finite, sequence ${broken} has others; leave it out or mend it`);
   const joined = new Float32Array(totalLength(inputs) * D);
   features.forEach((input, b) => joined.set(input.features, spans[2 * b] * D));
   const numbers = inputs.map((input, b) => Array.from({ length: lengthOf(input) }, (_, t) => spans[2 * b] + t));
@@ -201,19 +116,4 @@ export function packInputs(inputs: readonly EncoderInput[], D: number): PackedIn
 /** Throws InputError unless the argument `name` has as many rows as the argument `of`, which has `count`. */
 export function checkRowCount(name: string, rows: TokenLists, of: string, count: number): void {
   if (rows.length !== count) throw new InputError(`${name}: must have the ${count} rows of ${of}, got ${rows.length}`);
-}
-
-/** Puts packed rows [N,columns] back in their places in [B,width,columns], with zeros where the caller had padding. */
-export function unpack(
-  packed: Float32Array,
-  { ids, offsets, width }: Omit<Sequences, "pads">,
-  columns: number,
-): HostTensor {
-  const data = new Float32Array(ids.length * width * columns);
-  let first = 0;
-  ids.forEach(({ length }, b) => {
-    data.set(packed.subarray(first * columns, (first + length) * columns), (b * width + offsets[b]) * columns);
-    first += length;
-  });
-  return { dims: [ids.length, width, columns], data };
 }

@@ -1,32 +1,43 @@
 import { InputError } from "../runtime/errors.js";
 
-/** Runs a call; the model stays on the device until it ends. Throws InputError when the model is already disposed. */
+/** Runs a call; what it uses stays on the device until it ends. Throws InputError when that is already disposed of. */
 export type KeepAlive = <T>(call: () => Promise<T>) => Promise<T>;
 
-/** Keeps a model alive during calls: its memory is freed by `dispose()`, or at the end of the last call in flight. */
+/** Keeps something alive during calls: its memory is freed by `dispose()`, or at the end of the last call in flight. */
 export interface Lifetime {
   readonly keepAlive: KeepAlive;
-  /** Ends the model; a second time does nothing. */
+  /** Whether `dispose()` was called. */
+  readonly ended: boolean;
+  /** Throws InputError after `dispose()`. */
+  check(): void;
+  /** Ends it; a second time does nothing. */
   dispose(): void;
 }
 
-/** A lifetime at whose end `free` is called. */
-export function createLifetime(free: () => void): Lifetime {
-  let disposed = false;
+/** A lifetime at whose end `free` is called; messages call it `name`, and `again` is how to get another. */
+export function createLifetime(name: string, again: string, free: () => void): Lifetime {
+  let ended = false;
   let calls = 0;
+  const check = (): void => {
+    if (ended) throw new InputError(`${name}: must not be used after dispose(); ${again}`);
+  };
   return {
+    check,
+    get ended() {
+      return ended;
+    },
     async keepAlive(call) {
-      if (disposed) throw new InputError("model: must not be used after dispose(); load it again");
+      check();
       calls++;
       try {
         return await call();
       } finally {
-        if (--calls === 0 && disposed) free();
+        if (--calls === 0 && ended) free();
       }
     },
     dispose() {
-      if (disposed) return;
-      disposed = true;
+      if (ended) return;
+      ended = true;
       if (calls === 0) free();
     },
   };

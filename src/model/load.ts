@@ -1,10 +1,10 @@
-import { OptionError, show } from "../runtime/errors.js";
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import { type CheckpointLike, type LoadHooks, openCheckpoint } from "./checkpoint/checkpoint.js";
-import { loadWeights, WEIGHT_FORMATS, type WeightFormat } from "./checkpoint/weights.js";
+import { loadWeights, type WeightFormat } from "./checkpoint/weights.js";
 import type { Core } from "./core.js";
 import { describeCheckpoint } from "./families/index.js";
 import { createIdleCache } from "./idle.js";
+import { checkLoadOptions } from "./load_options.js";
 import { createModel, type Model } from "./model.js";
 
 /** How to load a model. */
@@ -25,9 +25,8 @@ const IDLE_CALLS = 4; // finished calls whose memory is kept for later calls of 
  * faults of the checkpoint, DeviceError without WebGPU, OptionError, and the signal's reason when aborted.
  */
 export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
+  checkLoadOptions(options);
   const { dtype = "auto", progress, signal } = options;
-  if (!WEIGHT_FORMATS.includes(dtype))
-    throw new OptionError(`load: dtype must be one of ${WEIGHT_FORMATS.join(", ")}, got ${show(dtype)}`);
   signal?.throwIfAborted();
   const opened = await openCheckpoint(source, { signal });
   const { family, checkpoint, architecture: described } = describeCheckpoint(opened);

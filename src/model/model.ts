@@ -1,23 +1,30 @@
+import { checkObject, checkOption, SIGNAL } from "../runtime/checks.js";
+import { InputError, OptionError, show } from "../runtime/errors.js";
 import type { Gpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
 import type { TunedChoices } from "../runtime/variants.js";
 import {
   checkEncoder,
   checkForward,
+  checkInputs,
   decoderCore,
   type EncodeInputs,
   type ForwardInputs,
-  readInputs,
+  readIds,
+  readPrompts,
   readRows,
+  readSources,
+  readTargets,
 } from "./arguments.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import type { Weights } from "./checkpoint/weights.js";
-import type { Core, HostTensor } from "./core.js";
+import type { Core, DecoderCore, HostTensor } from "./core.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decode/decoder.js";
 import { forward } from "./decode/forward.js";
-import { type GenerateInputs, type GenerateResult, planCall, runCall } from "./decode/generate.js";
+import { type GenerateResult, planCall, runCall } from "./decode/generate.js";
+import type { GenerateInputs } from "./decode/job.js";
 import type { GenerateOptions } from "./decode/options.js";
-import { openPast, type PastKeyValues } from "./decode/past.js";
+import { openPast, type PastKeyValues, type PastOptions } from "./decode/past.js";
 import { score } from "./decode/score.js";
 import { streamed, type StreamEvent } from "./decode/stream.js";
 import {
@@ -28,8 +35,9 @@ import {
   ownOutputs,
 } from "./encode/outputs.js";
 import type { Architecture } from "./graph/architecture.js";
-import { checkRowCount, type ModelInputs, type TokenRows, unpack } from "./inputs.js";
+import { checkRowCount, type ModelInputs, type TokenRows } from "./inputs.js";
 import { createLifetime, type KeepAlive } from "./lifetime.js";
+import { unpack } from "./sequences.js";
 import { openTokenizer, type TextCodec } from "./text/tokenizer.js";
 import { type TuneOptions, tuneModel } from "./tune.js";
 
@@ -77,9 +85,9 @@ export interface Model extends AsyncDisposable {
   score(inputs: ModelInputs, targets: TokenRows): Promise<number[][]>;
   /**
    * Decoder-only models: reads sequences once, which `generate({ past_key_values })` can then continue any number of
-   * times. `max_length`, the most tokens of a row, is 2,048 by default, or fewer where the model has fewer positions.
+   * times. Throws InputError and OptionError.
    */
-  past(inputs: ModelInputs, options?: { readonly max_length?: number }): Promise<PastKeyValues>;
+  past(inputs: ModelInputs, options?: PastOptions): Promise<PastKeyValues>;
   /**
    * Runs a function on the parts of the model, which stay on the device until it ends: for tasks and graphs of your
    * own.
@@ -102,7 +110,7 @@ export interface ForwardOutput extends EncoderOutput {
 /** A model of these parts; `release` gives its device back when it is disposed. */
 export function createModel(core: Core, checkpoint: Checkpoint, release: () => void): Model {
   const { gpu, architecture, weights, idle } = core;
-  const { keepAlive, dispose } = createLifetime(() => {
+  const { keepAlive, dispose } = createLifetime("model", "load it again", () => {
     idle.dispose();
     gpu.memory.free(weights.tensors);
     release();
@@ -114,7 +122,11 @@ export function createModel(core: Core, checkpoint: Checkpoint, release: () => v
     gpu,
     ...encoderCalls(core, keepAlive),
     ...decoderCalls(core, checkpoint, keepAlive),
-    run: (call) => keepAlive(() => call(core)),
+    run: (call) =>
+      keepAlive(async () => {
+        if (typeof call !== "function") throw new InputError(`run: must be given a function, got ${show(call)}`);
+        return call(core);
+      }),
     tune: (options = {}) => keepAlive(() => tuneModel(core, options)),
     memory: () => gpu.use(),
     dispose,
@@ -128,32 +140,35 @@ function encoderCalls(core: Core, keepAlive: KeepAlive): Pick<Model, "encode" | 
     encode: (inputs, options = {}) =>
       keepAlive(async () => {
         checkEncoder("encode", architecture);
+        checkInputs("encode", inputs);
         checkEncoderOptions("encode", options);
         const wanted = { last_hidden_state: true };
-        const output = await encodeRows(core, readInputs(architecture, inputs), inputs.token_type_ids, wanted, options);
+        const output = await encodeRows(core, readSources(architecture, inputs), wanted, options);
         return output as EncoderOutput & { last_hidden_state: HostTensor };
       }),
     forward: (inputs, options = {}) =>
       keepAlive(async () => {
-        const rows = readInputs(architecture, inputs);
-        checkForward(architecture, inputs, rows, options);
-        if (!architecture.decoder) {
-          checkEncoderOptions("forward", options);
-          return encodeRows(core, rows, inputs.token_type_ids, ownOutputs(architecture), options);
-        }
-        const decoding = decoderCore("forward", core);
-        if (!architecture.encoder)
-          return { logits: unpack((await forward(decoding, rows.ids)).logits, rows, architecture.V) };
-        const targets = readRows(architecture, "decoder_input_ids", inputs.decoder_input_ids);
-        checkRowCount("decoder_input_ids", targets.ids, "input_ids", rows.ids.length);
-        const sources = rows.ids.map((ids) => ({ ids }));
-        const { logits, encoded = new Float32Array() } = await forward(decoding, targets.ids, sources);
-        return {
-          logits: unpack(logits, targets, architecture.V),
-          encoder_last_hidden_state: unpack(encoded, rows, architecture.D),
-        };
+        checkInputs("forward", inputs);
+        checkEncoderOptions("forward", options);
+        checkForward(architecture, inputs, options);
+        if (!architecture.decoder)
+          return encodeRows(core, readSources(architecture, inputs), ownOutputs(architecture), options);
+        return forwardDecoder(decoderCore("forward", core), inputs);
       }),
   };
+}
+
+async function forwardDecoder(core: DecoderCore, inputs: ForwardInputs): Promise<ForwardOutput> {
+  const { encoder, V, D } = core.architecture;
+  if (!encoder) {
+    const rows = readPrompts(core.architecture, inputs);
+    return { logits: unpack((await forward(core, rows.ids)).logits, rows, V) };
+  }
+  const { rows, sources } = readSources(core.architecture, inputs);
+  const targets = readTargets(core.architecture, inputs);
+  checkRowCount("decoder_input_ids", targets.ids, "input_ids", sources.length);
+  const { logits, encoded = new Float32Array() } = await forward(core, targets.ids, sources);
+  return { logits: unpack(logits, targets, V), encoder_last_hidden_state: unpack(encoded, rows, D) };
 }
 
 function decoderCalls(
@@ -169,18 +184,21 @@ function decoderCalls(
     decoder: (inputs, options) =>
       keepAlive(async () => {
         checkEncoder("decoder", architecture);
-        const sources = readInputs(architecture, inputs).ids.map((ids) => ({ ids }));
-        return createDecoder(decoderCore("decoder", core), sources, options, keepAlive);
+        checkInputs("decoder", inputs);
+        const { sources } = readSources(architecture, inputs);
+        return createDecoder(decoderCore("decoder", core), sources, options ?? {}, keepAlive);
       }),
-    generate: (inputs, { signal, ...options } = {}) =>
+    generate: (inputs, given = {}) =>
       keepAlive(async () => {
         const decoding = decoderCore("generate", core);
+        const { signal, ...options } = readCallOptions("generate", given);
         const call = planCall(decoding, defaults, inputs, options);
         const codec = call.g.stop_strings.length ? await openCodec() : undefined;
         return runCall(decoding, call, { codec, signal });
       }),
-    async *stream(inputs, { signal, ...options } = {}) {
+    async *stream(inputs, given = {}) {
       const decoding = decoderCore("stream", core);
+      const { signal, ...options } = readCallOptions("stream", given);
       const call = planCall(decoding, defaults, inputs, options);
       const codec = (await checkpoint.json("tokenizer.json")) === undefined ? undefined : await openCodec();
       return yield* streamed<StreamEvent, GenerateResult>(
@@ -191,14 +209,20 @@ function decoderCalls(
     score: (inputs, targets) =>
       keepAlive(async () => {
         const decoding = decoderCore("score", core);
-        return score(
-          decoding,
-          defaults,
-          readInputs(architecture, inputs).ids,
-          readRows(architecture, "targets", targets).ids,
-        );
+        checkInputs("score", inputs);
+        return score(decoding, defaults, readIds(architecture, inputs), readRows(architecture, "targets", targets).ids);
       }),
     past: (inputs, options = {}) =>
-      keepAlive(async () => openPast(decoderCore("past", core), inputs, options, keepAlive)),
+      keepAlive(async () => {
+        checkInputs("past", inputs);
+        return openPast(decoderCore("past", core), inputs, options, keepAlive);
+      }),
   };
+}
+
+/** The options of a call, which `planCall` checks. Throws OptionError when they are none, or for a wrong signal. */
+function readCallOptions(call: string, given: CallOptions): CallOptions {
+  checkObject(OptionError, call, given);
+  checkOption(call, "signal", given.signal, SIGNAL);
+  return given;
 }

@@ -30,10 +30,25 @@ export class OptionError extends WgformerError {
   override readonly name = "OptionError";
 }
 
-/** A value as error messages show it, at most 60 characters. JSON has neither bigint nor NaN. */
+/** A value as error messages show it, at most 60 characters. Never throws: not for cycles, nor for a caller's getters. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   if (typeof value === "number") return String(value);
-  const text = JSON.stringify(value, (_, item: unknown) => (typeof item === "bigint" ? `${item}n` : item));
-  return (typeof value === "bigint" ? `${value}n` : (text ?? String(value))).slice(0, 60);
+  if (typeof value === "bigint") return `${value}n`;
+  try {
+    return (JSON.stringify(value, shorter) ?? String(value)).slice(0, SHOWN);
+  } catch {
+    return "what JSON cannot hold";
+  }
+}
+
+const SHOWN = 60; // characters, and items of a list
+
+/** An item for JSON, which has neither bigint nor typed arrays: no more of it than a message shows. */
+function shorter(_: string, item: unknown): unknown {
+  if (typeof item === "bigint") return `${item}n`;
+  if (typeof item === "string" || Array.isArray(item)) return item.slice(0, SHOWN);
+  if (ArrayBuffer.isView(item) && "length" in item)
+    return Array.from((item as Uint8Array | BigInt64Array).subarray(0, SHOWN) as ArrayLike<unknown>);
+  return item;
 }

@@ -1,5 +1,6 @@
 import { type AdapterInfo, type DeviceOptions, openDevice } from "./device.js";
 import { DeviceError } from "./errors.js";
+import { checkGpuOptions } from "./gpu_options.js";
 import type { Dims, Kernel } from "./kernel.js";
 import { createMemory, type Location, type Memory, type MemoryUse, USAGE } from "./memory.js";
 import { createPipelines } from "./pipelines.js";
@@ -67,8 +68,9 @@ export interface Gpu {
   dispose(): void;
 }
 
-/** Opens a device (or takes the caller's) and runs plans on it. Throws DeviceError when there is none. */
+/** Opens a device (or takes the caller's) and runs plans on it. Throws DeviceError when there is none, and OptionError. */
 export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
+  checkGpuOptions(options);
   const { device, info, owned } = await openDevice(options);
   const memory = createMemory(device, options.guard ?? false, options.weightLimit);
   const small = { size: 256, usage: USAGE.storage };

@@ -1,6 +1,6 @@
 import type { Plan } from "../../runtime/plan.js";
 import type { DecoderCore } from "../core.js";
-import { type EncoderInput, type TokenLists, totalLength } from "../inputs.js";
+import { type EncoderInput, longest, type TokenLists, totalLength } from "../inputs.js";
 import type { DecoderCache } from "./cache.js";
 import type { Capacity } from "./cache_plans.js";
 import type { PastKeyValues } from "./past.js";
@@ -18,8 +18,8 @@ export interface Job {
    * The padding that the caller put before each prompt. Rules on scores see it, as in Transformers; the model does not.
    */
   readonly padding?: TokenLists;
-  /** Keys and values computed before: of how many of the first tokens of each prompt. */
-  readonly known?: { readonly past: PastKeyValues; readonly lengths: readonly number[] };
+  /** What may have read the first tokens of each prompt before. */
+  readonly past?: PastKeyValues;
 }
 
 /** Sentences that are decoded together. */
@@ -55,12 +55,11 @@ const roundUp = (value: number, to: number): number => Math.ceil(value / to) * t
 
 /** The capacity that a job needs, rounded up so that calls of about the same size can share memory. */
 function capacityOf({ prompts, sources }: Job, { n, W, newTokens }: Generation): Capacity {
-  const longest = Math.max(...prompts.map(({ length }) => length));
   return {
     B: prompts.length,
     n,
     W,
-    M: roundUp(longest + newTokens, 16),
+    M: roundUp(longest(prompts) + newTokens, 16),
     S: sources ? roundUp(totalLength(sources), 64) : 1,
   };
 }
@@ -69,11 +68,11 @@ function capacityOf({ prompts, sources }: Job, { n, W, newTokens }: Generation):
  * Encodes the sources and reads each prompt without its last token, which the first step feeds. Returns the plan of the
  * encoder.
  */
-async function fillCache(cache: DecoderCache, { prompts, sources, known }: Job): Promise<Plan | undefined> {
+async function fillCache(cache: DecoderCache, { prompts, sources, past }: Job): Promise<Plan | undefined> {
   const plan = sources && (await cache.encode(sources));
-  const lengths = prompts.map((ids, b) => Math.min(known?.lengths[b] ?? 0, ids.length - 1));
-  await known?.past.copyInto(cache, lengths);
-  const fresh = prompts.map((ids, b) => ids.slice(lengths[b], -1));
+  const read = prompts.map((ids) => ids.slice(0, -1));
+  const lengths = (await past?.copyInto(cache, read)) ?? read.map(() => 0);
+  const fresh = read.map((ids, b) => ids.slice(lengths[b]));
   if (fresh.some(({ length }) => length > 0)) await cache.prompt(fresh, lengths);
   return plan;
 }

@@ -138,12 +138,16 @@ export function pastCopies(
   const slotsOf = ({ capacity: { n, W, M } }: DecoderCache): number => n * W * M;
   return from.past.caches.flatMap((cache, l) => {
     const width = cache.shape[2];
-    return prompts.map((b, i) => ({
-      from: cache,
-      fromAt: b * slotsOf(from) * width,
-      to: to.past.caches[l],
-      toAt: i * slotsOf(to) * width,
-      count: slots[i] * width,
-    }));
+    return prompts.flatMap((b, i) =>
+      slots[i] === 0
+        ? []
+        : {
+            from: cache,
+            fromAt: b * slotsOf(from) * width,
+            to: to.past.caches[l],
+            toAt: i * slotsOf(to) * width,
+            count: slots[i] * width,
+          },
+    );
   });
 }

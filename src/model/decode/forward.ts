@@ -4,7 +4,8 @@ import type { DecoderCore } from "../core.js";
 import { decoderPrompt, lmHead, sourceKeys } from "../graph/decoder.js";
 import { encoder, type PackedInput } from "../graph/encoder.js";
 import { rotaryTable } from "../graph/positions.js";
-import { type EncoderInput, packInputs, packRows, type TokenLists, totalLength } from "../inputs.js";
+import { checkFiniteRows } from "../finite.js";
+import { type EncoderInput, lengthOf, longest, packInputs, packRows, type TokenLists, totalLength } from "../inputs.js";
 
 /** Results of one pass, in packed rows: those of all sequences one after the other. */
 export interface Forward {
@@ -40,6 +41,8 @@ export async function forward(
     const prepared = await gpu.prepare(forwardPlan(core, { source, target, encoded, logits }));
     try {
       const [scores, states] = (await prepared.run({ read: outputs })) as Float32Array[];
+      if (sources) checkFiniteRows("encoder_last_hidden_state", states, sources.map(lengthOf), architecture.D);
+      checkFiniteRows("logits", scores, targets.map(lengthOf), architecture.V);
       return { logits: scores, encoded: states };
     } finally {
       prepared.dispose();
@@ -72,7 +75,7 @@ interface TargetInput {
 
 function putTargets(targets: TokenLists, { architecture: { decoder } }: DecoderCore, put: Put): TargetInput {
   const { E, rotary } = decoder;
-  const M = Math.max(...targets.map(({ length }) => length));
+  const M = longest(targets);
   const spans = Uint32Array.from(targets.flatMap(({ length }, b) => [b * M, length]));
   return {
     rows: put("target_rows", [totalLength(targets), 4], packRows(targets)),

@@ -1,28 +1,15 @@
-import { InputError, OptionError } from "../../runtime/errors.js";
-import { readRows } from "../arguments.js";
+import { OptionError } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import type { DecoderCore } from "../core.js";
-import type { DecoderArchitecture } from "../graph/architecture.js";
-import { checkRowCount, type ModelInputs, type TokenRows } from "../inputs.js";
+import { longest } from "../inputs.js";
 import type { TextCodec } from "../text/tokenizer.js";
 import type { Job } from "./batch.js";
+import { type GenerateInputs, readJob } from "./job.js";
 import { decode, type Launches } from "./loop.js";
 import type { GenerateOptions } from "./options.js";
-import type { PastKeyValues } from "./past.js";
 import type { Hypothesis, StepReports } from "./reports.js";
 import { type Generation, resolveOptions } from "./resolve.js";
 import { createStopper, createStreamer, type StreamEvent } from "./stream.js";
-
-/** What to generate from: prompts, the sources of an encoder-decoder, or a past. */
-export interface GenerateInputs extends Partial<ModelInputs> {
-  /**
-   * Encoder-decoders only: the tokens that the targets begin with, the start token first. Default: the start token
-   * alone.
-   */
-  readonly decoder_input_ids?: TokenRows;
-  /** Decoder-only models: sequences to continue, followed by `input_ids` if given. They are not changed. */
-  readonly past_key_values?: PastKeyValues;
-}
 
 /** What a call generated. */
 export interface GenerateResult {
@@ -64,51 +51,16 @@ export interface Call {
 
 /** Checks the inputs and options of a call. Throws InputError and OptionError. */
 export function planCall(
-  { architecture }: DecoderCore,
+  core: DecoderCore,
   checkpoint: Json,
-  inputs: GenerateInputs,
+  inputs: GenerateInputs | undefined,
   call: GenerateOptions,
 ): Call {
-  const { prompts, width, ...job } = readJob(architecture, inputs);
+  const { architecture } = core;
+  const { prompts, width, ...job } = readJob(core, inputs);
   const context = { V: architecture.V, P: architecture.decoder.P, given: width, decoderOnly: !architecture.encoder };
   const g = resolveOptions({ call, checkpoint, ...context });
   return { job: { ...job, prompts: prompts ?? (job.sources ?? []).map(() => [g.start]) }, g, width };
-}
-
-/** A job from its inputs alone: without prompts where these are the start token, which depends on options. */
-type ReadJob = Omit<Job, "prompts"> & { readonly prompts?: Job["prompts"]; readonly width: number };
-
-function readJob(architecture: DecoderArchitecture, inputs: GenerateInputs | undefined): ReadJob {
-  const past = inputs?.past_key_values;
-  if (past) return readContinuation(architecture, past, inputs);
-  const rows = readRows(architecture, "input_ids", inputs?.input_ids, inputs?.attention_mask);
-  const begun = inputs?.decoder_input_ids;
-  if (!architecture.encoder) {
-    if (begun !== undefined)
-      throw new InputError(
-        `generate: decoder_input_ids must be absent, ${architecture.family} has no encoder; begin input_ids with them`,
-      );
-    return { prompts: rows.ids, padding: rows.pads, width: rows.width };
-  }
-  const sources = rows.ids.map((ids) => ({ ids }));
-  if (begun === undefined) return { sources, width: 1 };
-  const targets = readRows(architecture, "decoder_input_ids", begun);
-  checkRowCount("decoder_input_ids", targets.ids, "input_ids", rows.ids.length);
-  return { prompts: targets.ids, padding: targets.pads, sources, width: targets.width };
-}
-
-function readContinuation(architecture: DecoderArchitecture, past: PastKeyValues, inputs: GenerateInputs): ReadJob {
-  const { input_ids, attention_mask } = inputs;
-  const more = input_ids === undefined ? undefined : readRows(architecture, "input_ids", input_ids, attention_mask).ids;
-  if (more) checkRowCount("input_ids", more, "past_key_values", past.ids.length);
-  const prompts = past.ids.map((ids, b) => [...ids, ...(more?.[b] ?? [])]);
-  const empty = prompts.findIndex(({ length }) => length === 0);
-  if (empty >= 0)
-    throw new InputError(
-      `generate: row ${empty} of past_key_values must hold at least one token; append some or give input_ids`,
-    );
-  const known = { past, lengths: past.ids.map(({ length }) => length) };
-  return { prompts, known, width: Math.max(...prompts.map(({ length }) => length)) };
 }
 
 /** How a call is followed and stopped. */
@@ -149,7 +101,7 @@ function resultOf(
   const results = hypotheses.flatMap((list, b) =>
     list.map((hypothesis) => ({ ...hypothesis, prompt: job.prompts[b] })),
   );
-  const length = width + Math.max(...results.map(({ ids }) => ids.length));
+  const length = width + longest(results.map(({ ids }) => ids));
   const pads = (count: number): number[] => Array<number>(count).fill(g.pad);
   return {
     sequences: results.map(({ prompt, ids }) => [

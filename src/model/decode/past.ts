@@ -1,13 +1,16 @@
+import { checkOptions, wholeNumber } from "../../runtime/checks.js";
 import { InputError, OptionError, show } from "../../runtime/errors.js";
-import { readInputs } from "../arguments.js";
+import { readPrompts } from "../arguments.js";
 import type { DecoderCore } from "../core.js";
-import type { ModelInputs, TokenLists } from "../inputs.js";
-import type { KeepAlive } from "../lifetime.js";
-import { createDecoderCache, type DecoderCache, pastCopies } from "./cache.js";
+import type { ModelInputs, TokenLists, TokenRows } from "../inputs.js";
+import { createLifetime, type KeepAlive } from "../lifetime.js";
+import { readLists } from "../lists.js";
+import type { DecoderCache } from "./cache.js";
+import { createPastCache } from "./past_cache.js";
 
 /**
- * Sequences that a decoder-only model has read, which can be continued any number of times. Release them with
- * `dispose()`.
+ * Sequences that a decoder-only model has read, which can be continued any number of times. Calls may overlap: each sees
+ * the tokens of all calls before it. Release them with `dispose()`: calls in flight still finish.
  */
 export interface PastKeyValues {
   /** The tokens of each row. */
@@ -15,94 +18,117 @@ export interface PastKeyValues {
   /**
    * Reads more tokens: a list for each row, which may be empty. Throws InputError for bad ids and beyond max_length.
    */
-  append(ids: TokenLists): Promise<void>;
+  append(ids: TokenRows): Promise<void>;
   /** Forgets all but the first `length` tokens of each row. Throws OptionError unless it is a whole number. */
   truncate(length: number): void;
   /** An independent copy; nothing is computed again. */
   fork(): Promise<PastKeyValues>;
-  /** Copies the keys and values of the first `lengths[b]` tokens of row b to prompt b of a cache. */
-  copyInto(cache: DecoderCache, lengths: readonly number[]): Promise<void>;
+  /** Throws InputError after `dispose()`, and unless it was made by the model with this core. */
+  check(core: DecoderCore): void;
+  /**
+   * Copies the keys and values with which each of `prompts` begins to a cache. Resolves with the number of their tokens,
+   * which may be 0.
+   */
+  copyInto(cache: DecoderCache, prompts: TokenLists): Promise<number[]>;
   /** Frees its memory. */
   dispose(): void;
 }
 
-/** Reads prompts into a new past. Throws InputError for bad inputs or a model with an encoder, and OptionError. */
-export async function openPast(
-  core: DecoderCore,
-  inputs: ModelInputs,
-  { max_length = Math.min(core.architecture.decoder.P, 2048) }: { readonly max_length?: number },
-  keepAlive: KeepAlive,
-): Promise<PastKeyValues> {
-  const { encoder, family } = core.architecture;
-  if (encoder)
-    throw new InputError(`past: must be called on a decoder-only model, ${family} has an encoder; use decoder()`);
-  const { ids } = readInputs(core.architecture, inputs);
-  const past = await createPast(core, { rows: ids.length, max_length }, keepAlive);
-  try {
-    await past.append(ids);
-    return past;
-  } catch (error) {
-    past.dispose();
-    throw error;
-  }
+/** How much a past can hold. */
+export interface PastOptions {
+  /** The most tokens of a row. Default 2,048, or fewer where the model has fewer positions. */
+  readonly max_length?: number;
 }
 
-/** The number of rows, the most tokens of a row, and a past to copy. */
-interface PastOptions {
-  readonly rows: number;
+/** Reads prompts into a new past. Throws InputError for bad inputs or a model with an encoder, and OptionError. */
+export function openPast(
+  core: DecoderCore,
+  inputs: ModelInputs,
+  options: PastOptions,
+  keepAlive: KeepAlive,
+): Promise<PastKeyValues> {
+  const { encoder, decoder, family } = core.architecture;
+  if (encoder)
+    throw new InputError(`past: must be called on a decoder-only model, ${family} has an encoder; use decoder()`);
+  checkOptions("past", options, { max_length: wholeNumber(1, decoder.P) });
+  const { max_length = Math.min(decoder.P, 2048) } = options;
+  const { ids } = readPrompts(core.architecture, inputs, { holes: "drop" });
+  checkLength(ids, max_length);
+  return createPast(core, { first: ids, max_length }, keepAlive);
+}
+
+/** The tokens that a past begins with, the most tokens of a row, and another past that may have read some of them. */
+interface Beginning {
+  readonly first: TokenLists;
   readonly max_length: number;
   readonly origin?: PastKeyValues;
 }
 
-/** An empty past, or a copy of `origin`. Throws OptionError when the model has fewer positions than max_length. */
+/** A past that has read `first`. Its tokens change at once; what the device holds follows. */
 async function createPast(
   core: DecoderCore,
-  { rows, max_length, origin }: PastOptions,
+  { first, max_length, origin }: Beginning,
   keepAlive: KeepAlive,
 ): Promise<PastKeyValues> {
-  const { gpu, architecture } = core;
-  if (!Number.isInteger(max_length) || max_length < 1 || max_length > architecture.decoder.P) {
-    throw new OptionError(
-      `past: max_length must be a whole number from 1 to ${architecture.decoder.P}, got ${show(max_length)}`,
-    );
-  }
-  const cache = createDecoderCache(core, { B: rows, n: 1, W: 1, M: max_length, S: 1 });
-  let ids = origin?.ids ?? Array.from({ length: rows }, (): readonly number[] => []);
-  const lengths = (): number[] => ids.map(({ length }) => length);
-  await origin?.copyInto(cache, lengths());
-  const past: PastKeyValues = {
+  const cache = createPastCache(core, first.length, max_length);
+  const life = createLifetime("past", "open another", () => cache.dispose());
+  const during: KeepAlive = (call) => keepAlive(() => life.keepAlive(call));
+  let ids = first;
+  const append = async (more: unknown): Promise<void> => {
+    const before = ids;
+    const grown = appended(ids, more, max_length, core.architecture.V);
+    ids = grown;
+    try {
+      await cache.read(grown);
+    } catch (error) {
+      if (ids === grown) ids = before;
+      throw error;
+    }
+  };
+  const self: PastKeyValues = {
     get ids() {
-      return ids;
+      return ids.map((row) => [...row]);
     },
-    append: (more) =>
-      keepAlive(async () => {
-        const grown = appended(ids, more, max_length, architecture.V);
-        if (more.some(({ length }) => length > 0)) await cache.prompt(more, lengths());
-        ids = grown;
-      }),
+    append: (more) => during(() => append(more)),
     truncate(length) {
+      life.check();
       if (!Number.isInteger(length) || length < 0)
         throw new OptionError(`past: truncate takes a whole number of tokens, got ${show(length)}`);
       ids = ids.map((row) => row.slice(0, length));
     },
-    fork: () => keepAlive(() => createPast(core, { rows, max_length, origin: past }, keepAlive)),
-    copyInto: (target, counts) => gpu.copy(pastCopies(cache, target, [...counts.keys()], counts)),
-    dispose: () => cache.dispose(),
+    fork: () => during(() => createPast(core, { first: ids, max_length, origin: self }, keepAlive)),
+    check(other) {
+      life.check();
+      if (other !== core) throw new InputError("past_key_values: must be of this model, got another's; read it again");
+    },
+    copyInto: async (target, prompts) =>
+      life.ended ? prompts.map(() => 0) : life.keepAlive(() => cache.copyInto(target, prompts)),
+    dispose: life.dispose,
   };
-  return past;
+  try {
+    if (origin) await cache.adopt(origin, first);
+    await cache.read(first);
+    return self;
+  } catch (error) {
+    self.dispose();
+    throw error;
+  }
+}
+
+function checkLength(rows: TokenLists, max_length: number): void {
+  const long = rows.findIndex(({ length }) => length > max_length);
+  if (long >= 0)
+    throw new InputError(
+      `past: a row holds at most max_length=${max_length} tokens, row ${long} would have ${rows[long].length}; open it with a larger max_length`,
+    );
 }
 
 /** Rows with more tokens appended. Throws InputError when they do not fit. */
-function appended(ids: TokenLists, more: TokenLists, max_length: number, V: number): number[][] {
+function appended(ids: TokenLists, given: unknown, max_length: number, V: number): TokenLists {
+  const more = readLists("past: append", given, V);
   if (more.length !== ids.length)
     throw new InputError(`past: append takes a list for each of its ${ids.length} rows, got ${more.length}`);
   const grown = ids.map((row, b) => [...row, ...more[b]]);
-  const long = grown.findIndex(({ length }) => length > max_length);
-  if (long >= 0)
-    throw new InputError(
-      `past: a row holds at most max_length=${max_length} tokens, row ${long} would have ${grown[long].length}; open it with a larger max_length`,
-    );
-  const bad = more.flat().find((id) => !Number.isInteger(id) || id < 0 || id >= V);
-  if (bad !== undefined) throw new InputError(`past: ids must be whole numbers from 0 to ${V - 1}, got ${show(bad)}`);
+  checkLength(grown, max_length);
   return grown;
 }

@@ -1,5 +1,7 @@
 import type { Core } from "../core.js";
+import { checkFinite } from "../finite.js";
 import { type EncoderInput, lengthOf, totalLength } from "../inputs.js";
+import { checkSequence } from "../sequences.js";
 import { type BatchSize, type Encoded, prepareBatch, type Wanted } from "./prepared_batch.js";
 
 /** How a caller follows, stops and batches encoding. */
@@ -15,8 +17,8 @@ const BATCH_TOKENS = 2048;
 const IN_FLIGHT = 2; // while one batch runs, the next is prepared and submitted
 
 /**
- * Runs sequences through the encoder and its head in batches. Results come in the order of `inputs`. Throws the
- * signal's reason.
+ * Runs sequences through the encoder and its head in batches. Results come in the order of `inputs`. Throws InputError
+ * for sequences that the model cannot take and for results that are not finite, and the signal's reason.
  */
 export async function encodeAll(
   core: Core,
@@ -24,6 +26,7 @@ export async function encodeAll(
   wanted: Wanted,
   { signal, progress, batch_tokens = BATCH_TOKENS }: EncodeHooks = {},
 ): Promise<Encoded[]> {
+  inputs.forEach((input, index) => checkSequence(core.architecture, input, index));
   const results: Encoded[] = [];
   const total = inputs.length;
   let loaded = 0;
@@ -33,7 +36,10 @@ export async function encodeAll(
       batch.map((index) => inputs[index]),
       wanted,
     );
-    batch.forEach((index, at) => (results[index] = encoded[at]));
+    batch.forEach((index, at) => {
+      for (const [name, values] of Object.entries(encoded[at])) checkFinite(name, values, index);
+      results[index] = encoded[at];
+    });
     loaded += batch.length;
     if (!signal?.aborted) progress?.({ status: "progress", loaded, total });
   };
@@ -41,7 +47,9 @@ export async function encodeAll(
   try {
     for (const batch of batchesOf(inputs.map(lengthOf), batch_tokens)) {
       signal?.throwIfAborted();
-      running.push(runBatch(batch));
+      const run = runBatch(batch);
+      run.catch(() => {}); // the loop awaits it, unless one before it fails
+      running.push(run);
       if (running.length >= IN_FLIGHT) await running.shift();
     }
     await Promise.all(running);
@@ -76,7 +84,7 @@ async function encodeBatch(core: Core, inputs: readonly EncoderInput[], wanted: 
   const size: BatchSize = {
     N: totalLength(inputs),
     B: inputs.length,
-    T: wanted.attentions ? Math.max(...inputs.map(lengthOf)) : 0,
+    T: wanted.attentions ? inputs.reduce((most, input) => Math.max(most, lengthOf(input)), 0) : 0,
     features: inputs.some((input) => "features" in input),
   };
   const key = `encode ${JSON.stringify([size, wanted])}`;

@@ -1,7 +1,8 @@
-import { OptionError } from "../../runtime/errors.js";
+import { CALLBACK, checkOptions, FLAG, SIGNAL, wholeNumber } from "../../runtime/checks.js";
+import type { Sources } from "../arguments.js";
 import type { Architecture, Stack } from "../graph/architecture.js";
 import type { Core, HostTensor } from "../core.js";
-import { readSegments, type Sequences, type TokenRows } from "../inputs.js";
+import type { Sequences } from "../sequences.js";
 import { type EncodeHooks, encodeAll } from "./batches.js";
 import type { Encoded, Wanted } from "./prepared_batch.js";
 
@@ -27,16 +28,14 @@ export interface EncoderOptions extends EncodeHooks {
   readonly output_attentions?: boolean;
 }
 
-const OPTIONS = ["output_hidden_states", "output_attentions", "signal", "progress", "batch_tokens"];
+/** The options of encoding that all calls have, and their rules. */
+export const ENCODE_HOOKS = { signal: SIGNAL, progress: CALLBACK, batch_tokens: wholeNumber(1) };
+
+const OPTIONS = { output_hidden_states: FLAG, output_attentions: FLAG, ...ENCODE_HOOKS };
 
 /** Throws OptionError for options that are unknown or out of range. */
-export function checkEncoderOptions(call: string, options: EncoderOptions): void {
-  const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
-  if (unknown) throw new OptionError(`${call}: options must be among ${OPTIONS.join(", ")}, got ${unknown}`);
-  const { batch_tokens = 1 } = options;
-  if (!Number.isInteger(batch_tokens) || batch_tokens < 1)
-    throw new OptionError(`${call}: batch_tokens must be a whole number of at least 1, got ${batch_tokens}`);
-}
+export const checkEncoderOptions = (call: string, options: EncoderOptions): void =>
+  checkOptions(call, options, OPTIONS);
 
 /**
  * What `forward()` returns by default: the logits of a classifier, or else the last states and the output of a pooler.
@@ -49,15 +48,12 @@ export function ownOutputs({ head }: Architecture): Wanted {
 /** Encodes token rows and arranges the results like them, padding included. */
 export async function encodeRows(
   core: Core,
-  rows: Sequences,
-  token_type_ids: TokenRows | undefined,
+  { rows, sources }: Sources,
   wanted: Wanted,
   { output_hidden_states = false, output_attentions = false, ...hooks }: EncoderOptions,
 ): Promise<EncoderOutput> {
-  const segments = readSegments(token_type_ids, rows, core.architecture.encoder?.segments);
-  const inputs = rows.ids.map((ids, b) => ({ ids, segments: segments?.[b] }));
   const all = { ...wanted, hidden_states: output_hidden_states, attentions: output_attentions };
-  return layOut(core.architecture, rows, all, await encodeAll(core, inputs, all, hooks));
+  return layOut(core.architecture, rows, all, await encodeAll(core, sources, all, hooks));
 }
 
 function layOut(
@@ -85,11 +81,15 @@ function layOut(
 }
 
 /** Arranges a result with a row for each token as [B,S,columns]. */
-function byToken(encoded: readonly Encoded[], name: string, { ids, offsets, width }: Sequences): HostTensor {
-  const columns = encoded[0][name].length / ids[0].length;
-  const data = new Float32Array(ids.length * width * columns);
-  encoded.forEach((own, b) => data.set(own[name], (b * width + offsets[b]) * columns));
-  return { dims: [ids.length, width, columns], data };
+function byToken(encoded: readonly Encoded[], name: string, { columns: places, width }: Sequences): HostTensor {
+  const columns = encoded[0][name].length / places[0].length;
+  const data = new Float32Array(places.length * width * columns);
+  encoded.forEach((own, b) =>
+    places[b].forEach((place, t) => {
+      data.set(own[name].subarray(t * columns, (t + 1) * columns), (b * width + place) * columns);
+    }),
+  );
+  return { dims: [places.length, width, columns], data };
 }
 
 /** Arranges a result with a row for each sequence as [B,columns]. */
@@ -104,17 +104,16 @@ function bySequence(encoded: readonly Encoded[], name: string): HostTensor {
  * Arranges attention weights [query,head,key] (with as many keys as the longest sequence of the batch) as [B,H,S,S].
  */
 function attentionSquares(encoded: readonly Encoded[], name: string, rows: Sequences, H: number): HostTensor {
-  const { ids, offsets, width: S } = rows;
-  const data = new Float32Array(ids.length * H * S * S);
+  const { columns: places, width: S } = rows;
+  const data = new Float32Array(places.length * H * S * S);
   encoded.forEach((own, b) => {
-    const count = ids[b].length;
-    const T = own[name].length / count / H;
-    for (let q = 0; q < count; q++) {
+    const T = own[name].length / places[b].length / H;
+    places[b].forEach((query, q) => {
       for (let h = 0; h < H; h++) {
-        const weights = own[name].subarray((q * H + h) * T, (q * H + h) * T + count);
-        data.set(weights, ((b * H + h) * S + offsets[b] + q) * S + offsets[b]);
+        const to = ((b * H + h) * S + query) * S;
+        places[b].forEach((key, k) => (data[to + key] = own[name][(q * H + h) * T + k]));
       }
-    }
+    });
   });
-  return { dims: [ids.length, H, S, S], data };
+  return { dims: [places.length, H, S, S], data };
 }

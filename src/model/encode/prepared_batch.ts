@@ -55,7 +55,11 @@ export async function prepareBatch(core: Core, size: BatchSize, wanted: Wanted):
     if (pooled || logits) head(run, core, hidden, packed.spans, { pooled, logits });
     if (embedding && wanted.embedding) sentenceVectors(run, hidden, packed.spans, wanted.embedding, embedding);
   });
-  const prepared = await gpu.prepare(plan);
+  const free = (): void => gpu.memory.free([...Object.values(packed), ...outputs.all.map(({ data }) => data)]);
+  const prepared = await gpu.prepare(plan).catch((error: unknown) => {
+    free();
+    throw error;
+  });
   return {
     async run(inputs) {
       write(core, packed, inputs);
@@ -64,7 +68,7 @@ export async function prepareBatch(core: Core, size: BatchSize, wanted: Wanted):
     },
     dispose() {
       prepared.dispose();
-      gpu.memory.free([...Object.values(packed), ...outputs.all.map(({ data }) => data)]);
+      free();
     },
   };
 }

@@ -1,0 +1,22 @@
+import { CALLBACK, checkOptions, objectWith, oneOf, SIGNAL } from "../runtime/checks.js";
+import { WEIGHT_FORMATS } from "./checkpoint/weights.js";
+
+const OPTIONS = {
+  dtype: oneOf(...WEIGHT_FORMATS),
+  device: objectWith("a GPUDevice (WebGPU is what there is: leave it out)", "createBuffer"),
+  gpu: objectWith("what gpu() gives (a GPUDevice goes into device)", "prepare", "dispose"),
+  progress: CALLBACK,
+  signal: SIGNAL,
+};
+
+// What people write who come from elsewhere.
+const CURES: Readonly<Record<string, string>> = {
+  quantized: 'pass dtype: "int8"',
+  load_in_8bit: 'pass dtype: "int8"',
+  load_in_4bit: 'pass dtype: "int4"',
+  progress_callback: "pass progress",
+  revision: "give the URL of that revision",
+};
+
+/** Throws OptionError for options of `load()` that it does not take, with the cure, and for wrong values. */
+export const checkLoadOptions = (options: unknown): void => checkOptions("load", options, OPTIONS, CURES);
