@@ -37,7 +37,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   for (var first = 0u; first < width; first += run()) {
     let s0 = scale(w0 + first); let s1 = scale(w1 + first); let s2 = scale(w2 + first); let s3 = scale(w3 + first);
     let s4 = scale(w4 + first); let s5 = scale(w5 + first); let s6 = scale(w6 + first); let s7 = scale(w7 + first);
-    for (var i = first; i < min(first + run(), width); i++) {
+    let last = end(first);
+    for (var i = first; i < last; i++) {
       let p = Block(s0 * load(w0 + i), s1 * load(w1 + i), s2 * load(w2 + i), s3 * load(w3 + i));
       let q = Block(s4 * load(w4 + i), s5 * load(w5 + i), s6 * load(w6 + i), s7 * load(w7 + i));
       if (ROWS > 0) { let v = x[x0 + i]; a0 += dots(v, p); b0 += dots(v, q); }

@@ -2,7 +2,7 @@ import { f32, u32 } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
-/** Arguments of `layernorm_residual`, for tests and benches. */
+/** Arguments of `layernorm_residual`, for tests and benches. The second row begins with `special`, if given. */
 export const args = (size: Size, random: () => number) => {
   const {
     N,
@@ -15,9 +15,12 @@ export const args = (size: Size, random: () => number) => {
     rms = 0,
     beta = 1 - rms,
     status,
+    special,
   } = size;
+  const x = f32([N, D], (i) => gain * random() + offset + (i % D === 5 ? outlier : 0));
+  if (special !== undefined) x.data[D] = special;
   return {
-    x: f32([N, D], (i) => gain * random() + offset + (i % D === 5 ? outlier : 0)),
+    x,
     bias: bias ? f32([D], () => gain * random()) : undefined,
     residual: residual ? f32([N, D], () => gain * random()) : undefined,
     gamma: f32([D], random),

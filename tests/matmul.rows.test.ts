@@ -147,11 +147,11 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       ],
       "a short group that reads on": [
         "a NaN behind a short group",
-        (wgsl) => wgsl.replace("min(first + run(), width)", "first + run()"),
+        (wgsl) => wgsl.replace("min(first + GROUP, inputs() / CHUNK)", "first + GROUP"),
       ],
       "a short group of fours that reads on": [
         "a NaN behind a short group of whole fours",
-        (wgsl) => wgsl.replace("min(first + run(), width)", "first + run()"),
+        (wgsl) => wgsl.replace("min(first + GROUP, inputs() / CHUNK)", "first + GROUP"),
       ],
       "a relu that drops NaN": [
         "a NaN, relu",

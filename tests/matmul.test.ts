@@ -102,7 +102,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
     direct: {
       "a short group that reads on": [
         "a NaN behind a short group",
-        (wgsl) => wgsl.replace("min(first + run(), width)", "first + run()"),
+        (wgsl) => wgsl.replace("min(first + GROUP, inputs() / CHUNK)", "first + GROUP"),
       ],
       "groups that run on into the next row": [
         "100 inputs, i8",

@@ -3,7 +3,8 @@ import type { WeightRow } from "../src/model/checkpoint/rows.js";
 import { loadWeights, type WeightFormat, type Weights } from "../src/model/checkpoint/weights.js";
 import { CheckpointError } from "../src/runtime/errors.js";
 import type { Gpu } from "../src/runtime/gpu.js";
-import { bf16ToF32, f16ToF32, f32ToF16, fromF16, toF16 } from "../src/runtime/half.js";
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, fromF16, toF16 } from "../src/runtime/half.js";
+import { dequantise } from "../src/runtime/quant.js";
 import { describe, type TypedArray } from "../src/runtime/tensor.js";
 import { assert, device, refuses, suite } from "./support/harness.js";
 import { inMemory, safetensors, stored, storedF32 } from "./support/safetensors.js";
@@ -300,10 +301,14 @@ for (const from of ["F32", "F16", "BF16"] as const) {
     ["auto", from === "F16" ? "f16" : "f32"],
     ["f32", "f32"],
     ["f16", "f16"],
+    ["bf16", "bf16"],
   ] as const) {
     test(`a matrix of ${from} becomes ${to} with dtype "${format}", its values kept`, () =>
       loaded(one({ a: matrices[from] }), [row("a", [2, 3])], { format }, async (w, values) =>
-        assert.equal([w.get("a").dtype, ...(await values("a"))], [to, ...(to === "f16" ? HALVES : VALUES)]),
+        assert.equal(
+          [w.get("a").dtype, ...(await values("a"))],
+          [to, ...{ f16: HALVES, bf16: BRAINS, f32: VALUES }[to]],
+        ),
       ));
   }
   test(`a vector of ${from} becomes f32 whatever the dtype`, () =>
@@ -316,6 +321,34 @@ test("parts of several formats become f32 with dtype auto", () =>
   loaded(one({ a: matrices.F16, b: matrices.BF16 }), [row("ab", [4, 3], ["a", "b"])], {}, async (w, values) =>
     assert.equal([w.get("ab").dtype, ...(await values("ab"))], ["f32", ...VALUES, ...VALUES]),
   ));
+
+for (const stored of ["BF16", "F32"] as const) {
+  const kept = stored === "BF16" ? "bf16" : "f32";
+  test(`a matrix that needs its accuracy is ${kept} with dtype "bf16" if it is stored as ${stored}`, () =>
+    loaded(one({ a: matrices[stored] }), [{ ...row("a", [2, 3]), precise: true }], { format: "bf16" }, (w) =>
+      assert.is(w.get("a").dtype, kept),
+    ));
+}
+
+for (const [format, dtype] of [
+  ["int8", "i8"],
+  ["int4", "i4"],
+] as const) {
+  test(`rows of any width become ${dtype}, each in groups of its own`, () => {
+    const rows = [Array.from({ length: 37 }, (_, i) => i / 8), Array.from({ length: 37 }, (_, i) => -i * 100)];
+    return loaded(one({ a: storedF32([2, 37], rows.flat()) }), [row("a", [2, 37])], { format }, async (w, values) => {
+      assert.is(w.get("a").dtype, dtype);
+      const got = dequantise(dtype, (await values("a")) as Uint32Array, 37);
+      assert.is(got.length, 74);
+      const step = dtype === "i8" ? 254 : 16;
+      rows.flat().forEach((want, i) => {
+        const [first, row] = [i % 37 < 32 ? 0 : 32, rows[Math.floor(i / 37)]];
+        const most = Math.max(...row.slice(first, first + 32).map(Math.abs));
+        assert.ok(Math.abs(got[i] - want) <= (most / step) * 2.01, `${i}: ${got[i]} for ${want}`);
+      });
+    });
+  });
+}
 
 test("an odd number of halves is stored whole", () =>
   loaded(one({ a: stored("F16", [1, 3], Uint16Array.of(1, 2, 3)) }), [row("a", [1, 3])], {}, async (_, values) =>
@@ -560,6 +593,26 @@ half("every bf16 is the upper half of an f32", () => {
     firstWrong((bits) => !Object.is(values[bits], new Float32Array(Uint32Array.of(bits * 65536).buffer)[0])),
     undefined,
   );
+});
+
+half("an f32 becomes the nearest bf16, of two the even one", () => {
+  const step = 2 ** -7; // between neighbours above 1
+  for (const [value, want] of [
+    [1 + step / 2, 1],
+    [1 + step * 0.501, 1 + step],
+    [1 + step * 1.5, 1 + 2 * step],
+    [-1 - step * 1.499, -1 - step],
+    [3.4e38, Infinity],
+    [1e-40, 2 ** -133],
+    [-0, -0],
+    [Infinity, Infinity],
+    [NaN, NaN],
+  ])
+    assert.ok(Object.is(bf16ToF32(f32ToBf16(Float32Array.of(value)))[0], Math.fround(want)), String(value));
+  const quiet = new Float32Array(Uint32Array.of(0x7f800001).buffer); // a NaN whose upper half is infinity
+  assert.is(f32ToBf16(quiet)[0], 0x7fc0);
+  const numbers = allBits.filter((bits) => (bits & 0x7fff) <= 0x7f80);
+  assert.equal([...f32ToBf16(bf16ToF32(Uint16Array.from(numbers)))], numbers);
 });
 
 half("lists are converted as their elements are", () => {

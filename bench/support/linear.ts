@@ -4,7 +4,7 @@ import type { Size } from "./harness.js";
 
 type Format = (typeof FORMATS)[number];
 
-/** Shapes with their weights in each of the given formats; by default in all four. */
+/** Shapes with their weights in each of the given formats; by default in all. */
 export function inFormats(shapes: Readonly<Record<string, Size>>, ...formats: Format[]): Record<string, Size> {
   return Object.fromEntries(
     Object.entries(shapes).flatMap(([name, size]) =>

@@ -9,6 +9,10 @@ fn stride() -> u32 { // chunks from one output to the next; groups are whole in 
 
 fn run() -> u32 { return select(inputs() / CHUNK, GROUP, WEIGHT_FORMAT >= I8); } // chunks that share a scale
 
+fn end(first: u32) -> u32 { // of the chunks from `first` on that share a scale
+  return select(first + run(), min(first + GROUP, inputs() / CHUNK), WEIGHT_FORMAT >= I8);
+}
+
 fn scale(i: u32) -> f32 { // of the group that holds chunk i
   if (WEIGHT_FORMAT < I8) { return 1; }
   let words = outputs() * groups() * select(8u, 4u, WEIGHT_FORMAT == I4); // of all weights

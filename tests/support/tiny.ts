@@ -1,5 +1,41 @@
+import { describeCheckpoint } from "../../src/model/families/index.js";
+import { openCheckpoint } from "../../src/model/checkpoint/checkpoint.js";
+import { storedShape } from "../../src/model/checkpoint/rows.js";
 import { randoms } from "./harness.js";
 import { inMemory, safetensors, type Stored, storedF32 } from "./safetensors.js";
+
+/**
+ * A checkpoint of any family with random weights, by its config: every tensor that the family's rows name. Matrices are
+ * scaled by their input width, vectors of norms are near 1.
+ */
+export async function tinyCheckpoint(
+  config: Readonly<Record<string, unknown>>,
+  generation: Readonly<Record<string, unknown>>,
+  seed: number,
+) {
+  const random = randoms(seed);
+  const bare = await openCheckpoint(inMemory({ "config.json": config, "model.safetensors": safetensors({}) }));
+  const { family, architecture } = describeCheckpoint(bare);
+  const tensors: Record<string, Stored> = {};
+  for (const row of family.rows(architecture, config)) {
+    for (const [part, name] of row.theirs.entries()) {
+      if (name === null || tensors[name]) continue;
+      const shape = storedShape(row, part);
+      const [scale, base] =
+        shape.length > 1 ? [2 / Math.sqrt(row.shape[1] ?? 1), 0] : [0.3, name.endsWith("weight") ? 1 : 0];
+      const length = shape.reduce((a, b) => a * b, 1);
+      tensors[name] = storedF32(
+        shape,
+        Array.from({ length }, () => base + scale * random()),
+      );
+    }
+  }
+  return inMemory({
+    "config.json": config,
+    "generation_config.json": generation,
+    "model.safetensors": safetensors(tensors),
+  });
+}
 
 /** A Marian checkpoint with random weights, as a source for `load`; its end id is 0, its start and padding id V-1. */
 export function tinyMarian({ D, V, layers }: { D: number; V: number; layers: number }, seed: number) {

@@ -16,6 +16,10 @@ function llamaLike(model_type: string, options: { qkvBias: boolean; qkNorm: bool
         throw new CheckpointError("config.json: use_sliding_window must be false, sliding windows are not supported");
       const [D, H] = [read.count("hidden_size"), read.count("num_attention_heads")];
       const E = config.head_dim ? read.count("head_dim") : D / read.divisor("num_attention_heads", "hidden_size");
+      if (E % 2) {
+        const field = config.head_dim ? "head_dim" : "hidden_size / num_attention_heads";
+        throw new CheckpointError(`config.json: ${field} must be even for rotary positions, got ${E}`);
+      }
       const K = config.num_key_value_heads ? read.divisor("num_key_value_heads", "num_attention_heads") : H;
       return {
         family: model_type,
