@@ -1,5 +1,5 @@
 // attention: for CPU adapters with subgroups.
-// Parts    attention, attention_bias, constants
+// Parts    attention, attention_bias, constants, chunk4|chunk1
 // Launch   a workgroup is one subgroup of 8 and computes a head of 16 rows, 2 an invocation; all widths multiples of 4,
 //          E at most 64
 // Numerics online softmax, key by key; keys of other sentences have weight 0 and change no bit, so that the result of a

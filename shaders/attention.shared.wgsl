@@ -1,21 +1,21 @@
 // attention: through workgroup memory, for GPUs.
-// Parts    attention, attention_bias, constants
-// Launch   one workgroup a head of 16 rows, 4 lanes a row; keys, then values, are staged in 8.5 KiB; all widths
-//          multiples of 4, E up to 256
+// Parts    attention, attention_bias, constants, chunk4|chunk1
+// Launch   one workgroup a head of 16 rows, 4 lanes a row; keys, then values, are staged in 8.5 KiB; E up to 256
 // Numerics online softmax, corrected once every TILE keys of a sentence; the result of a row does not depend on the
 //          rows beside it; a row that sees no key gives zeros
 // Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3; biases by distance:
 //          Raffel et al. 2020, section 2.1
 
 
-const WIDTH: u32 = 16; // E / 4; the longest loop runs to params.E / 4: unrolling it takes CPU adapters seconds
-const TILE: u32 = 32; // keys staged at a time: at most 32, and TILE * (WIDTH | 1) at most 544
+const WIDTH: u32 = 16; // E / CHUNK; the longest loop runs to params.E / CHUNK: unrolling it takes CPU adapters seconds
+const TILE: u32 = 32; // keys staged at a time: at most 32, and TILE * PITCH at most STAGED
 const ROWS = 16u;
 const LANES = 64u;
 const PITCH = WIDTH | 1u; // odd, so that lanes that read neighbouring keys use different banks
-const SHARE = (WIDTH + 3u) / 4u; // vectors of the sum that one lane keeps
+const SHARE = (WIDTH + 3u) / 4u; // chunks of the sum that one lane keeps
+const STAGED = 2176u / CHUNK;
 
-var<workgroup> staged: array<vec4f, 544>;
+var<workgroup> staged: array<Chunk, STAGED>;
 var<workgroup> weights: array<f32, 512>;     // [key,row]
 var<workgroup> highest: array<f32, LANES>;
 
@@ -25,7 +25,7 @@ fn visible(row: vec4u, keys: u32) -> u32 { return select(keys, min(keys, row.y +
 fn stage(at: u32, count: u32, lane: u32) {
   for (var i = lane; i < count * WIDTH; i += LANES) {
     let t = i / WIDTH;
-    staged[t * PITCH + i % WIDTH] = kv[at + t * (params.Z / 4u) + i % WIDTH];
+    staged[t * PITCH + i % WIDTH] = kv[at + t * (params.Z / CHUNK) + i % WIDTH];
   }
 }
 
@@ -43,9 +43,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let part = lane % 4u;                // of a row's keys for scores, of its width for sums
   let own = n + min(slot, rows_here - 1u);
   let row = rows[own];
-  let q_at = own * (params.Q / 4u) + h * WIDTH;
+  let q_at = own * (params.Q / CHUNK) + h * WIDTH;
   let head = (h * params.K / params.H) * WIDTH;
-  var sum: array<vec4f, SHARE>;
+  var sum: array<Chunk, SHARE>;
   var top = LOWEST;
   var total = 0.0;
   var least = 0u;                      // sentences below it are done
@@ -66,13 +66,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     let own_end = select(0u, visible(row, span.y), row.z == sentence);
     for (var first = 0u; first < end; first += TILE) {
       let count = min(TILE, end - first);
-      let at = (span.x + first) * (params.Z / 4u) + head;
-      stage(at + params.k_at / 4u, count, lane);
+      let at = (span.x + first) * (params.Z / CHUNK) + head;
+      stage(at + params.k_at / CHUNK, count, lane);
       workgroupBarrier();
       var scores = array<f32, 8>();       // of keys part, part + 4, ...
-      for (var e = 0u; e < params.E / 4u; e++) {
+      for (var e = 0u; e < params.E / CHUNK; e++) {
         let query = q[q_at + e];
-        for (var k = 0u; k < TILE / 4u; k++) { scores[k] += dot(query, staged[(part + 4u * k) * PITCH + e]); }
+        for (var k = 0u; k < TILE / 4u; k++) { scores[k] += inner(query, staged[(part + 4u * k) * PITCH + e]); }
       }
       var next = LOWEST;
       for (var k = 0u; k < TILE / 4u; k++) {
@@ -93,7 +93,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         weights[t * ROWS + slot] = p;
         total += p;
       }
-      stage(at + params.v_at / 4u, count, lane);
+      stage(at + params.v_at / CHUNK, count, lane);
       workgroupBarrier();
       for (var i = 0u; i < SHARE; i++) { sum[i] *= decay; }
       for (var t = 0u; t < count; t++) {

@@ -1,7 +1,7 @@
 // attention: directly, for any adapter.
-// Parts    attention, constants
+// Parts    attention, constants, chunk4|chunk1
 // Launch   one invocation a head of QUERIES rows, which share each load of a key and a value; rows of several sentences
-//          take one sentence after the other; all widths multiples of 4
+//          take one sentence after the other
 // Numerics online softmax, corrected once every 64 keys of a sentence, with sums kept in out between; the result of a
 //          row does not depend on the rows beside it; a row that sees no key gives zeros
 // Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3; biases by distance:
@@ -30,10 +30,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let rest = params.N - 1u - n;                   // rows past the end repeat the last one and are not stored
   let tile_rows = min(rest + 1u, QUERIES);
   let quads = (tile_rows + 3u) / 4u;              // loops have no constant bounds: CPU adapters would unroll them
-  let width = params.E / 4u;
+  let width = params.E / CHUNK;
   let head = (h * params.K / params.H) * width;
-  let stride = params.Z / 4u;
-  let q_stride = params.Q / 4u;
+  let stride = params.Z / CHUNK;
+  let q_stride = params.Q / CHUNK;
   let o_stride = params.H * width;
   let o = n * o_stride + h * width;
   let q0 = n * q_stride + h * width;              let q1 = q0 + min(1u, rest) * q_stride;
@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let q4 = q0 + min(4u, rest) * q_stride;         let q5 = q0 + min(5u, rest) * q_stride;
   let q6 = q0 + min(6u, rest) * q_stride;         let q7 = q0 + min(7u, rest) * q_stride;
   var p: array<vec4f, BLOCK * QUADS>;
-  var acc: array<vec4f, 16>;
+  var acc: array<Chunk, 16>;
   var position: array<vec4u, 2>;
   var seen: array<vec4u, 2>;
   var top: array<vec4f, 2>;
@@ -72,22 +72,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       var next = top;
       for (var t = 0u; t < count; t += 4u) {
         let left = count - 1u - t;                // keys past the end repeat the last one with weight 0
-        let k0 = (span.x + first + t) * stride + params.k_at / 4u + head;
+        let k0 = (span.x + first + t) * stride + params.k_at / CHUNK + head;
         let k1 = k0 + min(1u, left) * stride;
         let k2 = k0 + min(2u, left) * stride;
         let k3 = k0 + min(3u, left) * stride;
         var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f();
         var a4 = vec4f(); var a5 = vec4f(); var a6 = vec4f(); var a7 = vec4f();
         for (var e = 0u; e < width; e++) {
-          let x = mat4x4f(kv[k0 + e], kv[k1 + e], kv[k2 + e], kv[k3 + e]);
-          if (QUERIES > 0u) { let u = q[q0 + e]; a0 += u * x; }
-          if (QUERIES > 1u) { let u = q[q1 + e]; a1 += u * x; }
-          if (QUERIES > 2u) { let u = q[q2 + e]; a2 += u * x; }
-          if (QUERIES > 3u) { let u = q[q3 + e]; a3 += u * x; }
-          if (QUERIES > 4u) { let u = q[q4 + e]; a4 += u * x; }
-          if (QUERIES > 5u) { let u = q[q5 + e]; a5 += u * x; }
-          if (QUERIES > 6u) { let u = q[q6 + e]; a6 += u * x; }
-          if (QUERIES > 7u) { let u = q[q7 + e]; a7 += u * x; }
+          let x = Block(kv[k0 + e], kv[k1 + e], kv[k2 + e], kv[k3 + e]);
+          if (QUERIES > 0u) { a0 += q[q0 + e] * x; }
+          if (QUERIES > 1u) { a1 += q[q1 + e] * x; }
+          if (QUERIES > 2u) { a2 += q[q2 + e] * x; }
+          if (QUERIES > 3u) { a3 += q[q3 + e] * x; }
+          if (QUERIES > 4u) { a4 += q[q4 + e] * x; }
+          if (QUERIES > 5u) { a5 += q[q5 + e] * x; }
+          if (QUERIES > 6u) { a6 += q[q6 + e] * x; }
+          if (QUERIES > 7u) { a7 += q[q7 + e] * x; }
         }
         let c = transpose(mat4x4f(a0, a1, a2, a3));
         let d = transpose(mat4x4f(a4, a5, a6, a7));
@@ -120,18 +120,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         let inverse = select(vec4f(), 1.0 / sum, sum > vec4f());
         after[g] = select(vec4f(1.0), inverse, vec4<bool>(first + BLOCK >= end));
       }
-      for (var e = 0u; e < width; e += 2u) {      // two vectors of sums at a time; the last may be alone
+      for (var e = 0u; e < width; e += 2u) {      // two chunks of sums at a time; the last may be alone
         let other = min(1u, width - 1u - e);
         for (var i = 0u; i < 2u * tile_rows; i++) {
           let r = i / 2u;
           let sum = out[o + r * o_stride + e + (i & 1u) * other] * before[r / 4u][r % 4u];
-          acc[i] = select(vec4f(), sum, first > 0u);
+          acc[i] = select(Chunk(), sum, first > 0u);
         }
         var a0 = acc[0]; var a1 = acc[2]; var a2 = acc[4]; var a3 = acc[6];
         var a4 = acc[8]; var a5 = acc[10]; var a6 = acc[12]; var a7 = acc[14];
         var b0 = acc[1]; var b1 = acc[3]; var b2 = acc[5]; var b3 = acc[7];
         var b4 = acc[9]; var b5 = acc[11]; var b6 = acc[13]; var b7 = acc[15];
-        var v = (span.x + first) * stride + params.v_at / 4u + head + e;
+        var v = (span.x + first) * stride + params.v_at / CHUNK + head + e;
         for (var t = 0u; t < count; t++) {
           let x = kv[v];
           let y = kv[v + other];
@@ -147,7 +147,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
             b4 += u.x * y; b5 += u.y * y; b6 += u.z * y; b7 += u.w * y;
           }
         }
-        acc = array<vec4f, 16>(a0, b0, a1, b1, a2, b2, a3, b3, a4, b4, a5, b5, a6, b6, a7, b7);
+        acc = array<Chunk, 16>(a0, b0, a1, b1, a2, b2, a3, b3, a4, b4, a5, b5, a6, b6, a7, b7);
         for (var i = 0u; i < 2u * tile_rows; i++) {
           let r = i / 2u;
           if (rows[n + r].z == sentence) {

@@ -1,7 +1,7 @@
 // attention_step: through workgroup memory, for GPUs.
-// Parts    attention_step, search_state, constants
-// Launch   one workgroup a head of a row; 256 keys at a time, of which each lane scores 4; then lanes split keys and E;
-//          E a multiple of 4 up to 256, of 8 with rotations
+// Parts    attention_step, search_state, constants, chunk4|chunk1, pairs4|pairs1
+// Launch   one workgroup a head of a row; 256 keys at a time, of which each lane scores 4; then lanes split keys and E,
+//          which is 64 chunks at most
 // Numerics online softmax, corrected once every 256 keys; the new key is read from workgroup memory, not from the cache
 // Source   FasterTransformer v5, decoder_masked_multihead_attention_template.hpp (cache indirection); Shazeer 2019 (K <
 //          H)
@@ -10,12 +10,12 @@
 const LANES = 64u;
 const BLOCK = 256u;
 
-var<workgroup> query: array<vec4f, 64>;
-var<workgroup> own: array<vec4f, 64>;
+var<workgroup> query: array<Chunk, LANES>;
+var<workgroup> own: array<Chunk, LANES>;
 var<workgroup> weights: array<f32, BLOCK>;
 var<workgroup> places: array<u32, BLOCK>;   // where the keys of the block are in the cache
 var<workgroup> partial: array<f32, LANES>;
-var<workgroup> sums: array<vec4f, LANES>;
+var<workgroup> sums: array<Chunk, LANES>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let splits = LANES / WIDTH;                    // of the keys, over lanes that sum the same part of E
   let split = lane / WIDTH;
   let e = lane % WIDTH;
-  var sum = vec4f();
+  var sum = Chunk();
   if (split == 0u) {
     let k = prepared(k_at, e, norm_of(k_at), WIDTH, position);
     query[e] = prepared(q_at, e, norm_of(q_at), 0u, position) * params.scale;
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   workgroupBarrier();
   var top = bias_of(0u, h);
-  for (var i = 0u; i < params.E / 4u; i++) { top += dot(query[i], own[i]); }
+  for (var i = 0u; i < params.E / CHUNK; i++) { top += inner(query[i], own[i]); }
   var total = select(0.0, 1.0, lane == 0u);      // of this lane's keys
   let table = indirection_at(position, params.R, params.M) + r * params.M;
   for (var first = 0u; first < position; first += BLOCK) {
@@ -56,7 +56,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     for (var t = lane; t < count; t += LANES) {
       let past = (indirection[table + first + t] * params.M + first + t) * 2u * keys + head;
       var score = bias_of(position - first - t, h);
-      for (var i = 0u; i < params.E / 4u; i++) { score += dot(query[i], cache[past + i]); }
+      for (var i = 0u; i < params.E / CHUNK; i++) { score += inner(query[i], cache[past + i]); }
       highest = max(highest, score);
       weights[t] = score;
       places[t] = past + keys;
@@ -74,7 +74,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     }
     workgroupBarrier();
     sum *= decay;
-    let last = select(0u, count, split < splits); // lanes beyond whole vectors of E have no keys
+    let last = select(0u, count, split < splits); // lanes beyond whole rounds of E have no keys
     for (var t = split; t < last; t += splits) { sum += weights[t] * cache[places[t] + e]; }
     workgroupBarrier();
   }

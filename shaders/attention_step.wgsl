@@ -1,7 +1,6 @@
 // attention_step: directly, for any adapter.
-// Parts    attention_step, search_state, constants
-// Launch   one invocation a head of a row, with query and sum in registers, four keys at a time; E a multiple of 4, of
-//          8 with rotations
+// Parts    attention_step, search_state, constants, chunk4|chunk1, pairs4|pairs1
+// Launch   one invocation a head of a row, with query and sum in registers, four keys at a time
 // Numerics online softmax, corrected once every four keys
 // Source   FasterTransformer v5, decoder_masked_multihead_attention_template.hpp (cache indirection); Shazeer 2019 (K <
 //          H)
@@ -24,13 +23,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let stores = h * params.K % params.H == 0u;    // the first query head of a group stores its key and value
   let q_scale = norm_of(q_at);
   let k_scale = norm_of(k_at);
-  var q: array<vec4f, WIDTH>;
-  var sum: array<vec4f, WIDTH>;
+  var q: array<Chunk, WIDTH>;
+  var sum: array<Chunk, WIDTH>;
   var top = bias_of(0u, h);
-  for (var e = 0u; e < params.E / 4u; e++) {
+  for (var e = 0u; e < params.E / CHUNK; e++) {
     q[e] = prepared(q_at, e, q_scale, 0u, position) * params.scale;
     let k = prepared(k_at, e, k_scale, WIDTH, position);
-    top += dot(q[e], k);
+    top += inner(q[e], k);
     sum[e] = qkv[k_at + keys + e];
     if (stores) {
       cache[slot + e] = k;
@@ -47,8 +46,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     let past = (beam * params.M + at) * 2u * keys + head;
     var score = vec4f(bias_of(position - at.x, h), bias_of(position - at.y, h), bias_of(position - at.z, h),
                       bias_of(position - at.w, h));
-    for (var e = 0u; e < params.E / 4u; e++) {
-      score += q[e] * mat4x4f(cache[past.x + e], cache[past.y + e], cache[past.z + e], cache[past.w + e]);
+    for (var e = 0u; e < params.E / CHUNK; e++) {
+      score += q[e] * Block(cache[past.x + e], cache[past.y + e], cache[past.z + e], cache[past.w + e]);
     }
     let seen = vec4u(0u, 1u, 2u, 3u) <= vec4u(rest);
     score = select(vec4f(LOWEST), score, seen);
@@ -57,11 +56,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     let p = select(vec4f(), exp(score - next), seen);
     top = next;
     total = total * decay + (p.x + p.y + p.z + p.w);
-    for (var e = 0u; e < params.E / 4u; e++) {
+    for (var e = 0u; e < params.E / CHUNK; e++) {
       let v = keys + e;
       sum[e] = sum[e] * decay + (p.x * cache[past.x + v] + p.y * cache[past.y + v] + p.z * cache[past.z + v] +
                                  p.w * cache[past.w + v]);
     }
   }
-  for (var e = 0u; e < params.E / 4u; e++) { out[index * WIDTH + e] = sum[e] / total; }
+  for (var e = 0u; e < params.E / CHUNK; e++) { out[index * WIDTH + e] = sum[e] / total; }
 }

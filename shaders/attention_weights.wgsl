@@ -1,38 +1,38 @@
 // attention_weights: the softmax weights of attention, to look at: attention itself does not keep them.
 //   weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:])      t over the rows of sentence rows[n].z, 0 beyond them
-// Parts    constants
+// Parts    constants, chunk4|chunk1
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
 //          q: f32[N,Q]   kv: f32[S,Z]   weights: f32[N,H,T]   (T at least the longest span)
 //          head h starts in its row of q at h*E, in rows of kv at k_at + h*K/H*E: heads may be grouped
-// Launch   one invocation a head of a row; all widths multiples of 4
+// Launch   one invocation a head of a row
 // Numerics scores are stored, then exponentiated against their maximum; a row that sees no key gives zeros
 // Source   Vaswani et al. 2017, eq. 1
 struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, T: u32, k_at: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(2) var<storage, read> spans: array<vec2u>;
-@group(0) @binding(3) var<storage, read> q: array<vec4f>;
-@group(0) @binding(4) var<storage, read> kv: array<vec4f>;
+@group(0) @binding(3) var<storage, read> q: array<Chunk>;
+@group(0) @binding(4) var<storage, read> kv: array<Chunk>;
 @group(0) @binding(5) var<storage, read_write> weights: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let width = params.E / 4u;
+  let width = params.E / CHUNK;
   let index = (group.y * grid.x + group.x) * 64u + lane;
   let n = index / params.H;
   if (n >= params.N) { return; }
   let h = index - n * params.H;
   let span = spans[rows[n].z];
   let visible = min(span.y, params.T);
-  let stride = params.Z / 4u;
-  let q_at = n * (params.Q / 4u) + h * width;
-  let k_at = span.x * stride + params.k_at / 4u + (h * params.K / params.H) * width;
+  let stride = params.Z / CHUNK;
+  let q_at = n * (params.Q / CHUNK) + h * width;
+  let k_at = span.x * stride + params.k_at / CHUNK + (h * params.K / params.H) * width;
   let out = index * params.T;
   var top = LOWEST;
   for (var t = 0u; t < visible; t++) {
     var score = 0.0;
-    for (var e = 0u; e < width; e++) { score += dot(q[q_at + e], kv[k_at + t * stride + e]); }
+    for (var e = 0u; e < width; e++) { score += inner(q[q_at + e], kv[k_at + t * stride + e]); }
     score *= params.scale;
     weights[out + t] = score;
     top = max(top, score);

@@ -26,6 +26,7 @@ var<workgroup> next: array<Candidate, BEAMS>;
 var<workgroup> taken: u32;                       // of next
 var<workgroup> stopped: array<Candidate, BEAMS>;
 var<workgroup> stops: u32;                       // of stopped
+var<workgroup> enough: u32;                      // 1 once no further candidate matters
 
 fn beats(a: Candidate, b: Candidate) -> bool {
   return a.score > b.score || (a.score == b.score && a.choice < b.choice);
@@ -34,7 +35,7 @@ fn beats(a: Candidate, b: Candidate) -> bool {
 // The best candidate of the invocation's lists after the choice that was taken last.
 fn best_of_lists(b: u32, lane: u32, last: Candidate) -> Candidate {
   let diverse = params.diversity_penalty != 0.0;
-  var found = Candidate(ABSENT, 0.0, NO_ID, 0u);
+  var found = Candidate(BANNED, 0.0, NO_ID, 0u);
   for (var l = lane; l < params.W * params.G; l += LANES) {
     // Lists are sorted: only their first candidates compete, unless penalties change the order.
     let first = select(heads[l], 0u, diverse);
@@ -72,7 +73,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     let part = (b * params.W * params.G + l) * (params.C + 2u) + params.C;
     peaks[l] = values[part];
     sums[l] = values[part + 1u];
-    if (sums[l] < 0.0) { atomicAdd(&status[STATUS_FAULTS], 1u); }
+    if (sums[l] < 0.0) { atomicMax(&status[STATUS_FAULTS], b * params.W + l / params.G + 1u); }
   }
   workgroupBarrier();
   for (var w = lane; w < params.W; w += LANES) {
@@ -87,7 +88,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   workgroupBarrier();
   var own = Candidate(3.4e38, 0.0, 0u, 0u);
   var lost = true;
-  for (var rank = 0u; rank < params.C; rank++) {
+  for (var rank = 0u; rank < params.W || length + 1u < limit; rank++) {
     if (lost) { own = best_of_lists(b, lane, own); }
     best[lane] = own;
     workgroupBarrier();
@@ -106,10 +107,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       } else if (taken < params.W) {
         next[taken] = own;
         taken++;
+        if (taken == params.W) { enough = 1u; }                  // later ranks cannot finish
       }
       heads[own.list]++;
     }
-    if (workgroupUniformLoad(&taken) == params.W) { break; }     // later ranks cannot finish
+    if (lane == 0u && best[0].choice == NO_ID) { enough = 1u; }
+    if (workgroupUniformLoad(&enough) == 1u) { break; }
   }
   if (lane == 0u) {
     for (var i = 0u; i < stops; i++) {
@@ -120,7 +123,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     var done = length + 1u >= limit || (full && params.early_stopping == 1u);
     let horizon = select(length + 1u, limit, params.early_stopping == 2u && params.length_penalty > 0.0) - start;
     let worst = scores[(PLANE_FINISHED * params.B + b) * params.W + params.W - 1u];
-    done = done || (full && (taken == 0u || penalised(next[0].score, horizon) <= worst));
+    done = done || taken == 0u || (full && penalised(next[0].score, horizon) <= worst);
     sentences[sentence + SENTENCE_LENGTH] = length + 1u;
     state.w = u32(done);
     if (done) {
@@ -135,16 +138,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let next_table = indirection_at(length, R, params.M);
   for (var w = 0u; w < params.W; w++) {
     let r = b * params.W + w;
-    let parent = b * params.W + next[w].choice / params.V;
+    let live = next[select(0u, w, w < taken)];
+    let parent = b * params.W + live.choice / params.V;
     let to = next_table + r * params.M;
     for (var t = lane; t + 1u < length; t += LANES) {
       indirection[to + t] = indirection[table + parent * params.M + t];
     }
     if (w % LANES == lane) {
       indirection[to + length - 1u] = parent;
-      scores[r] = next[w].score;
-      scores[PLANE_TOKEN * R + r] = next[w].log_prob;
-      rows[r] = vec4u(next[w].choice % params.V, length, b, next[w].choice / params.V);
+      scores[r] = select(LOWEST, live.score, w < taken);
+      scores[PLANE_TOKEN * R + r] = live.log_prob;
+      rows[r] = vec4u(live.choice % params.V, length, b, live.choice / params.V);
     }
   }
 }

@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     var total = 0.0;
     for (var g = 0u; g < params.G; g++) {
       let part = (row + g) * (params.C + 2u) + params.C;
-      if (values[part + 1u] < 0.0) { atomicAdd(&status[STATUS_FAULTS], 1u); }
+      if (values[part + 1u] < 0.0) { atomicMax(&status[STATUS_FAULTS], b * BEAMS + w + 1u); }
       total += values[part + 1u] * exp(values[part] - peak);
     }
     top[w] = select(peak, 0.0, LOG_PROBS == 1u);
@@ -42,8 +42,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let diverse = params.diversity_penalty != 0.0;
   var last_score = 3.4e38;
   var last_choice = 0u;
-  for (var rank = 0u; rank < params.C && (taken < BEAMS || rank < BEAMS); rank++) {
-    var score = ABSENT;
+  for (var rank = 0u; rank < BEAMS || (taken < BEAMS && length + 1u < limit); rank++) {
+    var score = BANNED;
     var log_prob = 0.0;
     var choice = NO_ID;                    // w * V + id
     var list = 0u;
@@ -91,7 +91,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var done = length + 1u >= limit || (full && params.early_stopping == 1u);
   let horizon = select(length + 1u, limit, params.early_stopping == 2u && params.length_penalty > 0.0) - start;
   let worst = scores[(PLANE_FINISHED * params.B + b) * BEAMS + BEAMS - 1u];
-  done = done || (full && (taken == 0u || penalised(next_score[0], horizon) <= worst));
+  done = done || taken == 0u || (full && penalised(next_score[0], horizon) <= worst);
   sentences[sentence + SENTENCE_LENGTH] = length + 1u;
   if (done) {
     sentences[sentence + SENTENCE_DONE] = 1u;
@@ -103,12 +103,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let next_table = indirection_at(length, R, params.M);
   for (var w = 0u; w < params.W; w++) {
     let r = b * BEAMS + w;
-    let parent = b * BEAMS + next_parent[w];
+    let live = select(0u, w, w < taken);
+    let parent = b * BEAMS + next_parent[live];
     let to = next_table + r * params.M;
     for (var t = 0u; t + 1u < length; t++) { indirection[to + t] = indirection[table + parent * params.M + t]; }
     indirection[to + length - 1u] = parent;
-    scores[r] = next_score[w];
-    scores[PLANE_TOKEN * R + r] = next_log_prob[w];
-    rows[r] = vec4u(next_id[w], length, b, next_parent[w]);
+    scores[r] = select(LOWEST, next_score[w], w < taken);
+    scores[PLANE_TOKEN * R + r] = next_log_prob[live];
+    rows[r] = vec4u(next_id[live], length, b, next_parent[live]);
   }
 }

@@ -1,19 +1,19 @@
 // conv1d: a convolution with three taps over the rows of packed sequences, as in the front end of Whisper.
 //   z[n,o] = bias[o] + sum_{i,k} x[first + STRIDE*position + k - 1, i] * weight[o,i,k];    y = activation(z)
 //   y[n,o] += positions[position,o];   rows before and after a sequence count as zeros (padding 1)
-// Parts    activation, formats, load4, chunk4
+// Parts    activation, formats, load4|load1, chunk4|chunk1, taps4|taps1
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent) of the outputs
 //          spans: u32[B,2] (first row, count) in x   x: f32[S,I]   weight: f32|f16|bf16[O,I,3], as checkpoints store it
-//          bias: f32[O]   positions: f32[P,O]   y: f32[N,O]   I a multiple of 4
+//          bias: f32[O]   positions: f32[P,O]   y: f32[N,O]
 // Launch   one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a CPU
 //          adapter), ceil(N/ROWS) * ceil(O/32) workgroups
-// Numerics dot products of four inputs, tap by tap, in the order of i: a row's bits do not depend on N
+// Numerics dot products of chunks of inputs, tap by tap, in the order of i: a row's bits do not depend on N
 // Source   Radford et al. 2022, arXiv:2212.04356, section 2.2; WhisperEncoder of Transformers
 struct Params { N: u32, I: u32, O: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(2) var<storage, read> spans: array<vec2u>;
-@group(0) @binding(3) var<storage, read> x: array<vec4f>;
+@group(0) @binding(3) var<storage, read> x: array<Chunk>;
 @group(0) @binding(4) var<storage, read> weight: array<Words>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read> positions: array<f32>;
@@ -25,24 +25,20 @@ const ROWS: u32 = 4;          // rows of a tile, 1 to 4
 const HAS_BIAS: u32 = 0;
 const HAS_POSITIONS: u32 = 0;
 
-fn tap0(a: vec4f, b: vec4f, c: vec4f) -> vec4f { return vec4f(a.x, a.w, b.z, c.y); }
-fn tap1(a: vec4f, b: vec4f, c: vec4f) -> vec4f { return vec4f(a.y, b.x, b.w, c.z); }
-fn tap2(a: vec4f, b: vec4f, c: vec4f) -> vec4f { return vec4f(a.z, b.y, c.x, c.w); }
-
 // Where the taps of a row begin in x, and which of them are in its sequence.
 fn place(n: u32) -> array<vec3u, 2> {
   let row = rows[min(n, params.N - 1)];          // rows past the end repeat the last one and are not stored
   let span = spans[row.z];
   let at = STRIDE * row.y + vec3u(0, 1, 2);      // one more than the place of a tap in the sequence
   let inside = select(vec3u(), vec3u(1), (at > vec3u()) & (at <= vec3u(span.y)));
-  return array<vec3u, 2>((span.x + select(vec3u(1), at, inside == vec3u(1)) - 1) * (params.I / 4), inside);
+  return array<vec3u, 2>((span.x + select(vec3u(1), at, inside == vec3u(1)) - 1) * (params.I / CHUNK), inside);
 }
 
-fn taps(row: array<vec3u, 2>, i: u32, w0: mat4x4f, w1: mat4x4f, w2: mat4x4f) -> vec4f {
+fn taps(row: array<vec3u, 2>, i: u32, w: array<Block, 3>) -> vec4f {
   let at = row[0] + i;
   let inside = row[1] == vec3u(1);
-  return dots(select(vec4f(), x[at.x], inside.x), w0) + dots(select(vec4f(), x[at.y], inside.y), w1)
-    + dots(select(vec4f(), x[at.z], inside.z), w2);
+  return dots(select(Chunk(), x[at.x], inside.x), w[0]) + dots(select(Chunk(), x[at.y], inside.y), w[1])
+    + dots(select(Chunk(), x[at.z], inside.z), w[2]);
 }
 
 @compute @workgroup_size(8)
@@ -54,24 +50,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let o = (tile / tiles * 8 + lane) * 4;
   if (o >= params.O) { return; }
   let left = min(params.O - 1 - o, 3u);          // outputs past the end repeat the last one and are not stored
-  let width = 3 * (params.I / 4);
+  let width = 3 * (params.I / CHUNK);
   let o0 = o * width; let o1 = (o + min(1u, left)) * width;
   let o2 = (o + min(2u, left)) * width; let o3 = (o + left) * width;
   let p0 = place(n + 0); let p1 = place(n + 1); let p2 = place(n + 2); let p3 = place(n + 3);
   var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f();
-  for (var i = 0u; i < params.I / 4; i++) {
+  for (var i = 0u; i < params.I / CHUNK; i++) {
     let at = vec4u(o0, o1, o2, o3) + 3 * i;
-    let a = mat4x4f(load(at.x), load(at.y), load(at.z), load(at.w));
-    let b = mat4x4f(load(at.x + 1), load(at.y + 1), load(at.z + 1), load(at.w + 1));
-    let c = mat4x4f(load(at.x + 2), load(at.y + 2), load(at.z + 2), load(at.w + 2));
-    // three vectors of an output are four inputs of three taps
-    let w0 = mat4x4f(tap0(a[0], b[0], c[0]), tap0(a[1], b[1], c[1]), tap0(a[2], b[2], c[2]), tap0(a[3], b[3], c[3]));
-    let w1 = mat4x4f(tap1(a[0], b[0], c[0]), tap1(a[1], b[1], c[1]), tap1(a[2], b[2], c[2]), tap1(a[3], b[3], c[3]));
-    let w2 = mat4x4f(tap2(a[0], b[0], c[0]), tap2(a[1], b[1], c[1]), tap2(a[2], b[2], c[2]), tap2(a[3], b[3], c[3]));
-    if (ROWS > 0) { a0 += taps(p0, i, w0, w1, w2); }
-    if (ROWS > 1) { a1 += taps(p1, i, w0, w1, w2); }
-    if (ROWS > 2) { a2 += taps(p2, i, w0, w1, w2); }
-    if (ROWS > 3) { a3 += taps(p3, i, w0, w1, w2); }
+    let a = Block(load(at.x), load(at.y), load(at.z), load(at.w));
+    let b = Block(load(at.x + 1), load(at.y + 1), load(at.z + 1), load(at.w + 1));
+    let c = Block(load(at.x + 2), load(at.y + 2), load(at.z + 2), load(at.w + 2));
+    let w = by_tap(a, b, c);
+    if (ROWS > 0) { a0 += taps(p0, i, w); }
+    if (ROWS > 1) { a1 += taps(p1, i, w); }
+    if (ROWS > 2) { a2 += taps(p2, i, w); }
+    if (ROWS > 3) { a3 += taps(p3, i, w); }
   }
   var acc = array<vec4f, 4>(a0, a1, a2, a3);
   for (var j = 0u; j < min(ROWS, params.N - n); j++) {

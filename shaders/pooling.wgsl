@@ -1,6 +1,6 @@
 // pooling: directly, for any adapter.
-// Parts    pooling
-// Launch   SLICES invocations a sentence, 1 with NORMALIZE; D a multiple of 4
+// Parts    pooling, chunk4|chunk1
+// Launch   SLICES invocations a sentence, 1 with NORMALIZE
 // Numerics f32 sums in the order of rows
 // Source   Reimers and Gurevych 2019, arXiv:1908.10084, section 3; Pooling.py and Normalize.py of sentence-transformers
 
@@ -13,11 +13,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let index = (group.y * grid.x + group.x) * 64u + lane;
   let b = index / SLICES;
   if (b >= params.B) { return; }
-  let width = params.D / 4u;
+  let width = params.D / CHUNK;
   var squares = 0.0;
   for (var d = index - b * SLICES; d < width; d += SLICES) {
     let value = pooled(spans[b], d);
-    squares += dot(value, value);
+    squares += inner(value, value);
     out[b * width + d] = value;
   }
   if (NORMALIZE == 0u) { return; }

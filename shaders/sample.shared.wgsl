@@ -63,29 +63,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   if (bits >= 0x7f800000u) { atomicStore(&broken, 1u); }
   let top = combine(lane, highest, true);
-  var weight = 0.0;
-  for (var v = lane; v < params.V; v += LANES) { weight += exp((logits[at + v] - top) / params.temperature); }
-  let total = combine(lane, weight, false);
-  var least = ABSENT;
+  var least = BANNED;
   if (params.top_k > 0u && params.top_k < params.V) {
     least = threshold(lane, at, least, top, f32(params.top_k), true);
   }
   if (params.top_p < 1.0) {
-    let kept = above(lane, at, ABSENT, least, top, false);
+    let kept = above(lane, at, BANNED, least, top, false);
     least = max(least, threshold(lane, at, least, top, params.top_p * kept, false));
   }
   if (params.min_p > 0.0) { least = max(least, top + params.temperature * log(params.min_p)); }
   var best = ABSENT;
-  var token = 0u;
+  var token = NO_ID;
+  var weight = 0.0;
   for (var v = lane; v < params.V; v += LANES) {
     let gap = logits[at + v] - top;
     if (logits[at + v] < least || gap < -100.0 * params.temperature) { continue; }   // e^-100 is never drawn
-    let score = gap / params.temperature - log(exponential(r, rows[r].y, v));
-    if (score > best) {
-      best = score;
+    weight += exp(gap / params.temperature);
+    let noisy = gap / params.temperature - log(exponential(r, rows[r].y, v));
+    if (noisy > best) {
+      best = noisy;
       token = v;
     }
   }
+  let total = combine(lane, weight, false);
   partial[lane] = best;
   tokens[lane] = token;
   for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
@@ -100,7 +100,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     }
   }
   if (lane > 0u) { return; }
-  values[3u * r] = (logits[at + tokens[0]] - top) / params.temperature;
+  values[3u * r] = ABSENT;
+  if (tokens[0] != NO_ID) { values[3u * r] = (logits[at + tokens[0]] - top) / params.temperature; }
   values[3u * r + 1u] = 0.0;
   values[3u * r + 2u] = select(total, -1.0, atomicLoad(&broken) == 1u);
   indices[r] = tokens[0];

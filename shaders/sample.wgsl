@@ -41,27 +41,30 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     finite = finite && (bitcast<u32>(logits[at + v]) & 0x7fffffffu) < 0x7f800000u;
     top = max(top, logits[at + v]);
   }
-  var total = 0.0;
-  for (var v = 0u; v < params.V; v++) { total += exp((logits[at + v] - top) / params.temperature); }
-  var least = ABSENT;
+  var least = BANNED;
   if (params.top_k > 0u && params.top_k < params.V) { least = threshold(at, least, top, f32(params.top_k), true); }
   if (params.top_p < 1.0) {
-    let kept = above(at, ABSENT, least, top, false);
+    let kept = above(at, BANNED, least, top, false);
     least = max(least, threshold(at, least, top, params.top_p * kept, false));
   }
   if (params.min_p > 0.0) { least = max(least, top + params.temperature * log(params.min_p)); }
   var best = ABSENT;
-  var token = 0u;
+  var score = ABSENT;
+  var token = NO_ID;
+  var total = 0.0;
   for (var v = 0u; v < params.V; v++) {
     let gap = logits[at + v] - top;
     if (logits[at + v] < least || gap < -100.0 * params.temperature) { continue; }   // e^-100 is never drawn
-    let score = gap / params.temperature - log(exponential(r, rows[r].y, v));
-    if (score > best) {
-      best = score;
+    let own = gap / params.temperature;
+    total += exp(own);
+    let noisy = own - log(exponential(r, rows[r].y, v));
+    if (noisy > best) {
+      best = noisy;
+      score = own;
       token = v;
     }
   }
-  values[3u * r] = (logits[at + token] - top) / params.temperature;
+  values[3u * r] = score;
   values[3u * r + 1u] = 0.0;
   values[3u * r + 2u] = select(-1.0, total, finite);
   indices[r] = token;

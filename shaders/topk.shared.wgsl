@@ -2,8 +2,7 @@
 // Parts    topk, constants
 // Launch   a workgroup of LANES invocations a part; each knows the best of its logits; C rounds take the best of these,
 //          and the invocation that had it reads its logits again for the next
-// Numerics the sums of the invocations are scaled to the maximum of all; absent candidates (a part shorter than C) have
-//          value ABSENT and id NO_ID
+// Numerics the sums of the invocations are scaled to the maximum of all
 // Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4; FasterTransformer v2.1
 //          online_softmax_beamsearch_kernels
 
@@ -66,10 +65,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     let peak = peaks[0];
     let taken = owners[0];
     if (c == 0u) { top = peak; }
-    if (lane == 0u) {
-      values[index * (params.C + 2u) + c] = peak;
-      indices[index * params.C + c] = taken;
-    }
+    if (lane == 0u) { store(index, c, peak, taken); }
     if (id == taken && taken != NO_ID) {         // find the next in the order of (logit, id)
       best = ABSENT;
       id = NO_ID;

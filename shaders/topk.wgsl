@@ -2,8 +2,7 @@
 // Parts    topk, constants
 // Launch   one invocation a part, read once, eight logits a turn; 8 invocations a workgroup, one vector of a CPU
 //          adapter
-// Numerics the sum is rescaled whenever the maximum grows, and its order does not depend on the place of the row;
-//          absent candidates (a part shorter than C) have value ABSENT and id NO_ID
+// Numerics the sum is rescaled whenever the maximum grows, and its order does not depend on the place of the row
 // Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4; FasterTransformer v2.1
 //          online_softmax_beamsearch_kernels
 
@@ -86,10 +85,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       }
     }
   }
-  for (var c = 0u; c < count(); c++) {
-    values[index * (LIST + 2u) + c] = best[c];
-    indices[index * LIST + c] = ids[c];
-  }
+  for (var c = 0u; c < count(); c++) { store(index, c, best[c], ids[c]); }
   let finite = all(bits < vec4u(0x7f800000u));
   values[index * (LIST + 2u) + LIST] = select(top, ABSENT, begin >= end);
   values[index * (LIST + 2u) + LIST + 1u] =

@@ -44,10 +44,32 @@ checkKernel(attentionStep, {
     "heads of 256": { B: 1, W: 2, M: 5, H: 1, K: 1, E: 256, position: 3 },
     "one group": { B: 2, W: 2, M: 6, H: 6, K: 1, E: 20, position: 4 },
     "status 1 goes on": { B: 1, M: 4, H: 1, K: 1, E: 8, position: 2, status: 1 },
+    ...Object.fromEntries(
+      [1, 3, 5, 7, 10, 37, 99].map((E) => [
+        `heads of ${E}, biases, norms`,
+        { B: 2, W: 2, M: 7, H: 3, K: 1 + 2 * (E % 2), E, position: 3, bias: 2, norms: 1 },
+      ]),
+    ),
+    ...Object.fromEntries(
+      [2, 6, 10, 12, 20, 30, 100].flatMap((E) =>
+        [0, 1].map((interleaved) => [
+          `heads of ${E}, rotated${interleaved ? ", interleaved" : ""}`,
+          { B: 2, W: 2, M: 7, H: 4, K: 2, E, position: 3, rotary: 1, norms: 1, interleaved },
+        ]),
+      ),
+    ),
     "rows past 65535": { B: 65537, M: 2, H: 1, K: 1, E: 4, position: 1 },
   },
   mutants: {
     direct: {
+      "a width of whole fours": [
+        "heads of 10, biases, norms",
+        (wgsl) => wgsl.replaceAll("params.E / CHUNK", "params.E / 4u * 4u / CHUNK"),
+      ],
+      "pairs of the other layout": [
+        "heads of 6, rotated, interleaved",
+        (wgsl) => wgsl.replace("e ^ 1u", "(e + WIDTH / 2u) % WIDTH"),
+      ],
       "the table of the other parity": [
         "an odd position",
         (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
@@ -58,7 +80,10 @@ checkKernel(attentionStep, {
       ],
       "a missing scale": ["status 1 goes on", (wgsl) => wgsl.replace("position) * params.scale", "position)")],
       "halves rotated alike": ["rotary", (wgsl) => wgsl.replace("select(other, -other, lower)", "other")],
-      "a norm of the sum of squares": ["rotary, norms", (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares")],
+      "a norm of the sum of squares": [
+        "rotary, norms",
+        (wgsl) => wgsl.replace("squares / f32(CHUNK * WIDTH)", "squares"),
+      ],
       "groups that alternate": [
         "rotary",
         (wgsl) => wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
@@ -103,6 +128,10 @@ checkKernel(attentionStep, {
       "a sum that does not decay": ["status 1 goes on", (wgsl) => wgsl.replace("sum[e] * decay", "sum[e]")],
     },
     shared: {
+      "a width of whole fours": [
+        "heads of 10, biases, norms",
+        (wgsl) => wgsl.replaceAll("params.E / CHUNK", "params.E / 4u * 4u / CHUNK"),
+      ],
       "the table of the other parity": [
         "scores far below zero",
         (wgsl) => wgsl.replace("(position & 1u)", "((position + 1u) & 1u)"),
@@ -113,7 +142,10 @@ checkKernel(attentionStep, {
       ],
       "a missing scale": ["biases of a table of one", (wgsl) => wgsl.replace("position) * params.scale", "position)")],
       "halves rotated alike": ["rotary, norms", (wgsl) => wgsl.replace("select(other, -other, lower)", "other")],
-      "a norm of the sum of squares": ["rotary, norms", (wgsl) => wgsl.replace("squares / f32(4u * WIDTH)", "squares")],
+      "a norm of the sum of squares": [
+        "rotary, norms",
+        (wgsl) => wgsl.replace("squares / f32(CHUNK * WIDTH)", "squares"),
+      ],
       "groups that alternate": [
         "rotary, norms",
         (wgsl) => wgsl.replace("let head = (h * params.K / params.H)", "let head = (h % params.K)"),
@@ -169,11 +201,6 @@ checkKernel(attentionStep, {
       () => {},
       /K must divide H, got K=3 and H=4/,
     ],
-    "a width that is no multiple of 4": [
-      { B: 1, M: 2, H: 1, K: 1, E: 6, position: 0 },
-      () => {},
-      /E must be a multiple of 4, got 6/,
-    ],
     "a cache of another capacity": [
       { B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
       (args) => {
@@ -195,10 +222,10 @@ checkKernel(attentionStep, {
       },
       /rotations must be \[M,E\] = \[2,8\], got \[3,8\]/,
     ],
-    "rotations of a width that is no multiple of 8": [
-      { B: 1, M: 2, H: 1, K: 1, E: 4, position: 0, rotary: 1 },
+    "rotations of an odd width": [
+      { B: 1, M: 2, H: 1, K: 1, E: 7, position: 0, rotary: 1 },
       () => {},
-      /E must be a multiple of 8, got 4/,
+      /E must be even to rotate, got 7/,
     ],
     "biases of other heads": [
       { B: 1, M: 2, H: 2, K: 1, E: 4, position: 0, bias: 1 },

@@ -4,10 +4,10 @@ type Size = Readonly<Record<string, number>>;
 
 /**
  * Arguments of `attention_weights`, for tests and benches: B sentences of 1 to S keys in turn and as many queries; `empty` leaves
- * them none to see. In self attention all have S, and queries, keys and values lie in one row; else 4 columns behind the queries and before
- * the keys are nobody's.
+ * them none to see. In self attention all have S, and queries, keys and values lie in one row; else `pad` columns behind the queries and
+ * before the keys are nobody's.
  */
-export const args = ({ B, S, H, K = H, E, T, self = 0, gain = 1, empty = 0 }: Size, random: () => number) => {
+export const args = ({ B, S, H, K = H, E, T, self = 0, gain = 1, empty = 0, pad = 4 }: Size, random: () => number) => {
   const lengths = Array.from({ length: B }, (_, b) => (self ? S : (b % S) + 1));
   const owners = lengths.flatMap((length, b) => Array.from({ length }, () => b));
   let end = 0;
@@ -16,18 +16,18 @@ export const args = ({ B, S, H, K = H, E, T, self = 0, gain = 1, empty = 0 }: Si
   return {
     rows: u32Rows(owners.map((b) => [9, 9, b, 9])),
     spans: u32Rows(spans),
-    q: f32([N, H * E + (self ? 2 * K * E : 4)], () => gain * random()),
-    kv: f32([N, K * E + (self ? (H + K) * E : 4)], () => gain * random()),
+    q: f32([N, H * E + (self ? 2 * K * E : pad)], () => gain * random()),
+    kv: f32([N, K * E + (self ? (H + K) * E : pad)], () => gain * random()),
     weights: f32([N, H, T], () => 7),
   };
 };
 
 /** Scalars and constants of `attention_weights`. */
-export const values = ({ H, K = H, E, T, self = 0 }: Size) => ({
+export const values = ({ H, K = H, E, T, self = 0, pad = 4 }: Size) => ({
   H,
   K,
   E,
   T,
-  k_at: self ? H * E : 4,
+  k_at: self ? H * E : pad,
   scale: E ** -0.5,
 });

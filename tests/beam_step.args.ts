@@ -1,5 +1,5 @@
 import { EARLY_STOPPING } from "../src/kernels/beam_step.js";
-import { ABSENT, NO_ID } from "../src/kernels/constants.js";
+import { ABSENT, LOWEST, NO_ID } from "../src/kernels/constants.js";
 import {
   FINISHED,
   FINISHED_FIELDS,
@@ -16,8 +16,8 @@ import { f32, type Filled, u32 } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
-/** What `topk` leaves of logits for R rows. `steps` a unit: log-probabilities of few values, exact in f32, that tie. */
-function listsOfLogits({ B, W, G, C, V, steps = 0, sorted = 0, faulty = 0 }: Size, random: () => number) {
+/** What `topk` leaves of logits for R rows, of which only the first `allowed` ids are not banned. `steps` a unit: log-probabilities of few values, exact in f32, that tie. */
+function listsOfLogits({ B, W, G, C, V, steps = 0, sorted = 0, faulty = 0, allowed = V }: Size, random: () => number) {
   const uniform = (): number => (random() + 1) / 2;
   const [values, indices]: [number[], number[]] = [[], []];
   const length = Math.ceil(V / G);
@@ -28,9 +28,10 @@ function listsOfLogits({ B, W, G, C, V, steps = 0, sorted = 0, faulty = 0 }: Siz
     const logit = (id: number): number => (steps ? -Math.ceil(8 * uniform()) / steps : 4 * random() - fall * id);
     const logits = new Map(ids.map((id) => [id, logit(id)]));
     const best = ids.sort((a, b) => logits.get(b)! - logits.get(a)! || a - b).slice(0, C);
-    values.push(...Array.from({ length: C }, (_, c) => (c < best.length ? logits.get(best[c])! : ABSENT)));
+    const free = best.filter((id) => id < allowed);
+    values.push(...Array.from({ length: C }, (_, c) => (c < free.length ? logits.get(free[c])! : ABSENT)));
     values.push(best.length ? logits.get(best[0])! : ABSENT, part < faulty ? -1 : best.length && 1 + 3 * uniform());
-    indices.push(...Array.from({ length: C }, (_, c) => best[c] ?? NO_ID));
+    indices.push(...Array.from({ length: C }, (_, c) => free[c] ?? NO_ID));
   }
   return { values, indices };
 }
@@ -49,10 +50,11 @@ function listsAlone({ B, W, G, C, V }: Size, random: () => number) {
   };
 }
 
-/** The log-probabilities of beams; at the `first` step those of one alone. */
-function runningOf({ B, W, steps = 0, first = 0, base = 0 }: Size, random: () => number): number[] {
+/** The log-probabilities of beams; at the `first` step those of one alone; beams from `dead` on are. */
+function runningOf({ B, W, steps = 0, first = 0, base = 0, dead = W }: Size, random: () => number): number[] {
   const score = (w: number): number => -w - (steps ? Math.ceil(random() * 4) / 4 : (random() + 1) / 2);
-  return Array.from({ length: B * W }, (_, r) => (first ? (r % W ? -1e9 : -base) : score(r % W) / (steps ? 1 : 4)));
+  const live = (w: number): number => (first ? (w ? -1e9 : -base) : score(w) / (steps ? 1 : 4));
+  return Array.from({ length: B * W }, (_, r) => (r % W < dead ? live(r % W) : LOWEST));
 }
 
 /** The scores of beams and of `finished` hypotheses a sentence; log-probabilities of tokens, each another. */

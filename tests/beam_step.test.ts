@@ -1,6 +1,9 @@
 import { beamStep } from "../src/kernels/index.js";
-import { EARLY_STOPPING } from "../src/kernels/beam_step.js";
+import { candidateCount, EARLY_STOPPING } from "../src/kernels/beam_step.js";
+import { cpu } from "../src/runtime/cpu.js";
 import { args, values } from "./beam_step.args.js";
+import { assert, randoms, suite } from "./support/harness.js";
+import { recordLaunch } from "./support/launch.js";
 import { checkKernel, f32, type Mutants, u32 } from "./support/kernel.js";
 
 const { false: patient, true: early, never } = EARLY_STOPPING;
@@ -71,7 +74,19 @@ const mutants: Mutants = {
   ],
   "faults that are not counted": [
     "one list over the lanes",
-    (wgsl) => wgsl.replace("atomicAdd(&status[STATUS_FAULTS], 1u);", ""),
+    (wgsl) => wgsl.replace(/atomicMax\(&status\[STATUS_FAULTS\], [^;]*;/, ""),
+  ],
+  "banned candidates that go on": [
+    "fewer tokens than beams",
+    (wgsl) => wgsl.replace(/(score = |Candidate\()BANNED/, "$1ABSENT"),
+  ],
+  "dead beams that live": [
+    "fewer tokens than beams",
+    (wgsl) => wgsl.replace(/select\(LOWEST, (\w+)/, "select(0.0, $1"),
+  ],
+  "a sentence without candidates that goes on": [
+    "no token",
+    (wgsl) => wgsl.replace("done || taken == 0u ||", "done ||"),
   ],
   "a grid without y": ["workgroups past 65535", (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x")],
 };
@@ -298,7 +313,7 @@ checkKernel(beamStep, {
       B: 6,
       W: 4,
       G: 20,
-      C: 8,
+      C: 13,
       V: 90,
       M: 8,
       length: 3,
@@ -309,6 +324,28 @@ checkKernel(beamStep, {
     },
     "greedy, a list a lane": { B: 3, W: 1, G: 64, C: 1, V: 500, M: 8, length: 3, spread: 3, stop: early },
     "greedy, as many lists as fit": { B: 3, W: 1, G: 512, C: 1, V: 2000, M: 8, length: 3, spread: 3, stop: early },
+    "fewer tokens than beams": { B: 3, W: 4, G: 2, C: 5, V: 3, M: 6, length: 3, X: 0, dead: 1 },
+    "fewer tokens than beams, parts of none": {
+      B: 3,
+      W: 4,
+      G: 4,
+      C: 5,
+      V: 5,
+      M: 6,
+      length: 3,
+      X: 0,
+      dead: 1,
+      allowed: 2,
+    },
+    "fewer tokens than beams at the limit": { B: 3, W: 4, G: 2, C: 5, V: 3, M: 6, length: 3, limit: 4, dead: 1 },
+    "one token, which ends": { B: 3, W: 4, G: 1, C: 5, V: 1, M: 6, length: 2, dead: 1 },
+    "dead beams beside live ones": { B: 5, W: 4, G: 2, C: 5, V: 9, M: 6, length: 3, dead: 2 },
+    "no token": { B: 3, W: 3, G: 2, C: 4, V: 9, M: 6, length: 3, allowed: 0 },
+    "no token, some finished": { B: 3, W: 3, G: 2, C: 4, V: 9, M: 6, length: 3, allowed: 0, finished: 2 },
+    "no token, greedy": { B: 3, W: 1, G: 2, C: 1, V: 9, M: 6, length: 3, allowed: 0, stop: early },
+    "as few candidates as it takes": { B: 9, W: 3, G: 2, C: 5, V: 7, M: 6, length: 3, X: 2 },
+    "32 beams, 96 end ids": { B: 2, W: 32, G: 2, C: 128, V: 200, M: 8, length: 3, X: 96 },
+    "97 beams": { B: 2, W: 97, G: 1, C: 98, V: 101, M: 5, length: 3 },
     "a past around the lanes": { B: 6, W: 3, G: 2, C: 6, V: 40, M: 72, length: 62, spread: 6 },
     "a long past": { B: 3, W: 4, G: 2, C: 8, V: 40, M: 700, length: 513, spread: 3, limit: 699 },
     "workgroups past 65535": { B: 65537, W: 1, G: 1, C: 1, V: 4, M: 4, length: 2, spread: 2, closed: 5, stop: early },
@@ -319,7 +356,7 @@ checkKernel(beamStep, {
       "ties to the larger id": ["ties", (wgsl) => wgsl.replace("flat < choice", "flat > choice")],
       "log-probabilities that are not stored": [
         "no end id",
-        (wgsl) => wgsl.replace("    scores[PLANE_TOKEN * R + r] = next_log_prob[w];\n", ""),
+        (wgsl) => wgsl.replace("    scores[PLANE_TOKEN * R + r] = next_log_prob[live];\n", ""),
       ],
       "log-probabilities that add up": [
         "no end id",
@@ -340,7 +377,7 @@ checkKernel(beamStep, {
       "ties to the larger id": ["ties", (wgsl) => wgsl.replace("a.choice < b.choice", "a.choice > b.choice")],
       "log-probabilities that are not stored": [
         "parts shorter than C, an empty part",
-        (wgsl) => wgsl.replace("      scores[PLANE_TOKEN * R + r] = next[w].log_prob;\n", ""),
+        (wgsl) => wgsl.replace("      scores[PLANE_TOKEN * R + r] = live.log_prob;\n", ""),
       ],
       "log-probabilities that add up": [
         "parts shorter than C, an empty part",
@@ -388,11 +425,11 @@ checkKernel(beamStep, {
       ],
       "ranks that end one short of the beams": [
         "parts shorter than C, an empty part",
-        (wgsl) => wgsl.replace("(&taken) == params.W)", "(&taken) + 1u >= params.W)"),
+        (wgsl) => wgsl.replace("taken == params.W)", "taken + 1u >= params.W)"),
       ],
       "one rank too few": [
-        "greedy, patient",
-        (wgsl) => wgsl.replace("rank < params.C; rank++", "rank + 1u < params.C; rank++"),
+        "the limit",
+        (wgsl) => wgsl.replace("rank < params.W || length", "rank + 1u < params.W || length"),
       ],
       "a tree without its last step": ["a first step", (wgsl) => wgsl.replace("many > 1u;", "many > 2u;")],
     },
@@ -408,14 +445,14 @@ checkKernel(beamStep, {
       /R must be B\*W, got R=3, B=2 and W=2/,
     ],
     "too few candidates": [
-      { B: 1, W: 2, G: 1, C: 4, X: 2, V: 8, M: 4, length: 1 },
+      { B: 1, W: 2, G: 1, C: 3, X: 2, V: 8, M: 4, length: 1 },
       () => {},
-      /C must be at least 6 for W=2 and 2 end ids, got 4/,
+      /C must be at least 4 for W=2, groups=1 and 2 end ids, got 3/,
     ],
-    "a vocabulary smaller than the beams": [
-      { B: 1, W: 2, G: 1, C: 4, V: 1, M: 4, length: 1 },
+    "too few candidates for other groups": [
+      { B: 6, W: 2, G: 1, C: 6, V: 8, M: 4, length: 1, groups: 3 },
       () => {},
-      /V must be at least 2 for 4 candidates, got 1/,
+      /C must be at least 7 for W=2, groups=3 and 1 end ids, got 6/,
     ],
     "sentences without room for hypotheses": [
       { B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
@@ -439,4 +476,27 @@ checkKernel(beamStep, {
       /end_ids must be u32\[X\], got nothing/,
     ],
   },
+});
+
+// Transformers takes the best max(2, 1 + ends) * W of all candidates, whatever row they are of.
+suite("beam_step")("the fewest candidates of a row give what all give", () => {
+  const sizes: readonly Readonly<Record<string, number>>[] = [
+    { B: 3, W: 4, G: 1, V: 12, M: 6, length: 3, X: 3 },
+    { B: 3, W: 5, G: 1, V: 14, M: 6, length: 1, X: 6, first: 1 },
+    { B: 6, W: 2, G: 1, V: 12, M: 6, length: 3, X: 2, groups: 3, group: 2, diversity: 1.5, chosen: 3 },
+    { B: 4, W: 1, G: 1, V: 9, M: 6, length: 3, X: 1, groups: 2, group: 1, diversity: 5 },
+  ];
+  for (const [i, size] of sizes.entries()) {
+    const result = (C: number, seed: number): (readonly number[])[] => {
+      const { launch, inputs, outputs } = recordLaunch(beamStep, args({ ...size, C }, randoms(seed)), values(size));
+      const oracle = cpu();
+      for (const [t, { data }] of inputs) oracle.write(t, data);
+      oracle.launch(launch);
+      return outputs.map((t) => [...oracle.read(t)]);
+    };
+    for (let seed = 1; seed < 40; seed++) {
+      const least = candidateCount(size.W, size.X, size.W * (size.groups ?? 1));
+      assert.equal(result(least, seed), result(size.V, seed), `size ${i}, seed ${seed}`);
+    }
+  }
 });

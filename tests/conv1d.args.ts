@@ -1,9 +1,9 @@
-import { f16, f32, u32Rows } from "./support/launch.js";
+import { bf16, f16, f32, u32Rows } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
 /** Values of `format`. */
-export const [full, half] = [0, 1];
+export const [full, half, brain] = [0, 1, 2];
 
 /** Sequences of `lengths` rows, two digits of it a sequence, so that 120301 are 12, 3 and 1; one of S rows when S is given. */
 function lengthsOf({ lengths = 0, S }: Size): number[] {
@@ -26,7 +26,7 @@ export const args = (size: Size, random: () => number) => {
     rows: u32Rows(rows),
     spans: u32Rows(spans),
     x: f32([S, I], () => random() + offset),
-    weight: [f32, f16][format]([O, I, 3], random),
+    weight: [f32, f16, bf16][format]([O, I, 3], random),
     bias: bias ? f32([O], random) : undefined,
     positions: positions ? f32([Math.ceil(Math.max(...inputs) / stride), O], random) : undefined,
   };

@@ -1,6 +1,6 @@
 import { ACTIVATIONS } from "../src/kernels/activation.js";
 import { conv1d } from "../src/kernels/index.js";
-import { args, half, values } from "./conv1d.args.js";
+import { args, brain, full, half, values } from "./conv1d.args.js";
 import { checkKernel, f32 } from "./support/kernel.js";
 
 const { relu, gelu, gelu_tanh, silu, tanh } = ACTIVATIONS;
@@ -29,6 +29,21 @@ checkKernel(conv1d, {
       positions: 1,
       format: half,
     },
+    ...Object.fromEntries(
+      [1, 2, 3, 5, 6, 7, 10, 30, 37, 99, 100].map((I, i) => [
+        `width ${I}`,
+        {
+          lengths: 50301,
+          I,
+          O: [7, 37, 6][i % 3],
+          stride: 1 + (i % 2),
+          positions: 1,
+          format: [full, half, brain][i % 3],
+        },
+      ]),
+    ),
+    "width 7, f16": { lengths: 503, I: 7, O: 5, format: half },
+    "width 12, bf16": { lengths: 503, I: 12, O: 5, format: brain },
     relu: { lengths: 6, I: 4, O: 4, activation: relu.code },
     "gelu (tanh)": { lengths: 6, I: 4, O: 4, activation: gelu_tanh.code },
     silu: { lengths: 6, I: 4, O: 4, activation: silu.code },
@@ -38,9 +53,14 @@ checkKernel(conv1d, {
   },
   mutants: {
     direct: {
+      "a width of whole fours": [
+        "width 7, f16",
+        (wgsl) => wgsl.replaceAll("params.I / CHUNK", "params.I / 4 * 4 / CHUNK"),
+      ],
+      "one half word of two": ["width 7, f16", (wgsl) => wgsl.replace("(weight[i / 2])[i % 2]", "(weight[i / 2])[0]")],
       "taps in the reverse order": [
         "sequences of odd lengths at stride 2",
-        (wgsl) => wgsl.replace("taps(p0, i, w0, w1, w2)", "taps(p0, i, w2, w1, w0)"),
+        (wgsl) => wgsl.replace("taps(p0, i, w)", "taps(p0, i, array<Block, 3>(w[2], w[1], w[0]))"),
       ],
       "weights with their taps outermost": [
         "sequences of odd lengths at stride 2",
@@ -94,13 +114,12 @@ checkKernel(conv1d, {
     },
   },
   refused: {
-    "a width that is no multiple of 4": [{ lengths: 3, I: 6, O: 4 }, () => {}, /I must be a multiple of 4, got 6/],
     "five taps": [
       { lengths: 3, I: 4, O: 4 },
       (args) => {
         args.weight = f32([4, 4, 5], () => 1);
       },
-      /weight must be f32\|f16\[O,I,3\] with O=4, I=4, got weight f32\[4,4,5\]/,
+      /weight must be f32\|f16\|bf16\[O,I,3\] with O=4, I=4, got weight f32\[4,4,5\]/,
     ],
     "a bias of another width": [
       { lengths: 3, I: 4, O: 4 },

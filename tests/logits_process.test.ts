@@ -15,6 +15,10 @@ const all = {
 
 /** Faults that the texts of all variants can have. */
 const mutants: Mutants = {
+  "penalties that overflow": [
+    "a repetition penalty beyond f32",
+    (wgsl) => wgsl.replace("-LOWEST, bits == 0x7f800000u), overflows)", "-LOWEST, bits == 0x7f800000u), false)"),
+  ],
   "the table of the other parity": [
     "banned sequences",
     (wgsl) => wgsl.replace("(position & 1u) * R", "((position + 1u) & 1u) * R"),
@@ -108,6 +112,10 @@ checkKernel(logitsProcess, {
     "repetition penalty, tokens seen twice": { B: 2, W: 2, V: 7, M: 20, position: 12, penalty: 1.5 },
     "presence penalty, tokens seen twice": { B: 2, W: 2, V: 7, M: 20, position: 12, presence: 1.5 },
     "a presence penalty below zero": { B: 2, W: 2, V: 40, M: 20, position: 8, presence: -0.75 },
+    "a repetition penalty beyond f32": { B: 2, W: 2, V: 40, M: 20, position: 8, penalty: 1e38 },
+    "a repetition penalty close to 0": { B: 2, W: 2, V: 40, M: 20, position: 8, penalty: 1e-37, gain: 80 },
+    "a presence penalty beyond f32": { B: 2, W: 2, V: 40, M: 20, position: 8, presence: 3e38, gain: 1e38 },
+    "99 tokens, log-softmax": { B: 3, W: 3, V: 99, M: 7, position: 2, log: 1, penalty: 1.5 },
     "repetition and presence penalty": { B: 2, W: 2, V: 40, M: 20, position: 8, penalty: 1.5, presence: 0.5 },
     unigrams: { B: 2, W: 2, V: 9, M: 8, position: 4, ngram: 1 },
     bigrams: { B: 3, W: 2, V: 6, M: 20, position: 13, ngram: 2 },

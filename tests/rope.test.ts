@@ -31,6 +31,16 @@ checkKernel(rope, {
     "squares below eps": { B: 2, T: 2, M: 4, H: 2, K: 1, E: 8, gain: 3e-4, norms: 1 },
     "status 1 goes on": { B: 2, M: 4, H: 2, K: 1, E: 4, status: 1 },
     "status 0 writes nothing": { B: 2, M: 4, H: 2, K: 1, E: 4, status: 0 },
+    ...Object.fromEntries(
+      [2, 6, 10, 12, 20, 30, 100].flatMap((E) =>
+        [0, 1].map((interleaved) => [
+          `heads of ${E}${interleaved ? ", interleaved" : ""}, norms`,
+          { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E, position: 4, norms: 1, interleaved },
+        ]),
+      ),
+    ),
+    "heads of 7, norms alone": { B: 2, T: 3, W: 3, M: 9, H: 3, K: 3, E: 7, rotary: 0, norms: 1 },
+    "heads of 37, neither": { B: 2, T: 3, W: 3, M: 9, H: 2, K: 1, E: 37, rotary: 0 },
     "rows past 65535": { B: 65537, M: 2, H: 1, K: 1, E: 2, position: 1 },
   },
   mutants: {
@@ -89,7 +99,7 @@ checkKernel(rope, {
     },
   },
   refused: {
-    "heads of an odd width": [{ B: 1, M: 1, H: 1, K: 1, E: 3 }, () => {}, /E must be even, got 3/],
+    "heads of an odd width": [{ B: 1, M: 1, H: 1, K: 1, E: 3 }, () => {}, /E must be even to rotate, got 3/],
     "queries without keys and values": [
       { B: 1, M: 1, H: 2, K: 1, E: 4 },
       (args) => {

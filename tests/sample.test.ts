@@ -41,6 +41,13 @@ checkKernel(sample, {
     "banned tokens": { R: 64, V: 12, banned: 8 },
     "banned tokens, all together": { R: 64, V: 12, banned: 8, temperature: 1.5, top_k: 6, top_p: 0.9, min_p: 0.01 },
     "all but one banned": { R: 64, V: 12, banned: 11, temperature: 2, top_k: 3, top_p: 0.9 },
+    "banned tokens, a temperature that levels all": { R: 64, V: 12, banned: 8, temperature: 3e38 },
+    "fewer tokens than top_k": { R: 64, V: 12, banned: 8, top_k: 6, top_p: 0.9 },
+    "all banned": { R: 3, V: 12, banned: 12 },
+    "all banned, all together": { R: 3, V: 12, banned: 12, temperature: 1.5, top_k: 6, top_p: 0.9, min_p: 0.01 },
+    "5 tokens": { R: 9, V: 5, top_k: 3, top_p: 0.9 },
+    "7 tokens": { R: 9, V: 7, top_k: 3, top_p: 0.9 },
+    "99 tokens": { R: 9, V: 99, top_k: 50, top_p: 0.9 },
     "minus infinity": { R: 9, V: 12, minus: 4 },
     "one short of a workgroup": { R: 7, V: 3 },
     "one over a workgroup": { R: 9, V: 3 },
@@ -70,7 +77,7 @@ checkKernel(sample, {
       ],
       "a temperature that is not used": [
         "top_p of what top_k keeps",
-        (wgsl) => wgsl.replace("score = gap / params.temperature", "score = gap"),
+        (wgsl) => wgsl.replace("own = gap / params.temperature", "own = gap"),
       ],
       "a top_k of one more": ["top_k 1", (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)")],
       "ties at a threshold that are dropped": [
@@ -79,7 +86,7 @@ checkKernel(sample, {
       ],
       "a top_p of all tokens": [
         "top_p of what top_k keeps",
-        (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
+        (wgsl) => wgsl.replace("above(at, BANNED, least,", "above(at, BANNED, BANNED,"),
       ],
       "thresholds that count the token itself": [
         "top_p of what top_k keeps",
@@ -97,11 +104,16 @@ checkKernel(sample, {
         "min_p, a temperature above one",
         (wgsl) => wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
       ],
-      "a min_p of all": ["min_p 1, ties", (wgsl) => wgsl.replace("log(params.min_p)", "log(params.min_p * total)")],
-      "a sum of the kept alone": [
+      "a min_p of all": ["min_p 1, ties", (wgsl) => wgsl.replace("log(params.min_p)", "log(params.min_p * 12.0)")],
+      "a sum of all": [
         "top_k 1",
-        (wgsl) => wgsl.replace("select(-1.0, total,", "select(-1.0, above(at, LOWEST, least, top, false),"),
+        (wgsl) => wgsl.replace("select(-1.0, total,", "select(-1.0, above(at, BANNED, BANNED, top, false),"),
       ],
+      "banned tokens that are drawn": [
+        "banned tokens, a temperature that levels all",
+        (wgsl) => wgsl.replace("var least = BANNED", "var least = ABSENT"),
+      ],
+      "a token where none is allowed": ["all banned", (wgsl) => wgsl.replace("var token = NO_ID", "var token = 0u")],
       "a fault that is not marked": ["minus infinity", (wgsl) => wgsl.replace("select(-1.0, total, finite)", "total")],
       "a guard that is one row late": ["status 1 goes on", (wgsl) => wgsl.replace("r >= params.R", "r > params.R")],
       "a grid without y": ["workgroups past 65535", (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x")],
@@ -117,7 +129,7 @@ checkKernel(sample, {
         (wgsl) =>
           wgsl
             .replace("id < tokens[lane]", "id > tokens[lane]")
-            .replace("score > best", "score >= best")
+            .replace("noisy > best", "noisy >= best")
             .replace(" - log(exponential(r, rows[r].y, v))", ""),
       ],
       "a sum without its root": ["minus infinity", (wgsl) => wgsl.replace("stride > 0u", "stride > 1u")],
@@ -128,11 +140,20 @@ checkKernel(sample, {
       "a top_k of one more": ["top_k", (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)")],
       "a top_p of all tokens": [
         "top_p of what top_k keeps",
-        (wgsl) => wgsl.replace("params.top_p * kept", "params.top_p * total"),
+        (wgsl) => wgsl.replace("above(lane, at, BANNED, least,", "above(lane, at, BANNED, BANNED,"),
       ],
       "a min_p without temperature": [
         "min_p, a temperature above one",
         (wgsl) => wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
+      ],
+      "banned tokens that are drawn": [
+        "banned tokens, a temperature that levels all",
+        (wgsl) => wgsl.replace("var least = BANNED", "var least = ABSENT"),
+      ],
+      "a sum of all": ["top_k", (wgsl) => wgsl.replace("weight += exp", "weight += 1.0 + 0.0 * exp")],
+      "a token where none is allowed": [
+        "all banned",
+        (wgsl) => wgsl.replace("indices[r] = tokens[0]", "indices[r] = min(tokens[0], params.V)"),
       ],
       "a fault that is not marked": [
         "minus infinity",
@@ -165,6 +186,11 @@ checkKernel(sample, {
         args.values = f32([1, 1, 1], () => 0);
       },
       /values must be f32\[R,1,3\] with R=1, got values f32\[1,1,1\]/,
+    ],
+    "a temperature that is 0 to a shader": [
+      { R: 1, V: 4, temperature: 1e-39 },
+      () => {},
+      /temperature must be at least 1.2e-38, got 1e-39/,
     ],
     "logits that are missing": [
       { R: 1, V: 4 },

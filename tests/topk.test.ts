@@ -31,6 +31,10 @@ checkKernel(topk, {
     "far above zero": { R: 2, V: 64, G: 2, C: 4, offset: 1000 },
     "far below zero": { R: 2, V: 64, G: 2, C: 4, offset: -1000 },
     "banned ids, a part with no other": { R: 2, V: 24, G: 4, C: 4, banned: 9 },
+    "all banned": { R: 2, V: 7, G: 2, C: 3, banned: 7 },
+    "banned ids, a short list": { R: 2, V: 24, G: 2, C: 2, banned: 11 },
+    "7 ids in 3 parts": { R: 3, V: 7, G: 3, C: 12 },
+    "99 ids": { R: 3, V: 99, G: 1, C: 5 },
     "minus infinity": { R: 2, V: 24, G: 3, C: 4, minus: 11 },
     "one short of a workgroup": { R: 21, V: 12, G: 3, C: 2 },
     "one over a workgroup": { R: 13, V: 12, G: 5, C: 2 },
@@ -80,6 +84,7 @@ checkKernel(topk, {
         "minus infinity",
         (wgsl) => wgsl.replace("select(-1.0, select", "select(1.0, select"),
       ],
+      "banned candidates": ["all banned", (wgsl) => wgsl.replace("logit <= BANNED", "false")],
       "a guard that is one row late": ["parts shorter than C", (wgsl) => wgsl.replace("r >= params.R", "r > params.R")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
@@ -100,6 +105,7 @@ checkKernel(topk, {
         "an empty part",
         (wgsl) => wgsl.replace("min(begin + length, params.V)", "params.V"),
       ],
+      "banned candidates": ["all banned", (wgsl) => wgsl.replace("logit <= BANNED", "false")],
       "a tree without its root": ["an empty part", (wgsl) => wgsl.replace("stride > 0u", "stride > 1u")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
@@ -108,11 +114,7 @@ checkKernel(topk, {
     },
   },
   refused: {
-    "a list that is too long": [
-      { R: 1, V: 100, G: 1, C: 129 },
-      () => {},
-      /C must be at most 128 \(64 beams\), got 129/,
-    ],
+    "a list that is too long": [{ R: 1, V: 100, G: 1, C: 129 }, () => {}, /C must be at most 128, got 129/],
     "ids of a wrong format": [
       { R: 1, V: 8, G: 2, C: 2 },
       (args) => {

@@ -10,11 +10,11 @@ struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, k_at: u32, v_at:
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(2) var<storage, read> spans: array<vec2u>;
-@group(0) @binding(3) var<storage, read> q: array<vec4f>;
-@group(0) @binding(4) var<storage, read> kv: array<vec4f>;
+@group(0) @binding(3) var<storage, read> q: array<Chunk>;
+@group(0) @binding(4) var<storage, read> kv: array<Chunk>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read> status: array<u32>;
-@group(0) @binding(7) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> out: array<Chunk>;
 
 const DISTANCE: u32 = 0;
 const CAUSAL: u32 = 0;

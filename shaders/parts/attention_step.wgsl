@@ -11,15 +11,15 @@
 struct Params { R: u32, M: u32, H: u32, K: u32, E: u32, scale: f32, eps: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
-@group(0) @binding(2) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(2) var<storage, read> qkv: array<Chunk>;
 @group(0) @binding(3) var<storage, read> indirection: array<u32>;
-@group(0) @binding(4) var<storage, read> positional: array<vec4f>;
-@group(0) @binding(5) var<storage, read> qk_norm: array<vec4f>;
+@group(0) @binding(4) var<storage, read> positional: array<Chunk>;
+@group(0) @binding(5) var<storage, read> qk_norm: array<Chunk>;
 @group(0) @binding(6) var<storage, read> status: array<u32>;
-@group(0) @binding(7) var<storage, read_write> cache: array<vec4f>;
-@group(0) @binding(8) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> cache: array<Chunk>;
+@group(0) @binding(8) var<storage, read_write> out: array<Chunk>;
 
-const WIDTH: u32 = 16; // E / 4, for arrays; loops to params.E / 4 are not unrolled, which takes CPU adapters seconds
+const WIDTH: u32 = 16; // E / CHUNK, for arrays; loops run to a uniform: unrolling them takes CPU adapters seconds
 const DISTANCE: u32 = 0;
 const INTERLEAVED: u32 = 0;
 const RELATIVE: u32 = 0;
@@ -31,26 +31,21 @@ const HAS_STATUS: u32 = 0;
 fn norm_of(at: u32) -> f32 {
   if (HAS_QK_NORM == 0u) { return 1.0; }
   var squares = 0.0;
-  for (var e = 0u; e < params.E / 4u; e++) { squares += dot(qkv[at + e], qkv[at + e]); }
-  return inverseSqrt(squares / f32(4u * WIDTH) + params.eps);
+  for (var e = 0u; e < params.E / CHUNK; e++) { squares += inner(qkv[at + e], qkv[at + e]); }
+  return inverseSqrt(squares / f32(CHUNK * WIDTH) + params.eps);
 }
 
-fn normed(at: u32, e: u32, scale: f32, gamma: u32) -> vec4f {
+fn normed(at: u32, e: u32, scale: f32, gamma: u32) -> Chunk {
   if (HAS_QK_NORM == 0u) { return qkv[at + e]; }
   return qkv[at + e] * scale * qk_norm[gamma + e];
 }
 
-// Four elements of the head at `at`, normalised and rotated.
-fn prepared(at: u32, e: u32, scale: f32, gamma: u32, position: u32) -> vec4f {
+// A chunk of the head at `at`, normalised and rotated.
+fn prepared(at: u32, e: u32, scale: f32, gamma: u32, position: u32) -> Chunk {
   let own = normed(at, e, scale, gamma);
   if (HAS_POSITIONAL == 0u || RELATIVE == 1u) { return own; }
+  if (INTERLEAVED == 1u) { return rotated_pairs(at, e, scale, gamma, position); }
   let half = WIDTH / 2u;
-  if (INTERLEAVED == 1u) {
-    let pair = position * WIDTH + e / 2u;       // two of the four angles there are those of these elements
-    let cosines = select(positional[pair].xy, positional[pair].zw, (e & 1u) == 1u);
-    let sines = select(positional[pair + half].xy, positional[pair + half].zw, (e & 1u) == 1u);
-    return own * cosines.xxyy + vec4f(-own.y, own.x, -own.w, own.z) * sines.xxyy;
-  }
   let lower = e < half;
   let other = normed(at, select(e - half, e + half, lower), scale, gamma);
   let angle = position * WIDTH + select(e - half, e, lower);
@@ -61,5 +56,5 @@ fn prepared(at: u32, e: u32, scale: f32, gamma: u32, position: u32) -> vec4f {
 fn bias_of(back: u32, h: u32) -> f32 {
   if (HAS_POSITIONAL == 0u || RELATIVE == 0u) { return 0.0; }
   let at = (DISTANCE - min(back, DISTANCE)) * params.H + h;
-  return positional[at / 4u][at % 4u];
+  return element(positional[at / CHUNK], at % CHUNK);
 }

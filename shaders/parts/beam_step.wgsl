@@ -1,9 +1,12 @@
 // beam_step: choose the next W beams of a sentence from the candidates of all its beams, and keep finished hypotheses.
-//   candidates (w, id): score = running[w] + log_softmax(logits[w])[id];  the best C, or of equals the smaller w*V + id
+//   candidates (w, id): score = running[w] + log_softmax(logits[w])[id] above BANNED, best first, or of equals the
+//   smaller w*V + id
 //   a candidate ends if id is an end id, or if the sentence then has `limit` tokens
-//   next beams: the best W that do not end; finished: those that end and are among the best W, sorted by
-//   score / generated^length_penalty
-//   done: `limit` is reached; or early_stopping = 1 and W finished; or no beam can beat the worst of W finished
+//   next beams: the best W that do not end; the others, where there are fewer, are dead: copies of the first with score
+//   LOWEST
+//   finished: those that end and are among the best W, sorted by score / generated^length_penalty
+//   done: `limit` is reached; or no candidate goes on; or early_stopping = 1 and W finished; or no beam can beat the
+//   worst of W finished
 //   greedy search is W = 1, early_stopping = 1
 //   diverse beams: `groups` sentences a prompt, with a launch for each `group` in turn; diversity_penalty is subtracted
 //   from a log-probability for each beam of the prompt's earlier groups that chose the same id in this step

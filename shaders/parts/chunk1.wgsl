@@ -1,7 +1,10 @@
 // A chunk of a row: a single number, where a width is no multiple of 4. No row then has an end of its own.
 alias Chunk = f32;
 alias Block = vec4f; // a chunk of each of four rows
+alias Bits = u32;    // of a chunk
 const CHUNK = 1u;
+
+fn element(v: Chunk, i: u32) -> f32 { return total(v); }
 
 fn total(v: Chunk) -> f32 { return v; }
 

@@ -1,7 +1,10 @@
 // A chunk of a row: four numbers, where all widths are multiples of 4.
 alias Chunk = vec4f;
 alias Block = mat4x4f; // a chunk of each of four rows
+alias Bits = vec4u;    // of a chunk
 const CHUNK = 4u;
+
+fn element(v: Chunk, i: u32) -> f32 { return v[i]; }
 
 fn total(v: Chunk) -> f32 { return v.x + v.y + v.z + v.w; }
 

@@ -38,12 +38,15 @@ fn token(r: u32, at: u32) -> u32 { // of row r, pads included; earlier ones are 
   return history[t * params.R + indirection[indirection_at(position, params.R, params.M) + r * params.M + t]];
 }
 
-// Whether any penalty is set, and a token's score after them.
+// Whether any penalty is set, and a token's score after them, which stays finite.
 fn has_penalties() -> bool { return params.repetition_penalty != 1.0 || params.presence_penalty != 0.0; }
 
 fn penalised(score: f32) -> f32 {
   let repeated = select(score / params.repetition_penalty, score * params.repetition_penalty, score < 0.0);
-  return repeated - params.presence_penalty;
+  let result = repeated - params.presence_penalty;
+  let bits = bitcast<u32>(result);
+  let overflows = (bits & 0x7fffffffu) == 0x7f800000u && (bitcast<u32>(score) & 0x7fffffffu) < 0x7f800000u;
+  return select(result, select(LOWEST, -LOWEST, bits == 0x7f800000u), overflows);
 }
 
 // Whether the `count` ids before `end` of the row equal those before `other`.

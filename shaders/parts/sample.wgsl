@@ -1,9 +1,10 @@
 // sample: draw a token a row from softmax(logits / temperature), restricted by top-k, top-p and min-p in this order.
-//   kept: logit >= the k-th largest; probability of all larger ones < top_p; probability >= min_p * the largest
+//   kept: not banned; logit >= the k-th largest; probability of all larger ones < top_p; probability >= min_p * the
+//   largest
 //   token = argmax over the kept of logit / temperature + g,   g = -log(exponential(seed, row, position, id))
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   logits: f32[R,V]
-//          values: f32[R,1,3] ((logit - top) / temperature of the token, 0, sum exp of that over all ids)
-//          indices: u32[R,1,1]   (both in the format of topk)
+//          values: f32[R,1,3] ((logit - top) / temperature of the token, 0, sum exp of that over the kept)
+//          indices: u32[R,1,1]   (both in the format of topk; ABSENT and NO_ID where all are banned)
 struct Params { R: u32, V: u32, top_k: u32, seed: u32, temperature: f32, top_p: f32, min_p: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;

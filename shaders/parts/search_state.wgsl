@@ -17,7 +17,7 @@ const PLANE_TOKEN = 2u;       // log-probability of the token of each row
 const PLANE_LAST = 3u;        // and of the last token of each finished hypothesis
 // status: u32[2]
 const STATUS_OPEN = 0u;       // sentences that are not done
-const STATUS_FAULTS = 1u;     // parts of logits that are not finite
+const STATUS_FAULTS = 1u;     // 1 + the last row whose logits are not finite; 0 if there is none
 
 // Where sentence b, with W beams, begins in `sentences`.
 fn sentence_at(b: u32, W: u32) -> u32 { return b * (SENTENCE_HEAD + FINISHED_FIELDS * W); }

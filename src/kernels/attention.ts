@@ -6,6 +6,7 @@ import bias from "../../shaders/parts/attention_bias.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
+import { chunkOf, chunks } from "./chunks.js";
 
 /**
  * Attention of one query of width E to `visible` keys, in f64: writes the softmax-weighted sum of the values to `out`.
@@ -81,6 +82,9 @@ export function relativeBias(
 // No more rows share their loads than a sentence has on average. The bits of a row do not depend on it.
 const queries = ({ N, B }: Dims): number => [8, 4, 2].find((rows) => N >= rows * B) ?? 1;
 const reach = (U = 1): number => (U - 1) / 2;
+const strides = ({ E, Q, Z, k_at, v_at }: Dims): number[] => [E, Q, Z, k_at, v_at];
+const parts = (d: Dims): string => chunks(...strides(d));
+const width = (d: Dims): number => d.E / chunkOf(...strides(d)); // in chunks
 
 /**
  * Attention of many queries over packed rows: out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[t -
@@ -106,38 +110,39 @@ export const attention = defineKernel({
     {
       name: "cpu",
       wgsl: joinShader(cpu, common, bias, constants),
+      parts,
       needs: ["subgroups"],
       for: "cpu",
       // Only self attention: the few rows of a step run faster in the direct variant. If the choice depended on N, so would
       // the bits of a row.
-      fits: ({ E, Q, Z, CAUSAL, SUBGROUP }) => SUBGROUP === 8 && E <= 64 && (CAUSAL === 1 || Q === Z),
+      fits: (d) => d.SUBGROUP === 8 && d.E <= 64 && chunkOf(...strides(d)) === 4 && (d.CAUSAL === 1 || d.Q === d.Z),
       groups: ({ N, H }) => Math.ceil(N / 16) * H,
-      constants: ({ E, U }) => ({ WIDTH: E / 4, DISTANCE: reach(U) }),
+      constants: (d) => ({ WIDTH: width(d), DISTANCE: reach(d.U) }),
     },
     {
       name: "shared",
       wgsl: joinShader(shared, common, bias, constants),
+      parts,
       for: "gpu",
       fits: ({ E }) => E <= 256,
       groups: ({ N, H }) => Math.ceil(N / 16) * H,
       // TILE is not tuned: the last bits of a sum depend on where it is corrected.
-      constants: ({ E, U }) => ({
-        WIDTH: E / 4,
-        TILE: Math.min(32, 4 * Math.floor(136 / ((E / 4) | 1))),
-        DISTANCE: reach(U),
+      constants: (d) => ({
+        WIDTH: width(d),
+        TILE: Math.min(32, 4 * Math.floor(544 / chunkOf(...strides(d)) / (width(d) | 1))),
+        DISTANCE: reach(d.U),
       }),
     },
     {
       name: "direct",
       wgsl: joinShader(direct, common, constants),
+      parts,
       groups: ({ N, H, QUERIES }) => Math.ceil((Math.ceil(N / QUERIES) * H) / 8),
       constants: (d) => ({ QUERIES: queries(d), DISTANCE: reach(d.U) }),
       tunings: () => [1, 2, 4, 8].map((QUERIES) => ({ QUERIES })),
     },
   ],
   check({ Q, Z, H, K, E, U = 1, k_at, v_at }) {
-    if (E % 4 || Q % 4 || Z % 4 || k_at % 4 || v_at % 4)
-      return `E, Q, Z, k_at and v_at must be multiples of 4, got ${[E, Q, Z, k_at, v_at]}`;
     if (H % K) return `K must divide H, got K=${K} and H=${H}`;
     if (Q < H * E || Z < Math.max(k_at, v_at) + K * E)
       return `rows of q and kv must hold their heads, got Q=${Q} and Z=${Z}`;

@@ -4,12 +4,20 @@ import common from "../../shaders/parts/attention_step.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
 import searchState from "../../shaders/parts/search_state.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
+import pairs1 from "../../shaders/parts/pairs1.wgsl";
+import pairs4 from "../../shaders/parts/pairs4.wgsl";
 import { joinShader } from "../runtime/wgsl.js";
 import { attend, biasAt } from "./attention.js";
+import { chunkOf, chunks } from "./chunks.js";
 import { prepareHead } from "./rope.js";
 import { tableAt } from "./search_state.js";
 
-const widths = ({ E, P = 1, RELATIVE = 0 }: Dims) => ({ WIDTH: E / 4, DISTANCE: RELATIVE ? (P - 1) / 2 : 0 });
+const rotates = ({ HAS_POSITIONAL, RELATIVE = 0 }: Dims): boolean => HAS_POSITIONAL === 1 && !RELATIVE;
+// The halves of a head that rotations take together are whole chunks too.
+const chunked = (d: Dims): number => (rotates(d) ? d.E / 2 : d.E);
+const width = (d: Dims): number => d.E / chunkOf(chunked(d));
+const parts = (d: Dims): string => joinShader(chunks(chunked(d)), chunkOf(chunked(d)) === 4 ? pairs4 : pairs1);
+const widths = (d: Dims) => ({ WIDTH: width(d), DISTANCE: d.RELATIVE ? (d.P - 1) / 2 : 0 });
 
 /**
  * Self attention of one new token a row over its own past, through the beam indirection: appends the row's key and
@@ -35,25 +43,26 @@ export const attentionStep = defineKernel({
     {
       name: "shared",
       wgsl: joinShader(shared, common, searchState, constants),
+      parts,
       for: "gpu",
-      fits: ({ E }) => E <= 256,
+      fits: (d) => width(d) <= 64,
       groups: ({ R, H }) => R * H,
       constants: widths,
     },
     {
       name: "direct",
       wgsl: joinShader(direct, common, searchState, constants),
+      parts,
       groups: ({ R, H }) => Math.ceil((R * H) / 8),
       constants: widths,
     },
   ],
-  check({ H, K, E, M, P, X, HAS_POSITIONAL, RELATIVE = 0 }) {
-    const rotates = HAS_POSITIONAL && !RELATIVE;
-    const multiple = rotates ? 8 : 4;
-    if (E % multiple) return `E must be a multiple of ${multiple}, got ${E}`;
+  check(d) {
+    const { H, K, E, M, P, X, HAS_POSITIONAL } = d;
+    if (rotates(d) && E % 2) return `E must be even to rotate, got ${E}`;
     if (H % K) return `K must divide H, got K=${K} and H=${H}`;
-    if (rotates && (P !== M || X !== E)) return `rotations must be [M,E] = [${M},${E}], got [${P},${X}]`;
-    if (HAS_POSITIONAL && RELATIVE && (P % 2 === 0 || X !== H))
+    if (rotates(d) && (P !== M || X !== E)) return `rotations must be [M,E] = [${M},${E}], got [${P},${X}]`;
+    if (HAS_POSITIONAL && d.RELATIVE && (P % 2 === 0 || X !== H))
       return `biases must be [distances,H], an odd number and ${H}, got [${P},${X}]`;
     return undefined;
   },

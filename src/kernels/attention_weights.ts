@@ -1,7 +1,10 @@
 import direct from "../../shaders/attention_weights.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
-import { defineKernel } from "../runtime/kernel.js";
+import { type Dims, defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
+import { chunks } from "./chunks.js";
+
+const parts = ({ E, Q, Z, k_at }: Dims): string => chunks(E, Q, Z, k_at);
 
 /**
  * The softmax weights that `attention` does not keep: weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:]), 0 beyond
@@ -14,9 +17,10 @@ export const attentionWeights = defineKernel({
   writes: { weights: "f32[N,H,T]" },
   params: ["H", "K", "E", "T", "k_at", "scale"],
   constants: [],
-  variants: [{ name: "direct", wgsl: joinShader(direct, constants), groups: ({ N, H }) => Math.ceil((N * H) / 64) }],
+  variants: [
+    { name: "direct", wgsl: joinShader(direct, constants), parts, groups: ({ N, H }) => Math.ceil((N * H) / 64) },
+  ],
   check({ Q, Z, H, K, E, k_at }) {
-    if (E % 4 || Q % 4 || Z % 4 || k_at % 4) return `E, Q, Z and k_at must be multiples of 4, got ${[E, Q, Z, k_at]}`;
     if (H % K) return `K must divide H, got K=${K} and H=${H}`;
     return Q < H * E || Z < k_at + K * E ? `rows of q and kv must hold their heads, got Q=${Q} and Z=${Z}` : undefined;
   },

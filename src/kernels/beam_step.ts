@@ -5,7 +5,7 @@ import constants from "../../shaders/parts/constants.wgsl";
 import searchState from "../../shaders/parts/search_state.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
-import { NO_ID } from "./constants.js";
+import { BANNED, LOWEST, NO_ID } from "./constants.js";
 import {
   FINISHED,
   FINISHED_FIELDS,
@@ -31,7 +31,7 @@ interface Candidate {
   logProb: number;
 }
 
-/** The best C candidates of all beams of a sentence, best first. */
+/** All candidates of a sentence, best first. */
 function candidates(
   b: number,
   { W, G, C, V, diversity_penalty, LOG_PROBS = 0 }: Dims,
@@ -52,17 +52,25 @@ function candidates(
       for (let c = 0; c < C && indices[part * C + c] !== NO_ID; c++) {
         const raw = LOG_PROBS ? values[part * (C + 2) + c] : values[part * (C + 2) + c] - top - Math.log(total);
         const logProb = raw - diversity_penalty * before.filter((id) => id === indices[part * C + c]).length;
-        found.push({ w, id: indices[part * C + c], score: running[b * W + w] + logProb, logProb });
+        const score = running[b * W + w] + logProb;
+        if (score > BANNED) found.push({ w, id: indices[part * C + c], score, logProb });
       }
     }
   }
-  return found.sort((x, y) => y.score - x.score || x.w * V + x.id - (y.w * V + y.id)).slice(0, C);
+  return found.sort((x, y) => y.score - x.score || x.w * V + x.id - (y.w * V + y.id));
 }
+
+/**
+ * How many candidates of each row a step needs for W beams with so many end ids, of the `beams` that all groups of a
+ * prompt have: those that go on, those that end, and those that the tokens of other groups may displace.
+ */
+export const candidateCount = (W: number, ends: number, beams = W): number => (beams === 1 ? 1 : beams + ends);
 
 /**
  * One step of beam search for each sentence, as `_beam_search` of Transformers 5. Of the candidates of all its beams,
  * the best W that do not end go on; those that end and are among the best W join its finished hypotheses; it is done
- * when no beam can do better. values f32[R,G,C+2] and indices u32[R,G,C] come from `topk`; end_ids u32[X]. The state is
+ * when no beam can do better, or none goes on. Where fewer than W go on, the others are dead: they copy the first, and
+ * their score LOWEST lets them neither go on nor finish. values f32[R,G,C+2] and indices u32[R,G,C] come from `topk`; end_ids u32[X]. The state is
  * updated in place (`search_state.ts`): rows u32[R,4], scores f32[4,R], sentences u32[B,4+3*W], indirection u32[2,R,M],
  * status u32[2]. Numerics and source: shaders/beam_step*.wgsl.
  */
@@ -95,11 +103,12 @@ export const beamStep = defineKernel({
       constants: ({ W, G }) => ({ BEAMS: W, LISTS: W * G }),
     },
   ],
-  check({ R, B, W, C, X, V }) {
+  check({ R, B, W, C, X, groups }) {
     if (R !== B * W) return `R must be B*W, got R=${R}, B=${B} and W=${W}`;
-    if (W > 1 && C < Math.max(2, 1 + X) * W)
-      return `C must be at least ${Math.max(2, 1 + X) * W} for W=${W} and ${X} end ids, got ${C}`;
-    return W * V < C ? `V must be at least ${Math.ceil(C / W)} for ${C} candidates, got ${V}` : undefined;
+    const least = candidateCount(W, X, W * groups);
+    return C < least
+      ? `C must be at least ${least} for W=${W}, groups=${groups} and ${X} end ids, got ${C}`
+      : undefined;
   },
   bytes: ({ R, G, C, M }) => 4 * (R * G * (2 * C + 2) + 2 * R * M),
   flops: ({ R, G, C }) => R * G * C * C,
@@ -132,7 +141,8 @@ function stepSentence(d: Dims, t: State, b: number): void {
   const { length, start, limit, done, finished: before } = readSentence(t, b, W);
   if (done) return;
   for (let part = b * W * G; part < (b + 1) * W * G; part++)
-    if (values[part * (C + 2) + C + 1] < 0) status[STATUS.faults]++;
+    if (values[part * (C + 2) + C + 1] < 0)
+      status[STATUS.faults] = Math.max(status[STATUS.faults], Math.floor(part / G) + 1);
   const next = length + 1;
   const penalised = (score: number, generated: number): number => score / generated ** length_penalty;
   const ends = new Set(Array.from({ length: X }, (_, i) => end_ids[i]));
@@ -148,7 +158,7 @@ function stepSentence(d: Dims, t: State, b: number): void {
   writeFinished(d, t, b, finished);
   const full = finished.length === W;
   const horizon = early_stopping === EARLY_STOPPING.never && length_penalty > 0 ? limit - start : next - start;
-  const hopeless = full && (!running.length || penalised(running[0].score, horizon) <= finished[W - 1].score);
+  const hopeless = !running.length || (full && penalised(running[0].score, horizon) <= finished[W - 1].score);
   const sentence = b * sentenceWidth(W);
   sentences[sentence + SENTENCE.length] = next;
   if (next < limit && !hopeless && !(full && early_stopping === EARLY_STOPPING.true))
@@ -170,7 +180,9 @@ function writeFinished({ W, R }: Dims, { scores, sentences }: State, b: number, 
 function writeBeams({ W, R, M }: Dims, t: State, b: number, length: number, running: readonly Candidate[]): void {
   const { rows, scores, indirection } = t;
   const [old, fresh] = [tableAt(length - 1) * R, tableAt(length) * R];
-  running.slice(0, W).forEach(({ w, id, score, logProb }, beam) => {
+  for (let beam = 0; beam < W; beam++) {
+    const dead = { ...running[0], score: LOWEST };
+    const { w, id, score, logProb } = running[beam] ?? dead;
     const [r, parent] = [b * W + beam, b * W + w];
     for (let at = 0; at < length - 1; at++) indirection[(fresh + r) * M + at] = indirection[(old + parent) * M + at];
     indirection[(fresh + r) * M + length - 1] = parent;
@@ -179,5 +191,5 @@ function writeBeams({ W, R, M }: Dims, t: State, b: number, length: number, runn
     const row = { id, position: length, sentence: b, parent: w };
     for (const [name, field] of Object.entries(ROW) as [keyof typeof ROW, number][])
       rows[r * ROW_FIELDS + field] = row[name];
-  });
+  }
 }

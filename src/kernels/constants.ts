@@ -9,5 +9,7 @@ export const ABSENT = -3.4e38;
  * infinities.
  */
 export const LOWEST = -3e38;
+/** No score of an allowed token is as low: at or below it are banned tokens and beams that no token continued. */
+export const BANNED = -1e38;
 /** The largest finite f32. */
 export const LARGEST = 3.4028234663852886e38;

@@ -1,12 +1,18 @@
 import direct from "../../shaders/conv1d.wgsl";
 import activation from "../../shaders/parts/activation.wgsl";
-import chunk4 from "../../shaders/parts/chunk4.wgsl";
 import formats from "../../shaders/parts/formats.wgsl";
+import load1 from "../../shaders/parts/load1.wgsl";
 import load4 from "../../shaders/parts/load4.wgsl";
-import { defineKernel } from "../runtime/kernel.js";
+import taps1 from "../../shaders/parts/taps1.wgsl";
+import taps4 from "../../shaders/parts/taps4.wgsl";
+import { type Dims, defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { activate } from "./activation.js";
+import { chunk1, chunk4, chunkOf } from "./chunks.js";
 import { weightBytes } from "./formats.js";
+
+const parts = ({ I }: Dims): string =>
+  chunkOf(I) === 4 ? joinShader(load4, chunk4, taps4) : joinShader(load1, chunk1, taps1);
 
 /**
  * Convolution of three taps over packed sequences: y[n,o] = activation(bias[o] + sum_{i,k} x[STRIDE*position + k - 1,
@@ -30,14 +36,14 @@ export const conv1d = defineKernel({
   variants: [
     {
       name: "direct",
-      wgsl: joinShader(direct, activation, formats, load4, chunk4),
+      wgsl: joinShader(direct, activation, formats),
+      parts,
       groups: ({ N, O, ROWS }) => Math.ceil(N / ROWS) * Math.ceil(O / 32),
       constants: () => ({ ROWS: 4 }),
       tunings: () => [{ ROWS: 1 }, { ROWS: 2 }, { ROWS: 4 }],
     },
   ],
-  check: ({ I, STRIDE = 1 }) =>
-    I % 4 ? `I must be a multiple of 4, got ${I}` : STRIDE < 1 ? `STRIDE must be at least 1, got ${STRIDE}` : undefined,
+  check: ({ STRIDE = 1 }) => (STRIDE < 1 ? `STRIDE must be at least 1, got ${STRIDE}` : undefined),
   bytes: ({ S, N, I, O, WEIGHT_FORMAT, HAS_BIAS, HAS_POSITIONS }) =>
     4 * (S * I + N * (O + 4) + O * HAS_BIAS + N * O * HAS_POSITIONS) + weightBytes([O, 3 * I], WEIGHT_FORMAT),
   flops: ({ N, I, O }) => 6 * N * I * O,

@@ -5,7 +5,7 @@ import common from "../../shaders/parts/logits_process.wgsl";
 import searchState from "../../shaders/parts/search_state.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
-import { LOWEST, NO_ID } from "./constants.js";
+import { LARGEST, LOWEST, NO_ID } from "./constants.js";
 import { SENTENCE, tableAt } from "./search_state.js";
 
 /** The rules on scores that are lists of token ids. */
@@ -61,7 +61,9 @@ function applyRules(
   const force = (id: number): void => scores.forEach((_, v) => (scores[v] = v === id ? 0 : LOWEST));
   for (const id of new Set(ids)) {
     const repeated = scores[id] < 0 ? scores[id] * d.repetition_penalty : scores[id] / d.repetition_penalty;
-    scores[id] = repeated - d.presence_penalty;
+    const result = repeated - d.presence_penalty;
+    const overflows = Math.abs(scores[id]) <= LARGEST && Math.abs(result) > LARGEST;
+    scores[id] = overflows ? Math.sign(result) * -LOWEST : result;
   }
   if (n > 0) {
     const tail = ids.slice(ids.length - (n - 1)).join();

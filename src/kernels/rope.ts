@@ -39,7 +39,7 @@ export const rope = defineKernel({
   params: ["H", "K", "E", "W", "eps"],
   constants: ["INTERLEAVED"],
   variants: [{ name: "direct", wgsl: direct, groups: ({ N, H, K }) => Math.ceil((N * (H + 2 * K)) / 64) }],
-  check: ({ E }) => (E % 2 ? `E must be even, got ${E}` : undefined),
+  check: ({ E, HAS_ROTARY }) => (HAS_ROTARY && E % 2 ? `E must be even to rotate, got ${E}` : undefined),
   bytes: ({ N, H, K, E, HAS_ROTARY }) => 4 * N * E * (HAS_ROTARY ? 2 * (H + K) + 4 * K : 4 * K),
   flops: ({ N, H, K, E }) => 3 * N * (H + K) * E,
   reference(d, { rows, rotary, qk_norm, qkv, cache }) {

@@ -4,7 +4,10 @@ import constants from "../../shaders/parts/constants.wgsl";
 import common from "../../shaders/parts/sample.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
-import { LARGEST } from "./constants.js";
+import { ABSENT, BANNED, LARGEST, NO_ID } from "./constants.js";
+
+/** The smallest temperature: shaders may take smaller numbers for 0. */
+export const LEAST_TEMPERATURE = 1.2e-38;
 
 /** The hash pcg4d of Jarzynski and Olano 2020, from four words to four. */
 function pcg4d(words: readonly number[]): number[] {
@@ -27,9 +30,14 @@ export function exponential(seed: number, row: number, position: number, id: num
   return -Math.log1p(-((x >>> 9) + ((y >>> 9) + 0.5) / 8388608) / 8388608);
 }
 
+interface Scored {
+  readonly score: number;
+  readonly id: number;
+}
+
 /** The ids that top-k, top-p and min-p keep, applied in this order. Equal scores are kept or dropped together. */
-function keptIds(scores: readonly number[], top_k: number, top_p: number, min_p: number): number[] {
-  const sorted = scores.map((score, id) => ({ score, id })).sort((a, b) => b.score - a.score);
+function keptIds(allowed: readonly Scored[], top_k: number, top_p: number, min_p: number): number[] {
+  const sorted = [...allowed].sort((a, b) => b.score - a.score);
   const ranked =
     top_k > 0 ? sorted.filter(({ score }) => score >= sorted[Math.min(top_k, sorted.length) - 1].score) : sorted;
   const weights = ranked.map(({ score }) => Math.exp(score - sorted[0].score));
@@ -43,7 +51,8 @@ function keptIds(scores: readonly number[], top_k: number, top_p: number, min_p:
 /**
  * Draws one token for each row from softmax(logits / temperature), restricted by top_k, top_p and min_p in this order:
  * the argmax of logit / temperature + g over the tokens that are kept, with Gumbel noise g from a hash of (seed, row,
- * position, id). rows u32[R,4]; logits f32[R,V]; values f32[R,1,3] and indices u32[R,1,1] in the format of `topk`.
+ * position, id). Banned tokens are never kept. rows u32[R,4]; logits f32[R,V]; values f32[R,1,3] and indices
+ * u32[R,1,1] in the format of `topk`, for log-probabilities among the kept; ABSENT and NO_ID where all are banned.
  * Numerics and source: shaders/sample*.wgsl.
  */
 export const sample = defineKernel({
@@ -64,6 +73,10 @@ export const sample = defineKernel({
     },
     { name: "direct", wgsl: joinShader(direct, common, constants), groups: ({ R }) => Math.ceil(R / 8) },
   ],
+  check: ({ temperature }) =>
+    temperature >= LEAST_TEMPERATURE
+      ? undefined
+      : `temperature must be at least ${LEAST_TEMPERATURE}, got ${temperature}`,
   bytes: ({ R, V }) => 4 * R * V,
   flops: ({ R, V }) => 10 * R * V,
   reference({ R, V, temperature, top_k, top_p, min_p, seed }, { rows, logits, values, indices }) {
@@ -73,12 +86,14 @@ export const sample = defineKernel({
       const scores = row.map((logit) => (logit - top) / temperature);
       const drawn = (id: number): number => scores[id] - Math.log(exponential(seed, r, rows[4 * r + 1], id));
       const better = (best: number, id: number): number =>
-        drawn(id) > drawn(best) || (drawn(id) === drawn(best) && id < best) ? id : best;
-      const token = keptIds(scores, top_k, top_p, min_p).reduce(better);
-      values[3 * r] = scores[token];
+        best === NO_ID || drawn(id) > drawn(best) || (drawn(id) === drawn(best) && id < best) ? id : best;
+      const allowed = scores.map((score, id) => ({ score, id })).filter(({ id }) => !(row[id] <= BANNED));
+      const kept = keptIds(allowed, top_k, top_p, min_p);
+      const token = kept.reduce(better, NO_ID);
+      values[3 * r] = token === NO_ID ? ABSENT : scores[token];
       values[3 * r + 1] = 0;
       values[3 * r + 2] = row.every((logit) => Math.abs(logit) <= LARGEST)
-        ? scores.reduce((sum, score) => sum + Math.exp(score), 0)
+        ? kept.reduce((sum, id) => sum + Math.exp(scores[id]), 0)
         : -1;
       indices[r] = token;
     }

@@ -38,8 +38,8 @@ export const PLANE = { running: 0, finished: 1, token: 2, last: 3 } as const;
 export const PLANES = 4;
 
 /**
- * Fields of `status` u32[2]: the number of sentences that are not done, and of parts of rows whose logits were not
- * finite.
+ * Fields of `status` u32[2]: the number of sentences that are not done; and 1 + the last row whose logits were not
+ * finite, 0 if there was none.
  */
 export const STATUS = { open: 0, faults: 1 } as const;
 /** Number of fields of `status`. */

@@ -4,13 +4,16 @@ import constants from "../../shaders/parts/constants.wgsl";
 import common from "../../shaders/parts/topk.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
-import { ABSENT, LARGEST, NO_ID } from "./constants.js";
+import { ABSENT, BANNED, LARGEST, NO_ID } from "./constants.js";
+
+/** Most candidates of a part. */
+export const MOST_CANDIDATES = 128;
 
 /**
  * The best C logits of each of G parts of the vocabulary, best first, of equal ones the smaller id first; and what
  * log-softmax needs. logits f32[R,V]; values f32[R,G,C+2] = the C logits, their maximum, sum exp(logit - maximum) over
- * the part (-1 if a logit is not finite); indices u32[R,G,C]. Absent candidates have value ABSENT and id NO_ID.
- * Numerics and source: shaders/topk*.wgsl.
+ * the part (-1 if a logit is not finite); indices u32[R,G,C]. Banned logits are no candidates; absent ones have value
+ * ABSENT and id NO_ID. * Numerics and source: shaders/topk*.wgsl.
  */
 export const topk = defineKernel({
   name: "topk",
@@ -35,7 +38,7 @@ export const topk = defineKernel({
       constants: ({ C }) => ({ LIST: C }),
     },
   ],
-  check: ({ C }) => (C > 128 ? `C must be at most 128 (64 beams), got ${C}` : undefined),
+  check: ({ C }) => (C > MOST_CANDIDATES ? `C must be at most ${MOST_CANDIDATES}, got ${C}` : undefined),
   bytes: ({ R, V, G, C }) => 4 * R * (V + G * (2 * C + 2)),
   flops: ({ R, V }) => 4 * R * V,
   reference({ R, V, G, C }, { logits, values, indices }) {
@@ -45,9 +48,10 @@ export const topk = defineKernel({
       const ids = Array.from({ length: Math.max(0, Math.min(length, V - g * length)) }, (_, i) => g * length + i);
       const logit = (id: number): number => logits[r * V + id];
       const sorted = [...ids].sort((a, b) => logit(b) - logit(a) || a - b);
+      const allowed = sorted.filter((id) => !(logit(id) <= BANNED));
       for (let c = 0; c < C; c++) {
-        values[part * (C + 2) + c] = c < sorted.length ? logit(sorted[c]) : ABSENT;
-        indices[part * C + c] = c < sorted.length ? sorted[c] : NO_ID;
+        values[part * (C + 2) + c] = c < allowed.length ? logit(allowed[c]) : ABSENT;
+        indices[part * C + c] = c < allowed.length ? allowed[c] : NO_ID;
       }
       const top = sorted.length ? logit(sorted[0]) : ABSENT;
       const finite = ids.every((id) => Math.abs(logit(id)) <= LARGEST);

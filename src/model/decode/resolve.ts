@@ -1,7 +1,8 @@
 import { NO_ID } from "../../kernels/constants.js";
-import { EARLY_STOPPING, type beamStep } from "../../kernels/beam_step.js";
+import { type beamStep, candidateCount, EARLY_STOPPING } from "../../kernels/beam_step.js";
 import type { logitsProcess, RuleLists } from "../../kernels/logits_process.js";
 import type { sample } from "../../kernels/sample.js";
+import { MOST_CANDIDATES } from "../../kernels/topk.js";
 import { OptionError } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import { checkCall, checkDefaults, checkTogether } from "./option_checks.js";
@@ -17,10 +18,7 @@ export interface Generation {
   readonly n: number;
   /** Beams a sentence. */
   readonly W: number;
-  /**
-   * Candidates that a step keeps of each row: all that its group may take, and as many as a diversity penalty may
-   * displace.
-   */
+  /** Candidates that a step keeps of each row (`candidateCount`). */
   readonly C: number;
   /** Parameters of `beam_step`. */
   readonly beamStep: Omit<Parameters<typeof beamStep>, "W" | "V" | "group">;
@@ -75,7 +73,7 @@ export function resolveOptions({ call, checkpoint, V, P, given, decoderOnly }: O
   const end = o.eos_token_id === undefined ? [] : [o.eos_token_id].flat();
   if (o.decoder_start_token_id === undefined && !decoderOnly)
     throw new OptionError("generate: decoder_start_token_id must be given, by the checkpoint or by the call");
-  const C = countCandidates(o, end.length, V);
+  const C = countCandidates(o, end.length);
   const { length_penalty, diversity_penalty, logits_processor, output_scores } = o;
   return {
     beams,
@@ -123,18 +121,12 @@ function countNew({ max_length, max_new_tokens }: AllOptions, P: number, given: 
   return limit - given;
 }
 
-/** The number of candidates a row. Throws OptionError when it exceeds the vocabulary or what the kernels can hold. */
-function countCandidates({ num_beams, num_beam_groups }: AllOptions, ends: number, V: number): number {
-  const least = Math.max(2, 1 + ends);
-  if (V < least)
+/** The number of candidates a row. Throws OptionError when it exceeds what the kernels can hold. */
+function countCandidates({ num_beams, num_beam_groups }: AllOptions, ends: number): number {
+  const C = candidateCount(num_beams / num_beam_groups, ends, num_beams);
+  if (C > MOST_CANDIDATES)
     throw new OptionError(
-      `generate: a beam search with ${ends} end ids needs a vocabulary of at least ${least}, got ${V}`,
-    );
-  const W = num_beams / num_beam_groups;
-  const C = num_beams === 1 ? 1 : least * W + num_beams - W;
-  if (C > 64)
-    throw new OptionError(
-      `generate: num_beams must be at most ${Math.floor((64 * num_beams) / C)} with ${ends} end ids, got ${num_beams}`,
+      `generate: num_beams must be at most ${MOST_CANDIDATES - ends} with ${ends} end ids, got ${num_beams}`,
     );
   return C;
 }

@@ -47,7 +47,7 @@ export async function runSteps(
       const [open, faults] = [report.status[STATUS.open], report.status[STATUS.faults]];
       if (faults)
         throw new InputError(
-          `decoding: logits must be finite, step ${reports.length} has others in ${faults} parts; the weights or a kernel overflow`,
+          `decoding: logits must be finite, step ${reports.length} has others in row ${faults - 1}; the weights or a kernel overflow`,
         );
       if (onStep?.(reports) === false || open === 0) return false;
       compact ||= shouldCompact({ open, sentences, left: g.newTokens - reports.length - ahead.length }, g);
