@@ -33,7 +33,8 @@ export function quantise(format: QuantFormat, values: Float32Array, width: numbe
       const scale = (scales[group++] = bits === 8 ? Math.abs(largest) / 127 : largest / -8);
       const inverse = scale ? 1 / scale : 0;
       for (let i = first; i < last; i++) {
-        const whole = Math.max(low, Math.min(high, Math.round(values[i] * inverse)));
+        const rounded = ((values[i] * inverse + 128.5) | 0) - 128; // as Math.round, in a fraction of its time
+        const whole = rounded > high ? high : rounded < low ? low : rounded;
         const bit = (i - first) * bits;
         data[word + (bit >>> 5)] |= (whole & mask) << (bit & 31);
       }
