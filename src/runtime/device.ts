@@ -70,14 +70,14 @@ async function findWebGPU(): Promise<GPU> {
   const process = builtinModule("node:process");
   if (!process) {
     throw new DeviceError(
-      globalThis.isSecureContext
-        ? "gpu: WebGPU must be available, this browser has none (navigator.gpu); use Chrome 113, Edge 113, Safari 26, Firefox 141 or newer"
-        : `gpu: browsers have WebGPU in a secure context only, and ${globalThis.location?.origin} is none; serve the page from https or localhost`,
+      (globalThis as { isSecureContext?: boolean }).isSecureContext === false
+        ? `gpu: browsers have WebGPU in a secure context only, and ${globalThis.location.origin} is none; serve the page from https or localhost`
+        : "gpu: WebGPU must be available, this browser has none (navigator.gpu); use Chrome 113, Edge 113, Safari 26, Firefox 141 or newer",
     );
   }
   process.env.XDG_RUNTIME_DIR ??= "/tmp"; // Mesa's drivers need it, and a bare container has none
   try {
-    const name = "webgpu"; // a variable keeps bundlers for browsers from resolving the optional package
+    const name = ["webgpu"].join(""); // bundlers would put a constant in, and then look for the optional package
     const { create } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as {
       create(flags: string[]): GPU;
     };
