@@ -9,69 +9,57 @@ import { buildWithEsbuild, buildWithVite, buildWithWebpack, serveWithVite } from
 import { serveFixture, visitAll } from "./pages.mjs";
 import { makeProject, root } from "./project.mjs";
 
-const run = promisify(execFile);
-const node = (args, cwd) => run(process.execPath, args, { cwd });
-const failure = ({ message, stdout = "" }) => ({ error: `${message}\n${stdout}`.trim() });
 const FIXTURE = `${root}tests/fixtures/gpt2`;
+const tool = (name) => `${root}node_modules/${name}`;
+const TYPES = [tool("typescript/bin/tsc"), "--noEmit", "--strict", "--target", "es2022", "types.ts"];
 
-/** What `work` resolves with, or its error; `{}` for nothing. */
-const settle = (work) => work.then((value) => value ?? {}, failure);
+/** What each command does in the project; its words follow Node. */
+const checks = (tarball) => ({
+  publint: [tool("publint/src/cli.js"), "run", tarball, "--strict"],
+  "are the types wrong": [
+    tool("@arethetypeswrong/cli/dist/index.js"),
+    tarball,
+    "--config-path",
+    `${root}.attw.json`,
+    "--no-emoji",
+  ],
+  "TypeScript with nodenext": [...TYPES, "--module", "nodenext"],
+  "TypeScript with bundler": [...TYPES, "--module", "esnext", "--moduleResolution", "bundler"],
+  "TypeScript without the DOM": [...TYPES, "--module", "nodenext", "--lib", "es2023"],
+});
 
-const outcomes = {};
-const note = async (name, work) => {
-  outcomes[name] = await settle(work);
-};
+const builds = { esbuild: buildWithEsbuild, webpack: buildWithWebpack, Vite: buildWithVite };
 
-const compile = (project, ...options) =>
-  node(
-    [`${root}node_modules/typescript/bin/tsc`, "--noEmit", "--strict", "--target", "es2022", ...options, "types.ts"],
-    project,
-  );
-
-async function runInDeno(project) {
-  const args = ["run", "--allow-read", "deno.js", FIXTURE];
-  return JSON.parse((await run(`${root}node_modules/.bin/deno`, args, { cwd: project })).stdout);
-}
-
-const folder = await realpath(await mkdtemp(`${tmpdir()}/wgformer-`));
-try {
+/** Uses the package in a project in `folder`; resolves with the outcomes. */
+async function useAll(folder) {
   const { project, tarball } = await makeProject(folder);
-  const parsed = async (work) => JSON.parse((await work).stdout);
+  const outcomes = {};
+  /** Notes what `work` resolves with, or its error; `{}` for nothing. */
+  const note = async (name, work) => {
+    const failure = ({ message, stdout = "" }) => ({ error: `${message}\n${stdout}`.trim() });
+    outcomes[name] = await work.then((value) => value ?? {}, failure);
+  };
+  const run = async (file, words) => (await promisify(execFile)(file, words, { cwd: project })).stdout;
+  const check = async (words) => void (await run(process.execPath, words));
+  const answer = async (file, words) => JSON.parse(await run(file, words));
+
   const vite = await serveWithVite(project, serveFixture);
   await Promise.all([
-    note(
-      "publint",
-      node([`${root}node_modules/publint/src/cli.js`, "run", tarball, "--strict"], project).then(() => {}),
-    ),
-    note(
-      "are the types wrong",
-      node(
-        [`${root}node_modules/@arethetypeswrong/cli/dist/index.js`, tarball, "--profile", "esm-only", "--no-emoji"],
-        project,
-      ).then(() => {}),
-    ),
-    note(
-      "TypeScript with nodenext",
-      compile(project, "--module", "nodenext").then(() => {}),
-    ),
-    note(
-      "TypeScript with bundler",
-      compile(project, "--module", "esnext", "--moduleResolution", "bundler").then(() => {}),
-    ),
-    note(
-      "TypeScript without the DOM",
-      compile(project, "--module", "nodenext", "--lib", "es2023,esnext.disposable").then(() => {}),
-    ),
-    note("require", parsed(node(["required.cjs", FIXTURE], project))),
-    note("Deno", runInDeno(project)),
-    note("esbuild", buildWithEsbuild(project)),
-    note("webpack", buildWithWebpack(project)),
-    note("Vite", buildWithVite(project)),
+    ...Object.entries(checks(tarball)).map(([name, words]) => note(name, check(words))),
+    ...Object.entries(builds).map(([name, build]) => note(name, build(project))),
+    note("require", answer(process.execPath, ["required.cjs", FIXTURE])),
+    note("Deno", answer(tool(".bin/deno"), ["run", "--allow-read", "deno.js", FIXTURE])),
   ]);
   Object.assign(outcomes, await visitAll(ensureBrowser(), project, vite));
   await note("the log of Vite's server", Promise.resolve().then(vite.check));
   await vite.close();
+  return outcomes;
+}
+
+const folder = await realpath(await mkdtemp(`${tmpdir()}/wgformer-`));
+try {
+  console.log(JSON.stringify(await useAll(folder)));
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
-console.log(JSON.stringify(outcomes));
+process.exit(); // whatever a bundler has left running
