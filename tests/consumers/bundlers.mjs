@@ -50,6 +50,8 @@ export async function buildWithWebpack(project) {
   await addPage(path, "page.js");
 }
 
+const QUIET = { checks: { bundlerTimings: false } }; // on a busy machine it warns of time
+
 /** What Vite says, kept from the terminal: a warning is a failure here. */
 function listen() {
   const heard = [];
@@ -76,7 +78,12 @@ export async function buildWithVite(project) {
     base: "./",
     configFile: false,
     customLogger: logger,
-    build: { outDir: "vite", chunkSizeWarningLimit: 10_000, reportCompressedSize: false },
+    build: {
+      outDir: "vite",
+      chunkSizeWarningLimit: 10_000,
+      reportCompressedSize: false,
+      rolldownOptions: QUIET,
+    },
   });
   check();
 }
@@ -88,6 +95,7 @@ export async function serveWithVite(project, serveFixture) {
     root: project,
     configFile: false,
     customLogger: logger,
+    optimizeDeps: { rolldownOptions: QUIET },
     server: { port: 0, host: "127.0.0.1", hmr: false, watch: null },
     plugins: [
       { name: "fixtures", configureServer: ({ middlewares }) => void middlewares.use("/fixtures", serveFixture) },
