@@ -162,13 +162,13 @@ const REFUSALS: readonly (readonly [readonly string[], string | Uint8Array, stri
     (verb) => [[verb, "models/g2p-en"], "", `the verb must be ${VERBS}, got ${verb}; see wgformer --help`] as const,
   ),
   [
-    ["run", "models/g2p-en", "--__proto__", '{"dtype":"int3"}', "word"],
+    ["verify", "models/g2p-en", "--__proto__", '{"dtype":"int3"}'],
     "",
-    "run: --__proto__ is not supported; see wgformer run --help",
+    "verify: __proto__ is not supported; supported are help, rows, tolerance, dtype",
   ],
-  [["run", "models/g2p-en", "--num_beam", "3"], "", "run: --num_beam is not supported; did you mean --num_beams?"],
-  [["verify", "models/g2p-en", "--row=3"], "", "verify: --row is not supported; did you mean --rows?"],
-  [["info", "--dtype", "f16"], "", "info: --dtype is not supported; see wgformer info --help"],
+  [["run", "models/g2p-en", "--num_beam", "3"], "", "run: num_beam is not supported; did you mean num_beams?"],
+  [["verify", "models/g2p-en", "--row=3"], "", "verify: row is not supported; did you mean rows?"],
+  [["info", "--dtype", "f16"], "", "info: dtype is not supported; supported are help"],
   [["run", "--top_k", "2", "models/g2p-en", "--top_k=3"], "", "--top_k is given twice"],
   [["info", "models/g2p-en"], "", "info: takes no text, got models/g2p-en"],
   [

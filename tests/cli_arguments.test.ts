@@ -1,7 +1,8 @@
-import { checkNames, nearest, parseArguments } from "../src/cli/arguments.js";
+import { parseArguments } from "../src/cli/arguments.js";
 import { OptionError } from "../src/index.js";
+import { checkNames } from "../src/runtime/checks.js";
 import { campaign, outcome } from "./support/campaign.js";
-import { assert, refuses, suite } from "./support/harness.js";
+import { assert, suite } from "./support/harness.js";
 
 const test = suite("command line arguments");
 
@@ -19,30 +20,6 @@ test("names of the object prototype are names like others", () => {
   assert.equal(Object.keys(options), ["__proto__", "constructor"]);
   assert.is((options as { dtype?: unknown }).dtype, undefined);
   assert.is(Object.getPrototypeOf(options), Object.prototype);
-});
-
-test("an unknown name is refused with the nearest one", async () => {
-  const names = ["num_beams", "num_beam_groups", "top_k", "top_p"];
-  for (const [word, want] of Object.entries({
-    num_beam: "num_beams",
-    numbeams: "num_beams",
-    topk: "top_k",
-    Top_p: "top_p",
-    dtype: undefined,
-    q: undefined,
-    ["num_beams".repeat(99)]: undefined,
-  }))
-    assert.is(nearest(word, names), want, word.slice(0, 20));
-  await refuses(
-    () => checkNames("run", { topk: 1 }, names),
-    OptionError,
-    /^run: --topk is not supported; did you mean --top_k\?$/,
-  );
-  await refuses(
-    () => checkNames("info", { topk: 1 }, []),
-    OptionError,
-    /^info: --topk is not supported; see wgformer info --help$/,
-  );
 });
 
 const PIECES = [
@@ -75,7 +52,7 @@ test("any words are taken apart, or refused in a line", async () => {
     return outcome(() => {
       try {
         const { positional, options } = parseArguments(words);
-        checkNames("run", options, ["top_k", "a"]);
+        checkNames(OptionError, "run", options, ["top_k", "a"]);
         assert.ok(positional.length + 2 * Object.keys(options).length <= words.length + Object.keys(options).length);
         assert.is(Object.getPrototypeOf(options), Object.prototype);
       } catch (error) {

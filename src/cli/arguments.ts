@@ -48,32 +48,3 @@ export const brief = (word: string): string => (word.length > 60 ? `${word.slice
 /** Names as people write lists: `a, b or c`. */
 export const listNames = (names: readonly string[]): string =>
   names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names[names.length - 1]}` : names.join("");
-
-/** Throws OptionError for an option that is not in `known`, with the name that is nearest to it. */
-export function checkNames(verb: string, options: Arguments["options"], known: readonly string[]): void {
-  const stray = Object.keys(options).find((name) => !known.includes(name));
-  if (stray === undefined) return;
-  const near = nearest(stray, known);
-  const cure = near ? `did you mean --${near}?` : `see wgformer ${verb} --help`;
-  throw new OptionError(`${verb}: --${brief(stray)} is not supported; ${cure}`);
-}
-
-/** The name that changes of at most a third of its letters make of `word`; undefined when there is none. */
-export function nearest(word: string, names: readonly string[]): string | undefined {
-  const distances = names.map((name) => distance(word.slice(0, 100), name));
-  const least = Math.min(...distances);
-  const name = names[distances.indexOf(least)];
-  return least <= name?.length / 3 ? name : undefined;
-}
-
-/** Letters to insert, delete or replace between two words (Levenshtein 1966). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const above = row;
-    row = [i];
-    for (let j = 1; j <= b.length; j++)
-      row.push(Math.min(above[j] + 1, row[j - 1] + 1, above[j - 1] + Number(a[i - 1] !== b[j - 1])));
-  }
-  return row[b.length];
-}

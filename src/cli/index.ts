@@ -1,5 +1,6 @@
 import { OptionError, WgformerError } from "../index.js";
-import { brief, checkNames, listNames, parseArguments } from "./arguments.js";
+import { checkNames } from "../runtime/checks.js";
+import { brief, listNames, parseArguments } from "./arguments.js";
 import { info } from "./info.js";
 import { profile } from "./profile.js";
 import { forward, generate } from "./request.js";
@@ -43,7 +44,7 @@ async function main(words: readonly string[]): Promise<void> {
   if (help || !name || name === "help") return console.log(verb ? helpOf(name, verb) : overview());
   if (!verb)
     throw new OptionError(`the verb must be ${listNames(Object.keys(VERBS))}, got ${brief(name)}; see wgformer --help`);
-  checkNames(name, options, namesOf(verb));
+  checkNames(OptionError, name, options, namesOf(verb));
   const [stray] = verb.usage ? texts : [model];
   if (stray !== undefined && !verb.usage.includes("TEXT"))
     throw new OptionError(
@@ -53,9 +54,11 @@ async function main(words: readonly string[]): Promise<void> {
   return verb.run(model, texts, options);
 }
 
-/** The names of the options that the help of a verb shows. */
-const namesOf = ({ options = {} }: Verb): string[] =>
-  Object.keys(options).flatMap((option) => [...option.matchAll(/--(\w+)/g)].map(([, name]) => name));
+/** The names of the options of a verb, which its help shows. */
+function namesOf({ options = {} }: Verb): string[] {
+  const written = ["--help", ...Object.keys(options)].join(" ");
+  return [...new Set(Array.from(written.matchAll(/--(\w+)/g), ([, name]) => name))];
+}
 
 function fail(error: unknown): void {
   console.error(

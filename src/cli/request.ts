@@ -1,4 +1,5 @@
 import { type HostTensor, type Model, OptionError, WgformerError } from "../index.js";
+import { checkNames } from "../runtime/checks.js";
 import { brief } from "./arguments.js";
 import { readInput } from "./input.js";
 import { DTYPE, type Verb, withModel } from "./verb.js";
@@ -100,9 +101,7 @@ function readRequests(name: string, fields: readonly string[], text: string): Re
       throw new OptionError(
         `${name}: a request must be an object, got ${Array.isArray(request) ? "a list" : brief(JSON.stringify(request))}`,
       );
-    const stray = Object.keys(request).find((field) => !fields.includes(field));
-    if (stray !== undefined)
-      throw new OptionError(`${name}: a request must have the fields ${fields.join(", ")}, got ${brief(stray)}`);
+    checkNames(OptionError, `${name}: a request`, request, fields);
   }
   return input;
 }
