@@ -1,7 +1,7 @@
-// Where apt of Debian and Ubuntu finds packages here, and the shell lines by which it installs what `setup.mjs` needs.
-import { readdirSync, readFileSync } from "node:fs";
+// Where apt of Debian and Ubuntu finds packages, and the shell lines by which it installs what `setup.mjs` needs.
 
-const FOLDER = "/etc/apt/sources.list.d";
+/** Where apt has its files of sources, beside the older /etc/apt/sources.list. */
+export const FOLDER = "/etc/apt/sources.list.d";
 const INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";
 const ADAPTER = "libvulkan1 mesa-vulkan-drivers";
 
@@ -105,22 +105,6 @@ export function backportsFile(files, codename) {
     )
     .toSorted((a, b) => likeness(b, all) - likeness(a, all));
   return mirror && { path: `${FOLDER}/${suite}.${mirror.format}`, text: mirror.withSuite(suite) };
-}
-
-/** Apt's files of sources on this machine, by path. */
-export function readSources() {
-  const read = (/** @type {string} */ path) => {
-    try {
-      return { [path]: readFileSync(path, "utf8") };
-    } catch {
-      return {};
-    }
-  };
-  let names = [];
-  try {
-    names = readdirSync(FOLDER).filter((name) => /\.(list|sources)$/.test(name));
-  } catch {}
-  return Object.assign(read("/etc/apt/sources.list"), ...names.map((name) => read(`${FOLDER}/${name}`)));
 }
 
 /**

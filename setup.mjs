@@ -1,9 +1,9 @@
 // Makes a fresh machine ready for `npm start` and `npm test`: packages, a WebGPU adapter, the build.
 // Tests and benches in Chrome ask for a browser too; to pack the package (`--no-adapter`), no adapter is needed. Imports only what Node ships and apt.mjs, because it runs before `npm ci` has.
 import { spawnSync } from "node:child_process";
-import { existsSync, lstatSync, readFileSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { adapterCommands, browserCommands, readRelease, readSources } from "./apt.mjs";
+import { adapterCommands, browserCommands, FOLDER, readRelease } from "./apt.mjs";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const windows = process.platform === "win32";
@@ -55,6 +55,20 @@ function linuxRelease() {
   } catch {
     return undefined; // another system
   }
+}
+
+/** Apt's files of sources on this machine that can be read, by path. */
+function readSources() {
+  const names = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => /\.(list|sources)$/.test(name)) : [];
+  const paths = ["/etc/apt/sources.list", ...names.map((name) => `${FOLDER}/${name}`)];
+  const read = (/** @type {string} */ path) => {
+    try {
+      return [[path, readFileSync(path, "utf8")]];
+    } catch {
+      return [];
+    }
+  };
+  return Object.fromEntries(paths.flatMap(read));
 }
 
 function ensureAdapter() {
