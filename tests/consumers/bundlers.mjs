@@ -5,9 +5,9 @@ import { build as viteBuild, createServer } from "vite";
 import webpack from "webpack";
 
 /** Puts a page into a folder of a bundle. */
-const addPage = (folder, script) =>
+const addPage = (folder, script, name = "index") =>
   writeFile(
-    `${folder}/index.html`,
+    `${folder}/${name}.html`,
     `<!doctype html><link rel="icon" href="data:,"><script type="module" src="./${script}"></script>`,
   );
 
@@ -48,6 +48,7 @@ export async function buildWithWebpack(project) {
   if (errors.length + warnings.length)
     throw new Error([...errors, ...warnings].map(({ message }) => message).join("; "));
   await addPage(path, "page.js");
+  await addPage(path, "worker_page.js", "worker");
 }
 
 const QUIET = { checks: { bundlerTimings: false } }; // on a busy machine it warns of time
@@ -82,7 +83,7 @@ export async function buildWithVite(project) {
       outDir: "vite",
       chunkSizeWarningLimit: 10_000,
       reportCompressedSize: false,
-      rolldownOptions: QUIET,
+      rolldownOptions: { ...QUIET, input: [`${project}/index.html`, `${project}/worker.html`] },
     },
   });
   check();

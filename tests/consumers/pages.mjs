@@ -86,7 +86,9 @@ export async function visitAll(executablePath, project, vite) {
     "Vite's server": [`${vite.url}index.html`],
     "plain modules": [plain],
     "the minified bundle": [`${url}minified.html`],
-    "a worker": [`${url}worker.html`],
+    "a worker in the bundle of Vite": [`${url}vite/worker.html`],
+    "a worker in the bundle of webpack": [`${url}webpack/worker.html`],
+    "a worker of Vite's server": [`${vite.url}worker.html`],
     "a frame of a sandbox": [`${url}sandbox.html`],
     "a page that is not secure": [insecure.href],
   };

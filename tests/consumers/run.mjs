@@ -23,7 +23,7 @@ const checks = (tarball) => ({
     `${root}.attw.json`,
     "--no-emoji",
   ],
-  "TypeScript with nodenext": [...TYPES, "--module", "nodenext"],
+  "TypeScript with nodenext": [...TYPES, "types.cts", "--module", "nodenext"],
   "TypeScript with bundler": [...TYPES, "--module", "esnext", "--moduleResolution", "bundler"],
   "TypeScript without the DOM": [...TYPES, "--module", "nodenext", "--lib", "es2023"],
 });
