@@ -1,3 +1,4 @@
+import { campaign, type Dice } from "./support/campaign.js";
 import { assert, suite } from "./support/harness.js";
 
 const test = suite("command line", { deno: "the command line runs in Node", chrome: "the command line runs in Node" });
@@ -222,3 +223,32 @@ for (const [words, input, message] of REFUSALS) {
     assert.equal([code, lines, errors], [1, [], [`wgformer: ${message}`]]);
   });
 }
+
+const VERB_WORDS = ["run", "generate", "forward", "info", "verify"]; // tune and profile take long
+const MODEL_WORDS = ["models/bert-pos", "tests/fixtures/gpt2", "models/none", "README.md", "/dev/null"];
+const OPTION_WORDS = ["--dtype", "--rows", "--rows={}", "--tolerance=-1", "--top_k", "--num_beams=[]", "--__proto__=1"];
+const OTHER_WORDS = ["constructor", "", "help", "--", "-h", "--x", "null", "{}", "[1]", "int4", "1e999", "é\n😀"];
+
+const INPUTS = [
+  ...["", "{", "[]", "null", "7", "{}", "[{}]", "[[]]", '"', "\0", "text\n", "[".repeat(1e5)],
+  ...['{"input_ids":[[2,7,3]]}', '{"input_ids":null}', '{"input_ids":[[1e9]]}', '[{"input_ids":[[2]],"options":[]}]'],
+  ...['{"input_ids":[[2]],"__proto__":{}}', '{"input_ids":[[2]],"options":{"constructor":1}}', '{"input_ids":[]}'],
+];
+
+/** A command line that begins well, more often than not. */
+function drawWords({ whole, pick, chance }: Dice): string[] {
+  const begin = chance(0.8) ? [pick(VERB_WORDS), pick(MODEL_WORDS)] : [];
+  const words = [...VERB_WORDS, ...MODEL_WORDS, ...OPTION_WORDS, ...OTHER_WORDS];
+  return [...begin, ...Array.from({ length: whole(0, 3) }, () => pick(words))];
+}
+
+test("any command line and input end well, or in one line that says why", async () => {
+  await campaign("command lines in a process", { cases: 25, seconds: 6 }, async (dice) => {
+    const words = drawWords(dice);
+    const { code, lines, errors } = await wgformer(words, dice.pick(INPUTS));
+    const told = `${words.join(" ")}: exit code ${code}, ${[...errors, ...lines].slice(0, 9).join("\n")}`;
+    assert.ok(code === 0 ? errors.length === 0 : code === 1 && errors.length <= 1, told);
+    for (const line of errors) assert.ok(line.startsWith("wgformer: ") && line.length < 2000, told);
+    return code === 0 ? "right" : "refused";
+  });
+});
