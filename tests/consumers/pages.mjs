@@ -5,6 +5,7 @@ import { answer, FLAGS, serve } from "../support/chrome.mjs";
 import { root } from "./project.mjs";
 
 const ANYONE = { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Content-Range" };
+const PATIENCE = 120e3; // ms; other runtimes may keep the machine busy
 const INSECURE = "page.test"; // http under a name that is not localhost
 
 /** Serves the fixtures of the tests under a path from which that of the request is taken. */
@@ -33,6 +34,7 @@ export async function visit(browser, url, prepare = () => {}) {
   const context = await browser.newContext();
   try {
     const page = await context.newPage();
+    page.setDefaultTimeout(PATIENCE);
     const errors = [];
     page.on("pageerror", ({ message }) => errors.push(message));
     page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
