@@ -1,5 +1,5 @@
 import { builtinModule } from "./builtin.js";
-import { type PowerPreference } from "../platform.js";
+import { type PowerPreference } from "./platform.js";
 import { DeviceError } from "./errors.js";
 
 /** What is known of the adapter behind a device. */
