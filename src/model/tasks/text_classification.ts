@@ -8,6 +8,7 @@ import {
   probabilities,
   type Reading,
   type TextInput,
+  textsOf,
 } from "./encoder_task.js";
 
 /** Options of text classification. */
@@ -45,7 +46,7 @@ export function textClassification(source: CheckpointLike, options: LoadOptions 
           `text-classification: the model must have been saved with a classifier of sequences, got ${show(config.architectures)} of ${family}`,
         );
     },
-    texts: (input: TextInput) => (typeof input === "string" ? { text: input } : input),
+    texts: textsOf,
     wanted(_, { top_k = 1, function_to_apply }: ClassificationOptions) {
       if (top_k !== null && !(Number.isInteger(top_k) && top_k >= 1))
         throw new OptionError(
