@@ -108,7 +108,7 @@ function createTask<Input, Options extends EncodingOptions, Result>(
     const wanted = task.wanted(model, options);
     const read = readInputs(task.name, input, (one) => ({
       input: one,
-      encoding: readTexts(tokenizer, task.texts(one, options), max_length, truncation),
+      encoding: readTexts(tokenizer, task.texts(one, options), max_length, truncation, model.architecture.V),
     }));
     const rows = read.map(({ encoding }) => ({
       ids: encoding.ids,
@@ -148,13 +148,24 @@ function checkTaskOptions(
     throw new OptionError(`${task.name}: truncation must be true or false, got ${show(options.truncation)}`);
 }
 
-/** The tokens of a text or a pair, shortened to `limit` if allowed. */
-function readTexts(tokenizer: Tokenizer, { text, text_pair }: Texts, limit: number, truncation: boolean): Encoding {
+/** The tokens of a text or a pair, shortened to `limit` if allowed; V is the size of the model's vocabulary. */
+function readTexts(
+  tokenizer: Tokenizer,
+  { text, text_pair }: Texts,
+  limit: number,
+  truncation: boolean,
+  V: number,
+): Encoding {
   const encoding = tokenizer.encode(text, { text_pair, max_length: truncation ? limit : undefined });
   const { length } = encoding.ids;
   if (length > limit)
     throw new InputError(
       `text: must have at most ${limit} tokens with special ones, got ${length}; shorten it, or pass truncation: true`,
+    );
+  const strange = encoding.ids.findIndex((id) => id >= V);
+  if (strange >= 0)
+    throw new InputError(
+      `text: ids of its tokens must be below ${V}, the model's vocabulary, got ${encoding.ids[strange]} of ${show(encoding.tokens[strange])}; take the tokenizer that belongs to the model`,
     );
   if (length === 0) throw new InputError("text: must give at least one token, it gives none");
   return encoding;

@@ -145,7 +145,7 @@ function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask 
   };
 
   const readPrompts = (input: string | readonly string[], allowUnknown: boolean): Prompt[] =>
-    readInputs(task, input, (text) => readPrompt(tokenizer, checkText(text), allowUnknown));
+    readInputs(task, input, (text) => readPrompt(model, tokenizer, checkText(text), allowUnknown));
 
   async function call(text: string, options?: TextOptions): Promise<GeneratedText[]>;
   async function call(texts: readonly string[], options?: TextOptions): Promise<GeneratedText[][]>;
@@ -163,7 +163,7 @@ function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask 
     const order = prompts.map((_, index) => index).sort((x, y) => prompts[y].ids.length - prompts[x].ids.length);
     const results: GeneratedText[][] = [];
     stats = undefined;
-    for (let first = 0; first < Math.max(1, order.length); first += batch_size) {
+    for (let first = 0; first < order.length; first += batch_size) {
       const chosen = order.slice(first, first + batch_size);
       const generated = await batch(
         chosen.map((index) => prompts[index]),
@@ -199,9 +199,15 @@ function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask 
   });
 }
 
-/** The tokens of a text. Throws InputError when there are none, and for what the vocabulary has not unless allowed. */
-function readPrompt(tokenizer: Tokenizer, text: string, allowUnknown: boolean): Prompt {
+/**
+ * The tokens of a text; of one without any, the token that texts begin with, as in Transformers. Throws InputError when
+ * there is none either, and for what the vocabulary has not unless allowed.
+ */
+function readPrompt(model: Model, tokenizer: Tokenizer, text: string, allowUnknown: boolean): Prompt {
   const { ids, offsets, sequence_ids, unknown } = tokenizer.encode(text);
+  const { config, generationConfig } = model.checkpoint;
+  const bos = generationConfig.bos_token_id ?? config.bos_token_id;
+  if (ids.length === 0 && typeof bos === "number" && !model.architecture.encoder) return { text, ids: [bos] };
   if (ids.length === 0) throw new InputError(`text: must give at least one token, ${show(text)} gives none`);
   if (unknown && !allowUnknown) {
     const strange = ids.flatMap((id, t) =>

@@ -123,8 +123,8 @@ function placeOf(text: string, [start, end]: Range, next = text.length): Range {
   if (!shown) return [start, end];
   const from = start + own.indexOf(shown);
   const to = from + shown.length;
-  const [marks = ""] = (to === end && /^\p{M}+/u.exec(text.slice(end, Math.max(end, next)))) || [];
-  return [from, to + marks.length];
+  const marks = to === end ? /^\p{M}+/u.exec(text.slice(end, Math.max(end, next)))?.[0] : undefined;
+  return [from, to + (marks ?? "").length];
 }
 
 const best = (scores: readonly number[]): number => scores.indexOf(Math.max(...scores));

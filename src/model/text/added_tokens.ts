@@ -52,7 +52,7 @@ export function createSplitter(tokens: readonly AddedToken[]): (letters: Letters
       while (token.lstrip && start > from && SPACE.test(text[start - 1])) start--;
       while (token.rstrip && end < text.length && SPACE.test(text[end])) end++;
       if (end <= from) continue; // the token before has taken it along
-      add(start);
+      add(Math.max(from, start));
       add(end, token);
     }
     add(text.length);

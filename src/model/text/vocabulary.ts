@@ -1,5 +1,5 @@
 import { BPE, Unigram, WordPiece } from "@huggingface/tokenizers";
-import { CheckpointError } from "../../runtime/errors.js";
+import { CheckpointError, InputError, show } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 
 /** A token of a word. */
@@ -22,13 +22,73 @@ export interface Vocabulary {
   pieces(word: string): Piece[];
 }
 
-/** The model that `tokenizer.json` describes. Throws CheckpointError for a type that is unknown. */
-export function createVocabulary(definition: Json): Vocabulary {
-  const type = typeOf(definition);
-  const create = MODELS[type];
-  if (!create) throw new CheckpointError(`model ${String(definition.type)} is not supported`);
-  return create(definition, type);
+/** A part of a word: a token, or a text that is none, and how many characters it stands for. */
+type Cut = readonly [text: string, count: number];
+
+/** How a model cuts words. */
+interface Model {
+  readonly ids: ReadonlyMap<string, number>;
+  readonly unknown: string | undefined;
+  cutsOf(word: string): readonly Cut[];
+  /** Whether parts outside the vocabulary become tokens of bytes, if it has these. */
+  readonly bytes?: boolean;
+  /** Whether unknown parts next to each other become one token. */
+  readonly fuses?: boolean;
+  /** Whether parts outside the vocabulary are left out where it has no unknown token, as in BPE. */
+  readonly drops?: boolean;
 }
+
+const sizeOf = (text: string): number => Array.from(text).length;
+
+const MODELS: Readonly<Record<string, (definition: Json) => Model>> = {
+  WordLevel({ vocab, unk_token }) {
+    const ids = new Map(Object.entries(vocab as Record<string, number>));
+    return { ids, unknown: String(unk_token ?? "<unk>"), cutsOf: (word) => [[word, sizeOf(word)]] };
+  },
+
+  WordPiece(definition) {
+    const { continuing_subword_prefix: prefix = "##" } = definition;
+    const model = new WordPiece({ ...definition, continuing_subword_prefix: prefix } as never);
+    const cutsOf = (word: string): readonly Cut[] => {
+      const [first, ...more] = model.encode([word]);
+      const rest = more.map((token): Cut => [token, sizeOf(token) - sizeOf(String(prefix))]);
+      return [[first, sizeOf(word) - rest.reduce((sum, [, count]) => sum + count, 0)], ...rest];
+    };
+    return { ids: model.tokens_to_ids, unknown: model.unk_token, cutsOf };
+  },
+
+  BPE(definition) {
+    const { continuing_subword_prefix, end_of_word_suffix, unk_token, byte_fallback, fuse_unk } = definition;
+    if (continuing_subword_prefix)
+      throw new CheckpointError(
+        `BPE with continuing_subword_prefix ${show(continuing_subword_prefix)} is not supported`,
+      );
+    const model = new BPE(definition as never);
+    const ids = model.tokens_to_ids;
+    const suffix = sizeOf(String(end_of_word_suffix ?? ""));
+    const cutsOf = (word: string): readonly Cut[] => {
+      const tokens = model.ignore_merges && ids.has(word) ? [word] : model.bpe(word);
+      return tokens.map((token, i) => [token, sizeOf(token) - (i === tokens.length - 1 ? suffix : 0)]);
+    };
+    const unknown = typeof unk_token === "string" ? unk_token : undefined;
+    return { ids, unknown, cutsOf, bytes: byte_fallback === true, fuses: fuse_unk === true, drops: true };
+  },
+
+  Unigram(definition) {
+    const model = new Unigram(definition as never, "");
+    const ids = model.tokens_to_ids;
+    const cutsOf = (word: string): readonly Cut[] => {
+      const cuts: Cut[] = [];
+      for (const text of model.tokenize(word)) {
+        const [last, count] = cuts[cuts.length - 1] ?? ["", 0];
+        const joins = count > 0 && !ids.has(text) && !ids.has(last);
+        cuts.splice(cuts.length - Number(joins), 1, [joins ? last + text : text, sizeOf(text) + (joins ? count : 0)]);
+      }
+      return cuts;
+    };
+    return { ids, unknown: model.unk_token, cutsOf, bytes: definition.byte_fallback === true };
+  },
+};
 
 /** The type of a model; old files do not say it. */
 function typeOf({ type, vocab, merges, continuing_subword_prefix }: Json): string {
@@ -38,19 +98,39 @@ function typeOf({ type, vocab, merges, continuing_subword_prefix }: Json): strin
   return continuing_subword_prefix === undefined ? "WordLevel" : "WordPiece";
 }
 
-const sizeOf = (text: string): number => Array.from(text).length;
+/** The model that `tokenizer.json` describes. Throws CheckpointError for a type or ids that cannot be. */
+export function createVocabulary(definition: Json): Vocabulary {
+  const type = typeOf(definition);
+  const create = MODELS[type];
+  if (!create) throw new CheckpointError(`model ${type} is not supported`);
+  const model = create(definition);
+  for (const [token, id] of model.ids)
+    if (!Number.isSafeInteger(id) || id < 0)
+      throw new CheckpointError(`the id of token ${show(token)} must be a whole number, got ${show(id)}`);
+  return { type, ids: model.ids, unknown: model.unknown, pieces: (word) => piecesOf(model, word) };
+}
 
-/** A cut of a word: the token, and how many characters it stands for. */
-type Cut = readonly [token: string, count: number];
-
-/** Numbers cuts of a word. */
-function placed(cuts: readonly Cut[], ids: ReadonlyMap<string, number>, unknown: number | undefined): Piece[] {
+/** The tokens of a word. Throws InputError for what is not in the vocabulary and cannot be left out either. */
+function piecesOf({ ids, unknown = "", cutsOf, bytes, fuses, drops }: Model, word: string): Piece[] {
+  const pieces: Piece[] = [];
+  const unknownId = ids.get(unknown);
   let at = 0;
-  return cuts.flatMap(([token, count]) => {
-    const id = ids.get(token) ?? unknown;
+  for (const [text, count] of cutsOf(word)) {
     const [from, to] = [at, (at += count)];
-    return id === undefined ? [] : { token, id, from, to };
-  });
+    const id = ids.get(text);
+    const spelled = id === undefined && bytes ? byteTokens(text, ids) : undefined;
+    const last = pieces[pieces.length - 1];
+    if (id !== undefined) pieces.push({ token: text, id, from, to });
+    else if (spelled) for (const token of spelled) pieces.push({ token, id: ids.get(token) as number, from, to });
+    else if (unknownId !== undefined && fuses && last?.id === unknownId && last.to === from)
+      pieces[pieces.length - 1] = { ...last, to };
+    else if (unknownId !== undefined) pieces.push({ token: unknown, id: unknownId, from, to });
+    else if (!drops)
+      throw new InputError(
+        `text: must consist of what the vocabulary knows, got ${show(word)}; the tokenizer has no token for what it does not know`,
+      );
+  }
+  return pieces;
 }
 
 /** Tokens that spell the bytes of a text, if the vocabulary has all of them. */
@@ -60,76 +140,4 @@ function byteTokens(text: string, ids: ReadonlyMap<string, number>): string[] | 
     (byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`,
   );
   return tokens.every((token) => ids.has(token)) ? tokens : undefined;
-}
-
-const MODELS: Readonly<Record<string, (definition: Json, type: string) => Vocabulary>> = {
-  WordLevel(definition, type) {
-    const ids = new Map(Object.entries(definition.vocab as Record<string, number>));
-    const unknown = String(definition.unk_token ?? "<unk>");
-    return {
-      type,
-      ids,
-      unknown,
-      pieces: (word) => placed([[ids.has(word) ? word : unknown, sizeOf(word)]], ids, undefined),
-    };
-  },
-
-  WordPiece(definition, type) {
-    const { continuing_subword_prefix: prefix = "##" } = definition;
-    const model = new WordPiece({ ...definition, continuing_subword_prefix: prefix } as never);
-    const ids = model.tokens_to_ids;
-    const cutsOf = (word: string): readonly Cut[] => {
-      const [first, ...more] = model.encode([word]);
-      const rest = more.map((token): Cut => [token, sizeOf(token) - sizeOf(String(prefix))]);
-      return [[first, sizeOf(word) - rest.reduce((sum, [, count]) => sum + count, 0)], ...rest];
-    };
-    return { type, ids, unknown: model.unk_token, pieces: (word) => placed(cutsOf(word), ids, undefined) };
-  },
-
-  BPE(definition, type) {
-    const model = new BPE(definition as never);
-    const ids = model.tokens_to_ids;
-    const cut = (word: string): readonly string[] => (model.ignore_merges && ids.has(word) ? [word] : model.bpe(word));
-    const suffix = String(definition.end_of_word_suffix ?? "");
-    return withUnknown(type, ids, definition, model.unk_token_id, (word) => {
-      const tokens = cut(word);
-      return tokens.map((token, i): Cut => [token, sizeOf(token) - (i === tokens.length - 1 ? sizeOf(suffix) : 0)]);
-    });
-  },
-
-  Unigram(definition, type) {
-    const model = new Unigram(definition as never, "");
-    const { tokens_to_ids: ids, unk_token_id } = model;
-    return withUnknown(type, ids, { ...definition, fuse_unk: true }, unk_token_id, (word) =>
-      model.tokenize(word).map((token) => [token, sizeOf(token)]),
-    );
-  },
-};
-
-/** A model whose cuts may be outside its vocabulary: they become byte tokens, or unknown ones, joined if it says so. */
-function withUnknown(
-  type: string,
-  ids: ReadonlyMap<string, number>,
-  { byte_fallback, fuse_unk, unk_token }: Json,
-  unknown: number | undefined,
-  cutsOf: (word: string) => readonly Cut[],
-): Vocabulary {
-  const pieces = (word: string): Piece[] => {
-    const found: Piece[] = [];
-    let at = 0;
-    for (const [token, count] of cutsOf(word)) {
-      const [from, to] = [at, (at += count)];
-      const own = ids.get(token);
-      const bytes = own === undefined && byte_fallback ? byteTokens(token, ids) : undefined;
-      const last = found[found.length - 1];
-      if (own !== undefined) found.push({ token, id: own, from, to });
-      else if (bytes) found.push(...bytes.map((byte) => ({ token: byte, id: ids.get(byte) as number, from, to })));
-      else if (unknown === undefined) continue;
-      else if (fuse_unk && last?.id === unknown && last.to === from)
-        found[found.length - 1] = { ...last, token: unk_token === undefined ? last.token + token : last.token, to };
-      else found.push({ token: unk_token === undefined ? token : String(unk_token), id: unknown, from, to });
-    }
-    return found;
-  };
-  return { type, ids, unknown: [...ids].find(([, id]) => id === unknown)?.[0], pieces };
 }
