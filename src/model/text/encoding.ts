@@ -83,6 +83,7 @@ export function createReader(parts: ReaderParts): (text: string) => ReadText {
 }
 
 const SPACE = /^[Ġ\p{White_Space}]$/u;
+const OUTER_SPACE = /^[Ġ\p{White_Space}]|[Ġ\p{White_Space}]$/u;
 
 /** How many characters at the beginning are white space. */
 function countSpaces(chars: readonly string[]): number {
@@ -98,6 +99,7 @@ function trimmed(
   index: number,
   { prefixed }: { readonly prefixed: boolean },
 ): Range {
+  if (!OUTER_SPACE.test(token)) return [start, end];
   let before = countSpaces(Array.from(token));
   const after = countSpaces(Array.from(token).reverse());
   if (prefixed && before === 1 && (index === 0 || start === 0)) before = 0; // the tokenizer put it there

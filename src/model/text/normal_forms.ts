@@ -24,28 +24,30 @@ export function normalForm(letters: Letters, form: NormalForm): Letters {
 function decomposed(letters: Letters, form: "NFD" | "NFKD"): Change[] {
   const done: Change[] = [];
   let marks: Change[] = [];
-  const order = (): void => {
-    const sorted = marks.map(({ char }) => char).join("");
-    for (const char of sorted.normalize("NFD"))
-      done.push(
-        ...marks.splice(
-          marks.findIndex((mark) => mark.char === char),
-          1,
-        ),
-      );
-    marks = [];
-  };
   for (const letter of letters)
     Array.from(letter.char.normalize(form)).forEach((char, i) => {
       const part = { char, change: Math.min(i, 1) };
       if (isOrdered(char)) marks.push(part);
       else {
-        order();
+        for (const mark of ordered(marks)) done.push(mark);
+        marks = [];
         done.push(part);
       }
     });
-  order();
-  return done;
+  return [...done, ...ordered(marks)];
+}
+
+/** Marks in the order of their combining classes. */
+function ordered(marks: readonly Change[]): readonly Change[] {
+  if (marks.length < 2) return marks;
+  const own = new Map<string, Change[]>();
+  for (const mark of marks.toReversed())
+    own
+      .set(mark.char, own.get(mark.char) ?? [])
+      .get(mark.char)
+      ?.push(mark);
+  const text = marks.map(({ char }) => char).join("");
+  return Array.from(text.normalize("NFD")).flatMap((char) => own.get(char)?.pop() ?? []);
 }
 
 /** Puts decomposed characters together again (the canonical composition algorithm). */

@@ -21,8 +21,10 @@ const LETTERS: readonly string[] = (() => {
 const BYTES: ReadonlyMap<string, number> = new Map(LETTERS.map((letter, byte) => [letter, byte]));
 
 /** A text in the byte-level alphabet, a letter for each byte of its UTF-8. */
-export const spellBytes = (text: string): string =>
-  Array.from(new TextEncoder().encode(text), (byte) => LETTERS[byte]).join("");
+export function spellBytes(text: string): string {
+  if (text.length === 1 && text < "\x80") return LETTERS[text.charCodeAt(0)];
+  return Array.from(new TextEncoder().encode(text), (byte) => LETTERS[byte]).join("");
+}
 
 /** The bytes of a byte-level token; of a token in other letters, its UTF-8. */
 export function bytesOf(token: string): Iterable<number> {

@@ -14,17 +14,43 @@ export function createPrecompiled(charsmap: string): (letters: Letters) => Lette
     const value = firstPrefix(trie, new TextEncoder().encode(text));
     return value === undefined ? undefined : new TextDecoder().decode(values.subarray(value, values.indexOf(0, value)));
   };
-  const segmenter = new Intl.Segmenter("und", { granularity: "grapheme" });
+  const replacements = new Map<string, readonly string[]>(); // of graphemes, or of each of their characters
+  const replacementsOf = (segment: string): readonly string[] => {
+    const short = new TextEncoder().encode(segment).length < 6;
+    const whole = short ? replacementOf(segment) : undefined;
+    return whole === undefined ? Array.from(segment, (char) => replacementOf(char) ?? char) : [whole];
+  };
   return (letters) => {
     const changes: Change[] = [];
-    for (const { segment } of segmenter.segment(textOf(letters))) {
-      const short = new TextEncoder().encode(segment).length < 6;
-      const whole = short ? replacementOf(segment) : undefined;
-      if (whole !== undefined) replace(changes, Array.from(segment).length, whole);
-      else for (const char of segment) replace(changes, 1, replacementOf(char) ?? char);
+    for (const segment of graphemesOf(textOf(letters))) {
+      const texts = replacements.get(segment) ?? replacementsOf(segment);
+      if (replacements.size < MOST_KEPT) replacements.set(segment, texts);
+      const count = texts.length === 1 ? Array.from(segment).length : 1;
+      for (const text of texts) replace(changes, count, text);
     }
     return changed(letters, changes);
   };
+}
+
+const MOST_KEPT = 10_000;
+
+/** The graphemes of a text. Each step of a segmenter costs as much as its text is long, so it gets short ones. */
+function graphemesOf(text: string): string[] {
+  const segmenter = new Intl.Segmenter("und", { granularity: "grapheme" });
+  const graphemes: string[] = [];
+  let size = 64;
+  for (let from = 0; from < text.length;) {
+    const found = Array.from(segmenter.segment(text.slice(from, from + size)), ({ segment }) => segment);
+    if (from + size < text.length) {
+      if (found.length === 1) size *= 2;
+      found.pop(); // it may go on
+    }
+    for (const grapheme of found) {
+      graphemes.push(grapheme);
+      from += grapheme.length;
+    }
+  }
+  return graphemes;
 }
 
 /** Adds the changes that replace `count` characters by others. */
