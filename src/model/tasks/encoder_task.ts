@@ -1,4 +1,5 @@
-import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
+import { CALLBACK, checkOptions, FLAG, type Rule, SIGNAL, wholeNumber } from "../../runtime/checks.js";
+import { CheckpointError, InputError } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import { type EncodeHooks, encodeAll } from "../encode/batches.js";
 import type { Encoded, Wanted } from "../encode/prepared_batch.js";
@@ -7,7 +8,7 @@ import { load, type LoadOptions } from "../load.js";
 import type { Model } from "../model.js";
 import type { Encoding } from "../text/encoding.js";
 import { requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
-import { checkOptions, checkText, readInputs } from "./text_inputs.js";
+import { checkText, readInputs } from "./text_inputs.js";
 
 /** A text, or two that belong together. */
 export type TextInput = string | { readonly text: string; readonly text_pair?: string };
@@ -56,7 +57,7 @@ export interface EncoderTask<Input, Options, Result> extends AsyncDisposable {
 interface TaskDefinition<Input, Options, Result> {
   readonly name: string;
   /** The options that only this task has. */
-  readonly options: readonly string[];
+  readonly options: Readonly<Record<string, Rule>>;
   /** Throws CheckpointError when the model is not one for the task. */
   check?(model: Model): void;
   /** What the task needs from the encoder. Throws OptionError for bad options. */
@@ -68,8 +69,6 @@ interface TaskDefinition<Input, Options, Result> {
   /** The most tokens of a sequence, if the checkpoint says so for this task. */
   readonly longest?: number;
 }
-
-const COMMON = ["signal", "progress", "batch_tokens", "truncation", "max_length"];
 
 /**
  * Opens a task; `define` may read more of the checkpoint. Throws CheckpointError for a wrong model, and all that `load`
@@ -101,14 +100,22 @@ function createTask<Input, Options extends EncodingOptions, Result>(
   tokenizer: Tokenizer,
 ): EncoderTask<Input, Options, Result> {
   const { P, segments } = model.architecture.encoder as Stack;
+  const known = {
+    ...task.options,
+    signal: SIGNAL,
+    progress: CALLBACK,
+    batch_tokens: wholeNumber(1),
+    truncation: FLAG,
+    max_length: wholeNumber(1, P),
+  };
   const allowed = Math.min(P, tokenizer.model_max_length ?? Infinity, task.longest ?? Infinity);
   const run = async (input: Input | readonly Input[], options: Options): Promise<Result[]> => {
-    checkTaskOptions(task, options, P);
+    checkOptions(task.name, options, known);
     const { truncation = true, max_length = allowed, signal, progress, batch_tokens } = options;
     const wanted = task.wanted(model, options);
     const read = readInputs(task.name, input, (one) => ({
       input: one,
-      encoding: readTexts(tokenizer, task.texts(one, options), max_length, truncation, model.architecture.V),
+      encoding: readTexts(tokenizer, task.texts(one, options), max_length, truncation),
     }));
     const rows = read.map(({ encoding }) => ({
       ids: encoding.ids,
@@ -128,51 +135,24 @@ function createTask<Input, Options extends EncodingOptions, Result>(
   });
 }
 
-function checkTaskOptions(
-  task: { name: string; options: readonly string[] },
-  options: EncodingOptions,
-  P: number,
-): void {
-  checkOptions(task.name, options);
-  const known = [...task.options, ...COMMON];
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown) throw new OptionError(`${task.name}: options must be among ${known.join(", ")}, got ${unknown}`);
-  const whole = (name: "max_length" | "batch_tokens", most: number): void => {
-    const value = options[name];
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= most))
-      throw new OptionError(`${task.name}: ${name} must be a whole number from 1 to ${most}, got ${show(value)}`);
-  };
-  whole("max_length", P);
-  whole("batch_tokens", 2 ** 31);
-  if (options.truncation !== undefined && typeof options.truncation !== "boolean")
-    throw new OptionError(`${task.name}: truncation must be true or false, got ${show(options.truncation)}`);
-}
-
-/** The tokens of a text or a pair, shortened to `limit` if allowed; V is the size of the model's vocabulary. */
-function readTexts(
-  tokenizer: Tokenizer,
-  { text, text_pair }: Texts,
-  limit: number,
-  truncation: boolean,
-  V: number,
-): Encoding {
+/** The tokens of a text or a pair, shortened to `limit` if allowed. */
+function readTexts(tokenizer: Tokenizer, { text, text_pair }: Texts, limit: number, truncation: boolean): Encoding {
   const encoding = tokenizer.encode(text, { text_pair, max_length: truncation ? limit : undefined });
   const { length } = encoding.ids;
   if (length > limit)
     throw new InputError(
       `text: must have at most ${limit} tokens with special ones, got ${length}; shorten it, or pass truncation: true`,
     );
-  const strange = encoding.ids.findIndex((id) => id >= V);
-  if (strange >= 0)
-    throw new InputError(
-      `text: ids of its tokens must be below ${V}, the model's vocabulary, got ${encoding.ids[strange]} of ${show(encoding.tokens[strange])}; take the tokenizer that belongs to the model`,
-    );
   if (length === 0) throw new InputError("text: must give at least one token, it gives none");
   return encoding;
 }
 
 /** The segments of tokens, if the model has them all and takes them. */
-function segmentsOf({ token_type_ids }: Encoding, { model_input_names: names }: Tokenizer, segments = 0) {
+function segmentsOf(
+  { token_type_ids }: Encoding,
+  { model_input_names: names }: Tokenizer,
+  segments = 0,
+): readonly number[] | undefined {
   const given = !names || names.includes("token_type_ids");
   return given && token_type_ids.every((segment) => segment < segments) ? token_type_ids : undefined;
 }

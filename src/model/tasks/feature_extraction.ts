@@ -1,4 +1,5 @@
 import { POOLING, type Pooling } from "../../kernels/pooling.js";
+import { FLAG, oneOf } from "../../runtime/checks.js";
 import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
 import type { Checkpoint, CheckpointLike, Json } from "../checkpoint/checkpoint.js";
 import type { HostTensor } from "../core.js";
@@ -50,7 +51,11 @@ export function featureExtraction(source: CheckpointLike, options: LoadOptions =
     const own = await readSentenceTransformer(model.checkpoint);
     return {
       name: "feature-extraction",
-      options: ["pooling", "normalize", "prompt_name"],
+      options: {
+        pooling: oneOf(...Object.keys(POOLING), "none"),
+        normalize: FLAG,
+        prompt_name: oneOf(null, ...Object.keys(own.prompts)),
+      },
       longest: own.longest,
       texts(input: TextInput, { prompt_name = own.prompt_name }: FeatureOptions) {
         const { text, ...pair } = textsOf(input);
@@ -58,18 +63,11 @@ export function featureExtraction(source: CheckpointLike, options: LoadOptions =
         return { text: own.lowers ? whole.toLowerCase() : whole, ...pair };
       },
       wanted(_, options: FeatureOptions) {
-        const { prompt_name = null, pooling = own.pooling } = options;
+        const { pooling = own.pooling } = options;
         const { normalize = pooling !== "none" && own.normalize } = options;
-        if (prompt_name !== null && !Object.hasOwn(own.prompts, prompt_name))
+        if (normalize && pooling === "none")
           throw new OptionError(
-            `feature-extraction: prompt_name must be null or one of ${Object.keys(own.prompts).join(", ") || "none"}, got ${show(prompt_name)}`,
-          );
-        const known = [...Object.keys(POOLING), "none"];
-        if (!known.includes(pooling))
-          throw new OptionError(`feature-extraction: pooling must be one of ${known.join(", ")}, got ${show(pooling)}`);
-        if (typeof normalize !== "boolean" || (normalize && pooling === "none"))
-          throw new OptionError(
-            `feature-extraction: normalize must be true or false, and false without pooling, got ${show(normalize)}; choose a pooling`,
+            "feature-extraction: normalize must be false without pooling, got true; choose a pooling",
           );
         return pooling === "none" ? { last_hidden_state: true } : { embedding: { mode: pooling, normalize } };
       },

@@ -1,3 +1,4 @@
+import { CALLBACK, checkObject, checkOption, FLAG, wholeNumber } from "../../runtime/checks.js";
 import { InputError, OptionError, show } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { Launches } from "../decode/loop.js";
@@ -6,7 +7,7 @@ import type { Model } from "../model.js";
 import type { GenerateOptions } from "../decode/options.js";
 import { continuationOf } from "../text/detokenizer.js";
 import { requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
-import { checkOptions, checkText, readInputs } from "./text_inputs.js";
+import { checkText, readInputs } from "./text_inputs.js";
 
 /** Options of text generation, besides those of `generate()`. */
 export interface TextOptions extends GenerateOptions {
@@ -153,12 +154,12 @@ function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask 
     input: string | readonly string[],
     options: TextOptions = {},
   ): Promise<GeneratedText[] | GeneratedText[][]> {
-    checkOptions(task, options);
+    checkObject(OptionError, task, options);
     const { batch_size = 64, allow_unknown = false, return_full_text = true, progress, ...choices } = options;
-    if (!Number.isInteger(batch_size) || batch_size < 1)
-      throw new OptionError(`${task}: batch_size must be a whole number of at least 1, got ${show(batch_size)}`);
-    checkFlag(task, "allow_unknown", allow_unknown);
-    checkFlag(task, "return_full_text", return_full_text);
+    checkOption(task, "batch_size", batch_size, wholeNumber(1));
+    checkOption(task, "allow_unknown", allow_unknown, FLAG);
+    checkOption(task, "return_full_text", return_full_text, FLAG);
+    checkOption(task, "progress", progress, CALLBACK);
     const prompts = readPrompts(input, allow_unknown);
     const order = prompts.map((_, index) => index).sort((x, y) => prompts[y].ids.length - prompts[x].ids.length);
     const results: GeneratedText[][] = [];
@@ -180,9 +181,9 @@ function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask 
     input: string | readonly string[],
     options: Omit<TextOptions, "batch_size" | "progress"> = {},
   ): AsyncGenerator<TextEvent> {
-    checkOptions(task, options);
+    checkObject(OptionError, task, options);
     const { allow_unknown = false, return_full_text: _, ...choices } = options;
-    checkFlag(task, "allow_unknown", allow_unknown);
+    checkOption(task, "allow_unknown", allow_unknown, FLAG);
     const input_ids = readPrompts(input, allow_unknown).map(({ ids }) => ids);
     for await (const { row, token_ids, text = "" } of model.stream({ input_ids }, choices))
       yield { row, token_ids, text };
@@ -219,8 +220,4 @@ function readPrompt(model: Model, tokenizer: Tokenizer, text: string, allowUnkno
     );
   }
   return { text, ids };
-}
-
-function checkFlag(task: string, name: string, value: unknown): void {
-  if (typeof value !== "boolean") throw new OptionError(`${task}: ${name} must be true or false, got ${show(value)}`);
 }

@@ -1,4 +1,4 @@
-import { InputError, OptionError, show } from "../../runtime/errors.js";
+import { InputError, show } from "../../runtime/errors.js";
 
 /**
  * Reads the input of a task, or each of a list of inputs. Throws InputError with the name of the task and, in a list, the
@@ -20,10 +20,4 @@ export function readInputs<Input, T>(name: string, input: Input | readonly Input
 export function checkText(text: unknown, name = "text"): string {
   if (typeof text !== "string") throw new InputError(`${name}: must be a string, got ${show(text)}`);
   return text;
-}
-
-/** Throws OptionError unless the options of a task are an object. */
-export function checkOptions(name: string, options: unknown): void {
-  if (typeof options !== "object" || options === null)
-    throw new OptionError(`${name}: options must be an object, got ${show(options)}`);
 }

@@ -1,4 +1,5 @@
-import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
+import { oneOf, type Rule } from "../../runtime/checks.js";
+import { CheckpointError, InputError, show } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../load.js";
 import type { Encoding } from "../text/encoding.js";
@@ -51,6 +52,8 @@ export type TaggingTask = EncoderTask<TokenInput, TaggingOptions, Tagging>;
 
 const STRATEGIES = ["none", "first", "average", "max"] as const;
 
+const LIST: Rule = { words: "a list", holds: Array.isArray };
+
 const textOf = (input: TokenInput): string => (typeof input === "string" ? input : input.words.join(" "));
 
 /**
@@ -60,7 +63,7 @@ const textOf = (input: TokenInput): string => (typeof input === "string" ? input
 export function tokenClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<TaggingTask> {
   return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
     name: "token-classification",
-    options: ["aggregation_strategy", "ignore_labels"],
+    options: { aggregation_strategy: oneOf(...STRATEGIES), ignore_labels: LIST },
     check() {
       if (head?.classifier !== "tokens")
         throw new CheckpointError(
@@ -75,15 +78,7 @@ export function tokenClassification(source: CheckpointLike, options: LoadOptions
         );
       return { text: textOf(input) };
     },
-    wanted(_, { aggregation_strategy = "none", ignore_labels = [] }: TaggingOptions) {
-      if (!STRATEGIES.includes(aggregation_strategy))
-        throw new OptionError(
-          `token-classification: aggregation_strategy must be one of ${STRATEGIES.join(", ")}, got ${show(aggregation_strategy)}`,
-        );
-      if (!Array.isArray(ignore_labels))
-        throw new OptionError(`token-classification: ignore_labels must be a list, got ${show(ignore_labels)}`);
-      return { logits: true };
-    },
+    wanted: () => ({ logits: true }),
     result({ logits }, read, input, { aggregation_strategy = "none", ignore_labels = ["O"] }): Tagging {
       const text = textOf(input);
       const tagged = tagTokens(text, logits, read, head?.labels ?? []);

@@ -1,3 +1,4 @@
+import { checkOptions, FLAG, type Rule, wholeNumber } from "../../runtime/checks.js";
 import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
 import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
 import type { AddedToken } from "./added_tokens.js";
@@ -32,6 +33,10 @@ export interface DecodeOptions {
    */
   readonly clean_up_tokenization_spaces?: boolean;
 }
+
+const TEXT: Rule = { words: "a text", holds: (value) => typeof value === "string" };
+const ENCODE = { text_pair: TEXT, add_special_tokens: FLAG, max_length: wholeNumber(1) };
+const DECODE = { skip_special_tokens: FLAG, clean_up_tokenization_spaces: FLAG };
 
 /** Turns texts into token ids and back, by `tokenizer.json` and `tokenizer_config.json`. */
 export interface Tokenizer {
@@ -120,11 +125,8 @@ function createTokenizer(definition: Json, config: Json): Tokenizer {
   const names = config.model_input_names;
   return {
     encode(text, options = {}) {
-      checkNames("encode", options, ["text_pair", "add_special_tokens", "max_length"]);
+      checkOptions("encode", options, ENCODE);
       const { text_pair, add_special_tokens = true, max_length = Infinity } = options;
-      checkFlag("encode", "add_special_tokens", add_special_tokens);
-      if (max_length !== Infinity && !(Number.isInteger(max_length) && max_length >= 1))
-        throw new OptionError(`encode: max_length must be a whole number of at least 1, got ${show(max_length)}`);
       const texts = [text, ...(text_pair === undefined ? [] : [text_pair])].map((one) => read(checkText(one)));
       const all = texts.length === 1 ? template.single : template.pair;
       const slots = add_special_tokens ? all : all.filter((slot) => "text" in slot);
@@ -165,25 +167,12 @@ function createDecode(
   const decoder = createDecoder(definition.decoder as Json | null | undefined);
   const special = new Set(added.filter((token) => token.special).map(({ id }) => id));
   return (given, options = {}) => {
-    checkNames("decode", options, ["skip_special_tokens", "clean_up_tokenization_spaces"]);
+    checkOptions("decode", options, DECODE);
     const { skip_special_tokens = false, clean_up_tokenization_spaces = cleans } = options;
-    checkFlag("decode", "skip_special_tokens", skip_special_tokens);
-    checkFlag("decode", "clean_up_tokenization_spaces", clean_up_tokenization_spaces);
     const ids = checkIds(given).filter((id) => !(skip_special_tokens && special.has(id)));
     const text = decoder(ids.flatMap((id) => tokens[id] ?? [])).join("");
     return clean_up_tokenization_spaces ? cleanUp(text) : text;
   };
-}
-
-function checkNames(who: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null)
-    throw new OptionError(`${who}: options must be an object, got ${show(options)}`);
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown) throw new OptionError(`${who}: options must be among ${known.join(", ")}, got ${unknown}`);
-}
-
-function checkFlag(who: string, name: string, value: unknown): void {
-  if (typeof value !== "boolean") throw new OptionError(`${who}: ${name} must be true or false, got ${show(value)}`);
 }
 
 function checkText(text: unknown): string {
