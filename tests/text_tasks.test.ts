@@ -254,6 +254,10 @@ test("tokenizer files as people have them are read, and broken ones refused as s
     { ...TOKENIZER, normalizer: { type: "Other" } },
     { ...TOKENIZER, pre_tokenizer: { type: "Split", pattern: { Regex: "(" } } },
     { ...TOKENIZER, post_processor: { type: "TemplateProcessing", single: [{}], pair: [] } },
+    { ...TOKENIZER, post_processor: { type: "BertProcessing", cls: ["[CLS]", null], sep: ["[SEP]", 3] } },
+    { ...TOKENIZER, post_processor: { ...TOKENIZER.post_processor, single: [{ Sequence: { id: "A", type_id: -1 } }] } },
+    { ...TOKENIZER, post_processor: { ...TOKENIZER.post_processor, special_tokens: { "[CLS]": { ids: ["2"] } } } },
+    { ...TOKENIZER, pre_tokenizer: { type: "Split", pattern: {} } },
     { ...TOKENIZER, decoder: { type: "Sequence" } },
   ];
   for (const definition of broken)

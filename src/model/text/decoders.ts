@@ -1,6 +1,6 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint/checkpoint.js";
-import { bytesOf, type PatternLike, patternOf } from "./patterns.js";
+import { bytesOf, patternOf } from "./patterns.js";
 
 /** Turns tokens into parts of a text, which are then joined. */
 export type TokenDecoder = (tokens: readonly string[]) => readonly string[];
@@ -43,7 +43,7 @@ const DECODERS: Readonly<Record<string, (definition: Json) => TokenDecoder>> = {
         .map((token) => (cleanup ? cleanUp(token).replaceAll(String(word_delimiter_token), " ") : token));
   },
   Replace({ pattern, content }) {
-    const found = patternOf(pattern as PatternLike);
+    const found = patternOf(pattern);
     return each((token) => token.replace(found, () => String(content)));
   },
   Strip({ content, start, stop }) {

@@ -2,7 +2,7 @@ import { CheckpointError } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import { type Letter, type Letters, replaced, respelled } from "./letters.js";
 import { type NormalForm, normalForm } from "./normal_forms.js";
-import { type PatternLike, patternOf, spellBytes } from "./patterns.js";
+import { patternOf, spellBytes } from "./patterns.js";
 import { createPrecompiled } from "./precompiled.js";
 
 /** Changes a text before it is cut into words, and follows where its characters come from. */
@@ -44,7 +44,7 @@ const NORMALIZERS: Readonly<Record<string, (definition: Json) => Normalizer>> = 
     ];
   },
   Replace({ pattern, content }) {
-    const found = patternOf(pattern as PatternLike);
+    const found = patternOf(pattern);
     return (letters) => replaced(letters, found, String(content));
   },
   Precompiled: ({ precompiled_charsmap }) => createPrecompiled(String(precompiled_charsmap ?? "")),

@@ -1,13 +1,17 @@
 import { SplitPreTokenizer } from "@huggingface/tokenizers";
+import { CheckpointError, show } from "../../runtime/errors.js";
+import type { Json } from "../checkpoint/checkpoint.js";
 
-/** A pattern as `tokenizer.json` holds it: a text, or a regular expression of Oniguruma. */
-export type PatternLike = { readonly String: string } | { readonly Regex: string };
-
-/** A pattern as a regular expression with flags `gu`. Throws SyntaxError when it cannot be translated. */
-export function patternOf(pattern: PatternLike): RegExp {
-  const { pattern: found } = new SplitPreTokenizer({ type: "Split", pattern, behavior: "Isolated", invert: true });
-  if (!found) throw new SyntaxError("a pattern must hold String or Regex");
-  return found;
+/**
+ * A pattern of `tokenizer.json`, a text (`String`) or a regular expression of Oniguruma (`Regex`), as a regular
+ * expression with flags `gu`. Throws CheckpointError for anything else, and SyntaxError when it cannot be translated.
+ */
+export function patternOf(pattern: unknown): RegExp {
+  const { String: text, Regex } = (pattern ?? {}) as Json;
+  if (typeof text !== "string" && typeof Regex !== "string")
+    throw new CheckpointError(`a pattern must be a text or a regular expression, got ${show(pattern)}`);
+  const split = new SplitPreTokenizer({ type: "Split", pattern: pattern as never, behavior: "Isolated", invert: true });
+  return split.pattern as RegExp;
 }
 
 /** The letter of each byte: itself where it is visible, else one from U+0100 on (Radford et al. 2019). */

@@ -1,7 +1,7 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import { type Behavior, type Letters, replaced, respelled, split } from "./letters.js";
-import { type PatternLike, patternOf, spellBytes } from "./patterns.js";
+import { patternOf, spellBytes } from "./patterns.js";
 
 /** Cuts a text into the words that the model of a tokenizer reads one by one. */
 export type PreTokenizer = (letters: Letters) => readonly Letters[];
@@ -46,7 +46,7 @@ const PRE_TOKENIZERS: Readonly<Record<string, (definition: Json) => PreTokenizer
       Array.from({ length: Math.ceil(letters.length / size) }, (_, i) => letters.slice(i * size, (i + 1) * size));
   },
   Split({ pattern, behavior, invert }) {
-    const found = patternOf(pattern as PatternLike);
+    const found = patternOf(pattern);
     return (letters) => split(letters, found, behaviorOf(behavior), Boolean(invert));
   },
   ByteLevel({ add_prefix_space = true, use_regex = true }) {

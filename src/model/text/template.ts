@@ -1,4 +1,4 @@
-import { CheckpointError } from "../../runtime/errors.js";
+import { CheckpointError, show } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 
 /** A place of a template: special tokens, or the tokens of the first (0) or second (1) text, and their segment. */
@@ -19,7 +19,13 @@ export interface Template {
   readonly trim?: { readonly prefixed: boolean };
 }
 
-const text = (index: 0 | 1, segment: number): Slot => ({ text: index, segment });
+/** A whole number, as ids and segments must be. Throws CheckpointError for anything else. */
+function whole(name: string, value: unknown): number {
+  if (Number.isSafeInteger(value) && Number(value) >= 0) return Number(value);
+  throw new CheckpointError(`post_processor: ${name} must be a whole number, got ${show(value)}`);
+}
+
+const text = (index: 0 | 1, segment: number): Slot => ({ text: index, segment: whole("type_id", segment) });
 const plain: Template = { single: [text(0, 0)], pair: [text(0, 0), text(1, 1)] };
 
 /** The template of the post-processor in `tokenizer.json`. Throws CheckpointError for a type that is unknown. */
@@ -38,7 +44,10 @@ export function createTemplate(
   }
   if (type === "BertProcessing" || type === "RobertaProcessing") {
     const isRoberta = type === "RobertaProcessing";
-    const special = ([token, id]: [string, number], segment: number): Slot => ({ special: [{ token, id }], segment });
+    const special = ([token, id]: [string, number], segment: number): Slot => ({
+      special: [{ token, id: whole("an id", id) }],
+      segment,
+    });
     const { cls, sep } = definition as { cls: [string, number]; sep: [string, number] };
     const second = isRoberta ? 0 : 1;
     const single = [special(cls, 0), text(0, 0), special(sep, 0)];
@@ -66,10 +75,7 @@ function slotOf(
   const { id: token, type_id: segment } = SpecialToken;
   const known = Object.hasOwn(specials, token) ? specials[token] : { ids: [idOf(token)], tokens: [token] };
   return {
-    segment,
-    special: known.ids.map((id, i) => {
-      if (id === undefined) throw new CheckpointError(`post_processor: ${token} must be a token, it is not`);
-      return { token: known.tokens[i], id };
-    }),
+    segment: whole("type_id", segment),
+    special: known.ids.map((id, i) => ({ token: known.tokens[i], id: whole(`the id of ${show(token)}`, id) })),
   };
 }
