@@ -7,8 +7,8 @@ import type { Stack } from "../graph/architecture.js";
 import { load, type LoadOptions } from "../load.js";
 import type { Model } from "../model.js";
 import type { Encoding } from "../text/encoding.js";
-import { requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
-import { checkText, readInputs } from "./text_inputs.js";
+import { checkText, requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
+import { readInputs } from "./text_inputs.js";
 
 /** A text, or two that belong together. */
 export type TextInput = string | { readonly text: string; readonly text_pair?: string };

@@ -1,13 +1,13 @@
 import { CALLBACK, checkObject, checkOption, FLAG, wholeNumber } from "../../runtime/checks.js";
-import { InputError, OptionError, show } from "../../runtime/errors.js";
+import { InputError, OptionError } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { Launches } from "../decode/loop.js";
 import { load, type LoadOptions } from "../load.js";
 import type { Model } from "../model.js";
 import type { GenerateOptions } from "../decode/options.js";
 import { continuationOf } from "../text/detokenizer.js";
-import { requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
-import { checkText, readInputs } from "./text_inputs.js";
+import { checkText, requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
+import { type Prompt, readInputs, readPrompt } from "./text_inputs.js";
 
 /** Options of text generation, besides those of `generate()`. */
 export interface TextOptions extends GenerateOptions {
@@ -105,12 +105,6 @@ async function open(
   }
 }
 
-/** A text and its tokens. */
-interface Prompt {
-  readonly text: string;
-  readonly ids: readonly number[];
-}
-
 function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask {
   let stats: TextStats | undefined;
 
@@ -198,26 +192,4 @@ function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask 
     dispose,
     [Symbol.asyncDispose]: async () => dispose(),
   });
-}
-
-/**
- * The tokens of a text; of one without any, the token that texts begin with, as in Transformers. Throws InputError when
- * there is none either, and for what the vocabulary has not unless allowed.
- */
-function readPrompt(model: Model, tokenizer: Tokenizer, text: string, allowUnknown: boolean): Prompt {
-  const { ids, offsets, sequence_ids, unknown } = tokenizer.encode(text);
-  const { config, generationConfig } = model.checkpoint;
-  const bos = generationConfig.bos_token_id ?? config.bos_token_id;
-  if (ids.length === 0 && typeof bos === "number" && !model.architecture.encoder) return { text, ids: [bos] };
-  if (ids.length === 0) throw new InputError(`text: must give at least one token, ${show(text)} gives none`);
-  if (unknown && !allowUnknown) {
-    const strange = ids.flatMap((id, t) =>
-      id === tokenizer.unk_token_id && sequence_ids[t] !== null ? text.slice(...offsets[t]) : [],
-    );
-    const which = [...new Set(strange)].map(show).join(", ");
-    throw new InputError(
-      `text: ${show(text)} must consist of what the model's vocabulary knows, ${which} is not in it; leave it out, or pass allow_unknown: true`,
-    );
-  }
-  return { text, ids };
 }

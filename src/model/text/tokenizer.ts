@@ -7,6 +7,7 @@ import { arrange, createReader, type Encoding, type ReadText, shares, shortened 
 import { lettersOf, textOf } from "./letters.js";
 import { createNormalizer } from "./normalizers.js";
 import { createPreTokenizer } from "./pre_tokenizers.js";
+import type { Template } from "./template.js";
 import { addedTokensOf, contentOf, templateOf } from "./special_tokens.js";
 import { createVocabulary } from "./vocabulary.js";
 
@@ -89,6 +90,12 @@ export async function readTokenizer({ json, label }: Checkpoint): Promise<Tokeni
   return { ...tokenizer, encode: guarded(tokenizer.encode), decode: guarded(tokenizer.decode) };
 }
 
+/** A text as it is. Throws InputError for anything else. */
+export function checkText(text: unknown, name = "text"): string {
+  if (typeof text !== "string") throw new InputError(`${name}: must be a string, got ${show(text)}`);
+  return text;
+}
+
 /** A tokenizer that must be there. Throws CheckpointError when it is not. */
 export function requireTokenizer({ label }: Checkpoint, tokenizer: Tokenizer | undefined): Tokenizer {
   if (tokenizer) return tokenizer;
@@ -109,45 +116,49 @@ function createTokenizer(definition: Json, config: Json): Tokenizer {
   const ids = new Map(added.map(({ content, id }) => [content, id]));
   const token_to_id = (token: string): number | undefined => ids.get(token) ?? vocabulary.ids.get(token);
   const template = templateOf(definition, config, token_to_id);
-  const read = createReader({
-    added,
-    vocabulary,
-    normalize,
-    preTokenize: definition.pre_tokenizer ? createPreTokenizer(definition.pre_tokenizer as Json) : undefined,
-    trim: template.trim,
-  });
+  const preTokenize = definition.pre_tokenizer ? createPreTokenizer(definition.pre_tokenizer as Json) : undefined;
+  const read = createReader({ added, vocabulary, normalize, preTokenize, trim: template.trim });
   const side = config.truncation_side ?? (definition.truncation as Json | null | undefined)?.direction;
-  const fromLeft = String(side).toLowerCase() === "left";
   const unk_token_id = token_to_id(contentOf(config.unk_token) ?? vocabulary.unknown ?? "");
-  const limit = config.model_max_length;
   const cleansBpe = config.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true;
   const cleans = config.clean_up_tokenization_spaces === true && (vocabulary.type !== "BPE" || cleansBpe);
-  const names = config.model_input_names;
+  const { model_max_length: limit, model_input_names: names } = config;
   return {
-    encode(text, options = {}) {
-      checkOptions("encode", options, ENCODE);
-      const { text_pair, add_special_tokens = true, max_length = Infinity } = options;
-      const texts = [text, ...(text_pair === undefined ? [] : [text_pair])].map((one) => read(checkText(one)));
-      const all = texts.length === 1 ? template.single : template.pair;
-      const slots = add_special_tokens ? all : all.filter((slot) => "text" in slot);
-      const room = max_length - slots.reduce((sum, slot) => sum + ("special" in slot ? slot.special.length : 0), 0);
-      const kept = keptOf(texts, room, max_length);
-      const short = texts.map((one, index) => shortened(one, kept[index], fromLeft));
-      const lost = texts.reduce((sum, one, index) => sum + one.ids.length - kept[index], 0);
-      const unknown = texts.flatMap((one) => one.ids).filter((id) => id === unk_token_id).length;
-      return { ...arrange(slots, short), truncated: lost, unknown };
-    },
+    encode: createEncode(template, read, String(side).toLowerCase() === "left", unk_token_id),
     decode: createDecode(definition, added, tokens, cleans),
-    clean_up_tokenization_spaces: cleans,
     token_to_id,
     id_to_token: (id) => tokens[id],
     unk_token_id,
-    model_max_length:
-      Number.isInteger(limit) && Number(limit) > 0 && Number(limit) < 2 ** 31 ? Number(limit) : undefined,
+    model_max_length: wholeNumber(1).holds(limit) ? Number(limit) : undefined,
+    clean_up_tokenization_spaces: cleans,
     model_input_names: Array.isArray(names) ? names.map(String) : undefined,
   };
 }
 
+function createEncode(
+  { single, pair }: Template,
+  read: (text: string) => ReadText,
+  fromLeft: boolean,
+  unknown: number | undefined,
+): Tokenizer["encode"] {
+  return (text, options = {}) => {
+    checkOptions("encode", options, ENCODE);
+    const { text_pair, add_special_tokens = true, max_length = Infinity } = options;
+    const texts = [text, ...(text_pair === undefined ? [] : [text_pair])].map((one) => read(checkText(one)));
+    const all = texts.length === 1 ? single : pair;
+    const slots = add_special_tokens ? all : all.filter((slot) => "text" in slot);
+    const room = max_length - slots.reduce((sum, slot) => sum + ("special" in slot ? slot.special.length : 0), 0);
+    const kept = keptOf(texts, room, max_length);
+    const short = texts.map((one, index) => shortened(one, kept[index], fromLeft));
+    return {
+      ...arrange(slots, short),
+      truncated: texts.reduce((sum, one, index) => sum + one.ids.length - kept[index], 0),
+      unknown: texts.flatMap((one) => one.ids).filter((id) => id === unknown).length,
+    };
+  };
+}
+
+/** How many tokens of each text to keep when there is room for `room`. Throws InputError for too little room. */
 function keptOf(texts: readonly ReadText[], room: number, limit: number): readonly number[] {
   const lengths = texts.map(({ ids }) => ids.length);
   const total = lengths.reduce((sum, length) => sum + length, 0);
@@ -173,11 +184,6 @@ function createDecode(
     const text = decoder(ids.flatMap((id) => tokens[id] ?? [])).join("");
     return clean_up_tokenization_spaces ? cleanUp(text) : text;
   };
-}
-
-function checkText(text: unknown): string {
-  if (typeof text !== "string") throw new InputError(`text: must be a string, got ${show(text)}`);
-  return text;
 }
 
 function checkIds(given: ArrayLike<number | bigint>): number[] {
