@@ -1,13 +1,13 @@
 // Makes a fresh machine ready for `npm start` and `npm test`: packages, a WebGPU adapter, the build.
-// Tests and benches in Chrome ask for a browser too. Imports only what Node ships, because it runs before `npm ci` has.
+// Tests and benches in Chrome ask for a browser too; to pack the package (`--no-adapter`), no adapter is needed. Imports only what Node ships and apt.mjs, because it runs before `npm ci` has.
 import { spawnSync } from "node:child_process";
-import { existsSync, lstatSync, readFileSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { adapterCommands, browserCommands, FOLDER, readRelease } from "./apt.mjs";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const windows = process.platform === "win32";
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const APT_INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";
 const say = (/** @type {string} */ text) => console.error(`setup: ${text}`);
 
 /**
@@ -51,30 +51,29 @@ function findAdapter() {
 
 function linuxRelease() {
   try {
-    const text = readFileSync("/etc/os-release", "utf8");
-    const field = (/** @type {string} */ name) => text.match(new RegExp(`^${name}="?([^"\\n]*)`, "m"))?.[1] ?? "";
-    return { id: field("ID"), like: field("ID_LIKE"), version: field("VERSION_ID") };
+    return readRelease(readFileSync("/etc/os-release", "utf8"));
   } catch {
-    return undefined;
+    return undefined; // another system
   }
 }
 
-/** The shell lines that give this system a software adapter, or nothing where we know none. */
-function adapterCommands() {
-  const release = process.platform === "linux" ? linuxRelease() : undefined;
-  if (!release || !`${release.id} ${release.like}`.match(/debian|ubuntu/)) return undefined;
-  if (release.id !== "debian" || release.version !== "12")
-    return ["apt-get update", `${APT_INSTALL} libvulkan1 mesa-vulkan-drivers`];
-  return [
-    "echo 'deb http://deb.debian.org/debian bookworm-backports main' > /etc/apt/sources.list.d/bookworm-backports.list",
-    "apt-get update",
-    `${APT_INSTALL} -t bookworm-backports libvulkan1 mesa-vulkan-drivers`,
-  ];
+/** Apt's files of sources on this machine that can be read, by path. */
+function readSources() {
+  const names = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => /\.(list|sources)$/.test(name)) : [];
+  const paths = ["/etc/apt/sources.list", ...names.map((name) => `${FOLDER}/${name}`)];
+  const read = (/** @type {string} */ path) => {
+    try {
+      return [[path, readFileSync(path, "utf8")]];
+    } catch {
+      return [];
+    }
+  };
+  return Object.fromEntries(paths.flatMap(read));
 }
 
 function ensureAdapter() {
   if (findAdapter()) return;
-  const commands = adapterCommands();
+  const commands = adapterCommands(linuxRelease(), readSources());
   const why = "no WebGPU adapter found: there is no GPU with a Vulkan, Metal or D3D12 driver here";
   if (!commands) fail(`${why}; install its driver, or Mesa 23 or newer for the software adapter lavapipe`);
   if (process.getuid?.() !== 0) {
@@ -95,7 +94,7 @@ export function ensureBrowser() {
     fail(`CHROME_PATH must name the executable of Chrome or Chromium, got ${given}, no file`);
   const find = () => given ?? BROWSERS.find((path) => existsSync(path));
   if (find()) return find();
-  const commands = browserCommands();
+  const commands = browserCommands(linuxRelease());
   const why = `Chrome is needed, and there is none at ${BROWSERS.join(", ")}`;
   if (!commands)
     fail(`${why}; install Chrome or Chromium, and name its executable in CHROME_PATH if it lies elsewhere`);
@@ -106,16 +105,10 @@ export function ensureBrowser() {
   return find() ?? fail("Chromium is installed, but its executable is not found; name it in CHROME_PATH");
 }
 
-/** The shell lines that give this system Chromium, or nothing where we know none. Ubuntu's package is a stub for snaps. */
-function browserCommands() {
-  const { id, like } = (process.platform === "linux" ? linuxRelease() : undefined) ?? {};
-  if (id === "ubuntu" || !`${id} ${like}`.includes("debian")) return undefined;
-  return ["apt-get update", `${APT_INSTALL} chromium`];
-}
-
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (Number(process.versions.node.split(".")[0]) < 20) fail(`Node 20 or newer is needed, this is ${process.version}`);
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) fail(`Node 20.19 or newer is needed, this is ${process.version}`);
   installPackages();
-  ensureAdapter();
+  if (!process.argv.includes("--no-adapter")) ensureAdapter();
   run(process.execPath, ["build.mjs"]);
 }

@@ -24,6 +24,9 @@ export type { Features, FeatureOptions, FeatureTask } from "./model/tasks/featur
 export type { GeneratedText, TextEvent, TextOptions, TextStats, TextTask } from "./model/tasks/generation.js";
 export type { Classification, ClassificationOptions, ClassificationTask } from "./model/tasks/text_classification.js";
 export type { Entity, Tagging, TaggingOptions, TaggingTask, TokenInput } from "./model/tasks/token_classification.js";
+export type { Encoding } from "./model/text/encoding.js";
+export type { Range } from "./model/text/letters.js";
+export type { DecodeOptions, EncodeOptions, Tokenizer } from "./model/text/tokenizer.js";
 export { type SamplePlan, samplePlans } from "./model/plans.js";
 export type { TuneOptions } from "./model/tune.js";
 export { WEIGHT_FORMATS, type WeightFormat } from "./model/checkpoint/weights.js";

@@ -1,3 +1,4 @@
+import { campaign, type Dice } from "./support/campaign.js";
 import { assert, suite } from "./support/harness.js";
 
 const test = suite("command line", { deno: "the command line runs in Node", chrome: "the command line runs in Node" });
@@ -10,12 +11,13 @@ interface Outcome {
 }
 
 /** Runs the built command line with `input` on standard input. */
-async function wgformer(words: readonly string[], input = ""): Promise<Outcome> {
+async function wgformer(words: readonly string[], input: string | Uint8Array = ""): Promise<Outcome> {
   const { spawn } = await import("node:child_process");
   const child = spawn(process.execPath, ["dist/cli.js", ...words]);
   const texts = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk) => (texts.stdout += chunk));
   child.stderr.on("data", (chunk) => (texts.stderr += chunk));
+  child.stdin.on("error", () => {}); // it may end before it has read all
   child.stdin.end(input);
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
   const [lines, errors] = [texts.stdout, texts.stderr].map((text) => text.split("\n").slice(0, -1));
@@ -23,7 +25,7 @@ async function wgformer(words: readonly string[], input = ""): Promise<Outcome> 
 }
 
 /** Lines of a call that must end well. */
-async function linesOf(words: readonly string[], input?: string): Promise<readonly string[]> {
+async function linesOf(words: readonly string[], input?: string | Uint8Array): Promise<readonly string[]> {
   const { code, lines, errors } = await wgformer(words, input);
   assert.equal(errors, []);
   assert.is(code, 0);
@@ -106,12 +108,98 @@ test("help: the verbs, and the options of one", async () => {
   for (const verb of verbs) assert.ok((await linesOf([verb, "--help"]))[0].startsWith(`wgformer ${verb}`));
 });
 
-const REFUSALS: readonly (readonly [readonly string[], string, string])[] = [
+const REQUEST = JSON.stringify({ input_ids: [[5, 6, 7, 0]], options: { max_new_tokens: 2 } });
+
+test("standard input: byte order marks, UTF-16 and carriage returns", async () => {
+  const utf16 = new Uint8Array(new Uint16Array([0xfeff, ...[...REQUEST].map((letter) => letter.charCodeAt(0))]).buffer);
+  const want = await linesOf(["generate", "models/g2p-en"], REQUEST);
+  assert.equal(await linesOf(["generate", "models/g2p-en"], utf16), want);
+  assert.equal(
+    await linesOf(
+      ["generate", "models/g2p-en"],
+      utf16.map((_, i) => utf16[i ^ 1]),
+    ),
+    want,
+  );
+  assert.equal(await linesOf(["generate", "models/g2p-en"], `\ufeff${REQUEST}`), want);
+  const lines = await linesOf(["run", "models/bert-pos"], "\ufeffShe sails.\r\n\r\nHe sails.\r\n");
+  assert.equal(lines, ["She/PRON sails/VERB ./PUNCT", "He/PRON sails/VERB ./PUNCT"]);
+});
+
+test("what follows -- is text", async () => {
+  assert.is((await linesOf(["run", "models/bert-pos", "--", "--", "sails"])).length, 2);
+});
+
+test("a number that JSON has not is an error, not null", async () => {
+  const { cp, mkdtemp, readFile, rm, writeFile } = await import("node:fs/promises");
+  const folder = await mkdtemp("build/cli-");
+  try {
+    await cp("models/bert-pos", folder, { recursive: true });
+    const bytes = await readFile(`${folder}/model.safetensors`);
+    bytes.fill(255, bytes.length - 64); // NaN, in whatever tensor is last
+    await writeFile(`${folder}/model.safetensors`, bytes);
+    const { code, lines, errors } = await wgformer(["forward", folder], JSON.stringify({ input_ids: [[2, 7, 3]] }));
+    assert.equal([code, lines, errors.length], [1, [], 1]);
+    assert.match(errors[0], /^wgformer: .*(finite|NaN)/);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("a reader that has enough ends it quietly, a full disk does not", async () => {
+  const { spawnSync } = await import("node:child_process");
+  const call = `'${process.execPath}' dist/cli.js --help`;
+  const shell = (line: string) => spawnSync("bash", ["-c", `set -o pipefail; ${line}`], { encoding: "utf8" });
+  assert.equal([shell(`${call} | true`).status, shell(`${call} | true`).stderr], [0, ""]);
+  const full = shell(`${call} > /dev/full`);
+  assert.equal([full.status, full.stderr.split("\n").length], [1, 2]);
+  assert.match(full.stderr, /^wgformer: the output cannot be written, .*no space/);
+});
+
+const VERBS = "run, generate, forward, info, tune, verify or profile";
+
+const REFUSALS: readonly (readonly [readonly string[], string | Uint8Array, string])[] = [
+  ...["constructor", "toString", "valueOf", "hasOwnProperty", "__proto__"].map(
+    (verb) => [[verb, "models/g2p-en"], "", `the verb must be ${VERBS}, got ${verb}; see wgformer --help`] as const,
+  ),
   [
-    ["frobnicate"],
+    ["verify", "models/g2p-en", "--__proto__", '{"dtype":"int3"}'],
     "",
-    "the verb must be run, generate, forward, info, tune, verify or profile, got frobnicate; see wgformer --help",
+    "verify: __proto__ is not supported; supported are help, rows, tolerance, dtype",
   ],
+  [["run", "models/g2p-en", "--num_beam", "3"], "", "run: num_beam is not supported; did you mean num_beams?"],
+  [["verify", "models/g2p-en", "--row=3"], "", "verify: row is not supported; did you mean rows?"],
+  [["info", "--dtype", "f16"], "", "info: dtype is not supported; supported are help"],
+  [["run", "--top_k", "2", "models/g2p-en", "--top_k=3"], "", "--top_k is given twice"],
+  [["info", "models/g2p-en"], "", "info: takes no text, got models/g2p-en"],
+  [
+    ["forward", "models/g2p-en", "words"],
+    "",
+    "forward: takes no text, got words; a request is read from standard input",
+  ],
+  [["run", ""], "", "run: a model folder must be given; see wgformer --help"],
+  [
+    ["run", "models/g2p-en", "--num-beams", "3"],
+    "",
+    "--num-beams is no option: they are --name, --name value or --name=value; texts follow --",
+  ],
+  [
+    ["tune", "models/g2p-en", "--rows", "1e15"],
+    "",
+    "tune: rows must be a whole number from 1 to 65536 or a list of such, got 1000000000000000",
+  ],
+  [["generate", "models/g2p-en"], "[[]]", "generate: a request must be an object, got a list"],
+  [
+    ["run", "models/g2p-en"],
+    new Uint8Array([0x63, 0xff]),
+    "run: standard input must be text in UTF-8, or in UTF-16 with a byte order mark",
+  ],
+  [
+    ["generate", "models/g2p-en"],
+    new Uint8Array(2 ** 28 + 1),
+    "generate: standard input must have at most 256 MiB; give it in parts",
+  ],
+  [["frobnicate"], "", `the verb must be ${VERBS}, got frobnicate; see wgformer --help`],
   [
     ["run", "models/none", "word"],
     "",
@@ -125,13 +213,42 @@ const REFUSALS: readonly (readonly [readonly string[], string, string])[] = [
   [
     ["verify", "models/g2p-en", "--rows", "0"],
     "",
-    "verify: rows must be a whole number from 1 or a list of such, got 0",
+    "verify: rows must be a whole number from 1 to 65536 or a list of such, got 0",
   ],
 ];
 
 for (const [words, input, message] of REFUSALS) {
-  test(`bad input: ${words.join(" ")}`, async () => {
+  test(`bad input: ${words.join(" ")} ${input.slice(0, 9).toString()}`, async () => {
     const { code, lines, errors } = await wgformer(words, input);
     assert.equal([code, lines, errors], [1, [], [`wgformer: ${message}`]]);
   });
 }
+
+const VERB_WORDS = ["run", "generate", "forward", "info", "verify"]; // tune and profile take long
+const MODEL_WORDS = ["models/bert-pos", "tests/fixtures/gpt2", "models/none", "README.md", "/dev/null"];
+const OPTION_WORDS = ["--dtype", "--rows", "--rows={}", "--tolerance=-1", "--top_k", "--num_beams=[]", "--__proto__=1"];
+const OTHER_WORDS = ["constructor", "", "help", "--", "-h", "--x", "null", "{}", "[1]", "int4", "1e999", "é\n😀"];
+
+const INPUTS = [
+  ...["", "{", "[]", "null", "7", "{}", "[{}]", "[[]]", '"', "\0", "text\n", "[".repeat(1e5)],
+  ...['{"input_ids":[[2,7,3]]}', '{"input_ids":null}', '{"input_ids":[[1e9]]}', '[{"input_ids":[[2]],"options":[]}]'],
+  ...['{"input_ids":[[2]],"__proto__":{}}', '{"input_ids":[[2]],"options":{"constructor":1}}', '{"input_ids":[]}'],
+];
+
+/** A command line that begins well, more often than not. */
+function drawWords({ whole, pick, chance }: Dice): string[] {
+  const begin = chance(0.8) ? [pick(VERB_WORDS), pick(MODEL_WORDS)] : [];
+  const words = [...VERB_WORDS, ...MODEL_WORDS, ...OPTION_WORDS, ...OTHER_WORDS];
+  return [...begin, ...Array.from({ length: whole(0, 3) }, () => pick(words))];
+}
+
+test("any command line and input end well, or in one line that says why", async () => {
+  await campaign("command lines in a process", { cases: 25, seconds: 6 }, async (dice) => {
+    const words = drawWords(dice);
+    const { code, lines, errors } = await wgformer(words, dice.pick(INPUTS));
+    const told = `${words.join(" ")}: exit code ${code}, ${[...errors, ...lines].slice(0, 9).join("\n")}`;
+    assert.ok(code === 0 ? errors.length === 0 : code === 1 && errors.length <= 1, told);
+    for (const line of errors) assert.ok(line.startsWith("wgformer: ") && line.length < 2000, told);
+    return code === 0 ? "right" : "refused";
+  });
+});

@@ -231,11 +231,14 @@ refusesOptions(
 refusesOptions("a missing start token", {}, /decoder_start_token_id must be given, by the checkpoint or by the call$/, {
   decoder_start_token_id: null,
 });
+const ENDS = Array.from({ length: V }, (_, id) => id);
 refusesOptions(
   "more beams than the end ids leave room for",
-  { num_beams: 32, eos_token_id: [0, 1] },
-  /num_beams must be at most 21 with 2 end ids, got 32$/,
+  { num_beams: 32, eos_token_id: ENDS },
+  /num_beams must be at most 31 with 97 end ids, got 32$/,
 );
+test("the most beams go with nearly any number of end ids", () =>
+  assert.is(resolved({ num_beams: 32, eos_token_id: ENDS.slice(1) }).C, 128));
 
 for (const [name, call] of Object.entries({
   "bad words": { bad_words_ids: [[5]] },

@@ -1,10 +1,12 @@
 import { OptionError, WgformerError } from "../index.js";
+import { checkNames } from "../runtime/checks.js";
+import { brief, listNames, parseArguments } from "./arguments.js";
 import { info } from "./info.js";
 import { profile } from "./profile.js";
 import { forward, generate } from "./request.js";
 import { run } from "./run.js";
 import { tune } from "./tune.js";
-import type { Options, Verb } from "./verb.js";
+import { type Verb } from "./verb.js";
 import { verify } from "./verify.js";
 
 const VERBS: Readonly<Record<string, Verb>> = { run, generate, forward, info, tune, verify, profile };
@@ -32,44 +34,42 @@ function helpOf(name: string, { usage, summary, details, options = {} }: Verb): 
   return parts.filter(Boolean).join("\n\n");
 }
 
-/** Reads `--name value`, `--name=value` and `--flag`; values that are not JSON are text. */
-function parseArguments(words: readonly string[]): { positional: string[]; options: Options } {
-  const positional: string[] = [];
-  const options: Record<string, unknown> = {};
-  const value = (text: string): unknown => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      return text;
-    }
-  };
-  for (let i = 0; i < words.length; i++) {
-    const [, name, inline] = words[i].match(/^--([a-z_0-9-]+)(?:=(.*))?$/s) ?? [];
-    if (name === undefined) positional.push(words[i]);
-    else if (inline !== undefined) options[name] = value(inline);
-    else if (words[i + 1] === undefined || words[i + 1].startsWith("--")) options[name] = true;
-    else options[name] = value(words[++i]);
-  }
-  return { positional, options };
-}
-
+/** Runs the verb that the words of a command line name. Throws OptionError before it does anything that takes long. */
 async function main(words: readonly string[]): Promise<void> {
   const {
     positional: [name, model, ...texts],
-    options,
+    options: { help, ...options },
   } = parseArguments(words);
   const verb = Object.hasOwn(VERBS, name ?? "") ? VERBS[name] : undefined;
-  if (options.help || !name || name === "help") return console.log(verb ? helpOf(name, verb) : overview());
-  if (!verb) {
-    const names = Object.keys(VERBS);
-    const known = `${names.slice(0, -1).join(", ")} or ${names[names.length - 1]}`;
-    throw new OptionError(`the verb must be ${known}, got ${name}; see wgformer --help`);
-  }
+  if (help || !name || name === "help") return console.log(verb ? helpOf(name, verb) : overview());
+  if (!verb)
+    throw new OptionError(`the verb must be ${listNames(Object.keys(VERBS))}, got ${brief(name)}; see wgformer --help`);
+  checkNames(OptionError, name, options, namesOf(verb));
+  const [stray] = verb.usage ? texts : [model];
+  if (stray !== undefined && !verb.usage.includes("TEXT"))
+    throw new OptionError(
+      `${name}: takes no text, got ${brief(stray)}${verb.reads ? "; a request is read from standard input" : ""}`,
+    );
   if (!model && verb.usage) throw new OptionError(`${name}: a model folder must be given; see wgformer --help`);
   return verb.run(model, texts, options);
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(error instanceof WgformerError ? `wgformer: ${error.message.replace(/\s*\n\s*/g, "; ")}` : error);
+/** The names of the options of a verb, which its help shows. */
+function namesOf({ options = {} }: Verb): string[] {
+  const written = ["--help", ...Object.keys(options)].join(" ");
+  return [...new Set(Array.from(written.matchAll(/--(\w+)/g), ([, name]) => name))];
+}
+
+function fail(error: unknown): void {
+  console.error(
+    error instanceof WgformerError ? `wgformer: ${error.message.replace(/\s*[\n\r\u2028\u2029]\s*/g, "; ")}` : error,
+  );
   process.exitCode = 1;
+}
+
+// Who reads the output may have enough of it (`| head`); a disk may be full.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") fail(new WgformerError(`the output cannot be written, ${error.message}`));
+  process.exit();
 });
+main(process.argv.slice(2)).catch(fail);

@@ -1,5 +1,5 @@
 import { gpu as openGpu } from "../index.js";
-import { checkArguments, type Verb } from "./verb.js";
+import { type Verb } from "./verb.js";
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
@@ -7,8 +7,7 @@ const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} Mi
 export const info: Verb = {
   usage: "",
   summary: "the adapter, its limits, and the kernel variants that were measured on it",
-  async run(_source, words, options) {
-    checkArguments("info", options, [], words);
+  async run() {
     const gpu = await openGpu();
     try {
       const { limits, features } = gpu.device;

@@ -1,5 +1,5 @@
 import { type Gpu, type Plan, profile as profileLaunches, type Timing } from "../index.js";
-import { checkArguments, DTYPE, forEachPlan, readRows, type Verb, withModel } from "./verb.js";
+import { DTYPE, forEachPlan, readRows, type Verb, withModel } from "./verb.js";
 
 /** `wgformer profile`: prints the time of each kind of launch on this device. */
 export const profile: Verb = {
@@ -8,8 +8,7 @@ export const profile: Verb = {
   details: `Times an encoder batch, a prompt and a decode step of the model, each launch in a pass of its own, and sums the layers up.
 GB/s and GFLOP/s count the least work that the launches must do. Needs the device feature timestamp-query.`,
   options: { "--rows 16, --rows [4,128]": "packed rows of each plan; default [4,128]", ...DTYPE },
-  async run(source, words, options) {
-    checkArguments("profile", options, ["dtype", "rows"], words);
+  async run(source, _texts, options) {
     const rows = readRows("profile", options.rows, [4, 128]);
     await withModel(source, options.dtype, async (model) => {
       console.log(model.gpu.info.description);

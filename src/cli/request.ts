@@ -1,5 +1,7 @@
-import { readFileSync } from "node:fs";
-import { type HostTensor, type Model, OptionError } from "../index.js";
+import { type HostTensor, type Model, OptionError, WgformerError } from "../index.js";
+import { checkNames } from "../runtime/checks.js";
+import { brief } from "./arguments.js";
+import { readInput } from "./input.js";
 import { DTYPE, type Verb, withModel } from "./verb.js";
 
 type Request = Readonly<Record<string, unknown>>;
@@ -65,34 +67,41 @@ function requestVerb(
     summary,
     details: DETAILS,
     options: DTYPE,
-    async run(source, words, { dtype, ...unknown }) {
-      if (words.length)
-        throw new OptionError(`${name}: takes its request on standard input, got the argument ${words[0]}`);
-      const [stray] = Object.keys(unknown);
-      if (stray)
-        throw new OptionError(`${name}: --${stray} is not supported; options of a request go into its field options`);
-      const input = readRequests(name, fields);
+    reads: true,
+    async run(source, _texts, { dtype }) {
+      const input = readRequests(name, fields, await readInput(name));
       await withModel(source, dtype, async (model) => {
         const answers: unknown[] = [];
         for (const request of [input].flat()) answers.push(await answer(model, request));
-        console.log(JSON.stringify(Array.isArray(input) ? answers : answers[0]));
+        const output = Array.isArray(input) ? answers : answers[0];
+        checkFinite(name, output);
+        console.log(JSON.stringify(output));
       });
     },
   };
 }
 
-function readRequests(name: string, fields: readonly string[]): Request | Request[] {
+/** Throws where an answer holds a number that JSON would turn into null. */
+function checkFinite(place: string, value: unknown): void {
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new WgformerError(`${place} must be a finite number, is ${value}; JSON has no such number`);
+  if (typeof value !== "object" || value === null || (Array.isArray(value) && value.every(Number.isFinite))) return;
+  for (const [key, item] of Object.entries(value)) checkFinite(`${place}.${key}`, item);
+}
+
+function readRequests(name: string, fields: readonly string[], text: string): Request | Request[] {
   let input: Request | Request[];
   try {
-    input = JSON.parse(readFileSync(0, "utf8")) as Request | Request[];
+    input = JSON.parse(text) as Request | Request[];
   } catch (cause) {
     throw new OptionError(`${name}: standard input must hold a JSON request, ${(cause as Error).message}`);
   }
   for (const request of [input].flat()) {
-    if (typeof request !== "object" || request === null)
-      throw new OptionError(`${name}: a request must be an object, got ${JSON.stringify(request)}`);
-    const stray = Object.keys(request).find((field) => !fields.includes(field));
-    if (stray) throw new OptionError(`${name}: a request must have the fields ${fields.join(", ")}, got ${stray}`);
+    if (typeof request !== "object" || request === null || Array.isArray(request))
+      throw new OptionError(
+        `${name}: a request must be an object, got ${Array.isArray(request) ? "a list" : brief(JSON.stringify(request))}`,
+      );
+    checkNames(OptionError, `${name}: a request`, request, fields);
   }
   return input;
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import optionDocs from "option-docs";
 import {
   type ClassificationTask,
@@ -9,6 +8,7 @@ import {
   type TaggingTask,
   type TextTask,
 } from "../index.js";
+import { readInput } from "./input.js";
 import { DTYPE, type Options, type Verb } from "./verb.js";
 
 const { logits_processor: _, ...docs } = optionDocs; // a function cannot be given on a command line
@@ -31,11 +31,7 @@ export const run: Verb = {
     "Without TEXT it reads the lines of standard input. Options are those of the checkpoint's task; last here, those of text generation.",
   options: OPTIONS,
   async run(source, texts, { dtype, ...options }) {
-    const lines = texts.length
-      ? texts
-      : readFileSync(0, "utf8")
-          .split("\n")
-          .filter((line) => line.trim());
+    const lines = texts.length ? texts : (await readInput("run")).split(/\r?\n/).filter((line) => line.trim());
     const checkpoint = await openCheckpoint(source);
     const name = defaultTask(checkpoint);
     const task = await pipeline(name, checkpoint, { dtype: dtype as never });

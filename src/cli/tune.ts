@@ -1,4 +1,4 @@
-import { checkArguments, DTYPE, readRows, type Verb, withModel } from "./verb.js";
+import { DTYPE, readRows, type Verb, withModel } from "./verb.js";
 
 /**
  * `wgformer tune`: measures the launches of a model, and prints the fastest variant of each and where they are stored.
@@ -11,8 +11,7 @@ export const tune: Verb = {
       "packed rows of a batch, or beams of a step, to measure for; default powers of two to 512",
     ...DTYPE,
   },
-  async run(source, words, options) {
-    checkArguments("tune", options, ["dtype", "rows"], words);
+  async run(source, _texts, options) {
     const rows = options.rows === undefined ? undefined : readRows("tune", options.rows, []);
     await withModel(source, options.dtype, async (model) => {
       await model.tune({

@@ -1,5 +1,5 @@
 import { OptionError, verify as verifyPlan } from "../index.js";
-import { checkArguments, DTYPE, forEachPlan, readRows, type Verb, withModel } from "./verb.js";
+import { DTYPE, forEachPlan, readRows, type Verb, withModel } from "./verb.js";
 
 /** `wgformer verify`: prints the first launch of each plan that differs from its reference. */
 export const verify: Verb = {
@@ -12,8 +12,7 @@ and names the first launch of each that differs. The exit code is 1 when one doe
     "--tolerance 1e-4": "the most that |got - want| may be of max(1, |want|)",
     ...DTYPE,
   },
-  async run(source, words, options) {
-    checkArguments("verify", options, ["dtype", "rows", "tolerance"], words);
+  async run(source, _texts, options) {
     const { dtype, tolerance = 1e-4 } = options;
     if (typeof tolerance !== "number" || !(tolerance > 0))
       throw new OptionError(`verify: tolerance must be a number above 0, got ${JSON.stringify(tolerance)}`);

@@ -38,7 +38,7 @@ import type { Architecture } from "./graph/architecture.js";
 import { checkRowCount, type ModelInputs, type TokenRows } from "./inputs.js";
 import { createLifetime, type KeepAlive } from "./lifetime.js";
 import { unpack } from "./sequences.js";
-import { openTokenizer, type TextCodec } from "./text/tokenizer.js";
+import { readTokenizer, requireTokenizer, type Tokenizer } from "./text/tokenizer.js";
 import { type TuneOptions, tuneModel } from "./tune.js";
 
 type CallOptions = GenerateOptions & { readonly signal?: AbortSignal };
@@ -52,6 +52,11 @@ export interface Model extends AsyncDisposable {
   readonly architecture: Architecture;
   readonly weights: Weights;
   readonly gpu: Gpu;
+  /**
+   * Turns texts into token ids and back; undefined when the checkpoint has no tokenizer.json. It is read when it is first
+   * asked for. Rejects with CheckpointError when it is broken.
+   */
+  readonly tokenizer: Promise<Tokenizer | undefined>;
   /**
    * Level one, the Encoder: last_hidden_state f32[B,S,D], zeros at padding; hidden states and attentions on request.
    * Throws InputError for bad inputs or a model without an encoder, and OptionError.
@@ -110,6 +115,8 @@ export interface ForwardOutput extends EncoderOutput {
 /** A model of these parts; `release` gives its device back when it is disposed. */
 export function createModel(core: Core, checkpoint: Checkpoint, release: () => void): Model {
   const { gpu, architecture, weights, idle } = core;
+  let reading: Promise<Tokenizer | undefined> | undefined;
+  const tokenizer = (): Promise<Tokenizer | undefined> => (reading ??= readTokenizer(checkpoint));
   const { keepAlive, dispose } = createLifetime("model", "load it again", () => {
     idle.dispose();
     gpu.memory.free(weights.tensors);
@@ -120,8 +127,11 @@ export function createModel(core: Core, checkpoint: Checkpoint, release: () => v
     architecture,
     weights,
     gpu,
+    get tokenizer() {
+      return tokenizer();
+    },
     ...encoderCalls(core, keepAlive),
-    ...decoderCalls(core, checkpoint, keepAlive),
+    ...decoderCalls(core, checkpoint, tokenizer, keepAlive),
     run: (call) =>
       keepAlive(async () => {
         if (typeof call !== "function") throw new InputError(`run: must be given a function, got ${show(call)}`);
@@ -174,12 +184,11 @@ async function forwardDecoder(core: DecoderCore, inputs: ForwardInputs): Promise
 function decoderCalls(
   core: Core,
   checkpoint: Checkpoint,
+  readTexts: () => Promise<Tokenizer | undefined>,
   keepAlive: KeepAlive,
 ): Pick<Model, "decoder" | "generate" | "stream" | "score" | "past"> {
   const { architecture } = core;
   const defaults = checkpoint.generationConfig;
-  let opening: Promise<TextCodec> | undefined;
-  const openCodec = (): Promise<TextCodec> => (opening ??= openTokenizer(checkpoint));
   return {
     decoder: (inputs, options) =>
       keepAlive(async () => {
@@ -193,16 +202,17 @@ function decoderCalls(
         const decoding = decoderCore("generate", core);
         const { signal, ...options } = readCallOptions("generate", given);
         const call = planCall(decoding, defaults, inputs, options);
-        const codec = call.g.stop_strings.length ? await openCodec() : undefined;
-        return runCall(decoding, call, { codec, signal });
+        const tokenizer = call.g.stop_strings.length ? requireTokenizer(checkpoint, await readTexts()) : undefined;
+        return runCall(decoding, call, { tokenizer, signal });
       }),
     async *stream(inputs, given = {}) {
       const decoding = decoderCore("stream", core);
       const { signal, ...options } = readCallOptions("stream", given);
       const call = planCall(decoding, defaults, inputs, options);
-      const codec = (await checkpoint.json("tokenizer.json")) === undefined ? undefined : await openCodec();
+      const tokenizer = await readTexts();
+      if (call.g.stop_strings.length) requireTokenizer(checkpoint, tokenizer);
       return yield* streamed<StreamEvent, GenerateResult>(
-        (emit, signal) => keepAlive(() => runCall(decoding, call, { codec, signal, emit })),
+        (emit, signal) => keepAlive(() => runCall(decoding, call, { tokenizer, signal, emit })),
         signal,
       );
     },

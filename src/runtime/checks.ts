@@ -19,7 +19,7 @@ export const wholeNumber = (least: number, most = 2 ** 31): Rule => ({
 });
 /** One of these values. */
 export const oneOf = (...values: readonly unknown[]): Rule => ({
-  words: `one of ${values.join(", ")}`,
+  words: `one of ${values.map(String).join(", ")}`,
   holds: (value) => values.includes(value),
 });
 /** An object with these methods; it may be of another realm. */

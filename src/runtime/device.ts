@@ -1,3 +1,5 @@
+import { builtinModule } from "./builtin.js";
+import { type PowerPreference } from "./platform.js";
 import { DeviceError } from "./errors.js";
 
 /** What is known of the adapter behind a device. */
@@ -18,9 +20,9 @@ export interface DeviceOptions {
   /** A device of the caller's own; `dispose()` does not destroy it. */
   readonly device?: GPUDevice;
   /** Which adapter to prefer, where there are several. */
-  readonly powerPreference?: GPUPowerPreference;
+  readonly powerPreference?: PowerPreference;
   /** Optional features to ask for where the adapter has them. Default: "timestamp-query" and "subgroups". */
-  readonly features?: readonly GPUFeatureName[];
+  readonly features?: readonly string[];
 }
 
 /** An open device and its adapter. */
@@ -31,7 +33,7 @@ export interface OpenDevice {
   readonly owned: boolean;
 }
 
-const FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "subgroups"];
+const FEATURES = ["timestamp-query", "subgroups"];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i;
 
 /**
@@ -49,9 +51,10 @@ export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
       "gpu: a WebGPU adapter must be present, found none; install a GPU driver or the software adapter lavapipe (Mesa 23 or newer)",
     );
   }
+  const wanted = options.features ?? FEATURES;
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({
-    requiredFeatures: (options.features ?? FEATURES).filter((feature) => adapter.features.has(feature)),
+    requiredFeatures: [...adapter.features].filter((feature) => wanted.includes(feature)) as GPUFeatureName[],
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
   return { device, info: describeAdapter(adapter.info), owned: true };
@@ -64,18 +67,20 @@ let nodeGpu: GPU | undefined;
 async function findWebGPU(): Promise<GPU> {
   const present = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
   if (present) return present;
-  const { process } = globalThis as {
-    process?: { versions?: { node?: string }; env: Record<string, string | undefined> };
-  };
-  if (!process?.versions?.node) {
+  const process = builtinModule("node:process");
+  if (!process) {
     throw new DeviceError(
-      "gpu: WebGPU must be available, this browser has none (navigator.gpu); use Chrome 113, Edge 113, Safari 26, Firefox 141 or newer",
+      (globalThis as { isSecureContext?: boolean }).isSecureContext === false
+        ? `gpu: browsers have WebGPU in a secure context only, and ${globalThis.location.origin} is none; serve the page from https or localhost`
+        : "gpu: WebGPU must be available, this browser has none (navigator.gpu); use Chrome 113, Edge 113, Safari 26, Firefox 141 or newer",
     );
   }
   process.env.XDG_RUNTIME_DIR ??= "/tmp"; // Mesa's drivers need it, and a bare container has none
   try {
-    const name = "webgpu"; // a variable keeps bundlers for browsers from resolving the optional package
-    const { create } = (await import(/* @vite-ignore */ name)) as { create(flags: string[]): GPU };
+    const name = ["webgpu"].join(""); // bundlers would put a constant in, and then look for the optional package
+    const { create } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as {
+      create(flags: string[]): GPU;
+    };
     return (nodeGpu ??= create(["disable-dawn-features=timestamp_quantization"])); // or else timestamps come in steps of 65.5 us
   } catch (cause) {
     throw new DeviceError("gpu: in Node the optional package `webgpu` must be installed; run `npm install webgpu`", {

@@ -35,7 +35,7 @@ export interface Variant {
   /** More parts, which depend on the sizes, such as those for rows that are no whole fours. */
   parts?(d: Dims): string;
   /** WebGPU features that the device must have. */
-  readonly needs?: readonly GPUFeatureName[];
+  readonly needs?: readonly string[];
   /** The class of adapters that prefers it; any class when absent. */
   readonly for?: "cpu" | "gpu";
   /**

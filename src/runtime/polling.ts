@@ -1,3 +1,5 @@
+import { builtinModule } from "./builtin.js";
+
 const SLEEP_MS = 0.5; // in every turn of the event loop; a read comes at most this much later
 
 interface Global {
@@ -12,7 +14,7 @@ interface Global {
  */
 export function throttlePolling(): (pending: Promise<unknown>) => void {
   const { Deno, setImmediate } = globalThis as Global;
-  if (Deno || !setImmediate) return () => {};
+  if (Deno || !setImmediate || !builtinModule("node:process")) return () => {}; // pages have setImmediate from a polyfill
   const cell = new Int32Array(new SharedArrayBuffer(4));
   let reads = 0;
   let sleeping = false;

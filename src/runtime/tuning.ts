@@ -1,3 +1,4 @@
+import { builtinModule, type Builtins } from "./builtin.js";
 import type { AdapterInfo } from "./device.js";
 import type { TunedChoices } from "./variants.js";
 
@@ -37,39 +38,42 @@ export async function openTuning(info: AdapterInfo, tuned: boolean): Promise<Tun
 
 const VERSION = 2; // of the format; files of other versions are not read
 
-interface Global {
-  readonly caches?: CacheStorage;
-  readonly process?: { readonly platform: string; readonly env: Readonly<Record<string, string | undefined>> };
-}
-
-/** The store for one kind of adapter; undefined in a runtime that has neither files nor a Cache. */
+/**
+ * The store for one kind of adapter. Undefined in a runtime that has neither files nor a Cache, and where the program may
+ * not look: in a page of a sandbox, in Deno without `--allow-env`.
+ */
 export function tuningStore({ vendor, architecture, description }: AdapterInfo): TuningStore | undefined {
-  const { process, caches } = globalThis as Global;
   const name = `${vendor} ${architecture} ${description}`
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-|-$/g, "");
   const file = `tuning-${VERSION}-${name.slice(0, 80)}.json`;
-  if (process?.env) return fileStore(`${cacheFolder(process)}/wgformer`, file);
-  return caches && cacheStore(caches, file);
+  try {
+    const files = builtinModule("node:fs/promises");
+    const process = builtinModule("node:process");
+    if (files && process) return fileStore(files, `${cacheFolder(process)}/wgformer`, file);
+    const { caches } = globalThis as { caches?: CacheStorage };
+    return caches && cacheStore(caches, file);
+  } catch {
+    return undefined;
+  }
 }
 
-function cacheFolder({ platform, env }: NonNullable<Global["process"]>): string {
+function cacheFolder({ platform, env }: Builtins["node:process"]): string {
   if (env.WGFORMER_CACHE) return env.WGFORMER_CACHE;
   if (platform === "win32") return env.LOCALAPPDATA ?? env.TEMP ?? ".";
   return env.XDG_CACHE_HOME ?? `${env.HOME ?? "/tmp"}/${platform === "darwin" ? "Library/Caches" : ".cache"}`;
 }
 
-function fileStore(folder: string, file: string): TuningStore {
+function fileStore(files: Builtins["node:fs/promises"], folder: string, file: string): TuningStore {
+  const { mkdir, readFile, rename, writeFile } = files;
   const place = `${folder}/${file}`;
   return {
     place,
     async read() {
-      const { readFile } = await import("node:fs/promises");
       return parse(await readFile(place, "utf8").catch(() => "{}"));
     },
     async write(choices) {
-      const { mkdir, rename, writeFile } = await import("node:fs/promises");
       await mkdir(folder, { recursive: true });
       await writeFile(`${place}.new`, JSON.stringify(choices, null, 1)); // a reader sees the old file or the new one
       await rename(`${place}.new`, place);
@@ -82,8 +86,8 @@ function cacheStore(caches: CacheStorage, file: string): TuningStore {
   return {
     place: `Cache "wgformer", ${url}`,
     async read() {
-      const found = await (await caches.open("wgformer")).match(url);
-      return parse((await found?.text()) ?? "{}");
+      const open = caches.open("wgformer").then((cache) => cache.match(url));
+      return parse((await open.then((found) => found?.text()).catch(() => undefined)) ?? "{}");
     },
     async write(choices) {
       await (await caches.open("wgformer")).put(url, new Response(JSON.stringify(choices)));

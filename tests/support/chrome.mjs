@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const FLAGS = [
+export const FLAGS = [
   "--headless=new",
   "--no-sandbox",
   "--enable-unsafe-webgpu",
@@ -30,19 +30,22 @@ const sizeOf = (file) => {
   return found?.isFile() ? found.size : undefined;
 };
 
+// Isolated pages have fine-grained clocks.
+/** @type {Record<string, string>} */
+const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+
 /**
+ * Answers a request for a file of `folder`, which ends in a slash; the root is an empty page.
+ * @param {string} folder
  * @param {import("node:http").IncomingMessage} request
  * @param {import("node:http").ServerResponse} response
  */
-function answer({ url = "/", headers: { range } }, response) {
+export function answer(folder, { url = "/", headers: { range } }, response) {
   const path = decodeURIComponent(new URL(url, "http://localhost").pathname);
-  // Isolated pages have fine-grained clocks.
-  response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
-  response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
   response.setHeader("Cache-Control", "no-store");
   response.setHeader("Content-Type", TYPES[path === "/" ? ".html" : extname(path)] ?? "application/octet-stream");
   if (path === "/") return response.end(EMPTY_PAGE);
-  const file = root + path.slice(1);
+  const file = folder + path.slice(1);
   const size = path.includes("..") ? undefined : sizeOf(file);
   if (size === undefined) return response.writeHead(404).end();
   const [, first, last] = range?.match(/^bytes=(\d+)-(\d*)$/) ?? [];
@@ -53,9 +56,12 @@ function answer({ url = "/", headers: { range } }, response) {
   return createReadStream(file, { start, end }).pipe(response);
 }
 
-/** Serves the repository, also by byte range. */
-export async function serve() {
-  const server = createServer(answer);
+/** Serves files by `handle`; by default the repository, also by byte range. Every answer has `headers`. */
+export async function serve(handle = answer.bind(undefined, root), headers = ISOLATED) {
+  const server = createServer((request, response) => {
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    return handle(request, response);
+  });
   await new Promise((resolve, reject) => server.once("error", reject).listen(0, "localhost", () => resolve(undefined)));
   const close = () => {
     server.closeAllConnections();

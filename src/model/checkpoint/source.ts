@@ -1,3 +1,4 @@
+import { builtinModule } from "../../runtime/builtin.js";
 import { CheckpointError } from "../../runtime/errors.js";
 
 /** A file of a checkpoint that can be read by byte range. */
@@ -51,12 +52,12 @@ function folderSource(folder: string): CheckpointSource {
   return {
     label: folder,
     async open(name) {
-      const { open, stat } = await import("node:fs/promises").catch((cause) => {
+      const files = builtinModule("node:fs/promises");
+      if (!files)
         throw new CheckpointError(
           `load: a folder path needs Node or Deno, got ${folder} in a browser; give a URL (starting with http) or a list of Files`,
-          { cause },
         );
-      });
+      const { open, stat } = files;
       const path = `${folder.replace(/\/+$/, "")}/${name}`;
       const found = await stat(path).catch(() => undefined);
       if (!found?.isFile()) return undefined;

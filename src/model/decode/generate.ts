@@ -2,7 +2,7 @@ import { OptionError } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import type { DecoderCore } from "../core.js";
 import { longest } from "../inputs.js";
-import type { TextCodec } from "../text/tokenizer.js";
+import type { Tokenizer } from "../text/tokenizer.js";
 import type { Job } from "./batch.js";
 import { type GenerateInputs, readJob } from "./job.js";
 import { decode, type Launches } from "./loop.js";
@@ -66,7 +66,7 @@ export function planCall(
 /** How a call is followed and stopped. */
 export interface CallHooks {
   /** Gives the text of events and finds stop strings. */
-  readonly codec?: TextCodec;
+  readonly tokenizer?: Tokenizer;
   readonly signal?: AbortSignal;
   /** Takes the events of each step. */
   readonly emit?: (events: StreamEvent[]) => void;
@@ -76,13 +76,12 @@ export interface CallHooks {
 export async function runCall(
   core: DecoderCore,
   { job, g, width }: Call,
-  { codec, signal, emit }: CallHooks,
+  { tokenizer, signal, emit }: CallHooks,
 ): Promise<GenerateResult> {
   if (emit && g.beamStep.groups > 1)
     throw new OptionError(`stream: num_beam_groups must be 1, got ${g.beamStep.groups}; groups share no beginning`);
-  const rows = job.prompts.length * g.n;
-  const stopper = g.stop_strings.length && codec ? createStopper(rows, g, codec) : undefined;
-  const streamer = emit && createStreamer(rows, codec);
+  const stopper = g.stop_strings.length && tokenizer ? createStopper(job, g, tokenizer) : undefined;
+  const streamer = emit && createStreamer(job, g, tokenizer);
   const onStep = (reports: StepReports): boolean | undefined => {
     const going = stopper?.onStep(reports);
     if (streamer) emit(streamer(reports, stopper?.kept));

@@ -1,4 +1,6 @@
-import type { TextCodec } from "../text/tokenizer.js";
+import { createDetokenizer, createStopFinder } from "../text/detokenizer.js";
+import type { Tokenizer } from "../text/tokenizer.js";
+import type { Job } from "./batch.js";
 import type { StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";
 
@@ -57,24 +59,25 @@ function commonPrefix(a: readonly number[], b: readonly number[]): readonly numb
 
 type Streamer = (reports: StepReports, kept?: readonly (number | undefined)[]) => StreamEvent[];
 
+/** The prompt of each row: every prompt has n samples. */
+const promptsOf = ({ prompts }: Job, n: number): readonly (readonly number[])[] =>
+  prompts.flatMap((prompt) => Array.from({ length: n }, () => prompt));
+
 /**
  * Turns reports into events. Call it after each step; `kept` limits the tokens of rows that a stop string has ended.
  */
-export function createStreamer(rows: number, codec: TextCodec | undefined): Streamer {
-  const sent = Array.from({ length: rows }, () => ({ tokens: 0, text: 0 }));
+export function createStreamer(job: Job, { n }: Generation, tokenizer: Tokenizer | undefined): Streamer {
+  const rows = promptsOf(job, n).map((prompt) => ({
+    sent: 0,
+    detokenize: tokenizer && createDetokenizer(tokenizer, prompt),
+  }));
   return (reports, kept) =>
-    sent.flatMap((state, row) => {
+    rows.flatMap((state, row) => {
       const ids = stablePrefix(reports, row).slice(0, kept?.[row]);
-      if (ids.length <= state.tokens) return [];
-      const token_ids = ids.slice(state.tokens);
-      state.tokens = ids.length;
-      if (!codec) return [{ row, token_ids }];
-      const whole = codec.decode(ids);
-      // The bytes of an incomplete character wait for the next step.
-      const end = whole.endsWith("\ufffd") ? whole.indexOf("\ufffd", state.text) : whole.length;
-      const text = whole.slice(state.text, Math.max(state.text, end));
-      state.text = Math.max(state.text, end);
-      return [{ row, token_ids, text }];
+      const token_ids = ids.slice(state.sent);
+      state.sent = Math.max(state.sent, ids.length);
+      const text = state.detokenize?.(ids, reports.latest(row).done || kept?.[row] !== undefined);
+      return token_ids.length || text ? [{ row, token_ids, ...(text !== undefined && { text }) }] : [];
     });
 }
 
@@ -87,16 +90,16 @@ export interface Stopper {
 }
 
 /** Looks for the stop strings of a call. */
-export function createStopper(rows: number, { stop_strings }: Generation, codec: TextCodec): Stopper {
-  const kept = Array<number | undefined>(rows).fill(undefined);
+export function createStopper(job: Job, { n, stop_strings }: Generation, tokenizer: Tokenizer): Stopper {
+  const finders = promptsOf(job, n).map((prompt) => createStopFinder(tokenizer, prompt, stop_strings));
+  const kept = Array<number | undefined>(finders.length).fill(undefined);
   return {
     kept,
     onStep(reports) {
       kept.forEach((length, row) => {
         if (length !== undefined) return;
         const ids = stablePrefix(reports, row);
-        const text = codec.decode(ids);
-        if (reports.latest(row).done || stop_strings.some((stop) => text.includes(stop))) kept[row] = ids.length;
+        kept[row] = finders[row](ids) ?? (reports.latest(row).done ? ids.length : undefined);
       });
       return kept.some((length) => length === undefined);
     },

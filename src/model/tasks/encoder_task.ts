@@ -1,11 +1,14 @@
-import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
+import { CALLBACK, checkOptions, FLAG, type Rule, SIGNAL, wholeNumber } from "../../runtime/checks.js";
+import { CheckpointError, InputError } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import { type EncodeHooks, encodeAll } from "../encode/batches.js";
 import type { Encoded, Wanted } from "../encode/prepared_batch.js";
 import type { Stack } from "../graph/architecture.js";
 import { load, type LoadOptions } from "../load.js";
 import type { Model } from "../model.js";
-import { type EncodedText, openTokenizer, type TextCodec } from "../text/tokenizer.js";
+import type { Encoding } from "../text/encoding.js";
+import { checkText, requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
+import { readInputs } from "./text_inputs.js";
 
 /** A text, or two that belong together. */
 export type TextInput = string | { readonly text: string; readonly text_pair?: string };
@@ -26,17 +29,19 @@ export interface Reading {
   readonly unknown: number;
 }
 
-/** A text or a pair of texts as token ids. */
-export interface ReadText extends Reading {
-  readonly ids: readonly number[];
-  /** 0 for tokens of the first text, 1 for those of the second. */
-  readonly segments: readonly number[];
-  /** The index in `ids` of the first token of the first text. */
-  readonly first: number;
-  /** How many tokens of the first text are kept. */
-  readonly count: number;
-  /** The first text. */
-  readonly text: EncodedText;
+/** A text, or two that belong together. */
+export interface Texts {
+  readonly text: string;
+  readonly text_pair?: string;
+}
+
+/** The texts of an input that may be a pair. Throws InputError for anything else. */
+export function textsOf(input: TextInput): Texts {
+  if (typeof input !== "object" || input === null) return { text: checkText(input) };
+  const strange = Object.keys(input).find((name) => name !== "text" && name !== "text_pair");
+  if (strange) throw new InputError(`text: must be a string or { text, text_pair }, got ${strange}`);
+  const { text, text_pair } = input;
+  return { text: checkText(text), ...(text_pair !== undefined && { text_pair: checkText(text_pair, "text_pair") }) };
 }
 
 /** A task on an encoder. Called with one input, it gives one result; with a list, a list in the same order. */
@@ -44,6 +49,7 @@ export interface EncoderTask<Input, Options, Result> extends AsyncDisposable {
   (input: Input, options?: Options): Promise<Result>;
   (inputs: readonly Input[], options?: Options): Promise<Result[]>;
   readonly model: Model;
+  readonly tokenizer: Tokenizer;
   /** Releases the model. */
   dispose(): void;
 }
@@ -51,20 +57,18 @@ export interface EncoderTask<Input, Options, Result> extends AsyncDisposable {
 interface TaskDefinition<Input, Options, Result> {
   readonly name: string;
   /** The options that only this task has. */
-  readonly options: readonly string[];
+  readonly options: Readonly<Record<string, Rule>>;
   /** Throws CheckpointError when the model is not one for the task. */
   check?(model: Model): void;
   /** What the task needs from the encoder. Throws OptionError for bad options. */
   wanted(model: Model, options: Options): Wanted;
   /** The text or texts of an input. Throws InputError for a bad one. */
-  texts(input: Input): { readonly text: string; readonly text_pair?: string };
+  texts(input: Input, options: Options): Texts;
   /** Makes the result of an input. */
-  result(encoded: Encoded, read: ReadText, input: Input, options: Options): Result;
+  result(encoded: Encoded, read: Encoding, input: Input, options: Options): Result;
   /** The most tokens of a sequence, if the checkpoint says so for this task. */
   readonly longest?: number;
 }
-
-const COMMON = ["signal", "progress", "batch_tokens", "truncation", "max_length"];
 
 /**
  * Opens a task; `define` may read more of the checkpoint. Throws CheckpointError for a wrong model, and all that `load`
@@ -83,7 +87,7 @@ export async function openEncoderTask<Input, Options extends EncodingOptions, Re
         `${task.name}: the model must be an encoder without a decoder, got ${model.architecture.family}; use text2text or text-generation`,
       );
     task.check?.(model);
-    return createTask(task, model, await openTokenizer(model.checkpoint));
+    return createTask(task, model, requireTokenizer(model.checkpoint, await model.tokenizer));
   } catch (error) {
     model.dispose();
     throw error;
@@ -93,92 +97,64 @@ export async function openEncoderTask<Input, Options extends EncodingOptions, Re
 function createTask<Input, Options extends EncodingOptions, Result>(
   task: TaskDefinition<Input, Options, Result>,
   model: Model,
-  codec: TextCodec,
+  tokenizer: Tokenizer,
 ): EncoderTask<Input, Options, Result> {
-  const { P } = model.architecture.encoder as Stack;
-  const allowed = Math.min(P, codec.longest ?? Infinity, task.longest ?? Infinity);
-  const run = async (inputs: readonly Input[], options: Options): Promise<Result[]> => {
-    checkOptions(task, options, P);
+  const { P, segments } = model.architecture.encoder as Stack;
+  const known = {
+    ...task.options,
+    signal: SIGNAL,
+    progress: CALLBACK,
+    batch_tokens: wholeNumber(1),
+    truncation: FLAG,
+    max_length: wholeNumber(1, P),
+  };
+  const allowed = Math.min(P, tokenizer.model_max_length ?? Infinity, task.longest ?? Infinity);
+  const run = async (input: Input | readonly Input[], options: Options): Promise<Result[]> => {
+    checkOptions(task.name, options, known);
     const { truncation = true, max_length = allowed, signal, progress, batch_tokens } = options;
-    const texts = inputs.map((input) => readText(codec, task.texts(input), max_length, truncation));
     const wanted = task.wanted(model, options);
-    const encoded = await model.run((core) => encodeAll(core, texts, wanted, { signal, progress, batch_tokens }));
-    return encoded.map((one, index) => task.result(one, texts[index], inputs[index], options));
+    const read = readInputs(task.name, input, (one) => ({
+      input: one,
+      encoding: readTexts(tokenizer, task.texts(one, options), max_length, truncation),
+    }));
+    const rows = read.map(({ encoding }) => ({
+      ids: encoding.ids,
+      segments: segmentsOf(encoding, tokenizer, segments),
+    }));
+    const encoded = await model.run((core) => encodeAll(core, rows, wanted, { signal, progress, batch_tokens }));
+    return encoded.map((one, index) => task.result(one, read[index].encoding, read[index].input, options));
   };
   const call = async (input: Input | readonly Input[], options: Options = {} as Options): Promise<Result | Result[]> =>
-    Array.isArray(input) ? run(input, options) : (await run([input as Input], options))[0];
+    Array.isArray(input) ? run(input, options) : (await run(input, options))[0];
   const dispose = (): void => model.dispose();
   return Object.assign(call as EncoderTask<Input, Options, Result>, {
     model,
+    tokenizer,
     dispose,
     [Symbol.asyncDispose]: async () => dispose(),
   });
 }
 
-function checkOptions(task: { name: string; options: readonly string[] }, options: EncodingOptions, P: number): void {
-  const known = [...task.options, ...COMMON];
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown) throw new OptionError(`${task.name}: options must be among ${known.join(", ")}, got ${unknown}`);
-  const whole = (name: "max_length" | "batch_tokens", most: number): void => {
-    const value = options[name];
-    if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= most))
-      throw new OptionError(`${task.name}: ${name} must be a whole number from 1 to ${most}, got ${show(value)}`);
-  };
-  whole("max_length", P);
-  whole("batch_tokens", 2 ** 31);
-  if (options.truncation !== undefined && typeof options.truncation !== "boolean")
-    throw new OptionError(`${task.name}: truncation must be true or false, got ${show(options.truncation)}`);
-}
-
-/**
- * Token ids of a text or a pair, shortened to `limit` tokens if allowed: the longer text first, as fast tokenizers do.
- */
-function readText(
-  codec: TextCodec,
-  { text, text_pair }: { readonly text: string; readonly text_pair?: string },
-  limit: number,
-  truncation: boolean,
-): ReadText {
-  const { texts, specials } = codec.encodeParts(text, text_pair);
-  const room = limit - specials.flat().length;
-  const total = texts.reduce((sum, { ids }) => sum + ids.length, 0);
-  if (total > room && (!truncation || room < texts.length))
+/** The tokens of a text or a pair, shortened to `limit` if allowed. */
+function readTexts(tokenizer: Tokenizer, { text, text_pair }: Texts, limit: number, truncation: boolean): Encoding {
+  const encoding = tokenizer.encode(text, { text_pair, max_length: truncation ? limit : undefined });
+  const { length } = encoding.ids;
+  if (length > limit)
     throw new InputError(
-      `text: must have at most ${limit} tokens with special ones, got ${total + specials.flat().length}; shorten it${room < texts.length ? " or raise max_length" : ", or pass truncation: true"}`,
+      `text: must have at most ${limit} tokens with special ones, got ${length}; shorten it, or pass truncation: true`,
     );
-  const kept = shares(
-    texts.map(({ ids }) => ids.length),
-    room,
-  );
-  const parts = texts.map(({ ids }, index) => [...specials[index], ...ids.slice(0, kept[index])]);
-  const last = specials[texts.length];
-  const segments = parts.flatMap((part, index) => {
-    // The special tokens before the second text belong to the first.
-    const closing = index ? specials[index].length : 0;
-    return part.map((_, i) => (i < closing ? index - 1 : index));
-  });
-  return {
-    ids: [...parts.flat(), ...last],
-    segments: [...segments, ...last.map(() => texts.length - 1)],
-    first: specials[0].length,
-    count: kept[0],
-    text: texts[0],
-    truncated: total - kept.reduce((sum, count) => sum + count, 0),
-    unknown: texts.reduce((sum, one) => sum + one.unknown, 0),
-  };
+  if (length === 0) throw new InputError("text: must give at least one token, it gives none");
+  return encoding;
 }
 
-/**
- * How many tokens to keep of each text when there is room for `room`: longest_first of tokenizers
- * (utils/truncation.rs).
- */
-function shares(lengths: readonly number[], room: number): readonly number[] {
-  if (lengths.reduce((sum, length) => sum + length, 0) <= room) return lengths;
-  if (lengths.length === 1) return [room];
-  const shorter = Math.min(...lengths);
-  const most = shorter > room ? shorter : Math.max(shorter, room - shorter);
-  const [low, high] = shorter + most > room ? [Math.floor(room / 2), Math.ceil(room / 2)] : [shorter, most];
-  return lengths[0] <= lengths[1] ? [low, high] : [high, low];
+/** The segments of tokens, if the model has them all and takes them. */
+function segmentsOf(
+  { token_type_ids }: Encoding,
+  { model_input_names: names }: Tokenizer,
+  segments = 0,
+): readonly number[] | undefined {
+  const given = !names || names.includes("token_type_ids");
+  return given && token_type_ids.every((segment) => segment < segments) ? token_type_ids : undefined;
 }
 
 /** The softmax of a row of logits, or the sigmoid of each. */

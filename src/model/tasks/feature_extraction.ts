@@ -1,4 +1,5 @@
 import { POOLING, type Pooling } from "../../kernels/pooling.js";
+import { FLAG, oneOf } from "../../runtime/checks.js";
 import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
 import type { Checkpoint, CheckpointLike, Json } from "../checkpoint/checkpoint.js";
 import type { HostTensor } from "../core.js";
@@ -9,6 +10,7 @@ import {
   openEncoderTask,
   type Reading,
   type TextInput,
+  textsOf,
 } from "./encoder_task.js";
 
 /** Options of feature extraction. */
@@ -20,6 +22,11 @@ export interface FeatureOptions extends EncodingOptions {
   readonly pooling?: Pooling | "none";
   /** Scale vectors to length 1. Default: as the checkpoint says, or else false. */
   readonly normalize?: boolean;
+  /**
+   * The prompt of a sentence-transformers folder to begin texts with; null means none. Default: as the checkpoint says,
+   * or else none.
+   */
+  readonly prompt_name?: string | null;
 }
 
 /** The vector of a text, or without pooling its states. */
@@ -44,16 +51,23 @@ export function featureExtraction(source: CheckpointLike, options: LoadOptions =
     const own = await readSentenceTransformer(model.checkpoint);
     return {
       name: "feature-extraction",
-      options: ["pooling", "normalize"],
+      options: {
+        pooling: oneOf(...Object.keys(POOLING), "none"),
+        normalize: FLAG,
+        prompt_name: oneOf(null, ...Object.keys(own.prompts)),
+      },
       longest: own.longest,
-      texts: (input: TextInput) => (typeof input === "string" ? { text: input } : input),
-      wanted(_, { pooling = own.pooling, normalize = pooling !== "none" && own.normalize }: FeatureOptions) {
-        const known = [...Object.keys(POOLING), "none"];
-        if (!known.includes(pooling))
-          throw new OptionError(`feature-extraction: pooling must be one of ${known.join(", ")}, got ${show(pooling)}`);
-        if (typeof normalize !== "boolean" || (normalize && pooling === "none"))
+      texts(input: TextInput, { prompt_name = own.prompt_name }: FeatureOptions) {
+        const { text, ...pair } = textsOf(input);
+        const whole = (prompt_name === null ? "" : own.prompts[prompt_name]) + text;
+        return { text: own.lowers ? whole.toLowerCase() : whole, ...pair };
+      },
+      wanted(_, options: FeatureOptions) {
+        const { pooling = own.pooling } = options;
+        const { normalize = pooling !== "none" && own.normalize } = options;
+        if (normalize && pooling === "none")
           throw new OptionError(
-            `feature-extraction: normalize must be true or false, and false without pooling, got ${show(normalize)}; choose a pooling`,
+            "feature-extraction: normalize must be false without pooling, got true; choose a pooling",
           );
         return pooling === "none" ? { last_hidden_state: true } : { embedding: { mode: pooling, normalize } };
       },
@@ -70,6 +84,11 @@ interface SentenceTransformer {
   readonly pooling: Pooling | "none";
   readonly normalize: boolean;
   readonly longest: number | undefined;
+  /** Texts in lower case. */
+  readonly lowers: boolean;
+  readonly prompts: Readonly<Record<string, string>>;
+  /** The prompt to use unless a call names another one. */
+  readonly prompt_name: string | null;
 }
 
 const MODES: Readonly<Record<string, Pooling>> = {
@@ -78,25 +97,45 @@ const MODES: Readonly<Record<string, Pooling>> = {
   pooling_mode_max_tokens: "max",
 };
 
-/**
- * What `modules.json` of a sentence-transformers folder asks for. Throws CheckpointError for modules that are not
- * supported.
- */
+/** What a sentence-transformers folder asks for. Throws CheckpointError for what is not supported. */
 async function readSentenceTransformer({ json, list, label }: Checkpoint): Promise<SentenceTransformer> {
   const modules = (await list("modules.json"))?.map(({ type, path }) => ({ type: String(type), path: String(path) }));
-  const path = modules?.find(({ type }) => type.endsWith(".Pooling"))?.path ?? "1_Pooling";
-  const pooling = await json(`${path}/config.json`);
+  const named = modules?.find(({ type }) => type.endsWith(".Pooling"))?.path;
+  const path = named ?? "1_Pooling";
+  const pooling = (await json(`${path}/config.json`)) ?? (named === undefined ? undefined : { pooling_mode: "mean" });
   const strange = modules?.find(({ type }) => !/\.(Transformer|Pooling|Normalize)$/.test(type));
   if (strange)
     throw new CheckpointError(
       `${label}/modules.json: modules must be Transformer, Pooling and Normalize, got ${strange.type}; it is not supported`,
     );
-  const { max_seq_length } = (await json("sentence_bert_config.json")) ?? {};
+  const { max_seq_length, do_lower_case } = (await json("sentence_bert_config.json")) ?? {};
+  const { prompts, prompt_name } = readPrompts(label, await json("config_sentence_transformers.json"));
+  if (prompt_name !== null && pooling?.include_prompt === false)
+    throw new CheckpointError(
+      `${label}/${path}/config.json: include_prompt must be true, got false; it is not supported`,
+    );
   return {
     pooling: pooling ? poolingOf(label, path, pooling) : "none",
     normalize: Boolean(modules?.some(({ type }) => type.endsWith(".Normalize"))),
-    longest: typeof max_seq_length === "number" ? max_seq_length : undefined,
+    longest: typeof max_seq_length === "number" && max_seq_length >= 1 ? max_seq_length : undefined,
+    lowers: do_lower_case === true,
+    prompts,
+    prompt_name,
   };
+}
+
+/** The prompts of a sentence-transformers folder, and the name of the one to begin texts with. */
+function readPrompts(
+  label: string,
+  { prompts, default_prompt_name }: Json = {},
+): Pick<SentenceTransformer, "prompts" | "prompt_name"> {
+  const known = Object.entries((prompts ?? {}) as Json).filter(([, prompt]) => typeof prompt === "string");
+  const prompt_name = typeof default_prompt_name === "string" ? default_prompt_name : null;
+  if (prompt_name !== null && !known.some(([name]) => name === prompt_name))
+    throw new CheckpointError(
+      `${label}/config_sentence_transformers.json: default_prompt_name must be one of prompts, got ${show(prompt_name)}`,
+    );
+  return { prompts: Object.fromEntries(known) as Record<string, string>, prompt_name };
 }
 
 function poolingOf(label: string, path: string, config: Json): Pooling {

@@ -1,10 +1,13 @@
+import { CALLBACK, checkObject, checkOption, FLAG, wholeNumber } from "../../runtime/checks.js";
 import { InputError, OptionError } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { Launches } from "../decode/loop.js";
 import { load, type LoadOptions } from "../load.js";
 import type { Model } from "../model.js";
 import type { GenerateOptions } from "../decode/options.js";
-import { openTokenizer, type TextCodec } from "../text/tokenizer.js";
+import { continuationOf } from "../text/detokenizer.js";
+import { checkText, requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
+import { type Prompt, readInputs, readPrompt } from "./text_inputs.js";
 
 /** Options of text generation, besides those of `generate()`. */
 export interface TextOptions extends GenerateOptions {
@@ -63,6 +66,7 @@ export interface TextTask extends AsyncDisposable {
     options?: Omit<TextOptions, "batch_size" | "progress">,
   ): AsyncGenerator<TextEvent>;
   readonly model: Model;
+  readonly tokenizer: Tokenizer;
   /** Statistics of the last call. */
   stats(): TextStats | undefined;
   /** Releases the model. */
@@ -94,24 +98,25 @@ async function open(
         `${task}: the model must ${encodes ? "have an encoder" : "be decoder-only"}, got ${model.architecture.family}; use the other of text2text and text-generation`,
       );
     }
-    return createTask(task, model, await openTokenizer(model.checkpoint));
+    return createTask(task, model, requireTokenizer(model.checkpoint, await model.tokenizer));
   } catch (error) {
     model.dispose();
     throw error;
   }
 }
 
-function createTask(task: string, model: Model, codec: TextCodec): TextTask {
+function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask {
   let stats: TextStats | undefined;
 
   const batch = async (
-    prompts: readonly number[][],
+    prompts: readonly Prompt[],
     full: boolean,
     choices: GenerateOptions & { signal?: AbortSignal },
   ): Promise<GeneratedText[][]> => {
-    const { sequences, sequences_scores, lengths, stats: done } = await model.generate({ input_ids: prompts }, choices);
+    const input_ids = prompts.map(({ ids }) => ids);
+    const { sequences, sequences_scores, lengths, stats: done } = await model.generate({ input_ids }, choices);
     const each = sequences.length / prompts.length;
-    const width = model.architecture.encoder ? 1 : Math.max(...prompts.map(({ length }) => length));
+    const width = model.architecture.encoder ? 1 : Math.max(...input_ids.map(({ length }) => length));
     const { steps, ms, launches } = done;
     stats = {
       steps: (stats?.steps ?? 0) + steps,
@@ -120,17 +125,22 @@ function createTask(task: string, model: Model, codec: TextCodec): TextTask {
       ms: (stats?.ms ?? 0) + ms,
       launches,
     };
-    return prompts.map((prompt, b) =>
+    return prompts.map(({ text, ids }, b) =>
       Array.from({ length: each }, (_, rank) => {
         const row = b * each + rank;
-        const begin = model.architecture.encoder ? 0 : width - prompt.length; // padding precedes a shorter prompt
+        const begin = model.architecture.encoder ? 0 : width - ids.length; // padding precedes a shorter prompt
         const token_ids = sequences[row].slice(begin, lengths[row]);
         const score = sequences_scores?.[row];
-        const shown = full ? token_ids : token_ids.slice(width - begin);
-        return { generated_text: codec.decode(shown), token_ids, ...(score !== undefined && { score }) };
+        const generated_text = model.architecture.encoder
+          ? tokenizer.decode(token_ids, { skip_special_tokens: true })
+          : (full ? text : "") + continuationOf(tokenizer, ids, token_ids.slice(ids.length));
+        return { generated_text, token_ids, ...(score !== undefined && { score }) };
       }),
     );
   };
+
+  const readPrompts = (input: string | readonly string[], allowUnknown: boolean): Prompt[] =>
+    readInputs(task, input, (text) => readPrompt(model, tokenizer, checkText(text), allowUnknown));
 
   async function call(text: string, options?: TextOptions): Promise<GeneratedText[]>;
   async function call(texts: readonly string[], options?: TextOptions): Promise<GeneratedText[][]>;
@@ -138,15 +148,17 @@ function createTask(task: string, model: Model, codec: TextCodec): TextTask {
     input: string | readonly string[],
     options: TextOptions = {},
   ): Promise<GeneratedText[] | GeneratedText[][]> {
+    checkObject(OptionError, task, options);
     const { batch_size = 64, allow_unknown = false, return_full_text = true, progress, ...choices } = options;
-    if (!Number.isInteger(batch_size) || batch_size < 1)
-      throw new OptionError(`${task}: batch_size must be a whole number of at least 1, got ${batch_size}`);
-    const texts = typeof input === "string" ? [input] : input;
-    const prompts = texts.map((text) => codec.encode(text, allow_unknown));
-    const order = prompts.map((_, index) => index).sort((x, y) => prompts[y].length - prompts[x].length);
+    checkOption(task, "batch_size", batch_size, wholeNumber(1));
+    checkOption(task, "allow_unknown", allow_unknown, FLAG);
+    checkOption(task, "return_full_text", return_full_text, FLAG);
+    checkOption(task, "progress", progress, CALLBACK);
+    const prompts = readPrompts(input, allow_unknown);
+    const order = prompts.map((_, index) => index).sort((x, y) => prompts[y].ids.length - prompts[x].ids.length);
     const results: GeneratedText[][] = [];
     stats = undefined;
-    for (let first = 0; first < Math.max(1, order.length); first += batch_size) {
+    for (let first = 0; first < order.length; first += batch_size) {
       const chosen = order.slice(first, first + batch_size);
       const generated = await batch(
         chosen.map((index) => prompts[index]),
@@ -156,15 +168,17 @@ function createTask(task: string, model: Model, codec: TextCodec): TextTask {
       chosen.forEach((index, at) => (results[index] = generated[at]));
       progress?.({ status: "progress", loaded: Math.min(order.length, first + batch_size), total: order.length });
     }
-    return typeof input === "string" ? results[0] : results;
+    return Array.isArray(input) ? results : results[0];
   }
 
   async function* stream(
     input: string | readonly string[],
     options: Omit<TextOptions, "batch_size" | "progress"> = {},
   ): AsyncGenerator<TextEvent> {
+    checkObject(OptionError, task, options);
     const { allow_unknown = false, return_full_text: _, ...choices } = options;
-    const input_ids = [input].flat().map((text) => codec.encode(text, allow_unknown));
+    checkOption(task, "allow_unknown", allow_unknown, FLAG);
+    const input_ids = readPrompts(input, allow_unknown).map(({ ids }) => ids);
     for await (const { row, token_ids, text = "" } of model.stream({ input_ids }, choices))
       yield { row, token_ids, text };
   }
@@ -172,6 +186,7 @@ function createTask(task: string, model: Model, codec: TextCodec): TextTask {
   const dispose = (): void => model.dispose();
   return Object.assign(call, {
     model,
+    tokenizer,
     stream,
     stats: () => stats,
     dispose,

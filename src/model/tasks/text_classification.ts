@@ -1,4 +1,5 @@
-import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
+import { oneOf, type Rule, wholeNumber } from "../../runtime/checks.js";
+import { CheckpointError, show } from "../../runtime/errors.js";
 import type { CheckpointLike, Json } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../load.js";
 import {
@@ -8,6 +9,7 @@ import {
   probabilities,
   type Reading,
   type TextInput,
+  textsOf,
 } from "./encoder_task.js";
 
 /** Options of text classification. */
@@ -31,6 +33,11 @@ export type ClassificationTask = EncoderTask<TextInput, ClassificationOptions, C
 
 const FUNCTIONS = ["softmax", "sigmoid", "none"];
 
+const COUNT_OR_ALL: Rule = {
+  words: "a whole number of at least 1 or null",
+  holds: (value) => value === null || wholeNumber(1).holds(value),
+};
+
 /**
  * Opens classification of texts or pairs. Throws CheckpointError without a classifier of sequences, and all that `load`
  * throws.
@@ -38,25 +45,15 @@ const FUNCTIONS = ["softmax", "sigmoid", "none"];
 export function textClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<ClassificationTask> {
   return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
     name: "text-classification",
-    options: ["top_k", "function_to_apply"],
+    options: { top_k: COUNT_OR_ALL, function_to_apply: oneOf(...FUNCTIONS) },
     check() {
       if (head?.classifier !== "sentence")
         throw new CheckpointError(
           `text-classification: the model must have been saved with a classifier of sequences, got ${show(config.architectures)} of ${family}`,
         );
     },
-    texts: (input: TextInput) => (typeof input === "string" ? { text: input } : input),
-    wanted(_, { top_k = 1, function_to_apply }: ClassificationOptions) {
-      if (top_k !== null && !(Number.isInteger(top_k) && top_k >= 1))
-        throw new OptionError(
-          `text-classification: top_k must be a whole number of at least 1 or null, got ${show(top_k)}`,
-        );
-      if (function_to_apply !== undefined && !FUNCTIONS.includes(function_to_apply))
-        throw new OptionError(
-          `text-classification: function_to_apply must be one of ${FUNCTIONS.join(", ")}, got ${show(function_to_apply)}`,
-        );
-      return { logits: true };
-    },
+    texts: textsOf,
+    wanted: () => ({ logits: true }),
     result(
       { logits },
       { truncated, unknown },

@@ -1,14 +1,15 @@
-import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
+import { oneOf, type Rule } from "../../runtime/checks.js";
+import { CheckpointError, InputError, show } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../load.js";
-import type { Range } from "../text/offsets.js";
+import type { Encoding } from "../text/encoding.js";
+import type { Range } from "../text/letters.js";
 import {
   type EncoderTask,
   type EncodingOptions,
   openEncoderTask,
   probabilities,
   type Reading,
-  type ReadText,
 } from "./encoder_task.js";
 
 /** A text, or a list of words, which then get the labels. */
@@ -51,6 +52,8 @@ export type TaggingTask = EncoderTask<TokenInput, TaggingOptions, Tagging>;
 
 const STRATEGIES = ["none", "first", "average", "max"] as const;
 
+const LIST: Rule = { words: "a list", holds: Array.isArray };
+
 const textOf = (input: TokenInput): string => (typeof input === "string" ? input : input.words.join(" "));
 
 /**
@@ -60,7 +63,7 @@ const textOf = (input: TokenInput): string => (typeof input === "string" ? input
 export function tokenClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<TaggingTask> {
   return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
     name: "token-classification",
-    options: ["aggregation_strategy", "ignore_labels"],
+    options: { aggregation_strategy: oneOf(...STRATEGIES), ignore_labels: LIST },
     check() {
       if (head?.classifier !== "tokens")
         throw new CheckpointError(
@@ -68,28 +71,21 @@ export function tokenClassification(source: CheckpointLike, options: LoadOptions
         );
     },
     texts(input: TokenInput) {
-      if (typeof input !== "string" && !(Array.isArray(input?.words) && input.words.every((word) => /\S/.test(word))))
+      const isWord = (word: unknown): boolean => typeof word === "string" && /\S/.test(word);
+      if (typeof input !== "string" && !(Array.isArray(input?.words) && Array.from(input.words).every(isWord)))
         throw new InputError(
           `text: must be a string or { words: [...] } of words that are not empty, got ${show(input)}`,
         );
       return { text: textOf(input) };
     },
-    wanted(_, { aggregation_strategy = "none", ignore_labels = [] }: TaggingOptions) {
-      if (!STRATEGIES.includes(aggregation_strategy))
-        throw new OptionError(
-          `token-classification: aggregation_strategy must be one of ${STRATEGIES.join(", ")}, got ${show(aggregation_strategy)}`,
-        );
-      if (!Array.isArray(ignore_labels))
-        throw new OptionError(`token-classification: ignore_labels must be a list, got ${show(ignore_labels)}`);
-      return { logits: true };
-    },
+    wanted: () => ({ logits: true }),
     result({ logits }, read, input, { aggregation_strategy = "none", ignore_labels = ["O"] }): Tagging {
-      const tagged = tagTokens(logits, read, head?.labels ?? []);
       const text = textOf(input);
+      const tagged = tagTokens(text, logits, read, head?.labels ?? []);
       const entities =
         aggregation_strategy === "none"
           ? tagged.map((token) => entityOf(text, token))
-          : joinEntities(text, tagWords(tagged, input, aggregation_strategy));
+          : joinEntities(text, tagWords(text, tagged, input, aggregation_strategy));
       const kept = entities.filter(({ entity }) => !ignore_labels.includes(entity));
       return { entities: kept, truncated: read.truncated, unknown: read.unknown };
     },
@@ -101,18 +97,29 @@ interface Tagged {
   readonly range: Range;
   readonly labels: readonly string[];
   readonly scores: readonly number[];
-  /** Whether it continues the word of the token before it. */
-  readonly continues?: boolean;
+  /** The word that it belongs to. */
+  readonly word: number;
   readonly index?: number;
 }
 
-function tagTokens(logits: Float32Array, { text, first, count }: ReadText, labels: readonly string[]): Tagged[] {
-  const ranges = text.ranges();
-  return Array.from({ length: count }, (_, t) => {
-    const row = logits.subarray((first + t) * labels.length, (first + t + 1) * labels.length);
-    const continues = /^##./.test(text.tokens[t]);
-    return { range: ranges[t], labels, scores: probabilities(row, "softmax"), continues, index: first + t };
+function tagTokens(text: string, logits: Float32Array, read: Encoding, labels: readonly string[]): Tagged[] {
+  const own = read.ids.flatMap((_, index) => (read.sequence_ids[index] === 0 ? index : []));
+  return own.map((index, t) => {
+    const row = logits.subarray(index * labels.length, (index + 1) * labels.length);
+    const range = placeOf(text, read.offsets[index], read.offsets[own[t + 1]]?.[0]);
+    return { range, labels, scores: probabilities(row, "softmax"), word: read.word_ids[index] as number, index };
   });
+}
+
+/** The range of a token without white space around it, and with the marks that follow its last letter. */
+function placeOf(text: string, [start, end]: Range, next = text.length): Range {
+  const own = text.slice(start, end);
+  const shown = own.trim();
+  if (!shown) return [start, end];
+  const from = start + own.indexOf(shown);
+  const to = from + shown.length;
+  const marks = to === end ? /^\p{M}+/u.exec(text.slice(end, Math.max(end, next)))?.[0] : undefined;
+  return [from, to + (marks ?? "").length];
 }
 
 const best = (scores: readonly number[]): number => scores.indexOf(Math.max(...scores));
@@ -123,30 +130,30 @@ function entityOf(text: string, { range: [start, end], labels, scores, index }: 
   return { entity: labels[label], score: scores[label], ...place, ...(index !== undefined && { index }) };
 }
 
-/**
- * Joins the tokens of each word. Words are the caller's, or else begin at tokens that do not continue one or, without
- * WordPiece, that follow a gap.
- */
-function tagWords(tokens: readonly Tagged[], input: TokenInput, strategy: "first" | "average" | "max"): Tagged[] {
-  const starts = typeof input === "string" ? undefined : wordStarts(input.words);
-  const pieces = tokens.some(({ continues }) => continues);
-  const words: Tagged[][] = [];
-  tokens.forEach((token, t) => {
-    const touches = t > 0 && tokens[t - 1].range[1] === token.range[0];
-    const same = starts ? !starts.has(token.range[0]) : pieces ? token.continues : touches;
-    if (t > 0 && same) words[words.length - 1].push(token);
-    else words.push([token]);
-  });
-  return words.map((own) => {
+/** Joins the tokens of each word. Words are the caller's, or else those of the pre-tokenizer. */
+function tagWords(
+  text: string,
+  tokens: readonly Tagged[],
+  input: TokenInput,
+  strategy: "first" | "average" | "max",
+): Tagged[] {
+  const wordOf = typeof input === "string" ? ({ word }: Tagged) => word : wordAt(input.words);
+  const words = new Map<number, Tagged[]>();
+  for (const token of tokens.filter(({ range }) => text.slice(...range).trim())) {
+    const word = wordOf(token);
+    words.set(word, [...(words.get(word) ?? []), token]);
+  }
+  return [...words].map(([word, own]) => {
     const range: Range = [own[0].range[0], own[own.length - 1].range[1]];
-    return { range, labels: own[0].labels, scores: SCORES[strategy](own.map(({ scores }) => scores)) };
+    return { range, labels: own[0].labels, scores: SCORES[strategy](own.map(({ scores }) => scores)), word };
   });
 }
 
-/** The places where words begin after joining them by spaces. */
-function wordStarts(words: readonly string[]): ReadonlySet<number> {
+/** Finds the word of a token among words that are joined by spaces. */
+function wordAt(words: readonly string[]): (token: Tagged) => number {
   let at = 0;
-  return new Set(words.map((word) => (at += word.length + 1) - word.length - 1));
+  const ends = words.map((word) => (at += word.length + 1));
+  return ({ range: [start] }) => ends.findIndex((end) => start < end);
 }
 
 const SCORES = {

@@ -1,131 +1,195 @@
-import { Tokenizer } from "@huggingface/tokenizers";
-import { CheckpointError, InputError } from "../../runtime/errors.js";
+import { checkOptions, FLAG, type Rule, wholeNumber } from "../../runtime/checks.js";
+import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
 import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
-import { alignTokens, type Range, type Spelling } from "./offsets.js";
+import type { AddedToken } from "./added_tokens.js";
+import { cleanUp, createDecoder } from "./decoders.js";
+import { arrange, createReader, type Encoding, type ReadText, shares, shortened } from "./encoding.js";
+import { lettersOf, textOf } from "./letters.js";
+import { createNormalizer } from "./normalizers.js";
+import { createPreTokenizer } from "./pre_tokenizers.js";
+import type { Template } from "./template.js";
+import { addedTokensOf, contentOf, templateOf } from "./special_tokens.js";
+import { createVocabulary } from "./vocabulary.js";
 
-/** Converts text to token ids and back, by `tokenizer.json` of the checkpoint. */
-export interface TextCodec {
+/** How to turn a text into tokens. */
+export interface EncodeOptions {
+  /** A second text that belongs to the first. */
+  readonly text_pair?: string;
+  /** Put the tokens around the texts that the tokenizer puts there, such as [CLS] and [SEP]. Default true. */
+  readonly add_special_tokens?: boolean;
   /**
-   * Token ids of a text. Throws InputError for empty text, and for characters outside the vocabulary unless
-   * `allowUnknown`.
+   * The most tokens, special ones included. Texts that are longer are shortened, the longer of two first, at the side
+   * that `truncation_side` of the tokenizer names. Default: no limit.
    */
-  encode(text: string, allowUnknown: boolean): number[];
-  /** The text of token ids, without special tokens. */
-  decode(ids: readonly number[]): string;
-  /** A text, or a pair of texts, as an encoder takes it. Throws InputError for empty text. */
-  encodeParts(text: string, pair: string | undefined): TextParts;
+  readonly max_length?: number;
+}
+
+/** How to turn tokens into a text. */
+export interface DecodeOptions {
+  /** Leave special tokens out. Default false. */
+  readonly skip_special_tokens?: boolean;
+  /**
+   * Take away spaces before punctuation and contractions. Default: as tokenizer_config.json says, except for BPE, whose
+   * spaces are those of the text.
+   */
+  readonly clean_up_tokenization_spaces?: boolean;
+}
+
+const TEXT: Rule = { words: "a text", holds: (value) => typeof value === "string" };
+const ENCODE = { text_pair: TEXT, add_special_tokens: FLAG, max_length: wholeNumber(1) };
+const DECODE = { skip_special_tokens: FLAG, clean_up_tokenization_spaces: FLAG };
+
+/** Turns texts into token ids and back, by `tokenizer.json` and `tokenizer_config.json`. */
+export interface Tokenizer {
+  /**
+   * The tokens of a text or of two, with the ranges that they stand for. Throws InputError for what is no text, or when
+   * not even one token of each text fits into max_length, and OptionError.
+   */
+  encode(text: string, options?: EncodeOptions): Encoding;
+  /** The text of token ids; ids without a token have none. Throws InputError for what are no ids, and OptionError. */
+  decode(ids: ArrayLike<number | bigint>, options?: DecodeOptions): string;
+  /** The id of a token as the vocabulary spells it; undefined when it is not in it. */
+  token_to_id(token: string): number | undefined;
+  /** The token of an id as the vocabulary spells it; undefined when there is none. */
+  id_to_token(id: number): string | undefined;
+  /** The id that stands for what is not in the vocabulary; undefined when there is none. */
+  readonly unk_token_id: number | undefined;
   /** The most tokens that tokenizer_config.json allows; undefined when it does not say. */
-  readonly longest: number | undefined;
+  readonly model_max_length: number | undefined;
+  /** Whether `decode` cleans up unless it is told not to. */
+  readonly clean_up_tokenization_spaces: boolean;
+  /** What the model takes, if tokenizer_config.json says so: input_ids, token_type_ids, attention_mask. */
+  readonly model_input_names: readonly string[] | undefined;
 }
 
-/** Token ids of one or two texts between the special tokens that the tokenizer puts around them. */
-export interface TextParts {
-  /** Special tokens before, between and after the texts. */
-  readonly specials: readonly (readonly number[])[];
-  readonly texts: readonly EncodedText[];
-}
-
-/** The tokens of a text, without special ones. */
-export interface EncodedText {
-  readonly ids: readonly number[];
-  /** The token of each id as the tokenizer spells it. */
-  readonly tokens: readonly string[];
-  /** How many of the ids stand for text outside the vocabulary. */
-  readonly unknown: number;
-  /** The range of each token in the text. Throws InputError when tokens of this tokenizer cannot be found in it. */
-  ranges(): Range[];
-}
-
-/** Reads the tokenizer of a checkpoint. Throws CheckpointError when there is none or it is broken. */
-export async function openTokenizer(checkpoint: Checkpoint): Promise<TextCodec> {
-  const definition = await checkpoint.json("tokenizer.json");
-  if (!definition)
-    throw new CheckpointError(
-      `${checkpoint.label}: must hold tokenizer.json to take text, found none; give token ids to generate() instead`,
-    );
-  const config = (await checkpoint.json("tokenizer_config.json")) ?? {};
-  try {
-    return createCodec(new Tokenizer(definition, config), definition, config);
-  } catch (cause) {
-    throw new CheckpointError(
-      `${checkpoint.label}/tokenizer.json: must be a tokenizer of Hugging Face, ${(cause as Error).message}`,
-      { cause },
-    );
-  }
-}
-
-function createCodec(tokenizer: Tokenizer, definition: Json, config: Json): TextCodec {
-  const unknown = tokenizer.token_to_id(
-    String(config.unk_token ?? (definition.model as { unk_token?: string } | undefined)?.unk_token),
-  );
-  const unknownToken = unknown === undefined ? undefined : tokenizer.id_to_token(unknown);
-  const spelling = spellingOf(definition);
-  const encodeText = (text: string): EncodedText => {
-    const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: false });
-    return {
-      ids,
-      tokens,
-      unknown: ids.filter((id: number) => id === unknown).length,
-      ranges: () => alignTokens({ text, tokens, spelling, unknown: unknownToken }),
+/**
+ * Reads the tokenizer of a checkpoint; undefined when it has none. Throws CheckpointError when it is broken. Its regular
+ * expressions run as they stand: one of a hostile file can take a text any time.
+ */
+export async function readTokenizer({ json, label }: Checkpoint): Promise<Tokenizer | undefined> {
+  const definition = await json("tokenizer.json");
+  if (!definition) return undefined;
+  const config = (await json("tokenizer_config.json")) ?? {};
+  const fault = (cause: unknown): Error =>
+    cause instanceof InputError || cause instanceof OptionError
+      ? cause
+      : new CheckpointError(
+          `${label}/tokenizer.json: must be a tokenizer of Hugging Face, ${(cause as Error).message}`,
+          { cause },
+        );
+  const guarded = <A extends unknown[], T>(call: (...given: A) => T): ((...given: A) => T) => {
+    return (...given) => {
+      try {
+        return call(...given);
+      } catch (error) {
+        throw fault(error);
+      }
     };
   };
-  const specials = new Map<number, TextParts["specials"]>(); // by the number of texts
-  return {
-    longest: Number(config.model_max_length) < 2 ** 31 ? Number(config.model_max_length) : undefined,
-    encodeParts(text, pair) {
-      const texts = (pair === undefined ? [text] : [text, pair]).map((one) => encodeText(checkText(one)));
-      const around = specials.get(texts.length) ?? findSpecials(tokenizer, texts.length);
-      specials.set(texts.length, around);
-      return { texts, specials: around };
-    },
-    decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: true }).trim(),
-    encode(text, allowUnknown) {
-      const { ids } = tokenizer.encode(checkText(text));
-      if (!allowUnknown && unknown !== undefined && ids.includes(unknown))
-        throw unknownLetters(tokenizer, text, unknown);
-      return ids;
-    },
-  };
+  const tokenizer = guarded(createTokenizer)(definition, config);
+  return { ...tokenizer, encode: guarded(tokenizer.encode), decode: guarded(tokenizer.decode) };
 }
 
-function unknownLetters(tokenizer: Tokenizer, text: string, unknown: number): InputError {
-  const strange = [...new Set(text)].filter((letter) => tokenizer.encode(letter).ids.includes(unknown));
-  const which = strange.map((letter) => JSON.stringify(letter)).join(", ") || "some";
-  return new InputError(
-    `text: ${JSON.stringify(text)} must consist of what the model's vocabulary knows, ${which} is not in it; leave it out, or pass allow_unknown: true`,
-  );
-}
-
-function checkText(text: unknown): string {
-  if (typeof text !== "string") throw new InputError(`text: must be a string, got ${JSON.stringify(text)}`);
-  if (!text.trim()) throw new InputError("text: must hold at least one character, got an empty text");
+/** A text as it is. Throws InputError for anything else. */
+export function checkText(text: unknown, name = "text"): string {
+  if (typeof text !== "string") throw new InputError(`${name}: must be a string, got ${show(text)}`);
   return text;
 }
 
-function spellingOf(definition: Json): Spelling {
-  const { type } = (definition.decoder ?? {}) as { type?: string };
-  if (type === "ByteLevel") return "bytes";
-  return type === "WordPiece" ? "wordpiece" : "metaspace";
+/** A tokenizer that must be there. Throws CheckpointError when it is not. */
+export function requireTokenizer({ label }: Checkpoint, tokenizer: Tokenizer | undefined): Tokenizer {
+  if (tokenizer) return tokenizer;
+  throw new CheckpointError(
+    `${label}: must hold tokenizer.json to take text, found none; give token ids to generate() instead`,
+  );
 }
 
-const PROBES = ["a", "b"]; // any texts will do: special tokens do not depend on what they surround
+function createTokenizer(definition: Json, config: Json): Tokenizer {
+  const vocabulary = createVocabulary((definition.model ?? {}) as Json);
+  const normalize = definition.normalizer ? createNormalizer(definition.normalizer as Json) : undefined;
+  const added = addedTokensOf(definition, config, vocabulary.ids).map((token) =>
+    token.normalized && normalize ? { ...token, spelling: textOf(normalize(lettersOf(token.content))) } : token,
+  );
+  const tokens: string[] = [];
+  for (const [token, id] of vocabulary.ids) tokens[id] = token;
+  for (const { spelling, id } of added) tokens[id] = spelling;
+  const ids = new Map(added.map(({ content, id }) => [content, id]));
+  const token_to_id = (token: string): number | undefined => ids.get(token) ?? vocabulary.ids.get(token);
+  const template = templateOf(definition, config, token_to_id);
+  const preTokenize = definition.pre_tokenizer ? createPreTokenizer(definition.pre_tokenizer as Json) : undefined;
+  const read = createReader({ added, vocabulary, normalize, preTokenize, trim: template.trim });
+  const side = config.truncation_side ?? (definition.truncation as Json | null | undefined)?.direction;
+  const unk_token_id = token_to_id(contentOf(config.unk_token) ?? vocabulary.unknown ?? "");
+  const cleansBpe = config.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true;
+  const cleans = config.clean_up_tokenization_spaces === true && (vocabulary.type !== "BPE" || cleansBpe);
+  const { model_max_length: limit, model_input_names: names } = config;
+  return {
+    encode: createEncode(template, read, String(side).toLowerCase() === "left", unk_token_id),
+    decode: createDecode(definition, added, tokens, cleans),
+    token_to_id,
+    id_to_token: (id) => tokens[id],
+    unk_token_id,
+    model_max_length: wholeNumber(1).holds(limit) ? Number(limit) : undefined,
+    clean_up_tokenization_spaces: cleans,
+    model_input_names: Array.isArray(names) ? names.map(String) : undefined,
+  };
+}
 
-/** The special tokens before, between and after one or two texts: those around the tokens of probes. */
-function findSpecials(tokenizer: Tokenizer, texts: number): number[][] {
-  const [text, text_pair] = PROBES.slice(0, texts);
-  const whole = tokenizer.encode(text, { text_pair }).ids;
-  let at = 0;
-  const specials = PROBES.slice(0, texts).map((probe) => {
-    const { ids } = tokenizer.encode(probe, { add_special_tokens: false });
-    const begin = at;
-    while (at + ids.length <= whole.length && ids.some((id: number, i: number) => whole[at + i] !== id)) at++;
-    if (at + ids.length > whole.length)
-      throw new InputError(
-        "text: its tokens must stay the same between special tokens, which they do not; give token ids to forward()",
-      );
-    const found = whole.slice(begin, at);
-    at += ids.length;
-    return found;
-  });
-  return [...specials, whole.slice(at)];
+function createEncode(
+  { single, pair }: Template,
+  read: (text: string) => ReadText,
+  fromLeft: boolean,
+  unknown: number | undefined,
+): Tokenizer["encode"] {
+  return (text, options = {}) => {
+    checkOptions("encode", options, ENCODE);
+    const { text_pair, add_special_tokens = true, max_length = Infinity } = options;
+    const texts = [text, ...(text_pair === undefined ? [] : [text_pair])].map((one) => read(checkText(one)));
+    const all = texts.length === 1 ? single : pair;
+    const slots = add_special_tokens ? all : all.filter((slot) => "text" in slot);
+    const room = max_length - slots.reduce((sum, slot) => sum + ("special" in slot ? slot.special.length : 0), 0);
+    const kept = keptOf(texts, room, max_length);
+    const short = texts.map((one, index) => shortened(one, kept[index], fromLeft));
+    return {
+      ...arrange(slots, short),
+      truncated: texts.reduce((sum, one, index) => sum + one.ids.length - kept[index], 0),
+      unknown: texts.flatMap((one) => one.ids).filter((id) => id === unknown).length,
+    };
+  };
+}
+
+/** How many tokens of each text to keep when there is room for `room`. Throws InputError for too little room. */
+function keptOf(texts: readonly ReadText[], room: number, limit: number): readonly number[] {
+  const lengths = texts.map(({ ids }) => ids.length);
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  if (total > room && room < texts.length)
+    throw new InputError(
+      `text: must have at most ${limit} tokens with special ones, got ${total + limit - room}; shorten it or raise max_length`,
+    );
+  return shares(lengths, room);
+}
+
+function createDecode(
+  definition: Json,
+  added: readonly AddedToken[],
+  tokens: readonly (string | undefined)[],
+  cleans: boolean,
+): Tokenizer["decode"] {
+  const decoder = createDecoder(definition.decoder as Json | null | undefined);
+  const special = new Set(added.filter((token) => token.special).map(({ id }) => id));
+  return (given, options = {}) => {
+    checkOptions("decode", options, DECODE);
+    const { skip_special_tokens = false, clean_up_tokenization_spaces = cleans } = options;
+    const ids = checkIds(given).filter((id) => !(skip_special_tokens && special.has(id)));
+    const text = decoder(ids.flatMap((id) => tokens[id] ?? [])).join("");
+    return clean_up_tokenization_spaces ? cleanUp(text) : text;
+  };
+}
+
+function checkIds(given: ArrayLike<number | bigint>): number[] {
+  const isList = Array.isArray(given) || (ArrayBuffer.isView(given) && !(given instanceof DataView));
+  const ids = isList ? Array.from(given, Number) : [NaN];
+  const bad = ids.findIndex((id) => !Number.isSafeInteger(id) || id < 0);
+  if (bad < 0) return ids;
+  throw new InputError(`decode: ids must be a list of whole numbers, got ${show(isList ? given[bad] : given)}`);
 }
