@@ -30,12 +30,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let k_at = span.x * stride + params.k_at / CHUNK + (h * params.K / params.H) * width;
   let out = index * params.T;
   var top = LOWEST;
+  var bits = 0u;
   for (var t = 0u; t < visible; t++) {
     var score = 0.0;
     for (var e = 0u; e < width; e++) { score += inner(q[q_at + e], kv[k_at + t * stride + e]); }
     score *= params.scale;
     weights[out + t] = score;
     top = max(top, score);
+    bits = max(bits, bitcast<u32>(score) & 0x7fffffffu);
   }
   var total = 0.0;
   for (var t = 0u; t < visible; t++) {
@@ -43,6 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     weights[out + t] = p;
     total += p;
   }
+  if (bits > 0x7f800000u) { total = bitcast<f32>(bits); } // NaN, which max and exp may drop
   for (var t = 0u; t < visible; t++) { weights[out + t] /= total; }
   for (var t = visible; t < params.T; t++) { weights[out + t] = 0.0; }
 }

@@ -87,7 +87,11 @@ for (const E of [8, 7]) {
   const wide = { B: 1, S: 5, T: 2, H: 1, K: 1, E, packed: 1 };
   const all = (): boolean => true;
   spreads(`attention, a query of width ${E}`, attention, attentionArgs, wide, ["q", 1], "out", (i) => i < E);
-  spreads(`attention, a key of width ${E}`, attention, attentionArgs, wide, ["kv", 2 * 2 * E + 1], "out", all);
+  for (const t of [0, 1, 2, 3, 4])
+    spreads(`attention, key ${t} of width ${E}`, attention, attentionArgs, wide, ["kv", 2 * t * E + 1], "out", all);
+  const long = { B: 1, S: 150, T: 9, H: 1, K: 1, E, packed: 1 };
+  for (const t of [0, 31, 32, 63, 64, 149])
+    spreads(`attention, key ${t} of 150 of width ${E}`, attention, attentionArgs, long, ["kv", 2 * t * E], "out", all);
   spreads(
     `attention, a value of width ${E}`,
     attention,
@@ -108,17 +112,19 @@ for (const E of [8, 7]) {
     "out",
     (i) => i >= 4 * E,
   );
-  const step = { B: 2, M: 6, H: 2, K: 1, E, position: 2 };
-  const slot = 2 * E;
-  spreads(
-    `attention_step, a past key of width ${E}`,
-    attentionStep,
-    attentionStepArgs,
-    step,
-    ["cache", slot],
-    "out",
-    (i) => i < 2 * E,
-  );
+  const step = { B: 2, M: 6, H: 2, K: 1, E, position: 4 };
+  for (const t of [0, 1, 2, 3]) {
+    const at = 2 * t * E;
+    spreads(
+      `attention_step, past key ${t} of width ${E}`,
+      attentionStep,
+      attentionStepArgs,
+      step,
+      ["cache", at],
+      "out",
+      (i) => i < 2 * E,
+    );
+  }
   spreads(
     `attention_step, a new query of width ${E}`,
     attentionStep,
@@ -147,15 +153,18 @@ for (const E of [8, 7]) {
     "weights",
     (i) => i < 3,
   );
-  spreads(
-    `attention_weights, a key of width ${E}`,
-    attentionWeights,
-    attentionWeightsArgs,
-    seen,
-    ["kv", E],
-    "weights",
-    all,
-  );
+  for (const t of [0, 1, 2]) {
+    const at = 3 * t * E + E;
+    spreads(
+      `attention_weights, key ${t} of width ${E}`,
+      attentionWeights,
+      attentionWeightsArgs,
+      seen,
+      ["kv", at],
+      "weights",
+      all,
+    );
+  }
   for (const [mode, name] of ["the first row", "the mean", "the maximum"].entries()) {
     for (const row of [0, 1, 2]) {
       const reached = row === 0 || mode > 0;
