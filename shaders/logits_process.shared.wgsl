@@ -60,7 +60,7 @@ fn penalise_repetition(lane: u32, r: u32, at: u32, length: u32) {
       for (var word = lane; word < WORDS; word += LANES) { atomicStore(&seen[word], 0u); }
       workgroupBarrier();
     }
-    for (var t = max(lead(r), 1u) - 1u + lane; t < length; t += LANES) {     // all pads are one token
+    for (var t = first_distinct(r) + lane; t < length; t += LANES) {
       let id = token(r, t);
       if (id - first >= 32u * WORDS) { continue; }           // ids below `first` wrap around
       let bit = 1u << (id % 32u);
@@ -112,5 +112,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     force(lane, at, params.forced_eos);
   }
   ban(lane, at, 4u + rules[0], rules[1]);
-  if (length == start + params.begin) { ban(lane, at, 4u + rules[0] + rules[1], rules[2]); }
+  if (length == start + select(0u, params.begin, start == 1u)) { ban(lane, at, 4u + rules[0] + rules[1], rules[2]); }
 }

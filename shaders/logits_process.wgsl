@@ -14,10 +14,11 @@ fn force(at: u32, id: u32) {
 }
 
 fn penalise_repetition(r: u32, at: u32, length: u32) {
-  for (var t = max(lead(r), 1u) - 1u; t < length; t++) {     // all pads are one token
+  let first = first_distinct(r);
+  for (var t = first; t < length; t++) {
     let id = token(r, t);
     var seen = false;
-    for (var u = max(lead(r), 1u) - 1u; u < t; u++) { seen = seen || token(r, u) == id; }
+    for (var u = first; u < t; u++) { seen = seen || token(r, u) == id; }
     if (!seen) { logits[at + id] = penalised(logits[at + id]); }
   }
 }
@@ -66,5 +67,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let limit = sentences[sentence + SENTENCE_LIMIT];
   if (params.forced_eos != NO_ID && position + 2u == limit) { force(at, params.forced_eos); }
   ban(at, 4u + rules[0], rules[1]);
-  if (length == start + params.begin) { ban(at, 4u + rules[0] + rules[1], rules[2]); }
+  if (length == start + select(0u, params.begin, start == 1u)) { ban(at, 4u + rules[0] + rules[1], rules[2]); }
 }

@@ -20,7 +20,11 @@ const mutants: Mutants = {
   ],
   "a penalty from groups that are done": [
     "the last of three groups, few ids",
-    (wgsl) => wgsl.replace("{ continue; }\n    for (var w", "{}\n    for (var w"),
+    (wgsl) => wgsl.replace("{ continue; }\n    for (var r", "{}\n    for (var r"),
+  ],
+  "a penalty from dead beams": [
+    "the last of three groups, one id chosen by dead beams too",
+    (wgsl) => wgsl.replace("id && scores[r] > BANNED", "id"),
   ],
   "penalties on heads alone": [
     "the last of three groups, few ids",
@@ -178,6 +182,20 @@ checkKernel(beamStep, {
       group: 2,
       diversity: 0.4,
       chosen: 1,
+    },
+    "the last of three groups, one id chosen by dead beams too": {
+      B: 90,
+      W: 2,
+      G: 1,
+      C: 8,
+      V: 9,
+      M: 8,
+      length: 3,
+      groups: 3,
+      group: 2,
+      diversity: 0.4,
+      chosen: 1,
+      dead: 1,
     },
     "the last of four groups of one beam": {
       B: 8,

@@ -1,5 +1,5 @@
 import { NO_ID } from "../src/kernels/constants.js";
-import { packRules } from "../src/kernels/logits_process.js";
+import { packLeads, packRules } from "../src/kernels/logits_process.js";
 import { ROW_FIELDS, SENTENCE, sentenceWidth, tableAt } from "../src/kernels/search_state.js";
 import { f32, type Filled, u32 } from "./support/launch.js";
 
@@ -34,7 +34,8 @@ function rules(
 /**
  * Arguments of `logits_process`, for tests and benches: B sentences of W beams that changed rows at random, of `few` ids over the
  * vocabulary. The beams of a sentence share its position; each sentence is 3 positions after the one before, or all have a cache half full
- * when no position is given. Each sentence has its own number of pads when a `lead` is given.
+ * when no position is given. Each sentence has its own number of pads when a `lead` is given; other ids after the first
+ * two with `mixed`; and the rules see these in place of the first `covered` tokens.
  */
 export const args = (size: Size, random: () => number) => {
   const {
@@ -48,6 +49,8 @@ export const args = (size: Size, random: () => number) => {
     gain = 8,
     offset = 0,
     lead,
+    mixed = 0,
+    covered = 0,
     status,
     few = V,
   } = size;
@@ -69,13 +72,19 @@ export const args = (size: Size, random: () => number) => {
     [SENTENCE.start]: start,
     [SENTENCE.limit]: limit,
   });
+  // pads, then other ids if they are mixed; at least as many as the tokens that they cover
+  const before = (most: number, b: number): number[] =>
+    Array.from({ length: covered + ((most + b) % (most + 2)) }, (_, i) => (mixed && i > 1 ? (i * mixed) % V : PAD));
+  const leads =
+    lead === undefined ? undefined : Array.from({ length: B }, (_, b) => ({ ids: before(lead, b), covered }));
+  const packed = leads && packLeads(leads);
   return {
     rows,
     indirection,
     history,
-    leads: lead === undefined ? undefined : u32([B, 2], (i) => (i % 2 ? PAD : (lead + i / 2) % (lead + 2))),
+    leads: packed && u32([packed.length], (i) => packed[i]),
     sentences: u32([B, sentenceWidth(W)], (i) => head(Math.floor(i / sentenceWidth(W)))[i % sentenceWidth(W)] ?? 0),
-    rules: rules(size, [...Array<number>(lead ?? 0).fill(PAD), ...past, rows.data[0]]),
+    rules: rules(size, [...(leads?.[0].ids ?? []), ...past.slice(covered), rows.data[0]]),
     logits: f32([R, V], () => gain * random() + offset),
     status: status === undefined ? undefined : u32([2], () => status),
   };

@@ -45,15 +45,24 @@ const mutants: Mutants = {
   ],
   "pads that are not counted": [
     "no forced first token after pads",
-    (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return 0u;"),
+    (wgsl) => wgsl.replace("return leads[4u * rows[r].z] -", "return leads[4u * rows[r].z] - leads[4u * rows[r].z] +"),
   ],
   "pads of the first sentence": [
     "pads, trigrams",
-    (wgsl) => wgsl.replace("return leads[rows[r].z].x;", "return leads[0].x;"),
+    (wgsl) => wgsl.replace("return leads[4u * rows[r].z] - leads[4u * rows[r].z + 1u];", "return leads[0] - leads[1];"),
   ],
-  "pads of another id": [
-    "pads in banned sequences",
-    (wgsl) => wgsl.replace("return leads[rows[r].z].y;", "return leads[rows[r].z].y + 1u;"),
+  "pads of another id": ["pads in banned sequences", (wgsl) => wgsl.replace("+ 2u] + at];", "+ 2u] + at] + 1u;")],
+  "ids before the prompt in another order": [
+    "other ids before the prompt, trigrams",
+    (wgsl) => wgsl.replace("+ 2u] + at];", "+ 2u]];"),
+  ],
+  "penalties that begin after the first ids": [
+    "other ids before the prompt, repetition penalty",
+    (wgsl) => wgsl.replace("4u * rows[r].z + 3u]", "4u * rows[r].z]"),
+  ],
+  "covered tokens that count twice": [
+    "ids that cover tokens, repetition penalty",
+    (wgsl) => wgsl.replace("leads[4u * rows[r].z] - leads[4u * rows[r].z + 1u]", "leads[4u * rows[r].z]"),
   ],
   "a prompt without its pads": [
     "pads, suppressed at the beginning",
@@ -93,7 +102,11 @@ const mutants: Mutants = {
   ],
   "a beginning that ignores the forced token": [
     "not suppressed before the beginning",
-    (wgsl) => wgsl.replace("start + params.begin", "start"),
+    (wgsl) => wgsl.replace("select(0u, params.begin, start == 1u)", "0u"),
+  ],
+  "a beginning that waits for a forced token that never comes": [
+    "suppressed after a longer prompt",
+    (wgsl) => wgsl.replace("select(0u, params.begin, start == 1u)", "params.begin"),
   ],
   "a stop that is not heeded": [
     "status 0 writes nothing",
@@ -132,8 +145,9 @@ checkKernel(logitsProcess, {
     "no forced last token after": { B: 1, W: 2, V: 9, M: 20, position: 9, limit: 10, eos: 7 },
     suppressed: { B: 2, V: 9, M: 20, position: 6, suppress: 1, end: 1 },
     "suppressed at the beginning": { B: 1, V: 9, M: 20, position: 2, start: 3, suppress: 1, begin_suppress: 1 },
-    "suppressed one later": { B: 1, V: 9, M: 20, position: 3, start: 3, begin: 1, begin_suppress: 1 },
-    "not suppressed before the beginning": { B: 1, V: 9, M: 20, position: 2, start: 3, begin: 1, begin_suppress: 1 },
+    "suppressed one later": { B: 1, V: 9, M: 20, position: 1, start: 1, begin: 1, begin_suppress: 1 },
+    "not suppressed before the beginning": { B: 1, V: 9, M: 20, position: 0, start: 1, begin: 1, begin_suppress: 1 },
+    "suppressed after a longer prompt": { B: 1, V: 9, M: 20, position: 2, start: 3, begin: 1, begin_suppress: 1 },
     "no pads": { B: 1, W: 2, V: 9, M: 20, position: 6, lead: 0, penalty: 1.5, ngram: 2 },
     "pads, repetition penalty": { B: 3, W: 2, V: 40, M: 20, position: 5, lead: 3, penalty: 2 },
     "pads, presence penalty": { B: 3, W: 2, V: 40, M: 20, position: 5, lead: 3, presence: 1.5 },
@@ -141,6 +155,61 @@ checkKernel(logitsProcess, {
     "pads, bigrams": { B: 4, W: 2, V: 4, M: 20, position: 6, lead: 3, ngram: 2 },
     "pads, trigrams, a first token": { B: 4, W: 2, V: 3, M: 4, position: 0, lead: 4, ngram: 3 },
     "pads, trigrams": { B: 4, W: 2, V: 3, M: 32, position: 8, lead: 4, ngram: 3 },
+    "other ids before the prompt, repetition penalty": {
+      B: 3,
+      W: 2,
+      V: 40,
+      M: 20,
+      position: 5,
+      lead: 7,
+      mixed: 3,
+      penalty: 2,
+    },
+    "other ids before the prompt, trigrams": { B: 4, W: 2, V: 3, M: 32, position: 8, lead: 9, mixed: 2, ngram: 3 },
+    "other ids before the prompt, banned sequences": {
+      B: 1,
+      W: 2,
+      V: 9,
+      M: 20,
+      position: 1,
+      lead: 3,
+      mixed: 5,
+      banned: 1,
+    },
+    "ids that cover tokens, repetition penalty": {
+      B: 3,
+      V: 40,
+      M: 20,
+      position: 5,
+      start: 4,
+      lead: 3,
+      mixed: 3,
+      covered: 2,
+      penalty: 2,
+    },
+    "ids that cover tokens, bigrams": {
+      B: 3,
+      W: 2,
+      V: 4,
+      M: 20,
+      position: 6,
+      start: 4,
+      lead: 3,
+      mixed: 1,
+      covered: 3,
+      ngram: 2,
+    },
+    "ids that cover tokens, at the minimum": {
+      B: 2,
+      V: 9,
+      M: 20,
+      position: 9,
+      start: 4,
+      lead: 3,
+      covered: 2,
+      end: 1,
+      min_new: 6,
+    },
     "pads in banned sequences": { B: 1, W: 2, V: 9, M: 20, position: 1, lead: 3, banned: 1 },
     "banned sequences longer than the pads and the row": { B: 1, W: 1, V: 9, M: 20, position: 0, lead: 1, banned: 1 },
     "pads, one short of the minimum": { B: 1, V: 9, M: 20, position: 8, start: 4, lead: 3, end: 1, min_new: 6 },
@@ -208,7 +277,7 @@ checkKernel(logitsProcess, {
       ...mutants,
       "pads that are not penalised": [
         "pads, presence penalty",
-        (wgsl) => wgsl.replace("var t = max(lead(r), 1u) - 1u;", "var t = lead(r);"),
+        (wgsl) => wgsl.replace("var t = first;", "var t = lead(r);"),
       ],
       "a penalty for each time a token was seen": [
         "presence penalty, tokens seen twice",
@@ -227,7 +296,7 @@ checkKernel(logitsProcess, {
       ...mutants,
       "pads that are not penalised": [
         "pads, every rule",
-        (wgsl) => wgsl.replace("var t = max(lead(r), 1u) - 1u + lane", "var t = lead(r) + lane"),
+        (wgsl) => wgsl.replace("var t = first_distinct(r) + lane", "var t = lead(r) + lane"),
       ],
       "a penalty for each time a token was seen": [
         "repetition penalty, tokens seen twice",
@@ -318,12 +387,12 @@ checkKernel(logitsProcess, {
       },
       /rules must be u32\[X\], got rules f32\[4\]/,
     ],
-    "pads without their id": [
+    "leads of a wrong format": [
       { B: 1, V: 4, M: 2, position: 0 },
       (args) => {
-        args.leads = u32([1, 1], () => 0);
+        args.leads = f32([4], () => 0);
       },
-      /leads must be u32\[B,2\]\? with B=1, got leads u32\[1,1\]/,
+      /leads must be u32\[Z\]\?.* got leads f32\[4\]/,
     ],
     "sentences that are missing": [
       { B: 1, V: 4, M: 2, position: 0 },

@@ -70,7 +70,9 @@ fn chosen_before(b: u32, id: u32) -> f32 {
   var count = 0.0;
   for (var other = b - params.group; other < b; other++) {
     if (sentences[sentence_at(other, params.W) + SENTENCE_DONE] == 1u) { continue; }
-    for (var w = 0u; w < params.W; w++) { if (rows[other * params.W + w].x == id) { count += 1.0; } }
+    for (var r = other * params.W; r < (other + 1u) * params.W; r++) {
+      if (rows[r].x == id && scores[r] > BANNED) { count += 1.0; }     // a dead beam chose nothing
+    }
   }
   return count;
 }

@@ -3,8 +3,9 @@
 //   (s < 0 ? s*p : s/p), and presence penalty (s - p); n-gram blocking; banned sequences; no end id before the minimum;
 //   forced first and last token; suppressed tokens
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   indirection: u32[2,R,M]   history: u32[M,R], written
-//          sentences: u32[B,Y] (as in search_state)   leads: u32[B,2] (number of pads before the prompt, their id)
-//          logits: f32[R,V], changed in place
+//          sentences: u32[B,Y] (as in search_state)   logits: f32[R,V], changed in place
+//          leads: u32[Z] = (count, covered, at, first) for each sentence, then ids: the rules see `count` of them, from
+//          `at` on, in place of its first `covered` tokens; the ones before `first` equal the one there
 //          rules: u32[X] = counts of (end ids, suppressed, suppressed at the beginning, banned sequences), the ids
 //          of the first three, then each banned sequence after its length
 struct Params { R: u32, V: u32, M: u32, Y: u32, no_repeat_ngram_size: u32, min_new_tokens: u32,
@@ -15,7 +16,7 @@ struct Params { R: u32, V: u32, M: u32, Y: u32, no_repeat_ngram_size: u32, min_n
 @group(0) @binding(2) var<storage, read> indirection: array<u32>;
 @group(0) @binding(3) var<storage, read> sentences: array<u32>;
 @group(0) @binding(4) var<storage, read> rules: array<u32>;
-@group(0) @binding(5) var<storage, read> leads: array<vec2u>;
+@group(0) @binding(5) var<storage, read> leads: array<u32>;
 @group(0) @binding(6) var<storage, read> status: array<u32>;
 @group(0) @binding(7) var<storage, read_write> history: array<u32>;
 @group(0) @binding(8) var<storage, read_write> logits: array<f32>;
@@ -24,15 +25,20 @@ const LOG_SOFTMAX: u32 = 0;
 const HAS_LEADS: u32 = 0;
 const HAS_STATUS: u32 = 0;
 
+// How many more ids the rules see than the row has tokens.
 fn lead(r: u32) -> u32 {
-  if (HAS_LEADS == 1u) { return leads[rows[r].z].x; }
+  if (HAS_LEADS == 1u) { return leads[4u * rows[r].z] - leads[4u * rows[r].z + 1u]; }
   return 0u;
 }
 
-fn token(r: u32, at: u32) -> u32 { // of row r, pads included; earlier ones are its ancestors'
-  let before = lead(r);
-  if (at < before) { return leads[rows[r].z].y; }
-  let t = at - before;
+fn first_distinct(r: u32) -> u32 { // where to begin to look for ids that occur in the row
+  if (HAS_LEADS == 1u) { return leads[4u * rows[r].z + 3u]; }
+  return 0u;
+}
+
+fn token(r: u32, at: u32) -> u32 { // of row r as the rules see it; earlier ones are its ancestors'
+  if (HAS_LEADS == 1u && at < leads[4u * rows[r].z]) { return leads[leads[4u * rows[r].z + 2u] + at]; }
+  let t = at - lead(r);
   let position = rows[r].y;
   if (t == position) { return rows[r].x; }
   return history[t * params.R + indirection[indirection_at(position, params.R, params.M) + r * params.M + t]];

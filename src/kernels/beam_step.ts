@@ -129,10 +129,11 @@ interface State {
 }
 
 /** The tokens that the beams of the prompt's earlier groups chose in this step. */
-function chosenBefore({ W, group }: Dims, { rows, sentences }: State, b: number): number[] {
+function chosenBefore({ W, group }: Dims, { rows, scores, sentences }: State, b: number): number[] {
   const earlier = Array.from({ length: group }, (_, i) => b - group + i);
   const open = earlier.filter((other) => !sentences[other * sentenceWidth(W) + SENTENCE.done]);
-  return open.flatMap((other) => Array.from({ length: W }, (_, w) => rows[(other * W + w) * ROW_FIELDS + ROW.id]));
+  const beams = open.flatMap((other) => Array.from({ length: W }, (_, w) => other * W + w));
+  return beams.filter((r) => scores[r] > BANNED).map((r) => rows[r * ROW_FIELDS + ROW.id]);
 }
 
 function stepSentence(d: Dims, t: State, b: number): void {

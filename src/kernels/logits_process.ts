@@ -25,17 +25,39 @@ export interface RuleLists {
  * after its length.
  */
 export function packRules({ end, suppress, begin_suppress, banned }: RuleLists): Uint32Array<ArrayBuffer> {
+  const counts = [end, suppress, begin_suppress, banned].map(({ length }) => length);
   const sequences = banned.flatMap((ids) => [ids.length, ...ids]);
-  return Uint32Array.of(
-    end.length,
-    suppress.length,
-    begin_suppress.length,
-    banned.length,
-    ...end,
-    ...suppress,
-    ...begin_suppress,
-    ...sequences,
-  );
+  return Uint32Array.from(counts.concat(end, suppress, begin_suppress, sequences));
+}
+
+/** What the rules see in place of the first tokens of a sentence: what its caller gave, padding among it. */
+export interface Lead {
+  readonly ids: readonly number[];
+  /** How many tokens of the sentence are among the ids. */
+  readonly covered: number;
+}
+
+/** Numbers that the argument `leads` has for each sentence before the ids. */
+export const LEAD_FIELDS = 4;
+
+/**
+ * The argument `leads` u32[Z]: (count, covered, at, first) for each sentence, then the ids, which begin `at`. Those
+ * before `first` are of one kind with the one there.
+ */
+export function packLeads(leads: readonly Lead[]): Uint32Array<ArrayBuffer> {
+  let at = LEAD_FIELDS * leads.length;
+  const heads = leads.flatMap(({ ids, covered }) => {
+    const other = ids.findIndex((id) => id !== ids[0]);
+    const run = other < 0 ? ids.length : other;
+    return [ids.length, covered, (at += ids.length) - ids.length, Math.max(0, run - 1)];
+  });
+  return Uint32Array.from(heads.concat(leads.flatMap(({ ids }) => ids)));
+}
+
+function unpackLead(leads: Values | undefined, sentence: number): Lead {
+  if (!leads) return { ids: [], covered: 0 };
+  const [count, covered, at] = [0, 1, 2].map((field) => leads[LEAD_FIELDS * sentence + field]);
+  return { ids: Array.from({ length: count }, (_, i) => leads[at + i]), covered };
 }
 
 function unpackRules(rules: Values): RuleLists {
@@ -79,7 +101,7 @@ function applyRules(
   if (d.forced_bos !== NO_ID && ids.length === 1) force(d.forced_bos);
   if (d.forced_eos !== NO_ID && ids.length === limit - 1) force(d.forced_eos);
   ban(lists.suppress);
-  if (ids.length === start + d.begin) ban(lists.begin_suppress);
+  if (ids.length === start + (start === 1 ? d.begin : 0)) ban(lists.begin_suppress);
   return scores;
 }
 
@@ -90,8 +112,8 @@ const lanesOf = (V: number): number => Math.min(256, 2 ** Math.ceil(Math.log2(Ma
  * Applies the rules of generation to the scores of each row, in place and in the order of Transformers: repetition and
  * presence penalties, n-gram blocking, banned sequences, no end id before the minimum, forced first and last token,
  * suppressed tokens. LOG_SOFTMAX turns the scores into log-probabilities first. Also records the row's token in
- * `history`. rows u32[R,4]; indirection u32[2,R,M]; sentences u32[B,Y]; rules u32[X] by `packRules`; leads u32[B,2] =
- * (pads before the prompt, their id); history u32[M,R]; logits f32[R,V]. Numerics and source:
+ * `history`. rows u32[R,4]; indirection u32[2,R,M]; sentences u32[B,Y]; rules u32[X] by `packRules`; leads u32[Z] by
+ * `packLeads`; history u32[M,R]; logits f32[R,V]. Numerics and source:
  * shaders/logits_process*.wgsl.
  */
 export const logitsProcess = defineKernel({
@@ -101,7 +123,7 @@ export const logitsProcess = defineKernel({
     indirection: "u32[2,R,M]",
     sentences: "u32[B,Y]",
     rules: "u32[X]",
-    leads: "u32[B,2]?",
+    leads: "u32[Z]?",
     status: "u32[2]?",
   },
   writes: { history: "u32[M,R]", logits: "f32[R,V]" },
@@ -139,9 +161,10 @@ export const logitsProcess = defineKernel({
       const [id, position, sentence] = [rows[4 * r], rows[4 * r + 1], rows[4 * r + 2]];
       history[position * R + r] = id;
       const past = (t: number): number => (t === position ? r : indirection[(tableAt(position) * R + r) * M + t]);
-      const [lead, pad] = leads ? [leads[2 * sentence], leads[2 * sentence + 1]] : [0, 0];
-      const pads = Array<number>(lead).fill(pad);
-      const ids = [...pads, ...Array.from({ length: position + 1 }, (_, t) => history[t * R + past(t)])];
+      const { ids: given, covered } = unpackLead(leads, sentence);
+      const own = Array.from({ length: position + 1 }, (_, t) => history[t * R + past(t)]);
+      const ids = [...given, ...own.slice(covered)];
+      const lead = given.length - covered;
       const scores = Array.from({ length: V }, (_, v) => logits[r * V + v]);
       if (LOG_SOFTMAX) {
         const top = scores.reduce((most, score) => Math.max(most, score), -Infinity);
