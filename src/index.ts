@@ -12,6 +12,7 @@ export type { GenerateInputs } from "./model/decode/job.js";
 export type { EncodeInputs, ForwardInputs } from "./model/arguments.js";
 export { load, type LoadOptions } from "./model/load.js";
 export type { ForwardOutput, Model } from "./model/model.js";
+export type { GenerationDefaults } from "./model/decode/defaults.js";
 export type { GenerateOptions, LogitsProcessor } from "./model/decode/options.js";
 export type { EncoderOptions, EncoderOutput } from "./model/encode/outputs.js";
 export { defaultTask, pipeline, type Tasks } from "./model/tasks/index.js";

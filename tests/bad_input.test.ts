@@ -198,7 +198,7 @@ refusesCall(
   OptionError,
   { input_ids: IDS },
   { num_beam: 4 },
-  /^generate: num_beam is not supported; supported are /,
+  /^generate: num_beam is not supported; did you mean num_beams/,
 );
 refusesCall(
   "sampling with beams, with the cure",
@@ -226,7 +226,7 @@ test("logits that are not finite end generate with InputError, naming the step",
     await refuses(
       () => model.generate({ input_ids: IDS }, { num_beams: 2 }),
       InputError,
-      /^decoding: logits must be finite, step 1 has others/,
+      /^generate: step 1: logits must be finite, those of row 0 are not;.* generate the others without row 0$/,
     );
   } finally {
     model.dispose();

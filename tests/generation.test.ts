@@ -11,10 +11,11 @@ const PROMPT = [[464, 1200, 33], [7]];
 test("a prompt as long as the cache leaves room for one token", async () => {
   const m = await openModel(GPT2);
   const [row] = randomRows([m.architecture.decoder!.P], 3, m.architecture.V);
-  const { sequences } = await m.generate({ input_ids: [row] }, { max_new_tokens: 1 });
+  const inputs = { input_ids: [row], attention_mask: [row.map(() => 1)] };
+  const { sequences } = await m.generate(inputs, { max_new_tokens: 1 });
   assert.is(sequences[0].length, m.architecture.decoder!.P + 1);
   await refuses(
-    () => m.generate({ input_ids: [row] }, { max_new_tokens: 2 }),
+    () => m.generate(inputs, { max_new_tokens: 2 }),
     OptionError,
     /max_new_tokens must leave at most 96 positions/,
   );

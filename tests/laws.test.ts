@@ -85,7 +85,7 @@ test("sources given as features that are rows of the token table decode as their
   const want = await m.generate({ input_ids: ids }, options);
   const got = await m.run(async (core) => {
     const decoding = core as DecoderCore;
-    const { job, g } = planCall(decoding, m.checkpoint.generationConfig, { input_ids: ids }, options);
+    const { job, g } = planCall(decoding, m.generationDefaults, { input_ids: ids }, options);
     await refuses(
       () => decode(decoding, { ...job, sources: [{ ids: ids[0] }, ...features.slice(1)] }, g),
       InputError,
@@ -269,7 +269,10 @@ test("wide beams over a tiny vocabulary find what exhaustive search finds", asyn
   ]) {
     const want = await exhaustive(m, source, V, 3);
     const options = { num_beams: 16, num_return_sequences: 10, early_stopping: "never", max_new_tokens: 3 } as const;
-    const { sequences, sequences_scores } = await m.generate({ input_ids: [source] }, options);
+    const { sequences, sequences_scores } = await m.generate(
+      { input_ids: [source], attention_mask: [source.map(() => 1)] },
+      options,
+    );
     want.slice(0, 10).forEach(({ ids, score }, rank) => {
       assert.equal(sequences[rank].slice(0, ids.length), ids);
       assert.ok(Math.abs((sequences_scores?.[rank] ?? NaN) - score) < 1e-5);

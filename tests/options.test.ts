@@ -1,6 +1,8 @@
 import type { Json } from "../src/model/checkpoint/checkpoint.js";
+import { type GenerationDefaults, readDefaults } from "../src/model/decode/defaults.js";
+import { mergeOptions } from "../src/model/decode/option_checks.js";
 import { type GenerateOptions, OPTIONS } from "../src/model/decode/options.js";
-import { hasRules, resolveOptions } from "../src/model/decode/resolve.js";
+import { hasRules, resolveOptions, specialTokens } from "../src/model/decode/resolve.js";
 import { NO_ID } from "../src/kernels/constants.js";
 import { OptionError } from "../src/runtime/errors.js";
 import { assert, readFile, refuses, suite } from "./support/harness.js";
@@ -11,9 +13,15 @@ const V = 97;
 const P = 80;
 const CHECKPOINT = { decoder_start_token_id: 96, eos_token_id: 0, pad_token_id: 95 };
 
-/** Resolves options given as a caller without types gives them. */
+/** Options given as a caller without types gives them, for prompts of this width, the longest of so many tokens. */
+const settled = (call: Json, defaults: GenerationDefaults, width = 1, longest = width) =>
+  resolveOptions(mergeOptions(call, defaults, V), { call, P, width, longest });
+
+const defaultsOf = (generationConfig: Json | undefined, config: Json = {}) =>
+  readDefaults({ config, generationConfig }, V, P);
+
 const resolved = (call: Json = {}, checkpoint: Json = {}) =>
-  resolveOptions({ call, checkpoint: { ...CHECKPOINT, ...checkpoint }, V, P, given: 1 });
+  settled(call, defaultsOf({ ...CHECKPOINT, ...checkpoint }));
 
 test("the defaults are those of Transformers", () =>
   assert.equal(resolved(), {
@@ -35,7 +43,7 @@ test("the defaults are those of Transformers", () =>
     sampling: undefined,
     renormalize: false,
     logits_processor: undefined,
-    newTokens: 19,
+    newTokens: 20,
     start: 96,
     pad: 95,
     returned: 1,
@@ -45,11 +53,17 @@ test("the defaults are those of Transformers", () =>
 test("the checkpoint's options hold where the call has none", () => assert.is(resolved({}, { num_beams: 4 }).W, 4));
 test("the call's options win over the checkpoint's", () =>
   assert.is(resolved({ num_beams: 2 }, { num_beams: 4 }).W, 2));
-test("null in the call leaves the checkpoint's option", () =>
-  assert.is(resolved({ num_beams: null }, { num_beams: 4 }).W, 4));
+test("null in the call switches the checkpoint's option off", () => {
+  assert.is(resolved({ num_beams: null }, { num_beams: 4 }).W, 1);
+  assert.equal(resolved({ eos_token_id: null }).lists.end, []);
+  assert.is(resolved({ forced_eos_token_id: null }, { forced_eos_token_id: 5 }).rules.forced_eos, NO_ID);
+  assert.is(resolved({ max_length: null }, { max_length: 7 }).newTokens, 20);
+  assert.is(resolved({ do_sample: true, top_k: null }).sampling?.top_k, 0);
+  assert.is(resolved({ decoder_start_token_id: null }, { bos_token_id: 3 }).start, 3);
+});
 test("undefined in the call leaves the checkpoint's option", () =>
   assert.is(resolved({ num_beams: undefined }, { num_beams: 4 }).W, 4));
-test("null in the checkpoint means unset", () => assert.is(resolved({}, { max_length: null }).newTokens, 19));
+test("null in the checkpoint means unset", () => assert.is(resolved({}, { max_length: null }).newTokens, 20));
 test("max_length counts the given tokens", () => assert.is(resolved({ max_length: 10 }).newTokens, 9));
 test("max_new_tokens does not count the given tokens", () => assert.is(resolved({ max_new_tokens: 10 }).newTokens, 10));
 test("max_new_tokens wins over max_length", () =>
@@ -63,8 +77,6 @@ test("without end ids results run to the limit", () =>
   assert.equal(resolved({}, { eos_token_id: null }).lists.end, []));
 test("bad words that are only an end id are dropped", () =>
   assert.equal(resolved({ bad_words_ids: [[0], [5], [0, 0]] }).lists.banned, [[5], [0, 0]]));
-test("early_stopping does not matter to greedy search", () =>
-  assert.equal(resolved({ early_stopping: "never" }).beamStep, resolved().beamStep));
 test("the three kinds of early_stopping differ", () =>
   assert.is(
     new Set(
@@ -73,6 +85,13 @@ test("the three kinds of early_stopping differ", () =>
     3,
   ));
 test("the last position may be used", () => assert.is(resolved({ max_length: P + 1 }).newTokens, P));
+
+const OFF = {
+  eos_token_id: undefined,
+  pad_token_id: undefined,
+  decoder_start_token_id: undefined,
+  bos_token_id: undefined,
+};
 
 const INERT = {
   _from_model_config: true,
@@ -99,6 +118,7 @@ for (const [key, value] of Object.entries(INERT)) {
 const refusesOptions = (name: string, call: Json, message: RegExp, checkpoint = {}): void =>
   test(`refuses ${name}`, () => refuses(() => resolved(call, checkpoint), OptionError, message));
 
+const HOLES = Object.assign([] as unknown[], { length: 2 });
 const IDS = "token ids? from 0 to 96";
 const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...wrong: unknown[]]>> = {
   num_beams: ["a whole number from 1 to 32", 0, 33, 1.5, "4", true, NaN, Infinity, 4n],
@@ -111,26 +131,27 @@ const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...
   max_new_tokens: ["a whole number of at least 1", 0, -1, 2.5, "9"],
   min_length: ["a whole number of at least 0", -1, 0.5],
   min_new_tokens: ["a whole number of at least 0", -1, 0.5],
-  repetition_penalty: ["a number above 0 and below 1e6", 0, 1e6, -1, NaN, Infinity, "2"],
-  presence_penalty: ["a finite number", "1", NaN, Infinity],
+  repetition_penalty: ["a number from 1e-30 to 1e6", 0, 1e7, -1, NaN, Infinity, "2", 1e-46, 5e-324],
+  presence_penalty: ["a number from -1e6 to 1e6", "1", NaN, Infinity, 1e39, 1e308],
   no_repeat_ngram_size: ["a whole number of at least 0", -1, 1.5],
-  bad_words_ids: [`a list of non-empty lists of ${IDS}`, 5, [5], [[]], [[V]], [[1.5]]],
-  suppress_tokens: [`a list of ${IDS}`, 5, [V], [-1], ["5"]],
-  begin_suppress_tokens: [`a list of ${IDS}`, 5, [V], [-1]],
+  bad_words_ids: [`a list of non-empty lists of ${IDS}`, 5, [5], [[]], [[V]], [[1.5]], HOLES, [HOLES]],
+  suppress_tokens: [`a list of ${IDS}`, 5, [V], [-1], ["5"], HOLES],
+  begin_suppress_tokens: [`a list of ${IDS}`, 5, [V], [-1], [5, ...HOLES]],
   forced_bos_token_id: [`a ${IDS}`, V, -1, 0.5, [5]],
   forced_eos_token_id: [`a ${IDS}`, V, -1, 0.5, [5]],
-  eos_token_id: [`a ${IDS}, or a list of them`, V, -1, [], [V], "0"],
+  eos_token_id: [`a ${IDS}, or a list of them`, V, -1, [], [V], "0", HOLES],
   pad_token_id: [`a ${IDS}`, V, -1],
   decoder_start_token_id: [`a ${IDS}`, V, -1],
+  bos_token_id: [`a ${IDS}`, V, -1],
   renormalize_logits: ["true or false", 1, "true"],
   do_sample: ["true or false", 1, "true"],
-  temperature: ["a number above 0 and below 1e6", 0, -1, "1"],
+  temperature: ["a number from 1e-30 to 1e6", 0, -1, "1", 1e-46, 5e-324],
   top_k: ["a whole number of at least 0", -1, 0.5],
-  top_p: ["a number above 0 and at most 1", 0, 1.1, "1"],
+  top_p: ["a number from 1e-30 to 1", 0, 1.1, "1", 1e-46],
   min_p: ["a number of at least 0 and at most 1", -0.1, 1.1],
   seed: ["a whole number from 0 to 4294967295", -1, 0.5, 2 ** 32],
   output_scores: ["true or false", 1],
-  stop_strings: ["a text or a list of texts, none empty", 5, "", ["a", ""], [5]],
+  stop_strings: ["a text or a list of texts, none empty", 5, "", ["a", ""], [5], HOLES],
   logits_processor: ["a function of ids and scores", 5, "softmax"],
 };
 const shownAs = (value: unknown): string => {
@@ -140,7 +161,7 @@ const shownAs = (value: unknown): string => {
 for (const [key, [says, ...wrong]] of Object.entries(RANGES)) {
   for (const value of wrong) {
     const shown = shownAs(value);
-    const escaped = shown.replace(/[[\]]/g, "\\$&");
+    const escaped = shown.replace(/[[\]+]/g, "\\$&");
     refusesOptions(
       `${key}: ${shown}, with its rule`,
       { [key]: value },
@@ -150,9 +171,40 @@ for (const [key, [says, ...wrong]] of Object.entries(RANGES)) {
 }
 
 refusesOptions(
-  "an unknown option, naming it and those known",
+  "an unknown option, naming the nearest that is known",
   { num_beam: 4 },
-  /^generate: num_beam is not supported; supported are num_beams, /,
+  /^generate: num_beam is not supported; did you mean num_beams\?$/,
+);
+refusesOptions(
+  "an option of Transformers that is not supported",
+  { guidance_scale: 3 },
+  /^generate: guidance_scale is not supported, got 3; leave it out$/,
+);
+test("an option that is not supported may be given as it does nothing", () =>
+  assert.equal(resolved({ guidance_scale: 1, typical_p: null }), resolved()));
+for (const call of [{ length_penalty: 2 }, { early_stopping: true }, { early_stopping: "never" }])
+  refusesOptions(
+    `${JSON.stringify(call)} without beams`,
+    call,
+    /^generate: (length_penalty|early_stopping) acts only with num_beams above 1, which is 1$/,
+  );
+test("what acts with beams alone may be given as it is by default, or by the checkpoint", () =>
+  assert.equal(resolved({ length_penalty: 1, early_stopping: false }, { early_stopping: true }), resolved()));
+refusesOptions(
+  "a length_penalty whose powers no f32 holds",
+  { num_beams: 2, length_penalty: -1000, max_new_tokens: 6 },
+  /^generate: length_penalty must be from -30 to 30 for 6 new tokens, got -1000$/,
+);
+refusesOptions(
+  "a forced token that is suppressed",
+  { forced_eos_token_id: 5, suppress_tokens: [4, 5] },
+  /^generate: suppress_tokens must not hold forced_eos_token_id=5, which is forced; drop one of them$/,
+);
+refusesOptions(
+  "a forced first token that is suppressed",
+  { forced_bos_token_id: 5 },
+  /^generate: suppress_tokens must not hold forced_bos_token_id=5/,
+  { suppress_tokens: [5] },
 );
 refusesOptions(
   "an option that only JavaScript's objects know",
@@ -173,27 +225,126 @@ test("sampling draws num_return_sequences of a prompt", () =>
   assert.is(resolved({ do_sample: true, num_return_sequences: 3 }).n, 3));
 test("each call without a seed draws its own", () =>
   assert.is.not(resolved({ do_sample: true }).sampling?.seed, resolved({ do_sample: true }).sampling?.seed));
-test("without an encoder no start token is needed", () =>
-  assert.is(
-    resolveOptions({ call: {}, checkpoint: { eos_token_id: 0 }, V, P, given: 4, decoderOnly: true }).newTokens,
-    16,
-  ));
 test("min_length counts the prompt", () =>
-  assert.is(
-    resolveOptions({ call: { min_length: 9 }, checkpoint: CHECKPOINT, V, P, given: 4 }).rules.min_new_tokens,
-    5,
-  ));
+  assert.is(settled({ min_length: 9 }, defaultsOf(CHECKPOINT), 4).rules.min_new_tokens, 5));
+test("min_new_tokens wins over min_length", () =>
+  assert.is(settled({ min_length: 14, min_new_tokens: 2 }, defaultsOf(CHECKPOINT), 5).rules.min_new_tokens, 2));
+
+test("without a length 20 tokens are generated, or fewer where the positions end", () => {
+  for (const [width, count] of [
+    [1, 20],
+    [30, 20],
+    [60, 20],
+    [70, 10],
+    [79, 1],
+    [80, 1],
+  ])
+    assert.is(settled({}, defaultsOf(CHECKPOINT), width).newTokens, count);
+});
+test("columns of padding are no positions", () => {
+  assert.is(settled({}, defaultsOf(CHECKPOINT), 96, 3).newTokens, 20);
+  assert.is(settled({ max_new_tokens: 78 }, defaultsOf(CHECKPOINT), 96, 3).newTokens, 78);
+  assert.is(settled({ max_length: 100 }, defaultsOf(CHECKPOINT), 96, 3).newTokens, 4);
+});
+test("a length of the checkpoint ends where the positions end", () => {
+  assert.is(settled({}, defaultsOf({ max_length: 512 }), 4).newTokens, P - 4);
+  assert.is(settled({}, defaultsOf({ max_new_tokens: 512 }), 4).newTokens, P - 4);
+  assert.is(defaultsOf({ max_length: 512 }).options.max_length, P);
+});
+
+test("without generation_config.json the options of config.json hold", () => {
+  const config = {
+    model_type: "marian",
+    eos_token_id: 7,
+    decoder_start_token_id: 3,
+    num_beams: 4,
+    vocab_size: V,
+    seed: 5,
+    max_position_embeddings: P,
+  };
+  const { file, options, setAside } = defaultsOf(undefined, config);
+  assert.is(file, "config.json");
+  assert.equal(options, { eos_token_id: 7, decoder_start_token_id: 3, num_beams: 4, forced_eos_token_id: 0 });
+  assert.equal(Object.keys(setAside), ["pad_token_id"]); // 58100, which Transformers fills in
+  assert.equal(defaultsOf({}, config).options, {});
+});
+test("a bos_token_id is the start token where there is no other", () => {
+  assert.is(specialTokens({ ...OFF, bos_token_id: 4 }).start, 4);
+  assert.is(specialTokens({ ...OFF, bos_token_id: 4, decoder_start_token_id: 5 }).start, 5);
+});
+
+const SET_ASIDE: Readonly<Record<string, unknown>> = {
+  pad_token_id: -1,
+  eos_token_id: -1,
+  decoder_start_token_id: V,
+  forced_bos_token_id: 1e9,
+  bad_words_ids: [[V]],
+  suppress_tokens: [-1],
+  chat_format: "chatml",
+  max_window_size: 24000,
+  guidance_scale: 1,
+  token_healing: false,
+  typical_p: 1,
+  penalty_alpha: 0,
+  cache_implementation: "hybrid",
+  output_attentions: true,
+  return_dict_in_generate: true,
+  seed: 7,
+  presence_penalty: 1.5,
+};
+for (const [name, value] of Object.entries(SET_ASIDE))
+  test(`a checkpoint's ${name}: ${JSON.stringify(value)} is set aside, readably`, () => {
+    const { options, setAside, unsupported } = defaultsOf({ [name]: value });
+    assert.equal([options, unsupported], [{}, {}]);
+    assert.equal(Object.keys(setAside), [name]);
+  });
+test("of a list, the ids that the vocabulary has are kept", () => {
+  const { options, setAside } = defaultsOf({ eos_token_id: [5, -1, V], bad_words_ids: [[1, V], [2]] });
+  assert.equal(options, { eos_token_id: [5], bad_words_ids: [[2]] });
+  assert.equal(Object.keys(setAside), ["eos_token_id", "bad_words_ids"]);
+});
+const UNSUPPORTED: Readonly<Record<string, unknown>> = {
+  guidance_scale: 3,
+  encoder_repetition_penalty: 1.2,
+  sequence_bias: [[[5], 2]],
+  num_beams: 99,
+  repetition_penalty: 0,
+  early_stopping: "soon",
+};
+for (const [name, value] of Object.entries(UNSUPPORTED)) {
+  const said = new RegExp(`^generation_config\\.json: ${name} .*; give ${name} in the call, null switches it off$`);
+  test(`a checkpoint's ${name}: ${JSON.stringify(value)} must be overridden by each call`, async () => {
+    const defaults = defaultsOf({ [name]: value });
+    await refuses(() => settled({}, defaults), OptionError, said);
+    assert.equal(settled({ [name]: null }, defaults), settled({}, defaultsOf({})));
+  });
+}
+test("a checkpoint's temperature of 0 matters when tokens are drawn", async () => {
+  const defaults = defaultsOf({ temperature: 0, typical_p: 0.9 });
+  settled({}, defaults);
+  await refuses(
+    () => settled({ do_sample: true }, defaults),
+    OptionError,
+    /^generation_config\.json: temperature must/,
+  );
+  await refuses(
+    () => settled({ do_sample: true, temperature: 1 }, defaults),
+    OptionError,
+    /^generation_config\.json: typical_p is not supported, got 0\.9/,
+  );
+  settled({ do_sample: true, temperature: 1, typical_p: 1 }, defaults);
+});
 refusesOptions(
   "a value out of range in generation_config.json, naming the file",
   {},
-  /^generation_config\.json: num_beams must be .* got 99$/,
+  /^generation_config\.json: num_beams must be .* got 99; give num_beams in the call, null switches it off$/,
   { num_beams: 99 },
 );
 refusesOptions(
   "an unsupported value in generation_config.json, naming the file",
   {},
-  /^generation_config\.json: typical_p is not supported/,
-  { typical_p: 0.5 },
+  /^generation_config\.json: encoder_no_repeat_ngram_size is not supported/,
+  { encoder_no_repeat_ngram_size: 2 },
 );
 refusesOptions(
   "groups that do not divide the beams",
@@ -228,9 +379,6 @@ refusesOptions(
   { max_new_tokens: 81 },
   /max_new_tokens must leave at most 80 positions .*got 81; lower it to 80$/,
 );
-refusesOptions("a missing start token", {}, /decoder_start_token_id must be given, by the checkpoint or by the call$/, {
-  decoder_start_token_id: null,
-});
 const ENDS = Array.from({ length: V }, (_, id) => id);
 refusesOptions(
   "more beams than the end ids leave room for",

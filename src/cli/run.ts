@@ -69,7 +69,7 @@ async function extract(task: FeatureTask, lines: readonly string[], options: Opt
 }
 
 async function generate(task: TextTask, lines: readonly string[], options: Options): Promise<void> {
-  const beams = options.num_beams ?? task.model.checkpoint.generationConfig.num_beams ?? 1;
+  const beams = options.num_beams ?? task.model.generationDefaults.options.num_beams ?? 1;
   const shown = options.do_sample === true ? undefined : { num_return_sequences: beams as number };
   const results = await task(lines, { ...options, ...(options.num_return_sequences === undefined && shown) });
   results.forEach((hypotheses, index) => {

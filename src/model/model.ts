@@ -20,6 +20,7 @@ import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import type { Weights } from "./checkpoint/weights.js";
 import type { Core, DecoderCore, HostTensor } from "./core.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decode/decoder.js";
+import { type GenerationDefaults, readDefaults } from "./decode/defaults.js";
 import { forward } from "./decode/forward.js";
 import { type GenerateResult, planCall, runCall } from "./decode/generate.js";
 import type { GenerateInputs } from "./decode/job.js";
@@ -52,6 +53,8 @@ export interface Model extends AsyncDisposable {
   readonly architecture: Architecture;
   readonly weights: Weights;
   readonly gpu: Gpu;
+  /** The checkpoint's own options of `generate()`, and which of its fields were set aside or must be overridden. */
+  readonly generationDefaults: GenerationDefaults;
   /**
    * Turns texts into token ids and back; undefined when the checkpoint has no tokenizer.json. It is read when it is first
    * asked for. Rejects with CheckpointError when it is broken.
@@ -122,6 +125,7 @@ export function createModel(core: Core, checkpoint: Checkpoint, release: () => v
     gpu.memory.free(weights.tensors);
     release();
   });
+  const generationDefaults = readDefaults(checkpoint, architecture.V, architecture.decoder?.P ?? 0);
   return {
     checkpoint,
     architecture,
@@ -131,7 +135,8 @@ export function createModel(core: Core, checkpoint: Checkpoint, release: () => v
       return tokenizer();
     },
     ...encoderCalls(core, keepAlive),
-    ...decoderCalls(core, checkpoint, tokenizer, keepAlive),
+    generationDefaults,
+    ...decoderCalls(core, checkpoint, generationDefaults, tokenizer, keepAlive),
     run: (call) =>
       keepAlive(async () => {
         if (typeof call !== "function") throw new InputError(`run: must be given a function, got ${show(call)}`);
@@ -184,11 +189,11 @@ async function forwardDecoder(core: DecoderCore, inputs: ForwardInputs): Promise
 function decoderCalls(
   core: Core,
   checkpoint: Checkpoint,
+  defaults: GenerationDefaults,
   readTexts: () => Promise<Tokenizer | undefined>,
   keepAlive: KeepAlive,
 ): Pick<Model, "decoder" | "generate" | "stream" | "score" | "past"> {
   const { architecture } = core;
-  const defaults = checkpoint.generationConfig;
   return {
     decoder: (inputs, options) =>
       keepAlive(async () => {

@@ -63,7 +63,7 @@ async function sources(model, { inputs, expected }, steps) {
       r * N,
     );
   }
-  const pad = model.checkpoint.generationConfig.pad_token_id;
+  const pad = model.generationDefaults.options.pad_token_id;
   const tokens = Array.from({ length: steps }, (_, t) => expected.sequences.map((row) => row[t] ?? pad));
   return { R, N, D, W, states, bias, tokens };
 }

@@ -29,8 +29,8 @@ export interface Checkpoint {
   readonly label: string;
   /** config.json. */
   readonly config: Json;
-  /** generation_config.json; empty when there is none. */
-  readonly generationConfig: Json;
+  /** generation_config.json; undefined when there is none. */
+  readonly generationConfig: Json | undefined;
   /** All tensors by name. */
   readonly entries: ReadonlyMap<string, Entry>;
   /** Another file of the folder that holds a JSON object; undefined when there is none. */
@@ -85,7 +85,7 @@ export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHook
   return {
     label: source.label,
     config,
-    generationConfig: (await readJson(source, "generation_config.json", signal)) ?? {},
+    generationConfig: await readJson(source, "generation_config.json", signal),
     entries,
     json: (name) => readJson(source, name, signal),
     list: (name) => readList(source, name, signal),

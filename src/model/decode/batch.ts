@@ -1,12 +1,12 @@
+import type { Lead } from "../../kernels/logits_process.js";
 import type { Plan } from "../../runtime/plan.js";
 import type { DecoderCore } from "../core.js";
 import { type EncoderInput, longest, type TokenLists, totalLength } from "../inputs.js";
 import type { DecoderCache } from "./cache.js";
-import type { Capacity } from "./cache_plans.js";
 import type { PastKeyValues } from "./past.js";
-import { createStepReports, type StepReports } from "./reports.js";
-import type { Generation } from "./resolve.js";
-import { acquireSearch, type PaddedStart, type Search } from "./search.js";
+import { createStepReports, REDUNDANT, type StepReports } from "./reports.js";
+import { type Generation, hasRules } from "./resolve.js";
+import { acquireSearch, type LedStart, NO_LEAD, type Search, type SearchSize } from "./search.js";
 
 /** What to decode. */
 export interface Job {
@@ -15,9 +15,10 @@ export interface Job {
   /** What the encoder reads, one source for each prompt. */
   readonly sources?: readonly EncoderInput[];
   /**
-   * The padding that the caller put before each prompt. Rules on scores see it, as in Transformers; the model does not.
+   * What the caller gave in place of the first tokens of each prompt, padding included. Rules on scores see it, as in
+   * Transformers; the model does not.
    */
-  readonly padding?: TokenLists;
+  readonly leads?: readonly Lead[];
   /** What may have read the first tokens of each prompt before. */
   readonly past?: PastKeyValues;
 }
@@ -43,7 +44,7 @@ export async function openBatch(
   g: Generation,
 ): Promise<{ readonly batch: Batch; readonly encoded: Plan | undefined }> {
   let encoded: Plan | undefined;
-  const search = await acquireSearch(core, capacityOf(job, g), g, async (cache) => {
+  const search = await acquireSearch(core, sizeOf(job, g), g, async (cache) => {
     encoded = await fillCache(cache, job);
     return firstStep(job, g);
   });
@@ -53,14 +54,18 @@ export async function openBatch(
 
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
-/** The capacity that a job needs, rounded up so that calls of about the same size can share memory. */
-function capacityOf({ prompts, sources }: Job, { n, W, newTokens }: Generation): Capacity {
+/** The sizes that a job needs, rounded up so that calls of about the same size can share memory. */
+function sizeOf({ prompts, sources, leads }: Job, g: Generation): SearchSize {
+  const given = leads && hasRules(g) ? longest(leads.map(({ ids }) => ids)) : 0;
   return {
-    B: prompts.length,
-    n,
-    W,
-    M: roundUp(longest(prompts) + newTokens, 16),
-    S: sources ? roundUp(totalLength(sources), 64) : 1,
+    capacity: {
+      B: prompts.length,
+      n: g.n,
+      W: g.W,
+      M: roundUp(longest(prompts) + g.newTokens, 16),
+      S: sources ? roundUp(totalLength(sources), 64) : 1,
+    },
+    lead: roundUp(given, 16),
   };
 }
 
@@ -80,19 +85,19 @@ async function fillCache(cache: DecoderCache, { prompts, sources, past }: Job): 
 /**
  * The first step: all beams feed the last token of the prompt; the tokens before it are in the first row of the prompt.
  */
-function firstStep({ prompts, padding }: Job, { n, W, newTokens }: Generation): PaddedStart[] {
+function firstStep({ prompts, leads }: Job, { n, W, newTokens }: Generation): LedStart[] {
   return prompts.flatMap((ids, b) => {
     const tokens = ids.slice(0, -1);
     const past = tokens.map(() => b * n * W);
     const id = ids[ids.length - 1];
     // All beams are equal at first: only the first may be continued.
-    const start: PaddedStart = {
+    const start: LedStart = {
       length: ids.length,
       start: ids.length,
       limit: ids.length + newTokens,
-      beams: Array.from({ length: W }, (_, w) => ({ id, score: w === 0 ? 0 : -1e9, tokens, past })),
+      beams: Array.from({ length: W }, (_, w) => ({ id, score: w === 0 ? 0 : REDUNDANT, tokens, past })),
       finished: [],
-      padding: padding?.[b] ?? [],
+      lead: leads?.[b] ?? NO_LEAD,
     };
     return Array.from({ length: n }, () => start);
   });

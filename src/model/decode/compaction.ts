@@ -2,7 +2,7 @@ import type { DecoderCore } from "../core.js";
 import type { Batch, Job } from "./batch.js";
 import type { StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";
-import { acquireSearch, type PaddedStart } from "./search.js";
+import { acquireSearch, type LedStart, NO_LEAD } from "./search.js";
 
 const SMALL = 16; // up to this many rows, a smaller batch is hardly faster
 const WORTH = 16; // a compaction costs about one step, and pays when at least this many may be left
@@ -33,8 +33,8 @@ export function shouldCompact({ open, sentences, left }: BatchCounts, g: Generat
 /** A smaller batch with the open sentences only, which continues after the last report. */
 export async function compactBatch(core: DecoderCore, { job, g, search, places, reports }: Batch): Promise<Batch> {
   const open = places.flatMap((place, b) => (place >= 0 && !reports.latest(b).done ? [b] : []));
-  const capacity = { ...search.cache.capacity, B: open.length };
-  const next = await acquireSearch(core, capacity, g, async (cache) => {
+  const size = { capacity: { ...search.cache.capacity, B: open.length }, lead: search.lead };
+  const next = await acquireSearch(core, size, g, async (cache) => {
     const from = open.map((b) => places[b]);
     await cache.adopt(search.cache, from);
     return open.map((b, place) => resumed(job, reports, b, place));
@@ -43,7 +43,7 @@ export async function compactBatch(core: DecoderCore, { job, g, search, places, 
 }
 
 /** Sentence b after its last report, in another place of a batch. */
-function resumed({ prompts, padding }: Job, reports: StepReports, b: number, place: number): PaddedStart {
+function resumed({ prompts, leads }: Job, reports: StepReports, b: number, place: number): LedStart {
   const { length, start, limit, beams, finished } = reports.latest(b);
   const given = prompts[b].slice(0, -1).map(() => 0);
   return {
@@ -51,7 +51,7 @@ function resumed({ prompts, padding }: Job, reports: StepReports, b: number, pla
     start,
     limit,
     finished,
-    padding: padding?.[b] ?? [],
+    lead: leads?.[b] ?? NO_LEAD,
     beams: beams.map(({ id, score }, w) => {
       const links = reports.backtrace(b, w);
       // The beam that holds each token: the first for the prompt but its last token; then the parent of the next token.

@@ -1,11 +1,12 @@
 import { OptionError } from "../../runtime/errors.js";
-import type { Json } from "../checkpoint/checkpoint.js";
 import type { DecoderCore } from "../core.js";
-import { longest } from "../inputs.js";
+import { longest, type TokenLists } from "../inputs.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { Job } from "./batch.js";
+import type { GenerationDefaults } from "./defaults.js";
 import { type GenerateInputs, readJob } from "./job.js";
 import { decode, type Launches } from "./loop.js";
+import { mergeOptions } from "./option_checks.js";
 import type { GenerateOptions } from "./options.js";
 import type { Hypothesis, StepReports } from "./reports.js";
 import { type Generation, resolveOptions } from "./resolve.js";
@@ -43,6 +44,8 @@ export interface GenerateStats {
 /** A call of `generate()` or `stream()`, checked. */
 export interface Call {
   readonly job: Job;
+  /** The rows as the caller gave them, which the results begin with. */
+  readonly given: TokenLists;
   /** What the options ask for. */
   readonly g: Generation;
   /** How many columns of the result the prompts take. */
@@ -52,15 +55,15 @@ export interface Call {
 /** Checks the inputs and options of a call. Throws InputError and OptionError. */
 export function planCall(
   core: DecoderCore,
-  checkpoint: Json,
+  defaults: GenerationDefaults,
   inputs: GenerateInputs | undefined,
   call: GenerateOptions,
 ): Call {
-  const { architecture } = core;
-  const { prompts, width, ...job } = readJob(core, inputs);
-  const context = { V: architecture.V, P: architecture.decoder.P, given: width, decoderOnly: !architecture.encoder };
-  const g = resolveOptions({ call, checkpoint, ...context });
-  return { job: { ...job, prompts: prompts ?? (job.sources ?? []).map(() => [g.start]) }, g, width };
+  const { V, decoder } = core.architecture;
+  const options = mergeOptions(call, defaults, V);
+  const { job, given, width } = readJob(core, inputs, options);
+  const context = { call, P: decoder.P, width, longest: longest(job.prompts) };
+  return { job, given, width, g: resolveOptions(options, context) };
 }
 
 /** How a call is followed and stopped. */
@@ -75,7 +78,7 @@ export interface CallHooks {
 /** Runs a call. Throws as `decode` does. */
 export async function runCall(
   core: DecoderCore,
-  { job, g, width }: Call,
+  { job, given, g, width }: Call,
   { tokenizer, signal, emit }: CallHooks,
 ): Promise<GenerateResult> {
   if (emit && g.beamStep.groups > 1)
@@ -88,24 +91,22 @@ export async function runCall(
     return going;
   };
   const { hypotheses, ...stats } = await decode(core, job, g, { signal, onStep, kept: stopper?.kept });
-  return resultOf({ job, g, width }, hypotheses, { ...stats, ...(g.sampling && { seed: g.sampling.seed }) });
+  return resultOf({ job, given, g, width }, hypotheses, { ...stats, ...(g.sampling && { seed: g.sampling.seed }) });
 }
 
 /** Arranges results as Transformers does: all prompts end in the same column, and padding follows the end of a row. */
 function resultOf(
-  { job, g, width }: Call,
+  { given, g, width }: Call,
   hypotheses: readonly (readonly Hypothesis[])[],
   stats: GenerateStats,
 ): GenerateResult {
-  const results = hypotheses.flatMap((list, b) =>
-    list.map((hypothesis) => ({ ...hypothesis, prompt: job.prompts[b] })),
-  );
+  const results = hypotheses.flatMap((list, b) => list.map((hypothesis) => ({ ...hypothesis, given: given[b] })));
   const length = width + longest(results.map(({ ids }) => ids));
   const pads = (count: number): number[] => Array<number>(count).fill(g.pad);
   return {
-    sequences: results.map(({ prompt, ids }) => [
-      ...pads(width - prompt.length),
-      ...prompt,
+    sequences: results.map(({ given, ids }) => [
+      ...pads(width - given.length),
+      ...given,
       ...ids,
       ...pads(length - width - ids.length),
     ]),

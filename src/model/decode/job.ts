@@ -1,4 +1,5 @@
-import { InputError, show } from "../../runtime/errors.js";
+import type { Lead } from "../../kernels/logits_process.js";
+import { InputError, OptionError, show } from "../../runtime/errors.js";
 import {
   checkInputs,
   type EncodeInputs,
@@ -8,10 +9,12 @@ import {
   readTargets,
 } from "../arguments.js";
 import type { DecoderCore } from "../core.js";
-import { checkRowCount, longest } from "../inputs.js";
-import type { RowLimits } from "../sequences.js";
+import { checkRowCount, longest, type TokenLists } from "../inputs.js";
+import type { Sequences } from "../sequences.js";
 import type { Job } from "./batch.js";
 import type { PastKeyValues } from "./past.js";
+import { type SpecialOptions, specialTokens } from "./resolve.js";
+import { NO_LEAD } from "./search.js";
 
 /** What to generate from: prompts, the sources of an encoder-decoder, or a past. */
 export interface GenerateInputs extends Partial<Omit<ForwardInputs, "token_type_ids">> {
@@ -19,41 +22,67 @@ export interface GenerateInputs extends Partial<Omit<ForwardInputs, "token_type_
   readonly past_key_values?: PastKeyValues;
 }
 
-/** A job from its inputs alone: without prompts where these are the start token, which depends on options. */
-export type ReadJob = Omit<Job, "prompts"> & { readonly prompts?: Job["prompts"]; readonly width: number };
+/** A job, and how its results begin. */
+interface ReadJob {
+  readonly job: Job;
+  /** The rows as the caller gave them, up to their last tokens. */
+  readonly given: TokenLists;
+  /** The length of the longest row that the caller gave. */
+  readonly width: number;
+}
 
 /**
- * Checks the inputs of a call. In prompts of a decoder-only model without a mask, `pad` is padding wherever it stands.
- * Throws InputError.
+ * Checks the inputs of a call. In decoder-only models without a mask, the padding token is padding wherever it stands,
+ * unless it also ends rows. Throws InputError, and OptionError without a start token.
  */
-export function readJob(
-  core: DecoderCore,
-  inputs: GenerateInputs | undefined,
-  limits: Pick<RowLimits, "pad"> = {},
-): ReadJob {
+export function readJob(core: DecoderCore, inputs: GenerateInputs | undefined, options: SpecialOptions): ReadJob {
   const { architecture } = core;
   checkInputs("generate", inputs);
-  const past = inputs?.past_key_values;
-  if (past !== undefined) return readContinuation(core, past, inputs);
+  const { pad, end, start } = specialTokens(options);
+  const limits = { pad: pad !== undefined && end.includes(pad) ? undefined : pad };
+  if (inputs?.past_key_values !== undefined) return readContinuation(core, inputs.past_key_values, inputs);
   const begun = inputs?.decoder_input_ids ?? inputs?.decoder_attention_mask;
   if (!architecture.encoder) {
     if (begun !== undefined)
       throw new InputError(
         `generate: decoder_input_ids must be absent, ${architecture.family} has no encoder; begin input_ids with them`,
       );
-    const { ids, masked, width } = readPrompts(architecture, inputs as EncodeInputs, { ...limits, holes: "drop" });
-    return { prompts: ids, padding: masked.map(uniform), width };
+    const rows = readPrompts(architecture, inputs as EncodeInputs, { ...limits, holes: "drop" });
+    return { job: { prompts: rows.ids, leads: leadsOf(rows, architecture.V) }, given: rows.given, width: rows.width };
   }
   const { sources } = readSources(architecture, inputs as EncodeInputs);
-  if (begun === undefined) return { sources, width: 1 };
-  const targets = readTargets(architecture, inputs as ForwardInputs);
+  if (start === undefined)
+    throw new OptionError(
+      "generate: decoder_start_token_id must be given, by the checkpoint or by the call; no such id is in the checkpoint's options that can be used",
+    );
+  if (begun === undefined) {
+    const prompts = sources.map(() => [start]);
+    return { job: { prompts, sources }, given: prompts, width: 1 };
+  }
+  const targets = begunWith(start, readTargets(architecture, inputs as ForwardInputs));
   checkRowCount("decoder_input_ids", targets.ids, "input_ids", sources.length);
-  return { prompts: targets.ids, padding: targets.masked.map(uniform), sources, width: targets.width };
+  const job = { prompts: targets.ids, leads: leadsOf(targets, architecture.V), sources };
+  return { job, given: targets.given, width: targets.width };
 }
 
-const uniform = (ids: readonly number[]): readonly number[] => (ids.every((id) => id === ids[0]) ? ids : []);
+type Rows = Pick<Sequences, "ids" | "given" | "width">;
 
-function readContinuation(core: DecoderCore, past: PastKeyValues, inputs: GenerateInputs | undefined): ReadJob {
+/** Targets with the start token before each row that does not begin with it. */
+function begunWith(start: number, { ids, given, width }: Rows): Rows {
+  const begin = (row: readonly number[], b: number): readonly number[] => (ids[b][0] === start ? row : [start, ...row]);
+  const begun = given.map(begin);
+  return { ids: ids.map(begin), given: begun, width: Math.max(width, longest(begun)) };
+}
+
+/** What the rules on scores see in place of the tokens of each row: all that was given, if something was masked. */
+const leadsOf = ({ ids, given }: Rows, V: number): Lead[] =>
+  given.map((row, b) =>
+    row.length === ids[b].length
+      ? NO_LEAD
+      : { ids: row.filter((id) => Number.isInteger(id) && id >= 0 && id < V), covered: ids[b].length },
+  );
+
+function readContinuation(core: DecoderCore, past: PastKeyValues, inputs: GenerateInputs): ReadJob {
   if (typeof past?.check !== "function")
     throw new InputError(`generate: past_key_values must come from past(), got ${show(past)}`);
   past.check(core);
@@ -70,5 +99,5 @@ function readContinuation(core: DecoderCore, past: PastKeyValues, inputs: Genera
     throw new InputError(
       `generate: row ${empty} of past_key_values must hold at least one token; append some or give input_ids`,
     );
-  return { prompts, past, width: longest(prompts) };
+  return { job: { prompts, past }, given: prompts, width: longest(prompts) };
 }

@@ -1,8 +1,9 @@
+import { OptionError } from "../../runtime/errors.js";
 import { countLaunches, type Plan } from "../../runtime/plan.js";
 import type { DecoderCore } from "../core.js";
 import { type Job, openBatch } from "./batch.js";
 import { compactBatch } from "./compaction.js";
-import type { Hypothesis, StepReports } from "./reports.js";
+import { type Hypothesis, REDUNDANT, type StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";
 import { type DecodeHooks, runSteps } from "./steps.js";
 
@@ -35,7 +36,8 @@ export interface Launches {
 /**
  * The whole decoding loop on the device (FasterTransformer's `Decoding`): greedy search, sampling, or beam search as in
  * Transformers 5. The host submits steps ahead of time and reads their small reports later, so that no step waits for
- * the host. Throws InputError when the logits are not finite, and the signal's reason when it aborts.
+ * the host. Throws InputError when the logits are not finite, OptionError when no token is allowed, and the signal's
+ * reason when it aborts.
  */
 export async function decode(core: DecoderCore, job: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
   hooks.signal?.throwIfAborted();
@@ -75,17 +77,31 @@ function launchCounts(encode: Plan | undefined, step: Plan): Launches {
   };
 }
 
-/** The results of prompt b: one for each of its samples, or the best hypotheses of all its beam groups together. */
+/**
+ * The results of prompt b: one for each of its samples, or the best hypotheses of all its beam groups together. Results
+ * that a search did not find have no tokens and come last, as in Transformers. Throws OptionError when there is none.
+ */
 function resultsOf(reports: StepReports, b: number, g: Generation, kept: DecodeHooks["kept"]): Hypothesis[] {
   const sentences = Array.from({ length: g.n }, (_, i) => b * g.n + i);
+  const counts = sentences.map((sentence) => (kept?.[sentence] === undefined ? finishedOf(reports, sentence) : 1));
+  const stuck = g.beams === 1 ? counts.indexOf(0) : counts.every((count) => count === 0) ? 0 : -1;
+  if (stuck >= 0) {
+    const { length, start } = reports.latest(sentences[stuck]);
+    throw new OptionError(
+      `generate: step ${length - start}: no token is allowed in row ${b}; suppress or ban fewer (suppress_tokens, bad_words_ids, no_repeat_ngram_size, min_new_tokens, logits_processor), or generate fewer`,
+    );
+  }
   if (g.beams === 1) {
     return sentences.map((sentence) => {
       const count = kept?.[sentence];
       return count === undefined ? reports.hypothesis(sentence, 0) : reports.truncate(sentence, count);
     });
   }
-  const all = sentences.flatMap((sentence) =>
-    reports.latest(sentence).finished.map((_, rank) => reports.hypothesis(sentence, rank)),
+  const all = sentences.flatMap((sentence, i) =>
+    Array.from({ length: counts[i] }, (_, rank) => reports.hypothesis(sentence, rank)),
   );
-  return (g.beamStep.groups > 1 ? all.sort((x, y) => y.score - x.score) : all).slice(0, g.returned);
+  const ranked = g.beamStep.groups > 1 ? all.sort((x, y) => y.score - x.score) : all;
+  return Array.from({ length: g.returned }, (_, rank) => ranked[rank] ?? { ids: [], score: REDUNDANT, logProbs: [] });
 }
+
+const finishedOf = (reports: StepReports, sentence: number): number => reports.latest(sentence).finished.length;

@@ -1,54 +1,46 @@
+import { checkNames } from "../../runtime/checks.js";
 import { OptionError, show } from "../../runtime/errors.js";
-import type { Json } from "../checkpoint/checkpoint.js";
-import { type AllOptions, type GenerateOptions, namesOf, OPTIONS } from "./options.js";
+import { DRAWING, type GenerationDefaults, NEUTRAL } from "./defaults.js";
+import { type AllOptions, type GenerateOptions, namesOf, OPTIONS, ruleWords, withDefaults } from "./options.js";
 
-// Fields of generation_config.json that change nothing here, and values of other fields that mean "off".
-const INERT = /^(_from_model_config|transformers_version|use_cache|bos_token_id|return_dict_in_generate)$/;
-const OFF: Readonly<Record<string, unknown>> = {
-  typical_p: 1,
-  epsilon_cutoff: 0,
-  eta_cutoff: 0,
-  encoder_repetition_penalty: 1,
-  encoder_no_repeat_ngram_size: 0,
-  remove_invalid_values: false,
-  output_attentions: false,
-  output_hidden_states: false,
-  output_logits: false,
-};
-
-const isOff = (key: string, value: unknown): boolean => INERT.test(key) || OFF[key] === value;
-
-/** The options of a call that are set, each within its range. Throws OptionError naming the first that is not. */
-export const checkCall = (given: GenerateOptions, V: number): GenerateOptions =>
-  checked("generate", given, V, () => false);
-
-/** The options of generation_config.json, those that mean "off" left out. Throws OptionError naming the file. */
-export const checkDefaults = (given: Json, V: number): GenerateOptions =>
-  checked("generation_config.json", given, V, isOff);
-
-function checked(
-  label: string,
-  given: Readonly<Record<string, unknown>>,
-  V: number,
-  skip: (key: string, value: unknown) => boolean,
-): GenerateOptions {
-  const kept: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(given)) {
-    if (value === undefined || value === null || skip(key, value)) continue;
-    if (!Object.hasOwn(OPTIONS, key))
-      throw new OptionError(`${label}: ${key} is not supported; supported are ${Object.keys(OPTIONS).join(", ")}`);
-    const { rule } = OPTIONS[key as keyof GenerateOptions];
-    if (!rule.holds(value, V)) {
-      const words = rule.words.replace(/token ids?/, `$& from 0 to ${V - 1}`);
-      throw new OptionError(`${label}: ${key} must be ${words}, got ${show(value)}`);
-    }
-    kept[key] = value;
+/**
+ * The options of a call, filled up with those of its checkpoint and with the defaults. Throws OptionError for an unknown
+ * option, a value outside its range, options that do not fit together, and what the checkpoint asks for that is not
+ * supported, unless the call overrides it.
+ */
+export function mergeOptions(call: GenerateOptions, defaults: GenerationDefaults, V: number): AllOptions {
+  const given = checkCall(call, V);
+  const merged = withDefaults({ ...defaults.options, ...given });
+  for (const [name, reason] of Object.entries(defaults.unsupported)) {
+    const drawing = DRAWING.includes(name) || (namesOf("sampling") as string[]).includes(name);
+    if (isGiven(call, name) || (drawing && !merged.do_sample)) continue;
+    throw new OptionError(`${defaults.file}: ${name} ${reason}; give ${name} in the call, null switches it off`);
   }
-  return kept;
+  checkTogether(merged, given);
+  return merged;
+}
+
+const isGiven = (call: object, name: string): boolean => (call as Record<string, unknown>)[name] !== undefined;
+
+/** The options of a call that are set, each within its range, null among them. Throws OptionError naming the first that is not. */
+function checkCall(call: GenerateOptions, V: number): GenerateOptions {
+  checkNames(OptionError, "generate", call, [...Object.keys(OPTIONS), ...Object.keys(NEUTRAL)]);
+  const given: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(call) as [keyof GenerateOptions, unknown][]) {
+    if (value === undefined) continue;
+    if (Object.hasOwn(NEUTRAL, key)) {
+      if (value === null || NEUTRAL[key].includes(value)) continue;
+      throw new OptionError(`generate: ${key} is not supported, got ${show(value)}; leave it out`);
+    }
+    if (value !== null && !OPTIONS[key].rule.holds(value, V))
+      throw new OptionError(`generate: ${key} must be ${ruleWords(key, V)}, got ${show(value)}`);
+    given[key] = value;
+  }
+  return given;
 }
 
 /** Throws OptionError for options that do not fit together. `call` has those that were given in the call itself. */
-export function checkTogether(o: AllOptions, call: GenerateOptions): void {
+function checkTogether(o: AllOptions, call: GenerateOptions): void {
   const { num_beams: beams, num_beam_groups: groups, num_return_sequences: returned, diversity_penalty } = o;
   if (o.do_sample && beams > 1)
     throw new OptionError(`generate: num_beams must be 1 with do_sample, got ${beams}; beams are searched, not drawn`);
@@ -61,8 +53,13 @@ export function checkTogether(o: AllOptions, call: GenerateOptions): void {
     throw new OptionError(
       `generate: num_beam_groups above 1 and diversity_penalty above 0 go together, got ${groups} and ${diversity_penalty}`,
     );
-  const stray = o.do_sample ? undefined : namesOf("sampling").find((name) => (call[name] ?? undefined) !== undefined);
+  const given = (name: keyof GenerateOptions): boolean => (call[name] ?? undefined) !== undefined;
+  const stray = o.do_sample ? undefined : namesOf("sampling").find(given);
   if (stray) throw new OptionError(`generate: ${stray} acts only with do_sample: true, which is not set`);
+  const beamless = (["length_penalty", "early_stopping"] as const).find(
+    (name) => beams === 1 && given(name) && call[name] !== OPTIONS[name].default,
+  );
+  if (beamless) throw new OptionError(`generate: ${beamless} acts only with num_beams above 1, which is 1`);
   if (o.stop_strings !== undefined && beams > 1)
     throw new OptionError(
       `generate: num_beams must be 1 with stop_strings, got ${beams}; use eos_token_id to end beams`,

@@ -1,10 +1,15 @@
 import type { TokenLists } from "../inputs.js";
 
+type Scores = readonly ArrayLike<number>[];
+
 /**
- * Changes the scores of all rows in place before tokens are chosen: `ids[r]` are the tokens of row r, `scores[r]` its V
- * scores.
+ * Changes the scores of all rows before tokens are chosen, in place or by returning others: `ids[r]` are the tokens of
+ * row r, `scores[r]` its V scores. -Infinity bans a token.
  */
-export type LogitsProcessor = (ids: readonly number[][], scores: readonly Float32Array[]) => void | Promise<void>;
+export type LogitsProcessor = (
+  ids: readonly number[][],
+  scores: readonly Float32Array[],
+) => Scores | void | Promise<Scores | void>;
 
 /**
  * What an option is about. The options of `penalties` and `sampling` are parameters of the kernels `logits_process` and
@@ -44,17 +49,21 @@ const whole = (least: number, most = COUNT): Rule<number> =>
   );
 const isId = (value: unknown, V: number): boolean =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) < V;
-const isIds = (value: unknown, V: number): value is readonly number[] =>
-  Array.isArray(value) && value.every((id) => isId(id, V));
+/** Whether a value is a list of such items; a hole is an item too. */
+const isList = (value: unknown, holds: (item: unknown) => boolean): boolean =>
+  Array.isArray(value) && Array.from<unknown>(value).every(holds);
+const isIds = (value: unknown, V: number): value is readonly number[] => isList(value, (id) => isId(id, V));
 const isWords = (value: unknown, V: number): boolean => isIds(value, V) && value.length > 0;
 
 /** Most beams of a prompt. */
 export const MAX_BEAMS = 32;
 const flag = rule<boolean>("true or false", (value) => typeof value === "boolean");
 const finite = range("a finite number", Number.isFinite);
-const positive = range("a number above 0 and below 1e6", (value) => value > 0 && value < 1e6);
+// What the device can neither hold nor divide by is refused: its numbers are f32, without denormals.
+const positive = range("a number from 1e-30 to 1e6", (value) => value >= 1e-30 && value <= 1e6);
+const signed = range("a number from -1e6 to 1e6", (value) => Math.abs(value) <= 1e6);
 const penalty = range("a number of at least 0 and below 1e6", (value) => value >= 0 && value < 1e6);
-const nucleus = range("a number above 0 and at most 1", (value) => value > 0 && value <= 1);
+const nucleus = range("a number from 1e-30 to 1", (value) => value >= 1e-30 && value <= 1);
 const fraction = range("a number of at least 0 and at most 1", (value) => value >= 0 && value <= 1);
 const id = rule<number>("a token id", isId);
 const ids = rule<readonly number[]>("a list of token ids", isIds);
@@ -62,16 +71,17 @@ const endIds = rule<number | readonly number[]>(
   "a token id, or a list of them",
   (value, V) => isId(value, V) || isWords(value, V),
 );
-const idLists = rule<TokenLists>(
-  "a list of non-empty lists of token ids",
-  (value, V) => Array.isArray(value) && value.every((words) => isWords(words, V)),
+const idLists = rule<TokenLists>("a list of non-empty lists of token ids", (value, V) =>
+  isList(value, (words) => isWords(words, V)),
 );
 const stopping = rule<boolean | "never">(
   'true, false or "never"',
   (value) => typeof value === "boolean" || value === "never",
 );
-const texts = rule<string | readonly string[]>("a text or a list of texts, none empty", (value) =>
-  [value].flat().every((text) => typeof text === "string" && text !== ""),
+const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
+const texts = rule<string | readonly string[]>(
+  "a text or a list of texts, none empty",
+  (value) => isText(value) || isList(value, isText),
 );
 const processor = rule<LogitsProcessor>("a function of ids and scores", (value) => typeof value === "function");
 
@@ -94,28 +104,34 @@ export const OPTIONS = {
   diversity_penalty: option(penalty, 0, "search"),
   /** Results for each prompt, best first: at most num_beams hypotheses, or this many samples. Default 1. */
   num_return_sequences: option(whole(1, MAX_BEAMS), 1, "search"),
-  /** The score of a hypothesis is log-probability / generated length ^ length_penalty. Default 1. */
+  /**
+   * The score of a hypothesis is log-probability / generated length ^ length_penalty. Acts with num_beams above 1 alone.
+   * Default 1.
+   */
   length_penalty: option(finite, 1, "search"),
   /**
    * When a sentence ends: true: at num_beams hypotheses; false: when better ones are unlikely; "never": when
-   * impossible. Default false.
+   * impossible. Acts with num_beams above 1 alone. Default false.
    */
   early_stopping: option(stopping, false, "search"),
-  /** Most tokens of a result, including the prompt or the start token. Default 20. */
-  max_length: option(whole(1), 20, "length"),
+  /**
+   * Most tokens of a result, including the prompt or the start token. Default: 20 new tokens, or fewer where the
+   * positions of the model end.
+   */
+  max_length: option(whole(1), undefined, "length"),
   /** Most tokens generated; takes precedence over max_length. */
   max_new_tokens: option(whole(1), undefined, "length"),
   /** Fewest tokens of a result before its end token, including the prompt or the start token. Default 0. */
   min_length: option(whole(0), 0, "length"),
-  /** Fewest tokens generated before the end token. Default 0. */
-  min_new_tokens: option(whole(0), 0, "length"),
+  /** Fewest tokens generated before the end token; takes precedence over min_length. */
+  min_new_tokens: option(whole(0), undefined, "length"),
   /**
    * Divides positive scores and multiplies negative scores of tokens that the row already has (Keskar et al. 2019).
    * Default 1.
    */
   repetition_penalty: option(positive, 1, "penalties"),
   /** Subtracted from the score of each token that the row already has. Default 0. */
-  presence_penalty: option(finite, 0, "penalties"),
+  presence_penalty: option(signed, 0, "penalties"),
   /** No sequence of this many tokens occurs twice in a row; 0 means no limit. Default 0. */
   no_repeat_ngram_size: option(whole(0), 0, "penalties"),
   /** Token sequences that must not be generated: the last token of each is banned after the others. */
@@ -132,15 +148,17 @@ export const OPTIONS = {
   eos_token_id: option(endIds, undefined, "tokens"),
   /** Fills rows after their end. Default: the first of eos_token_id. */
   pad_token_id: option(id, undefined, "tokens"),
-  /** The first token of every target; encoder-decoders need it. */
+  /** The first token of every target; encoder-decoders need it. Default: bos_token_id. */
   decoder_start_token_id: option(id, undefined, "tokens"),
+  /** The first token of every target where there is no decoder_start_token_id. */
+  bos_token_id: option(id, undefined, "tokens"),
   /** Normalise log-probabilities again after all rules on scores. Default false. */
   renormalize_logits: option(flag, false, "output"),
   /** Sample tokens instead of taking the best ones. Default false. */
   do_sample: option(flag, false, "search"),
   /** Divides the logits before sampling. Default 1. */
   temperature: option(positive, 1, "sampling"),
-  /** Sample from this many best tokens; 0 means all. Default 50. */
+  /** Sample from this many best tokens; 0 or null means all. Default 50. */
   top_k: option(whole(0), 50, "sampling"),
   /** Sample from the fewest best tokens whose probabilities add up to this. Default 1. */
   top_p: option(nucleus, 1, "sampling"),
@@ -155,7 +173,7 @@ export const OPTIONS = {
   /**
    * Changes the scores of each step on the host. This is slow, because the host and the device wait for each other.
    * `ids[r]` are the tokens of row r so far, `scores[r]` its V scores after the rules above (logits; with beams
-   * log-probabilities), to change in place.
+   * log-probabilities), to change in place or to return others for; -Infinity bans a token.
    */
   logits_processor: option(processor, undefined, "output"),
 };
@@ -166,9 +184,9 @@ type ResolvedValue<O> = O extends { readonly default: undefined } ? ValueOf<O> |
 
 /**
  * Options of `generate()`, as in Transformers' generation_config.json. Those of a call take precedence over the
- * checkpoint's.
+ * checkpoint's; `null` in a call switches the checkpoint's off.
  */
-export type GenerateOptions = { readonly [K in keyof Table]?: ValueOf<Table[K]> };
+export type GenerateOptions = { readonly [K in keyof Table]?: ValueOf<Table[K]> | null };
 
 /** All options with their values or defaults. */
 export type AllOptions = { readonly [K in keyof Table]: ResolvedValue<Table[K]> };
@@ -178,6 +196,10 @@ export type GroupOptions<G extends Group> = {
   readonly [K in keyof Table as Table[K]["group"] extends G ? K : never]: ResolvedValue<Table[K]>;
 };
 
+/** How messages say which values an option may have, in a vocabulary of V tokens. */
+export const ruleWords = (name: keyof Table, V: number): string =>
+  OPTIONS[name].rule.words.replace(/token ids?/, `$& from 0 to ${V - 1}`);
+
 /** The names of the options of a group. */
 export const namesOf = (group: Group): (keyof Table)[] =>
   (Object.keys(OPTIONS) as (keyof Table)[]).filter((name) => OPTIONS[name].group === group);
@@ -186,8 +208,14 @@ export const namesOf = (group: Group): (keyof Table)[] =>
 export const groupOf = <G extends Group>(options: AllOptions, group: G): GroupOptions<G> =>
   Object.fromEntries(namesOf(group).map((name) => [name, options[name]])) as GroupOptions<G>;
 
-/** Fills in the defaults of options that are absent. */
+/** What null means where it is not the default. */
+const OFF: GenerateOptions = { top_k: 0 };
+
+/** Fills in the defaults of options that are absent or null. */
 export const withDefaults = (given: GenerateOptions): AllOptions =>
   Object.fromEntries(
-    Object.entries(OPTIONS).map(([name, { default: preset }]) => [name, given[name as keyof Table] ?? preset]),
+    Object.entries(OPTIONS).map(([key, { default: preset }]) => {
+      const name = key as keyof Table;
+      return [name, given[name] ?? (given[name] === null ? OFF[name] : undefined) ?? preset];
+    }),
   ) as AllOptions;

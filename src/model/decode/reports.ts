@@ -1,6 +1,12 @@
 import { readBeam, readSentence, type SearchReport, type SentenceReport } from "../../kernels/search_state.js";
 import type { Generation } from "./resolve.js";
 
+/**
+ * The score with which all beams but the first begin, as they are equal to it. Also that of a result that a search did
+ * not find, as in Transformers.
+ */
+export const REDUNDANT = -1e9;
+
 /** A token of a sentence and a link to the one before it. */
 export interface Link {
   readonly id: number;
@@ -62,7 +68,7 @@ export function createStepReports({ W, beamStep: { length_penalty } }: Generatio
   const hypothesis = (b: number, rank: number): Hypothesis => {
     const { start, finished } = latest(b);
     const { length, parent, id, logProb } = finished[rank];
-    return hypothesisOf([...backtrace(b, parent, length - start - 2), { id, logProb }], length_penalty);
+    return hypothesisOf([...backtrace(b, parent, length - start - 2), { id, logProb, parent }], length_penalty);
   };
 
   return {
@@ -74,17 +80,16 @@ export function createStepReports({ W, beamStep: { length_penalty } }: Generatio
     backtrace,
     hypothesis,
     truncate(b, count) {
-      if (!latest(b).done) return hypothesisOf(backtrace(b, 0).slice(0, count), length_penalty);
-      const { ids, logProbs } = hypothesis(b, 0);
-      const links = ids.map((id, t) => ({ id, logProb: logProbs[t] }));
-      return hypothesisOf(links.slice(0, count), length_penalty);
+      const { logProbs, ids } = latest(b).done ? hypothesis(b, 0) : hypothesisOf(backtrace(b, 0), length_penalty);
+      const links = ids.slice(0, count).map((id, t) => ({ id, logProb: logProbs[t], parent: 0 }));
+      return hypothesisOf(links, length_penalty);
     },
   };
 }
 
-/** A hypothesis of these tokens; its score is summed in f64. */
-function hypothesisOf(links: readonly Pick<Link, "id" | "logProb">[], length_penalty: number): Hypothesis {
+/** A hypothesis of these tokens; its score is summed in f64 from that of the beam with which it begins. */
+function hypothesisOf(links: readonly Link[], length_penalty: number): Hypothesis {
   const logProbs = links.map(({ logProb }) => logProb);
-  const score = logProbs.reduce((sum, logProb) => sum + logProb, 0) / links.length ** length_penalty;
-  return { ids: links.map(({ id }) => id), score, logProbs };
+  const sum = logProbs.reduce((total, logProb) => total + logProb, links[0]?.parent ? REDUNDANT : 0);
+  return { ids: links.map(({ id }) => id), score: sum / links.length ** length_penalty, logProbs };
 }

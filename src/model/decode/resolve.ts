@@ -4,8 +4,6 @@ import type { logitsProcess, RuleLists } from "../../kernels/logits_process.js";
 import type { sample } from "../../kernels/sample.js";
 import { MOST_CANDIDATES } from "../../kernels/topk.js";
 import { OptionError } from "../../runtime/errors.js";
-import type { Json } from "../checkpoint/checkpoint.js";
-import { checkCall, checkDefaults, checkTogether } from "./option_checks.js";
 import { type AllOptions, type GenerateOptions, groupOf, type LogitsProcessor, withDefaults } from "./options.js";
 
 type Parameters<K extends { readonly params: readonly string[] }> = Readonly<Record<K["params"][number], number>>;
@@ -43,36 +41,29 @@ export interface Generation {
   readonly stop_strings: readonly string[];
 }
 
-/** The options of a call, and what they depend on. */
+/** What the meaning of options depends on. */
 export interface OptionContext {
-  /** The options given in the call. */
+  /** The options given in the call itself. */
   readonly call: GenerateOptions;
-  /** generation_config.json. */
-  readonly checkpoint: Json;
-  /** Vocabulary. */
-  readonly V: number;
   /** Most positions of a target. */
   readonly P: number;
-  /** How many tokens of each target are given: those of the longest prompt, padding included. */
-  readonly given: number;
-  readonly decoderOnly?: boolean;
+  /** How many columns of the result the given tokens take: those of the longest prompt, padding included. */
+  readonly width: number;
+  /** How many tokens the longest prompt has, without padding. */
+  readonly longest: number;
 }
 
 /**
- * The options of a call as the search takes them. Throws OptionError for an unknown option or a value outside its
- * range, naming both and the cure.
+ * The options of a call as the search takes them. Throws OptionError for lengths, beams and penalties that do not fit
+ * this call, naming the cure.
  */
-export function resolveOptions({ call, checkpoint, V, P, given, decoderOnly }: OptionContext): Generation {
-  const o = withDefaults({
-    ...checkDefaults(checkpoint, V),
-    ...checkCall(call, V),
-  });
+export function resolveOptions(o: AllOptions, context: OptionContext): Generation {
+  const { width } = context;
   const { num_beams: beams, num_beam_groups: groups, num_return_sequences: returned } = o;
-  checkTogether(o, call);
-  const newTokens = countNew(o, P, given);
-  const end = o.eos_token_id === undefined ? [] : [o.eos_token_id].flat();
-  if (o.decoder_start_token_id === undefined && !decoderOnly)
-    throw new OptionError("generate: decoder_start_token_id must be given, by the checkpoint or by the call");
+  const newTokens = countNew(o, context);
+  const { end, pad, start } = specialTokens(o);
+  checkForced(o, width);
+  checkLengthPenalty(o, newTokens);
   const C = countCandidates(o, end.length);
   const { length_penalty, diversity_penalty, logits_processor, output_scores } = o;
   return {
@@ -81,7 +72,7 @@ export function resolveOptions({ call, checkpoint, V, P, given, decoderOnly }: O
     W: beams / groups,
     C,
     beamStep: { groups, length_penalty, diversity_penalty, early_stopping: stopCode(o) },
-    rules: scoreRules(o, given),
+    rules: scoreRules(o, width),
     lists: {
       end,
       suppress: o.suppress_tokens,
@@ -95,30 +86,66 @@ export function resolveOptions({ call, checkpoint, V, P, given, decoderOnly }: O
     renormalize: o.renormalize_logits,
     logits_processor,
     newTokens,
-    start: o.decoder_start_token_id ?? 0,
-    pad: o.pad_token_id ?? end[0] ?? 0,
+    start: start ?? 0,
+    pad: pad ?? 0,
     returned,
     output_scores,
     stop_strings: [o.stop_strings ?? []].flat(),
   };
 }
 
+/** The options that name tokens with a role. */
+export type SpecialOptions = Pick<
+  AllOptions,
+  "eos_token_id" | "pad_token_id" | "decoder_start_token_id" | "bos_token_id"
+>;
+
+/** The tokens that begin, end and fill rows. */
+export function specialTokens(o: SpecialOptions) {
+  const end = o.eos_token_id === undefined ? [] : [o.eos_token_id].flat();
+  return { end, pad: o.pad_token_id ?? end[0], start: o.decoder_start_token_id ?? o.bos_token_id };
+}
+
+const DEFAULT_NEW_TOKENS = 20;
+
 /**
- * The most tokens that are generated for a sentence. Throws OptionError when that is none, or more than there are
- * positions.
+ * The most tokens that are generated for a sentence. A limit of the checkpoint, or none, ends where the positions end.
+ * Throws OptionError when that is none, or when the call asks for more than there are positions.
  */
-function countNew({ max_length, max_new_tokens }: AllOptions, P: number, given: number): number {
-  const limit = max_new_tokens === undefined ? max_length : given + max_new_tokens;
-  const [name, most] = max_new_tokens === undefined ? ["max_length", P + 1] : ["max_new_tokens", P + 1 - given];
-  if (limit <= given)
+function countNew(o: AllOptions, { call, P, width, longest }: OptionContext): number {
+  const room = P + 1 - longest; // the last token is not fed
+  const capped = Math.max(1, room - 1); // Transformers ends where the position table does
+  const name = o.max_new_tokens === undefined ? "max_length" : "max_new_tokens";
+  const limit = o[name];
+  if (limit === undefined) return Math.min(DEFAULT_NEW_TOKENS, capped);
+  const before = name === "max_length" ? width : 0;
+  if (limit <= before)
     throw new OptionError(
-      `generate: max_length must be above the ${given} given tokens, got ${limit}; raise it or give max_new_tokens`,
+      `generate: max_length must be above the ${width} given tokens, got ${limit}; raise it or give max_new_tokens`,
     );
-  if (limit - 1 > P)
+  if (limit - before <= room) return limit - before;
+  if ((call[name] ?? undefined) === undefined) return capped;
+  throw new OptionError(
+    `generate: ${name} must leave at most ${P} positions (max_position_embeddings), got ${longest + limit - before - 1}; lower it to ${before + room}`,
+  );
+}
+
+/** Throws OptionError for a token that is both forced and suppressed. */
+function checkForced(o: AllOptions, width: number): void {
+  for (const name of ["forced_bos_token_id", "forced_eos_token_id"] as const) {
+    const id = o[name];
+    if (id === undefined || (name === "forced_bos_token_id" && width > 1) || !o.suppress_tokens.includes(id)) continue;
+    throw new OptionError(`generate: suppress_tokens must not hold ${name}=${id}, which is forced; drop one of them`);
+  }
+}
+
+/** Throws OptionError for a length penalty whose powers the device's f32 cannot hold. */
+function checkLengthPenalty({ num_beams, length_penalty }: AllOptions, newTokens: number): void {
+  const most = Math.floor(30 / Math.log10(Math.max(10, newTokens)));
+  if (num_beams > 1 && Math.abs(length_penalty) > most)
     throw new OptionError(
-      `generate: ${name} must leave at most ${P} positions (max_position_embeddings), got ${limit - 1}; lower it to ${most}`,
+      `generate: length_penalty must be from -${most} to ${most} for ${newTokens} new tokens, got ${length_penalty}`,
     );
-  return limit - given;
 }
 
 /** The number of candidates a row. Throws OptionError when it exceeds what the kernels can hold. */
@@ -139,7 +166,7 @@ const stopCode = ({ num_beams, early_stopping }: AllOptions): number =>
 function scoreRules(o: AllOptions, given: number): Generation["rules"] {
   return {
     ...groupOf(o, "penalties"),
-    min_new_tokens: Math.max(o.min_new_tokens, o.min_length - given), // min_length counts the prompt
+    min_new_tokens: o.min_new_tokens ?? Math.max(0, o.min_length - given), // min_length counts the prompt
     forced_bos: o.forced_bos_token_id ?? NO_ID,
     forced_eos: o.forced_eos_token_id ?? NO_ID,
     begin: o.forced_bos_token_id === undefined ? 0 : 1,

@@ -1,24 +1,25 @@
 import { InputError, OptionError } from "../../runtime/errors.js";
-import type { Json } from "../checkpoint/checkpoint.js";
 import type { DecoderCore } from "../core.js";
 import { checkRowCount, packSpans, type TokenLists } from "../inputs.js";
+import type { GenerationDefaults } from "./defaults.js";
 import { forward } from "./forward.js";
+import { withDefaults } from "./options.js";
+import { specialTokens } from "./resolve.js";
 
 /**
- * Log-probability of each target token, given those before it and its prompt or source; in one pass. `defaults` is
- * generation_config.json. Throws InputError for a row that is too long, and OptionError without a start token.
+ * Log-probability of each target token, given those before it and its prompt or source; in one pass. Throws InputError for a row that is too long, and OptionError without a start token.
  */
 export async function score(
   core: DecoderCore,
-  defaults: Json,
+  defaults: GenerationDefaults,
   inputs: TokenLists,
   targets: TokenLists,
 ): Promise<number[][]> {
   const { V, encoder, decoder } = core.architecture;
   checkRowCount("targets", targets, "input_ids", inputs.length);
-  const start = defaults.decoder_start_token_id;
-  if (encoder && typeof start !== "number")
-    throw new OptionError("score: decoder_start_token_id must be in generation_config.json, which has none");
+  const { start } = specialTokens(withDefaults(defaults.options));
+  if (encoder && start === undefined)
+    throw new OptionError(`score: ${defaults.file} must give a decoder_start_token_id from 0 to ${V - 1}`);
   const prompts = encoder ? targets.map(() => [start as number]) : inputs;
   const fed = prompts.map((ids, b) => [...ids, ...targets[b]].slice(0, -1));
   const long = fed.findIndex(({ length }) => length > decoder.P);

@@ -1,5 +1,5 @@
 import { beamStep, logitsProcess, sample, topk } from "../../kernels/index.js";
-import { packRules } from "../../kernels/logits_process.js";
+import { type Lead, LEAD_FIELDS, packLeads, packRules } from "../../kernels/logits_process.js";
 import {
   packHistory,
   packIndirection,
@@ -20,12 +20,23 @@ import { createDecoderCache, type DecoderCache } from "./cache.js";
 import type { Capacity } from "./cache_plans.js";
 import { type Generation, hasRules } from "./resolve.js";
 
-/** A sentence before a step, with the padding that the caller put before its prompt. */
-export type PaddedStart = SentenceStart & { readonly padding: readonly number[] };
+/** A sentence before a step, and what the rules see in place of its first tokens. */
+export type LedStart = SentenceStart & { readonly lead: Lead };
+
+/** The rules see the tokens of a sentence as they are. */
+export const NO_LEAD: Lead = { ids: [], covered: 0 };
+
+/** The sizes of a search: those of its cache, and how many ids the `lead` of a sentence may have. */
+export interface SearchSize {
+  readonly capacity: Capacity;
+  readonly lead: number;
+}
 
 /** The decoding loop on the device: a cache, and a prepared step that continues all its sentences. */
 export interface Search {
   readonly cache: DecoderCache;
+  /** How many ids the lead of a sentence may have. */
+  readonly lead: number;
   readonly step: Prepared;
   /** The index of the launch that chooses tokens by their scores. */
   readonly chooses: number;
@@ -34,7 +45,7 @@ export interface Search {
   /** The tensors that the host reads after each step, in the order of `REPORT`. */
   readonly report: readonly Tensor[];
   /** Writes the state of the sentences before a step, and the seed for sampling. */
-  start(sentences: readonly PaddedStart[], seed?: number): void;
+  start(sentences: readonly LedStart[], seed?: number): void;
   /** Makes the search idle, for calls of the same shape. */
   release(): void;
   /** Frees its memory. */
@@ -47,16 +58,16 @@ export interface Search {
  */
 export async function acquireSearch(
   core: DecoderCore,
-  capacity: Capacity,
+  size: SearchSize,
   g: Generation,
-  fill: (cache: DecoderCache) => Promise<readonly PaddedStart[]>,
+  fill: (cache: DecoderCache) => Promise<readonly LedStart[]>,
 ): Promise<Search> {
   // All that the plan of a step depends on; other settings, such as the seed, may differ between calls.
   const { beams, C, beamStep, rules, lists, renormalize, logits_processor } = g;
   const sampling = g.sampling && { ...g.sampling, seed: 0 };
-  const recorded = { capacity, beams, C, beamStep, rules, lists, renormalize, sampling };
+  const recorded = { size, beams, C, beamStep, rules, lists, renormalize, sampling };
   const key = JSON.stringify([recorded, Boolean(logits_processor)]);
-  const create = (): Promise<Search> => createSearch(core, capacity, g, () => core.idle.release(key, search));
+  const create = (): Promise<Search> => createSearch(core, size, g, () => core.idle.release(key, search));
   const search: Search = await core.idle.acquire(key, create);
   try {
     search.start(await fill(search.cache), g.sampling?.seed);
@@ -67,34 +78,38 @@ export async function acquireSearch(
   }
 }
 
-async function createSearch(
-  core: DecoderCore,
-  capacity: Capacity,
-  g: Generation,
-  release: () => void,
-): Promise<Search> {
-  const cache = createDecoderCache(core, capacity);
-  const state = searchTensors(core, cache, g);
-  const plan = stepPlan(core, cache, state, g);
-  const step = await core.gpu.prepare(plan);
-  const chooses = plan.launches.findIndex(({ label }) => label === "topk" || label === "sample");
-  return {
-    cache,
-    step,
-    chooses,
-    logits: state.logits,
-    report: REPORT.map((name) => state[name]),
-    start(sentences, seed) {
-      if (seed !== undefined) step.set(chooses, { seed });
-      writeStart(core.gpu, cache, state, g, sentences);
-    },
-    release,
-    dispose() {
-      step.dispose();
-      cache.dispose();
-      core.gpu.memory.free(Object.values(state).filter((t) => t !== undefined));
-    },
+async function createSearch(core: DecoderCore, size: SearchSize, g: Generation, release: () => void): Promise<Search> {
+  const cache = createDecoderCache(core, size.capacity);
+  const state = searchTensors(core, cache, size, g);
+  const free = (): void => {
+    cache.dispose();
+    core.gpu.memory.free(Object.values(state).filter((t) => t !== undefined));
   };
+  try {
+    const plan = stepPlan(core, cache, state, g);
+    const step = await core.gpu.prepare(plan);
+    const chooses = plan.launches.findIndex(({ label }) => label === "topk" || label === "sample");
+    return {
+      cache,
+      lead: size.lead,
+      step,
+      chooses,
+      logits: state.logits,
+      report: REPORT.map((name) => state[name]),
+      start(sentences, seed) {
+        if (seed !== undefined) step.set(chooses, { seed });
+        writeStart(core.gpu, cache, state, g, sentences);
+      },
+      release,
+      dispose() {
+        step.dispose();
+        free();
+      },
+    };
+  } catch (error) {
+    free();
+    throw error;
+  }
 }
 
 /** The tensors of a search apart from its cache, and `rows` of the cache. */
@@ -106,11 +121,16 @@ interface SearchTensors {
   readonly end_ids: Tensor;
   readonly rules: Tensor;
   readonly history: Tensor;
-  readonly promptPadding: Tensor;
+  readonly leads: Tensor;
   readonly logits: Tensor | undefined;
 }
 
-function searchTensors({ architecture }: DecoderCore, { capacity, rows }: DecoderCache, g: Generation): SearchTensors {
+function searchTensors(
+  { architecture }: DecoderCore,
+  { capacity, rows }: DecoderCache,
+  { lead }: SearchSize,
+  g: Generation,
+): SearchTensors {
   const R = rows.shape[0];
   const sentences = R / g.W;
   return {
@@ -121,7 +141,7 @@ function searchTensors({ architecture }: DecoderCore, { capacity, rows }: Decode
     end_ids: tensor("end_ids", "u32", [g.lists.end.length]),
     rules: tensor("rules", "u32", [packRules(g.lists).length]),
     history: tensor("history", "u32", [capacity.M, R]),
-    promptPadding: tensor("prompt_padding", "u32", [sentences, 2]),
+    leads: tensor("leads", "u32", [sentences * (LEAD_FIELDS + lead)]),
     logits: g.logits_processor && tensor("logits", "f32", [R, architecture.V]),
   };
 }
@@ -131,7 +151,7 @@ function writeStart(
   cache: DecoderCache,
   state: SearchTensors,
   g: Generation,
-  starts: readonly PaddedStart[],
+  starts: readonly LedStart[],
 ): void {
   const { M } = cache.capacity;
   const packed = packSearch(starts, g.W);
@@ -142,8 +162,7 @@ function writeStart(
   if (!hasRules(g)) return;
   gpu.write(state.history, packHistory(beams, M));
   gpu.write(state.rules, packRules(g.lists));
-  const padding = starts.flatMap(({ padding }) => [padding.length, padding[0] ?? 0]);
-  gpu.write(state.promptPadding, Uint32Array.from(padding));
+  gpu.write(state.leads, packLeads(starts.map(({ lead }) => lead)));
 }
 
 /**
@@ -152,14 +171,14 @@ function writeStart(
 function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, g: Generation): Plan {
   const { V } = core.architecture;
   const { indirection, past, cross } = cache;
-  const { rows, scores, sentences, status, end_ids, rules, history, promptPadding } = state;
+  const { rows, scores, sentences, status, end_ids, rules, history, leads } = state;
   const ruled = hasRules(g);
   return record(
     "step",
     (run) => {
       const logits = decoderStep(run, core, { rows, past, indirection, cross, logits: state.logits });
       if (ruled) {
-        const args = { rows, indirection, sentences, rules, leads: promptPadding, history, logits };
+        const args = { rows, indirection, sentences, rules, leads, history, logits };
         run(logitsProcess, "logits_process", args, { ...g.rules, LOG_SOFTMAX: Number(g.beams > 1) });
       }
       const G = partsOf(core.gpu.info.software, g, V);

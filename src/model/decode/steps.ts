@@ -1,5 +1,6 @@
+import { LOWEST } from "../../kernels/constants.js";
 import { readReport, STATUS } from "../../kernels/search_state.js";
-import { InputError } from "../../runtime/errors.js";
+import { InputError, OptionError, show } from "../../runtime/errors.js";
 import type { TypedArray } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import type { Batch } from "./batch.js";
@@ -29,47 +30,82 @@ export async function runSteps(
   const depth = g.logits_processor ? 1 : core.gpu.readAhead;
   const sentences = places.filter((place) => place >= 0).length;
   let compact = false;
-  try {
-    for (let submitted = reports.length; ;) {
-      while (!compact && ahead.length < depth && submitted < g.newTokens) {
-        ahead.push(g.logits_processor ? stepOnHost(core, batch) : search.step.run({ read: search.report }));
-        submitted++;
-      }
-      const values = await ahead.shift();
-      if (!values) {
-        if (compact) return true; // no step is in flight any more
-        throw new Error("decoding: the last step must close every sentence");
-      }
-      signal?.throwIfAborted();
-      const report = readReport(values);
-      reports.append(report, places);
-      onFirst();
-      const [open, faults] = [report.status[STATUS.open], report.status[STATUS.faults]];
-      if (faults)
-        throw new InputError(
-          `decoding: logits must be finite, step ${reports.length} has others in row ${faults - 1}; the weights or a kernel overflow`,
-        );
-      if (onStep?.(reports) === false || open === 0) return false;
-      compact ||= shouldCompact({ open, sentences, left: g.newTokens - reports.length - ahead.length }, g);
+  for (let submitted = reports.length; ;) {
+    while (!compact && ahead.length < depth && submitted < g.newTokens) {
+      const step = g.logits_processor ? stepOnHost(core, batch) : search.step.run({ read: search.report });
+      step.catch(() => {}); // it is awaited later, or never when a step before it throws
+      ahead.push(step);
+      submitted++;
     }
-  } finally {
-    for (const late of ahead) late.catch(() => {}); // steps after the end did nothing; the awaited one reports faults
+    const values = await ahead.shift();
+    if (!values) {
+      if (compact) return true; // no step is in flight any more
+      throw new Error("decoding: the last step must close every sentence");
+    }
+    signal?.throwIfAborted();
+    const report = readReport(values);
+    reports.append(report, places);
+    onFirst();
+    const [open, faults] = [report.status[STATUS.open], report.status[STATUS.faults]];
+    if (faults) throw notFinite(batch, reports.length, faults - 1);
+    if (onStep?.(reports) === false || open === 0) return false;
+    compact ||= shouldCompact({ open, sentences, left: g.newTokens - reports.length - ahead.length }, g);
   }
 }
 
+/** The error of a step in which the logits of row r of the batch are not finite. */
+function notFinite({ g, places }: Batch, step: number, r: number): InputError {
+  const row = Math.floor(places.indexOf(Math.floor(r / g.W)) / g.n);
+  return new InputError(
+    `generate: step ${step}: logits must be finite, those of row ${row} are not; the weights or a kernel overflow, and no row of the batch comes back: generate the others without row ${row}`,
+  );
+}
+
 /** A step with a logits_processor: the scores go to the host, where it changes them, and back. */
-async function stepOnHost(core: DecoderCore, { job, g, search, reports }: Batch): Promise<TypedArray[]> {
+async function stepOnHost(core: DecoderCore, batch: Batch): Promise<TypedArray[]> {
+  const { job, g, search, reports } = batch;
   const { logits_processor, n, W } = g;
   const { step, logits, chooses, report } = search;
   if (!logits || !logits_processor) throw new Error("decoding: a search without scores for the host");
   const [R, V] = logits.shape;
   const [scores] = (await step.run({ launches: [0, chooses], read: [logits] })) as Float32Array<ArrayBuffer>[];
+  const bad = scores.findIndex((score) => !Number.isFinite(score));
+  if (bad >= 0) throw notFinite(batch, reports.length + 1, Math.floor(bad / V));
   const ids = Array.from({ length: R }, (_, r) => {
     const chosen = reports.length ? reports.backtrace(Math.floor(r / W), r % W) : [];
     return [...job.prompts[Math.floor(r / (n * W))], ...chosen.map(({ id }) => id)];
   });
   const rows = Array.from({ length: R }, (_, r) => scores.subarray(r * V, (r + 1) * V));
-  await logits_processor(ids, rows);
-  core.gpu.write(logits, scores);
+  const changed = (await logits_processor(ids, rows)) ?? rows;
+  const place = (r: number): string => `step ${reports.length + 1}: logits_processor: row ${Math.floor(r / (n * W))}`;
+  core.gpu.write(logits, readScores(changed, [R, V], place));
   return step.run({ launches: [chooses, step.plan.launches.length], read: report });
+}
+
+/**
+ * The scores that a logits_processor leaves: -Infinity bans a token. Throws OptionError for another shape, and for scores
+ * that are no numbers.
+ */
+function readScores(
+  changed: readonly ArrayLike<number>[],
+  [R, V]: readonly number[],
+  place: (r: number) => string,
+): Float32Array<ArrayBuffer> {
+  if (!Array.isArray(changed) || changed.length !== R)
+    throw new OptionError(
+      `generate: logits_processor: must return ${R} rows of ${V} scores or nothing, got ${show(changed)}`,
+    );
+  const scores = new Float32Array(R * V);
+  changed.forEach((row: ArrayLike<number>, r) => {
+    if (row?.length !== V) throw new OptionError(`generate: ${place(r)} must have ${V} scores, got ${show(row)}`);
+    for (let v = 0; v < V; v++) {
+      const score = Math.fround(row[v]);
+      if (!(score < Infinity))
+        throw new OptionError(
+          `generate: ${place(r)} must have finite scores or -Infinity, got ${show(row[v])} for ${v}`,
+        );
+      scores[r * V + v] = Math.max(score, LOWEST);
+    }
+  });
+  return scores;
 }

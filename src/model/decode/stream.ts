@@ -23,7 +23,7 @@ export async function* streamed<E, T>(call: EmittingCall<E, T>, signal: AbortSig
   let wake = (): void => {};
   let ended = false;
   const emit = (more: readonly E[]): void => {
-    events.push(...more);
+    for (const event of more) events.push(event); // too many, perhaps, for the arguments of a call
     wake();
   };
   const running = call(emit, signal ? AbortSignal.any([signal, left.signal]) : left.signal).finally(() => {
@@ -43,11 +43,12 @@ export async function* streamed<E, T>(call: EmittingCall<E, T>, signal: AbortSig
 }
 
 /**
- * The tokens with which all running beams and all hypotheses of sentence b begin; once it is done, those of the best.
+ * The tokens with which all running beams and all hypotheses of sentence b begin; once it is done, those of the best,
+ * if it found any.
  */
 function stablePrefix(reports: StepReports, b: number): readonly number[] {
   const { done, beams, finished } = reports.latest(b);
-  if (done) return reports.hypothesis(b, 0).ids;
+  if (done) return finished.length ? reports.hypothesis(b, 0).ids : [];
   const running = beams.map((_, w) => reports.backtrace(b, w).map(({ id }) => id));
   return [...running, ...finished.map((_, rank) => reports.hypothesis(b, rank).ids)].reduce(commonPrefix);
 }
@@ -99,7 +100,8 @@ export function createStopper(job: Job, { n, stop_strings }: Generation, tokeniz
       kept.forEach((length, row) => {
         if (length !== undefined) return;
         const ids = stablePrefix(reports, row);
-        kept[row] = finders[row](ids) ?? (reports.latest(row).done ? ids.length : undefined);
+        const ended = reports.latest(row).finished.length > 0; // a row without an allowed token is left to throw
+        kept[row] = finders[row](ids) ?? (ended ? ids.length : undefined);
       });
       return kept.some((length) => length === undefined);
     },

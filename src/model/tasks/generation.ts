@@ -2,12 +2,13 @@ import { CALLBACK, checkObject, checkOption, FLAG, wholeNumber } from "../../run
 import { InputError, OptionError } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { Launches } from "../decode/loop.js";
+import { longest } from "../inputs.js";
 import { load, type LoadOptions } from "../load.js";
 import type { Model } from "../model.js";
 import type { GenerateOptions } from "../decode/options.js";
 import { continuationOf } from "../text/detokenizer.js";
 import { checkText, requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
-import { type Prompt, readInputs, readPrompt } from "./text_inputs.js";
+import { generateInputs, type Prompt, readInputs, readPrompt } from "./text_inputs.js";
 
 /** Options of text generation, besides those of `generate()`. */
 export interface TextOptions extends GenerateOptions {
@@ -113,10 +114,10 @@ function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask 
     full: boolean,
     choices: GenerateOptions & { signal?: AbortSignal },
   ): Promise<GeneratedText[][]> => {
-    const input_ids = prompts.map(({ ids }) => ids);
-    const { sequences, sequences_scores, lengths, stats: done } = await model.generate({ input_ids }, choices);
+    const inputs = generateInputs(prompts);
+    const { sequences, sequences_scores, lengths, stats: done } = await model.generate(inputs, choices);
     const each = sequences.length / prompts.length;
-    const width = model.architecture.encoder ? 1 : Math.max(...input_ids.map(({ length }) => length));
+    const width = model.architecture.encoder ? 1 : longest(inputs.input_ids);
     const { steps, ms, launches } = done;
     stats = {
       steps: (stats?.steps ?? 0) + steps,
@@ -178,9 +179,8 @@ function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask 
     checkObject(OptionError, task, options);
     const { allow_unknown = false, return_full_text: _, ...choices } = options;
     checkOption(task, "allow_unknown", allow_unknown, FLAG);
-    const input_ids = readPrompts(input, allow_unknown).map(({ ids }) => ids);
-    for await (const { row, token_ids, text = "" } of model.stream({ input_ids }, choices))
-      yield { row, token_ids, text };
+    const inputs = generateInputs(readPrompts(input, allow_unknown));
+    for await (const { row, token_ids, text = "" } of model.stream(inputs, choices)) yield { row, token_ids, text };
   }
 
   const dispose = (): void => model.dispose();

@@ -24,14 +24,19 @@ export interface Prompt {
   readonly ids: readonly number[];
 }
 
+/** Prompts as `generate()` takes them: every token of a text counts, the padding token too. */
+export const generateInputs = (prompts: readonly Prompt[]) => {
+  const input_ids = prompts.map(({ ids }) => ids);
+  return { input_ids, attention_mask: input_ids.map((ids) => ids.map(() => 1)) };
+};
+
 /**
  * The tokens of a text; of one without any, the token that texts begin with, as in Transformers. Throws InputError when
  * there is none either, and for what the vocabulary has not unless allowed.
  */
 export function readPrompt(model: Model, tokenizer: Tokenizer, text: string, allowUnknown: boolean): Prompt {
   const { ids, offsets, sequence_ids, unknown } = tokenizer.encode(text);
-  const { config, generationConfig } = model.checkpoint;
-  const bos = generationConfig.bos_token_id ?? config.bos_token_id;
+  const bos = model.generationDefaults.options.bos_token_id ?? model.checkpoint.config.bos_token_id;
   if (ids.length === 0 && typeof bos === "number" && !model.architecture.encoder) return { text, ids: [bos] };
   if (ids.length === 0) throw new InputError(`text: must give at least one token, ${show(text)} gives none`);
   if (unknown && !allowUnknown) {
