@@ -73,7 +73,7 @@ const REFUSED: Readonly<Record<string, readonly [bytes: Uint8Array<ArrayBuffer>,
     rawFile({ w: entry("toString", [], [0, 4]) }, 4),
     /w: dtype must be one of .*, got "toString"/,
   ],
-  "a tensor that is no object": [rawFile({ w: null }), /w: dtype must be one of .*, got undefined/],
+  "a tensor that is no object": [rawFile({ w: null }), /w: dtype must be one of .*, got nothing/],
   "a negative size": [rawFile({ w: entry("F32", [-1], [0, 4]) }, 4), /w: shape must be a list of sizes, got \[-1\]/],
   "a fractional size": [
     rawFile({ w: entry("F32", [1.5], [0, 6]) }, 6),
