@@ -41,13 +41,14 @@ export function openUrl(url: string, name: string, signal?: AbortSignal): Promis
   return persist(url, signal, async () => {
     const answer = await request(url, [0, FIRST_REQUEST], signal);
     const range = readRange(answer);
-    if (answer.status !== 416 && (answer.status !== 206 || (range?.start === 0 && !isEncoded(answer)))) {
+    if (answer.status !== 416 && !isEncoded(answer) && (answer.status !== 206 || range?.start === 0)) {
       const file = await answeredFile(answer, url, name, signal);
       if (!file || !range || answer.status !== 206) return file;
       if (file.size === range.end) return rangedFile(url, await file.read(0, file.size), range.size, versionOf(answer));
     }
     await answer.body?.cancel();
-    return answeredFile(await request(url, undefined, signal), url, name, signal); // its ranges cannot be used
+    // Its ranges cannot be used. Deno decompresses only what was asked for without a range.
+    return answeredFile(await request(url, undefined, signal), url, name, signal);
   });
 }
 

@@ -190,29 +190,33 @@ async function fill(gpu: Gpu, checkpoint: Checkpoint, targets: readonly Target[]
 }
 
 const SETTLED = 2 ** 25; // bytes on their way to the device at a time
-const BLOCK = 2 ** 20; // numbers that are converted at a time
+const BLOCK = 2 ** 20; // numbers that are converted at a time, if 8 rows are no more
 
-/** Converts, quantises and uploads numbers of a weight, by blocks, to the tensors that hold its rows. */
+/** Converts, quantises and uploads rows of a weight, by blocks, to the tensors that hold them. */
 function upload(gpu: Gpu, tensors: readonly Tensor[], format: FloatFormat): Sink {
+  const width = elements(tensors[0]) / tensors[0].shape[0];
+  const rows = PART_ROWS * Math.max(1, Math.floor(BLOCK / PART_ROWS / width)); // so that writes begin at whole words
   return (dtype, words, at) => {
     let first = 0; // of the tensor, in the weight
     for (const t of tensors) {
       const [start, end] = [Math.max(first, at), Math.min(first + elements(t), at + words.length)];
-      for (let i = start; i < end; i += BLOCK) {
-        const block = words.subarray(i - at, Math.min(i + BLOCK, end) - at);
-        write(gpu, t, convert(dtype, block, format), i - first);
+      for (let i = start; i < end; i += rows * width) {
+        const block = words.subarray(i - at, Math.min(i + rows * width, end) - at);
+        writeRows(gpu, t, convert(dtype, block, format), (i - first) / width);
       }
       first += elements(t);
     }
   };
 }
 
-/** Writes numbers from element `at` of a tensor on; with scales by group, these follow all numbers of the tensor. */
-function write(gpu: Gpu, t: Tensor, words: Words, at: number): void {
+/** Writes rows of a tensor from row `row` on. With scales by group, these follow all values of the tensor. */
+function writeRows(gpu: Gpu, t: Tensor, words: Words, row: number): void {
   const { bits, group, quantise } = storage(t.dtype);
-  if (!group || !quantise) return gpu.write(t, words, (at * bits) / 8);
+  const width = elements(t) / t.shape[0];
+  if (!group || !quantise) return gpu.write(t, words, (row * width * bits) / 8);
   const quantised = quantise(words as Float32Array, width);
-  const values = (words.length * bits) / 32;
-  gpu.write(t, quantised.subarray(0, values), (at * bits) / 8);
-  gpu.write(t, quantised.subarray(values), (elements(t) * bits) / 8 + (at / group) * 4);
+  const groups = Math.ceil(width / group); // of a row, of `bits` words each
+  const values = (words.length / width) * groups * bits;
+  gpu.write(t, quantised.subarray(0, values), 4 * row * groups * bits);
+  gpu.write(t, quantised.subarray(values), 4 * (t.shape[0] * groups * bits + row * groups));
 }
