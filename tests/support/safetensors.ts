@@ -41,6 +41,28 @@ export function safetensors(tensors: Readonly<Record<string, Stored>>): Uint8Arr
   return bytes;
 }
 
+/** The tensors of a file. */
+export function storedTensors(file: Uint8Array<ArrayBuffer>): Record<string, Stored> {
+  const base = 8 + Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(file.subarray(8, base))) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [start: number, end: number] }
+  >;
+  delete header.__metadata__;
+  return Object.fromEntries(
+    Object.entries(header).map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [start, end],
+        },
+      ]) => [name, { dtype, shape, data: file.slice(base + start, base + end) }],
+    ),
+  );
+}
+
 /** A SourceFile over bytes that records the ranges that are read. */
 export function recordingFile(bytes: Uint8Array<ArrayBuffer>): SourceFile & { readonly ranges: [number, number][] } {
   const ranges: [number, number][] = [];
