@@ -48,18 +48,19 @@ export function storedTensors(file: Uint8Array<ArrayBuffer>): Record<string, Sto
     string,
     { dtype: string; shape: number[]; data_offsets: [start: number, end: number] }
   >;
-  delete header.__metadata__;
   return Object.fromEntries(
-    Object.entries(header).map(
-      ([
-        name,
-        {
-          dtype,
-          shape,
-          data_offsets: [start, end],
-        },
-      ]) => [name, { dtype, shape, data: file.slice(base + start, base + end) }],
-    ),
+    Object.entries(header)
+      .filter(([name]) => name !== "__metadata__")
+      .map(
+        ([
+          name,
+          {
+            dtype,
+            shape,
+            data_offsets: [start, end],
+          },
+        ]) => [name, { dtype, shape, data: file.slice(base + start, base + end) }],
+      ),
   );
 }
 
