@@ -4,13 +4,13 @@ import { encodeAll } from "../src/model/encode/batches.js";
 import type { EncoderInput } from "../src/model/inputs.js";
 import { encoder } from "../src/model/graph/encoder.js";
 import { bert } from "../src/model/families/bert.js";
-import type { Entries } from "../src/model/families/family.js";
 import { createIdleCache } from "../src/model/idle.js";
 import type { Weights } from "../src/model/checkpoint/weights.js";
 import type { Gpu } from "../src/runtime/gpu.js";
 import { countLaunches, type Plan, record } from "../src/runtime/plan.js";
 import { type Tensor, tensor } from "../src/runtime/tensor.js";
 import { randoms } from "../tests/support/harness.js";
+import { roomy } from "../tests/support/safetensors.js";
 import { f32 } from "../tests/support/launch.js";
 import { type Bench, type Context, spread } from "./support/harness.js";
 
@@ -30,20 +30,12 @@ const SHORTEST = 5;
 const LONGEST_MS = 10e3; // of one call; slower shapes are skipped, by the rate measured so far
 const SAMPLING_MS = 2e3;
 const FULL = { last_hidden_state: true };
-/** Tensors so many and large that they bound no size of a config. */
-const ROOMY: Entries = new Map(
-  Array.from({ length: 99 }, (_, i) => [
-    String(i),
-    { name: String(i), dtype: "F32", shape: [2 ** 31], start: 0, end: 0, file: "" },
-  ]),
-);
-
 /** A model of BERT's architecture with meaningless weights. */
 function openRandom(gpu: Gpu, config: Json): Core {
-  const a = bert.architecture(config, ROOMY);
+  const a = bert.architecture(config, roomy);
   const random = randoms(5);
   const made = new Map<string, Tensor>();
-  for (const { ours, shape } of bert.rows(a, config, ROOMY)) {
+  for (const { ours, shape } of bert.rows(a, config, roomy)) {
     const t = tensor(ours, "f32", shape, "weight");
     const { data } = f32(shape, random);
     const scale = shape.length > 1 ? shape[shape.length - 1] ** -0.5 : 0.1;

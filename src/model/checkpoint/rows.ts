@@ -74,11 +74,12 @@ export interface Fit {
  * them: the model may be another one. Outside, beside its modules, anything may be.
  */
 export function fitRows({ entries }: Checkpoint, rows: readonly WeightRow[], ignored: readonly RegExp[]): Fit {
-  const faults = new Set<string>(); // a set, because a tied tensor occurs in several rows
+  const faults = new Map<string, string>(); // by name, because a tied tensor occurs in several rows
   for (const row of rows) {
     for (const [part, name] of row.theirs.entries()) {
-      const fault = name !== null && findFault(name, storedShape(row, part), entries.get(name));
-      if (fault) faults.add(fault);
+      if (name === null) continue;
+      const fault = findFault(name, storedShape(row, part), entries.get(name));
+      if (fault) faults.set(name, fault);
     }
   }
   const used = new Set(rows.flatMap(storedNames));
@@ -86,8 +87,8 @@ export function fitRows({ entries }: Checkpoint, rows: readonly WeightRow[], ign
   const unused = Array.from(entries.keys()).filter((name) => !used.has(name));
   for (const name of unused)
     if (modules.has(moduleOf(name)) && ![BUFFERS, ...ignored].some((pattern) => pattern.test(name)))
-      faults.add(`extra: ${storedName(name, entries.get(name))}`);
-  const lines = [...faults].slice(0, SHOWN);
+      faults.set(name, `extra: ${storedName(name, entries.get(name))}`);
+  const lines = [...faults.values()].slice(0, SHOWN);
   if (faults.size > SHOWN) lines.push(`and ${faults.size - SHOWN} more`);
   if (faults.size) lines.push(...quantisation(entries));
   return { faults: lines, count: faults.size, unused };
