@@ -182,7 +182,9 @@ async function openWeights(source: CheckpointSource, signal?: AbortSignal): Prom
   for (const name of [...new Set(names)].sort()) {
     const file = await openFile(source, name, signal);
     if (!file)
-      throw new CheckpointError(`${source.label}: must hold ${name}, found none; fetch every shard of the checkpoint`);
+      throw new CheckpointError(
+        `${source.label}: must hold ${name.slice(0, 200)}, found none; fetch every shard of the checkpoint`,
+      );
     files.set(name, file);
   }
   return files;
