@@ -447,7 +447,7 @@ const vectors = {
 };
 for (const from of ["F32", "F16", "BF16"] as const) {
   for (const [format, to] of [
-    ["auto", from.toLowerCase()],
+    ["auto", ({ F32: "f32", F16: "f16", BF16: "bf16" } as const)[from]],
     ["f32", "f32"],
     ["f16", "f16"],
     ["bf16", "bf16"],
