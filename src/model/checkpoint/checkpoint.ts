@@ -20,6 +20,7 @@ export interface ProgressEvent {
 
 /** How a caller follows and stops loading. */
 export interface LoadHooks {
+  /** Ends reads, waits and conversions. There is no time limit but this one, for example `AbortSignal.timeout(ms)`. */
   readonly signal?: AbortSignal;
   readonly progress?: (event: ProgressEvent) => void;
 }

@@ -26,10 +26,10 @@ export interface WeightRow {
   /** Kept as f32 and in one piece, whatever format is asked for. Vectors always are. */
   readonly f32?: boolean;
   /**
-   * Kept as f32 unless the checkpoint stores f16: rounding to f16 costs accuracy here, in what makes attention scores.
+   * Kept as f32 unless the checkpoint stores 16 bits: rounding costs accuracy here, in what makes attention scores.
    */
   readonly precise?: boolean;
-  /** A table that is looked up by token: kept as f16 where linear layers are quantised. */
+  /** A table that is looked up by token: kept in 16 bits where linear layers are quantised. */
   readonly lookup?: boolean;
 }
 
