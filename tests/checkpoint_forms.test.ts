@@ -363,6 +363,25 @@ for (const [fixture, keys] of Object.entries(OPTIONAL))
     }
   });
 
+for (const [fixture, alias, key] of [
+  ["gpt2", "hidden_size", "n_embd"],
+  ["gpt2", "max_position_embeddings", "n_positions"],
+  ["distilbert", "num_attention_heads", "n_heads"],
+  ["distilbert", "num_hidden_layers", "n_layers"],
+  ["marian", "hidden_size", "d_model"],
+] as const)
+  same(`${fixture} whose config says ${alias} for ${key}`, fixture, (_, config) => {
+    config[alias] = config[key];
+    delete config[key];
+  });
+for (const value of [["relu"], { relu: 1 }, 5])
+  refusesChange(
+    `${JSON.stringify(value)} as an activation`,
+    "bert",
+    (_, config) => void (config.hidden_act = value),
+    /hidden_act must be one of .*relu/,
+  );
+
 // The configuration classes of Transformers 5.18.
 const SIZES = { V: 30522, D: 768, depth: 12, H: 12, F: 3072, P: 512 };
 const QWEN = { V: 151936, D: 4096, depth: 32, H: 32, K: 32, F: 22016, P: 32768, eps: 1e-6, activation: "silu" };

@@ -73,7 +73,7 @@ test("Files are not found by the end of a name", () => isAbsent([new File(["x"],
 
 test("a FileList is a list of Files", () => {
   const list = { 0: new File([CONTENT], "model.bin"), length: 1, [Symbol.toStringTag]: "FileList" };
-  return holdsContent(list as never);
+  return holdsContent(list);
 });
 test("Files of folders in the folder are found by their path", async () => {
   const files = [new File(["deep"], "picked/1_Pooling/config.json"), new File(["flat"], "picked/config.json")];
@@ -95,6 +95,19 @@ for (const [name, content] of [
       CheckpointError,
       /^model\.bin: the function must give a Response, a Blob/,
     ));
+
+test("a connection that fails in a function is told by the file's name", () =>
+  refuses(
+    () => open(() => Promise.reject(new TypeError("fetch failed", { cause: { code: "ECONNRESET" } }))),
+    CheckpointError,
+    /^model\.bin: must be readable, fetch failed, ECONNRESET$/,
+  ));
+test("an answer that breaks off in a function is told by the file's name", () => {
+  const body = new ReadableStream({ pull: (controller) => controller.error(new TypeError("terminated")) });
+  return refuses(() => open(() => new Response(body)), CheckpointError, /^model\.bin: must be readable, terminated$/);
+});
+test("other errors of a function are the caller's own", () =>
+  refuses(() => open(() => Promise.reject(new RangeError("mine"))), RangeError, /^mine$/));
 
 for (const [name, file] of [
   ["no size", { read: async () => CONTENT }],

@@ -53,7 +53,7 @@ export function readConfig(config: Json, entries?: ReadonlyMap<string, Entry>) {
     /** Our name of an activation that Transformers knows. */
     activation(key: string, fallback: string): Activation {
       const names = Object.entries<{ readonly names: readonly string[] }>(ACTIVATIONS);
-      const found = names.find(([, one]) => one.names.includes(String(config[key] ?? fallback)));
+      const found = names.find(([, one]) => one.names.includes((config[key] ?? fallback) as string));
       if (!found) throw refuse(key, `one of ${names.flatMap(([, one]) => one.names).join(", ")}`);
       return found[0] as Activation;
     },

@@ -37,7 +37,7 @@ export async function persist<T>(
 }
 
 /** What an error and its cause say: that of `fetch` itself says little. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   const inner = cause as { code?: string; message?: string } | undefined;
   return [message, inner?.code ?? inner?.message].filter(Boolean).join(", ");

@@ -2,6 +2,7 @@ import { builtinModule } from "../../runtime/builtin.js";
 import { CheckpointError, show } from "../../runtime/errors.js";
 import { folderSource } from "./folder.js";
 import { answeredFile, openUrl, urlSource } from "./http.js";
+import { reasonOf } from "./persist.js";
 
 /** A file of a checkpoint that can be read by byte range. */
 export interface SourceFile {
@@ -33,8 +34,7 @@ type Content = Response | Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | URL | s
 export type SourceLike =
   | string
   | URL
-  | FileList
-  | readonly File[]
+  | ArrayLike<File>
   | ((name: string, signal?: AbortSignal) => Content | Promise<Content>)
   | CheckpointSource;
 
@@ -42,8 +42,8 @@ export type SourceLike =
 export function openSource(input: SourceLike): CheckpointSource {
   if (typeof input === "function") return functionSource(input);
   if (typeof input === "string" || isKind(input, "URL")) return placeSource(String(input));
-  const files = isKind(input, "FileList") ? Array.from(input as FileList) : input;
-  if (Array.isArray(files) && files.every((file) => isKind(file, "File"))) return filesSource(files);
+  const files = isKind(input, "FileList") || Array.isArray(input) ? Array.from(input as ArrayLike<File>) : undefined;
+  if (files?.every((file) => isKind(file, "File"))) return filesSource(files);
   if (typeof (input as CheckpointSource | undefined)?.open === "function") return input as CheckpointSource;
   throw new CheckpointError(
     `load: the source must be a folder path, a URL, a list of Files or a function, got ${Object.prototype.toString.call(input)}`,
@@ -124,18 +124,32 @@ function functionSource(content: (name: string, signal?: AbortSignal) => Content
   return {
     label: "a function",
     async open(name, signal) {
-      const found = await content(name, signal);
-      if (found === undefined || found === null) return undefined;
-      if (typeof found === "string" || isKind(found, "URL")) return openUrl(urlOf(String(found)).href, name, signal);
-      if (isKind(found, "Blob") || isKind(found, "File")) return blobFile(found as Blob, name);
-      if (isKind(found, "ArrayBuffer")) return bytesFile(new Uint8Array(found as ArrayBuffer), name);
-      if (ArrayBuffer.isView(found))
-        return bytesFile(new Uint8Array(found.buffer, found.byteOffset, found.byteLength), name);
-      if (typeof (found as Response).arrayBuffer === "function" && "status" in (found as Response))
-        return answeredFile(found as Response, name, name, signal);
-      throw new CheckpointError(
-        `${name}: the function must give a Response, a Blob, an ArrayBuffer, a Uint8Array or a URL, got ${Object.prototype.toString.call(found)}`,
-      );
+      try {
+        return await openContent(content, name, signal);
+      } catch (cause) {
+        if (!(cause instanceof TypeError)) throw cause;
+        // What `fetch` throws when a connection fails; other errors are the caller's own.
+        throw new CheckpointError(`${name}: must be readable, ${reasonOf(cause)}`, { cause });
+      }
     },
   };
+}
+
+async function openContent(
+  content: (name: string, signal?: AbortSignal) => Content | Promise<Content>,
+  name: string,
+  signal?: AbortSignal,
+): Promise<SourceFile | undefined> {
+  const found = await content(name, signal);
+  if (found === undefined || found === null) return undefined;
+  if (typeof found === "string" || isKind(found, "URL")) return openUrl(urlOf(String(found)).href, name, signal);
+  if (isKind(found, "Blob") || isKind(found, "File")) return blobFile(found as Blob, name);
+  if (isKind(found, "ArrayBuffer")) return bytesFile(new Uint8Array(found as ArrayBuffer), name);
+  if (ArrayBuffer.isView(found))
+    return bytesFile(new Uint8Array(found.buffer, found.byteOffset, found.byteLength), name);
+  if (typeof (found as Response).arrayBuffer === "function" && "status" in (found as Response))
+    return answeredFile(found as Response, name, name, signal);
+  throw new CheckpointError(
+    `${name}: the function must give a Response, a Blob, an ArrayBuffer, a Uint8Array or a URL, got ${Object.prototype.toString.call(found)}`,
+  );
 }

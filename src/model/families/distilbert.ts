@@ -6,6 +6,7 @@ import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, typ
 export const distilbert: Family<With<"encoder">> = {
   model_type: "distilbert",
   prefix: "distilbert",
+  aliases: { hidden_size: "dim", num_attention_heads: "n_heads", num_hidden_layers: "n_layers" },
 
   architecture(config, entries) {
     const read = readConfig(config, entries);

@@ -15,6 +15,8 @@ export interface Family<A extends Architecture = Architecture> {
    * with it in front or without; everywhere else they are named without.
    */
   readonly prefix: string;
+  /** Other names that fields of config.json may have (`attribute_map` in Transformers), and the names used here. */
+  readonly aliases?: Readonly<Record<string, string>>;
   /**
    * Gives tensors that have several names in checkpoints of this family a single one, which is used everywhere else.
    */

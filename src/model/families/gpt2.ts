@@ -10,6 +10,12 @@ import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow } fr
 export const gpt2: Family<DecoderArchitecture> = {
   model_type: "gpt2",
   prefix: "transformer",
+  aliases: {
+    hidden_size: "n_embd",
+    max_position_embeddings: "n_positions",
+    num_attention_heads: "n_head",
+    num_hidden_layers: "n_layer",
+  },
 
   architecture(config, entries) {
     const read = readConfig(config, entries);

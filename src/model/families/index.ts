@@ -28,8 +28,12 @@ export function describeCheckpoint(folder: Checkpoint): Description {
       `${label}/config.json: model_type must be one of ${known}, got ${show(config.model_type)}`,
     );
   }
-  const { prefix, rename = (name: string) => name } = family;
+  const { prefix, aliases = {}, rename = (name: string) => name } = family;
+  const meant = Object.entries(aliases).filter(([alias, key]) => alias in config && !(key in config));
   const inside = `${prefix}.`;
-  const checkpoint = renamed(folder, (name) => rename(name.startsWith(inside) ? name.slice(inside.length) : name));
-  return { family, checkpoint, architecture: family.architecture(config, checkpoint.entries) };
+  const checkpoint = {
+    ...renamed(folder, (name) => rename(name.startsWith(inside) ? name.slice(inside.length) : name)),
+    config: { ...config, ...Object.fromEntries(meant.map(([alias, key]) => [key, config[alias]])) },
+  };
+  return { family, checkpoint, architecture: family.architecture(checkpoint.config, checkpoint.entries) };
 }

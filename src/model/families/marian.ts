@@ -8,6 +8,11 @@ import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, typ
 export const marian: Family<With<"encoder" | "decoder">> = {
   model_type: "marian",
   prefix: "model",
+  aliases: {
+    hidden_size: "d_model",
+    num_attention_heads: "encoder_attention_heads",
+    num_hidden_layers: "encoder_layers",
+  },
 
   architecture(config, entries) {
     const read = readConfig(config, entries);
