@@ -67,7 +67,7 @@ export function storedTensors(file: Uint8Array<ArrayBuffer>): Record<string, Sto
 
 /** Tensors so many and large that they bound no size of a config: for architectures without a checkpoint. */
 export const roomy: ReadonlyMap<string, Entry> = new Map(
-  ["final_logits_bias", ...Array.from({ length: 99 }, (_, i) => `x${i}`)].map((name) => [
+  ["final_logits_bias", ...Array.from({ length: 999 }, (_, i) => `x${i}`)].map((name) => [
     name,
     { name, dtype: "F32", shape: [2 ** 31], start: 0, end: 0, file: "" },
   ]),

@@ -27,8 +27,9 @@ export function readConfig(config: Json, entries?: ReadonlyMap<string, Entry>) {
     refuse,
     /** A size: a whole number above 0, no larger than the largest tensor. */
     count: (key: string, fallback?: number): number => whole(key, fallback, entries ? largest(entries) : Infinity),
-    /** A number of layers: no more than there are tensors. */
-    layers: (key: string, fallback: number): number => whole(key, fallback, entries?.size ?? Infinity),
+    /** A number of layers, each of which has at least 8 tensors. */
+    layers: (key: string, fallback: number): number =>
+      whole(key, fallback, entries ? Math.ceil(entries.size / 8) : Infinity),
     /** A number of positions, which need no tensor. */
     positions: (key: string, fallback: number): number => whole(key, fallback, Infinity),
     /** A whole number that divides `total`, the value of the field `of`. */

@@ -18,10 +18,7 @@ export interface SourceFile {
 export interface CheckpointSource {
   /** Its name in messages. */
   readonly label: string;
-  /**
-   * The file of this name; undefined when there is none. Names are relative, with "/" between folders. May throw
-   * AbsentError.
-   */
+  /** The file of this name; undefined when there is none. Names are relative, with "/" between folders. */
   open(name: string, signal?: AbortSignal): Promise<SourceFile | undefined>;
 }
 
