@@ -98,9 +98,11 @@ function tying(config: Json): { shared: boolean; tied: boolean } {
  */
 function sinusoids(P: number, D: number): Float32Array<ArrayBuffer> {
   const half = Math.ceil(D / 2);
-  return Float32Array.from({ length: P * D }, (_, index) => {
-    const [position, d] = [Math.floor(index / D), index % D];
-    const angle = (pair: number): number => position / 10000 ** ((2 * pair) / D);
-    return d < half ? Math.sin(angle(d)) : Math.cos(angle(d - half));
-  });
+  const waves = Array.from({ length: half }, (_, pair) => 10000 ** ((2 * pair) / D));
+  const table = new Float32Array(P * D);
+  for (let position = 0; position < P; position++) {
+    for (let d = 0; d < D; d++)
+      table[position * D + d] = d < half ? Math.sin(position / waves[d]) : Math.cos(position / waves[d - half]);
+  }
+  return table;
 }
