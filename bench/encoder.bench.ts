@@ -10,6 +10,7 @@ import type { Gpu } from "../src/runtime/gpu.js";
 import { countLaunches, type Plan, record } from "../src/runtime/plan.js";
 import { type Tensor, tensor } from "../src/runtime/tensor.js";
 import { randoms } from "../tests/support/harness.js";
+import { roomy } from "../tests/support/safetensors.js";
 import { f32 } from "../tests/support/launch.js";
 import { type Bench, type Context, spread } from "./support/harness.js";
 
@@ -29,13 +30,12 @@ const SHORTEST = 5;
 const LONGEST_MS = 10e3; // of one call; slower shapes are skipped, by the rate measured so far
 const SAMPLING_MS = 2e3;
 const FULL = { last_hidden_state: true };
-
 /** A model of BERT's architecture with meaningless weights. */
 function openRandom(gpu: Gpu, config: Json): Core {
-  const a = bert.architecture(config, new Set());
+  const a = bert.architecture(config, roomy);
   const random = randoms(5);
   const made = new Map<string, Tensor>();
-  for (const { ours, shape } of bert.rows(a, config)) {
+  for (const { ours, shape } of bert.rows(a, config, roomy)) {
     const t = tensor(ours, "f32", shape, "weight");
     const { data } = f32(shape, random);
     const scale = shape.length > 1 ? shape[shape.length - 1] ** -0.5 : 0.1;
@@ -47,7 +47,7 @@ function openRandom(gpu: Gpu, config: Json): Core {
   }
   const get = (name: string): Tensor => made.get(name) as Tensor;
   const parts = (name: string): Tensor[] => [made.get(name)].filter((t) => t !== undefined);
-  const w: Weights = { get, find: (name) => made.get(name), parts, tensors: new Set(made.values()) };
+  const w: Weights = { get, find: (name) => made.get(name), parts, tensors: new Set(made.values()), unused: [] };
   return { gpu, architecture: a, weights: w, idle: createIdleCache(4) };
 }
 

@@ -72,9 +72,9 @@ refusesFolder(
   /config\.json: model_type must be one of .*marian.*, got "mamba"$/,
 );
 refusesFolder(
-  "a config without a size, naming it",
+  "a config with a size that is none, naming it",
   (config) => {
-    delete config.d_model;
+    config.d_model = 0;
   },
   /^config\.json: d_model must be a whole number above 0, got /,
 );
@@ -83,14 +83,14 @@ refusesFolder(
   (config) => {
     config.activation_function = "tan";
   },
-  /^config\.json: activation_function must be one of relu, .*, got "tan"$/,
+  /^config\.json: activation_function must be one of .*relu, .*, got "tan"$/,
 );
 refusesFolder(
   "a config with an activation that only JavaScript's objects know",
   (config) => {
     config.activation_function = "toString";
   },
-  /^config\.json: activation_function must be one of relu, .*, got "toString"$/,
+  /^config\.json: activation_function must be one of .*relu, .*, got "toString"$/,
 );
 refusesFolder(
   "a config whose heads do not divide its width",
@@ -218,8 +218,10 @@ refusesCall(
 test("logits that are not finite end generate with InputError, naming the step", async () => {
   const source = await changed(same, async (bytes) => {
     const entries = await readHeader("model.safetensors", recordingFile(bytes));
-    const entry = entries.find(({ name }) => name === "final_logits_bias");
-    new DataView(bytes.buffer).setFloat32(entry?.start ?? 0, NaN, true);
+    const entry = entries.find(({ name }) => name === "model.decoder.layers.1.final_layer_norm.weight");
+    if (!entry) throw new Error("the fixture must have a last norm");
+    const view = new DataView(bytes.buffer);
+    for (let at = entry.start; at < entry.end; at += 4) view.setFloat32(at, 3e38, true);
   });
   const model = await load(source, { gpu: await device() });
   try {

@@ -84,6 +84,7 @@ function upload(gpu: Gpu, values: ReadonlyMap<string, Float32Array<ArrayBuffer>>
       get: (name) => find(name) as Tensor,
       parts: (name) => [find(name)].filter((t) => t !== undefined),
       tensors: new Set(tensors.values()),
+      unused: [],
     },
   };
 }

@@ -36,6 +36,26 @@ test("accepts __metadata__ and makes no tensor of it", async () => {
   );
 });
 
+test("accepts names with quotes, colons, braces and escapes", async () => {
+  const names = ['a"b', "a:b", '":{', "\\", '\\":', "\n", "é", "__proto__"];
+  const text = names.map((name) => `${JSON.stringify(name)}\n:{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`);
+  const entries = await read(rawFile(`{${text.join(" ,")}}`));
+  assert.equal(
+    entries.map(({ name }) => name),
+    names,
+  );
+});
+
+test("accepts dtypes that nothing here can use", async () => {
+  const found = await read(
+    rawFile({ a: entry("F4", [6], [0, 3]), b: entry("F8_E8M0", [2], [3, 5]), c: entry("F6_E2M3", [4], [5, 8]) }, 8),
+  );
+  assert.equal(
+    found.map(({ dtype }) => dtype),
+    ["F4", "F8_E8M0", "F6_E2M3"],
+  );
+});
+
 test("accepts a header padded with spaces", async () => {
   assert.is((await read(rawFile(`${JSON.stringify({ a: entry("F32", [1], [0, 4]) })}     `, 4))).length, 1);
 });
@@ -73,7 +93,7 @@ const REFUSED: Readonly<Record<string, readonly [bytes: Uint8Array<ArrayBuffer>,
     rawFile({ w: entry("toString", [], [0, 4]) }, 4),
     /w: dtype must be one of .*, got "toString"/,
   ],
-  "a tensor that is no object": [rawFile({ w: null }), /w: dtype must be one of .*, got undefined/],
+  "a tensor that is no object": [rawFile({ w: null }), /w: dtype must be one of .*, got nothing/],
   "a negative size": [rawFile({ w: entry("F32", [-1], [0, 4]) }, 4), /w: shape must be a list of sizes, got \[-1\]/],
   "a fractional size": [
     rawFile({ w: entry("F32", [1.5], [0, 6]) }, 6),
@@ -104,6 +124,27 @@ const REFUSED: Readonly<Record<string, readonly [bytes: Uint8Array<ArrayBuffer>,
     rawFile({ v: entry("F32", [1], [0, 4]), w: entry("F32", [1], [12, 16]) }, 16),
     /w: must follow the tensor before it, leaves a hole of 8 bytes/,
   ],
+  "a name that occurs twice": [
+    rawFile(
+      '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
+      4,
+    ),
+    /no name in the header must occur twice, one does/,
+  ],
+  "a name that occurs twice, once in escapes": [
+    rawFile(
+      '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"\\u0077" : {"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
+      4,
+    ),
+    /no name in the header must occur twice, one does/,
+  ],
+  "a field that occurs twice": [
+    rawFile('{"w":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}}', 4),
+    /no name in the header must occur twice, one does/,
+  ],
+  "metadata that are a list": [rawFile({ __metadata__: [] }), /__metadata__ must be an object of texts, got \[\]/],
+  "metadata that are a number": [rawFile({ __metadata__: 5 }), /__metadata__ must be an object of texts, got 5/],
+  "metadata that hold a number": [rawFile({ __metadata__: { a: 1 } }), /__metadata__ must be an object of texts/],
   "truncated data": [
     safetensors({ w: storedF32([2], [1, 2]) }).slice(0, -1),
     /the file must have (\d+) bytes, got \d+ \(truncated\)/,

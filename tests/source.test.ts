@@ -1,6 +1,8 @@
+import { openCheckpoint } from "../src/model/checkpoint/checkpoint.js";
 import { openSource, type SourceFile, type SourceLike } from "../src/model/checkpoint/source.js";
 import { CheckpointError } from "../src/runtime/errors.js";
 import { assert, refuses, suite } from "./support/harness.js";
+import { rawFile } from "./support/safetensors.js";
 
 const test = suite("source");
 
@@ -69,6 +71,78 @@ test("Files are found by name", () =>
 test("Files are found in a folder that was picked", () => holdsContent([new File([CONTENT], "picked/model.bin")]));
 test("Files are not found by the end of a name", () => isAbsent([new File(["x"], "not-absent.json")]));
 
+test("a FileList is a list of Files", () => {
+  const list = { 0: new File([CONTENT], "model.bin"), length: 1, [Symbol.toStringTag]: "FileList" };
+  return holdsContent(list);
+});
+test("Files of folders in the folder are found by their path", async () => {
+  const files = [new File(["deep"], "picked/1_Pooling/config.json"), new File(["flat"], "picked/config.json")];
+  assert.is((await open(files, "config.json")).size, 4);
+  const bytes = await (await open(files, "1_Pooling/config.json")).read(0, 4);
+  assert.is(new TextDecoder().decode(bytes), "deep");
+});
+test("a function may give another view", () => holdsContent(only(() => new DataView(CONTENT.buffer) as never)));
+test("a function may give content at once", () =>
+  holdsContent(((name: string) => name === "model.bin" && CONTENT) as never));
+for (const [name, content] of [
+  ["a number", 5],
+  ["an object", {}],
+  ["false", false],
+] as const)
+  test(`a function that gives ${name} is refused, naming what it may give`, () =>
+    refuses(
+      () => open((() => content) as never),
+      CheckpointError,
+      /^model\.bin: the function must give a Response, a Blob/,
+    ));
+
+test("a connection that fails in a function is told by the file's name", () =>
+  refuses(
+    () => open(() => Promise.reject(new TypeError("fetch failed", { cause: { code: "ECONNRESET" } }))),
+    CheckpointError,
+    /^model\.bin: must be readable, fetch failed, ECONNRESET$/,
+  ));
+test("an answer that breaks off in a function is told by the file's name", () => {
+  const body = new ReadableStream({ pull: (controller) => controller.error(new TypeError("terminated")) });
+  return refuses(() => open(() => new Response(body)), CheckpointError, /^model\.bin: must be readable, terminated$/);
+});
+test("other errors of a function are the caller's own", () =>
+  refuses(() => open(() => Promise.reject(new RangeError("mine"))), RangeError, /^mine$/));
+
+for (const [name, file] of [
+  ["no size", { read: async () => CONTENT }],
+  ["a negative size", { size: -1, read: async () => CONTENT }],
+  ["a fractional size", { size: 1.5, read: async () => CONTENT }],
+  ["a size that is a text", { size: "5", read: async () => CONTENT }],
+  ["no way to read it", { size: 5 }],
+] as const)
+  test(`a source of the caller's own that gives ${name} is refused`, () => {
+    const own = { label: "mine", open: async () => file };
+    return refuses(
+      () => openCheckpoint(own as never),
+      CheckpointError,
+      /^mine\/config\.json: the source must give its size/,
+    );
+  });
+for (const [name, bytes] of [
+  ["too few bytes", new Uint8Array(3)],
+  ["too many bytes", new Uint8Array(9)],
+  ["a list", [1, 2, 3, 4, 5]],
+  ["nothing", undefined],
+] as const)
+  test(`a source of the caller's own that reads ${name} is refused`, () => {
+    const own = { label: "mine", open: async () => ({ size: 5, read: async () => bytes }) };
+    return refuses(
+      () => openCheckpoint(own as never),
+      CheckpointError,
+      /^mine\/config\.json: bytes 0 to 5 must be readable/,
+    );
+  });
+test("a JSON file of more than 256 MiB is refused before it is read", () => {
+  const own = { label: "mine", open: async () => ({ size: 2 ** 31, read: () => Promise.reject(new Error("read")) }) };
+  return refuses(() => openCheckpoint(own), CheckpointError, /^mine\/config\.json: must have at most 268435456 bytes/);
+});
+
 test("a source of the caller's own is taken as it is", () => {
   const own = { label: "mine", open: async () => undefined };
   assert.is(openSource(own), own);
@@ -124,6 +198,52 @@ local("a file that shrank is refused, naming it and the cure", () =>
       CheckpointError,
       /model\.bin: must have 70001 bytes, ended at 70000; fetch the file again$/,
     );
+  }),
+);
+
+local("bytes of another realm are bytes", async () => {
+  const { runInNewContext } = await import("node:vm");
+  const [view, buffer] = runInNewContext("const view = new Uint8Array(70000); [view, view.buffer]") as [
+    Uint8Array<ArrayBuffer>,
+    ArrayBuffer,
+  ];
+  view.set(CONTENT);
+  await holdsContent(only(() => view));
+  await holdsContent(only(() => buffer));
+});
+local("a file that may not be read is refused, not absent", () =>
+  inFolder(async (path) => {
+    const name = "x".repeat(300); // too long for a file system, whoever asks
+    await refuses(() => openSource(path).open(name), CheckpointError, /x: must be readable, ENAMETOOLONG|too long/i);
+  }),
+);
+local("a tensor of more than 2 GiB is read by blocks of rows", () =>
+  inFolder(async (path) => {
+    const { open: openFile, writeFile } = await import("node:fs/promises");
+    const shape = [8_400_000, 64];
+    const bytes = 4 * shape[0] * shape[1];
+    const head = rawFile({ table: { dtype: "F32", shape, data_offsets: [0, bytes] } });
+    const handle = await openFile(`${path}/model.safetensors`, "w"); // sparse: it takes no room
+    await handle.write(head);
+    await handle.truncate(head.length + bytes);
+    await handle.write(CONTENT, 0, 8, head.length + bytes - 8);
+    await handle.close();
+    await writeFile(`${path}/config.json`, "{}");
+    const checkpoint = await openCheckpoint(path);
+    const [table] = checkpoint.entries.values();
+    assert.equal([...(await checkpoint.readBytes(table, bytes - 8, bytes))], [...CONTENT.slice(0, 8)]);
+    const controller = new AbortController();
+    const blocks: [row: number, bytes: number][] = [];
+    const visit = (_: unknown, block: Uint8Array, row: number): void => {
+      blocks.push([row, block.length]);
+      if (blocks.length === 3) controller.abort(new Error("enough"));
+    };
+    await refuses(() => checkpoint.read([table], visit, controller), Error, /^enough$/);
+    assert.equal(blocks, [
+      [0, 2 ** 23],
+      [2 ** 15, 2 ** 23],
+      [2 ** 16, 2 ** 23],
+    ]);
   }),
 );
 
@@ -190,18 +310,17 @@ local("a URL's answer 500 is refused, naming the address", () =>
     refuses(
       () => open(url, "broken"),
       CheckpointError,
-      /^http:.*\/folder\/broken: must answer with the file, answered 500/,
+      /^http:.*\/folder\/broken: must be answered with the file, answered 500/,
     ),
   ),
 );
-local("a partial answer that hides the file's size is refused", () =>
-  served(true, ({ url }) =>
-    refuses(
-      () => open(url, "unsized"),
-      CheckpointError,
-      /unsized: a partial answer must state the file's size in content-range/,
-    ),
-  ),
+local("a file whose partial answers hide its size is fetched whole", () =>
+  served(true, async ({ url, ranges }) => {
+    const file = await open(url, "unsized");
+    assert.is(file.size, CONTENT.length);
+    assert.equal([...(await file.read(...MIDDLE))], [...CONTENT.slice(...MIDDLE)]);
+    assert.equal(ranges, ["bytes=0-65535", undefined]);
+  }),
 );
 local("an abort ends the opening of a URL with the signal's reason", () =>
   served(true, async ({ url }) => {

@@ -5,8 +5,8 @@ import { CheckpointError } from "../src/runtime/errors.js";
 import type { Gpu } from "../src/runtime/gpu.js";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, fromF16, toF16 } from "../src/runtime/half.js";
 import { dequantise } from "../src/runtime/quant.js";
-import { describe, type TypedArray } from "../src/runtime/tensor.js";
-import { assert, device, refuses, suite } from "./support/harness.js";
+import { byteLength, describe, storage, type Tensor, type TypedArray } from "../src/runtime/tensor.js";
+import { assert, device, randoms, refuses, suite } from "./support/harness.js";
 import { inMemory, safetensors, stored, storedF32 } from "./support/safetensors.js";
 
 const test = suite("weights");
@@ -246,9 +246,9 @@ test("an f32 tensor that needs no change is uploaded from the bytes that were re
     read: (entries, visit, hooks) =>
       checkpoint.read(
         entries,
-        (entry, bytes) => {
+        (entry, bytes, row) => {
           buffers.add(bytes.buffer);
-          visit(entry, bytes);
+          return visit(entry, bytes, row);
         },
         hooks,
       ),
@@ -269,6 +269,155 @@ test("a derived weight is split as others are", async () => {
     written.map(({ length }) => length),
     [16, 16, 8],
   );
+});
+
+// Blocks: a tensor of more than 8 MiB comes in several.
+const BIG = [3000, 1024] as const;
+const random = randoms(7);
+const big = Float32Array.from({ length: BIG[0] * BIG[1] }, () => random() - 0.5);
+const bigFile = one({ a: storedF32(BIG, big), b: storedF32([1], [1]) });
+
+/** The bytes that are written for a row, put together by their places, and the events and writes on the way. */
+async function writtenFor(files: Readonly<Record<string, object>>, wanted: WeightRow, options: Options = {}) {
+  const { memory } = await device();
+  const placed = new Map<unknown, Uint8Array>();
+  let [writes, settled] = [0, 0];
+  const gpu = {
+    memory: { ...memory, weightLimit: Infinity },
+    settle: async () => void settled++,
+    write: (t: Tensor, data: TypedArray, at = 0) => {
+      writes++;
+      const whole = placed.get(t) ?? new Uint8Array(byteLength(t));
+      whole.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+      placed.set(t, whole);
+    },
+  } as unknown as Gpu;
+  const checkpoint = await openCheckpoint(inMemory({ "config.json": config, ...files }));
+  const { format = "auto", ...hooks } = options;
+  const w = await loadWeights(gpu, checkpoint, [wanted], { ignored: [/^b$/], format, ...hooks });
+  return { bytes: placed.get(w.get(wanted.ours)) as Uint8Array<ArrayBuffer>, writes, settled };
+}
+
+test("a large tensor is converted and uploaded by blocks", async () => {
+  const { bytes, writes, settled } = await writtenFor(bigFile, row("a", BIG));
+  assert.equal(new Float32Array(bytes.buffer), big);
+  assert.ok(writes > 1 && settled === 0, `${writes} writes`);
+  const half = await writtenFor(bigFile, row("a", BIG), { format: "f16" });
+  assert.equal(new Uint16Array(half.bytes.buffer), f32ToF16(big));
+});
+for (const [format, kind] of [
+  ["int8", "i8"],
+  ["int4", "i4"],
+] as const)
+  test(`a large tensor is quantised to ${format} by blocks, as it is whole`, async () => {
+    const { bytes, writes } = await writtenFor(bigFile, row("a", BIG), { format });
+    assert.equal(new Uint32Array(bytes.buffer), storage(kind).quantise?.(big, BIG[1]));
+    assert.ok(writes > 2, `${writes} writes`);
+  });
+test("a large tensor is transposed by blocks", async () => {
+  const [O, I] = [BIG[1], BIG[0]];
+  const { bytes } = await writtenFor(bigFile, { ...row("a", [O, I]), transpose: true });
+  const got = new Float32Array(bytes.buffer);
+  const wrong = got.findIndex((value, at) => value !== big[(at % I) * O + Math.floor(at / I)]);
+  assert.is(wrong, -1);
+});
+test("large tensors alternate by blocks", async () => {
+  const twice = big.map((value) => 2 * value);
+  const files = one({ a: storedF32(BIG, big), c: storedF32(BIG, twice), b: storedF32([1], [1]) });
+  const { bytes } = await writtenFor(files, { ...row("ac", [2 * BIG[0], BIG[1]], ["a", "c"]), interleave: true });
+  const got = new Float32Array(bytes.buffer);
+  const wrong = got.findIndex((value, at) => {
+    const [r, i] = [Math.floor(at / BIG[1]), at % BIG[1]];
+    return value !== (r % 2 ? twice : big)[(r >> 1) * BIG[1] + i];
+  });
+  assert.is(wrong, -1);
+});
+test("halves of which a part begins at an odd element are put together first", async () => {
+  const files = one({
+    a: stored("F16", [1, 3], Uint16Array.of(1, 2, 3)),
+    c: stored("F16", [2, 3], Uint16Array.of(4, 5, 6, 7, 8, 9)),
+    b: storedF32([1], [1]),
+  });
+  const { bytes } = await writtenFor(files, { ...row("ac", [3, 3], ["a", "c"]), parts: [1, 2] });
+  assert.equal([...new Uint16Array(bytes.buffer, 0, 9)], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+test("progress is told in the middle of a large tensor, and an abort ends it there", async () => {
+  const controller = new AbortController();
+  const loadedBytes: number[] = [];
+  const progress = ({ status, loaded: bytes }: ProgressEvent): void => {
+    if (status !== "progress") return;
+    loadedBytes.push(bytes ?? NaN);
+    if (loadedBytes.length === 1) controller.abort(new Error("enough"));
+  };
+  const before = (await device()).use().weight;
+  await refuses(
+    () => loaded(bigFile, [row("a", BIG), row("b", [1])], { progress, signal: controller.signal }, () => {}),
+    Error,
+    /^enough$/,
+  );
+  assert.is(loadedBytes.length, 1);
+  assert.ok(loadedBytes[0] < 2 ** 23 + 4096);
+  assert.is((await device()).use().weight, before);
+});
+
+// Numbers that no model works with.
+const HUGE = 1e5; // finite, but not in f16
+const BAD: readonly (readonly [
+  what: string,
+  dtype: string,
+  words: Uint16Array<ArrayBuffer> | Float32Array<ArrayBuffer>,
+])[] = [
+  ["NaN", "F32", Float32Array.of(NaN)],
+  ["Infinity", "F32", Float32Array.of(Infinity)],
+  ["-Infinity", "F32", Float32Array.of(-Infinity)],
+  ["NaN", "F16", Uint16Array.of(0x7e00)],
+  ["NaN", "F16", Uint16Array.of(0xfc01)],
+  ["-Infinity", "F16", Uint16Array.of(0xfc00)],
+  ["NaN", "BF16", Uint16Array.of(0x7fc0)],
+  ["Infinity", "BF16", Uint16Array.of(0x7f80)],
+];
+for (const [what, dtype, [word]] of BAD)
+  for (const format of ["auto", "f32", "f16", "bf16", "int8", "int4"] as const)
+    test(`${what} in ${dtype} is refused by the tensor's name with dtype "${format}"`, async () => {
+      const words = dtype === "F32" ? new Float32Array(64) : new Uint16Array(64);
+      words[33] = word;
+      for (const shape of [[2, 32], [64]])
+        await refuses(
+          () => loaded(one({ a: stored(dtype, shape, words) }), [row("ours", shape, ["a"])], { format }, () => {}),
+          CheckpointError,
+          new RegExp(`^a: must hold finite numbers, got ${what};`),
+        );
+    });
+for (const value of [HUGE, -65520, 3e38])
+  test(`${value} is refused where it is stored as f16, and loads otherwise`, async () => {
+    const files = one({ a: storedF32([2, 32], new Float32Array(64).fill(value, 40, 41)) });
+    const refused = (wanted: WeightRow, format: WeightFormat) =>
+      refuses(
+        () => loaded(files, [wanted], { format }, () => {}),
+        CheckpointError,
+        /^a: must hold numbers up to 65504 to be stored as f16, got -?\d.*; load with dtype "auto" or "f32"/,
+      );
+    await refused(row("a", [2, 32]), "f16");
+    await refused({ ...row("a", [2, 32]), lookup: true }, "int8");
+    for (const format of ["auto", "f32", "int8"] as const)
+      await loaded(files, [row("a", [2, 32])], { format }, () => {});
+  });
+test("the largest numbers of f16 load as f16", () =>
+  loaded(one({ a: storedF32([1, 2], [65519, -65504]) }), [row("a", [1, 2])], { format: "f16" }, async (_, values) =>
+    assert.equal([...(await values("a"))], [0x7bff, 0xfbff]),
+  ));
+test("numbers that no row uses are not looked at", () =>
+  loaded(one({ a: storedF32([1], [1]), "other.x": storedF32([1], [NaN]) }), [row("a", [1])], {}, (w) =>
+    assert.equal(w.unused, ["other.x"]),
+  ));
+test("a message names twenty faults and counts the rest", async () => {
+  const files = one({ a: storedF32([1], [1]) });
+  const rows = Array.from({ length: 3000 }, (_, i) => row(`${"n".repeat(900)}${i}`, [1]));
+  let message = "";
+  await loaded(files, [row("a", [1]), ...rows], {}, () => {}).catch((error: Error) => ({ message } = error));
+  assert.match(message, /3000 do not:/);
+  assert.match(message, /and 2980 more$/);
+  assert.ok(message.length < 8192, `${message.length} characters`);
 });
 
 test("an ignored tensor may be there without use", () =>
@@ -298,7 +447,7 @@ const vectors = {
 };
 for (const from of ["F32", "F16", "BF16"] as const) {
   for (const [format, to] of [
-    ["auto", from === "F16" ? "f16" : "f32"],
+    ["auto", ({ F32: "f32", F16: "f16", BF16: "bf16" } as const)[from]],
     ["f32", "f32"],
     ["f16", "f16"],
     ["bf16", "bf16"],
@@ -475,7 +624,7 @@ refusesLoad(
 const FAULTY = one({
   shape: storedF32([2], [1, 2]),
   type: stored("I64", [1], BigInt64Array.of(1n)),
-  stray: storedF32([1], [1]),
+  "good.stray": storedF32([1], [1]),
   good: storedF32([1], [1]),
 });
 const FAULTY_ROWS = [row("good", [1]), row("absent", [4, 2]), row("shape", [3]), row("type", [1])];
@@ -484,7 +633,7 @@ for (const fault of [
   /missing: absent \[4,2\]/,
   /misshapen: shape must be \[3\], got \[2\]/,
   /mistyped: type must be F32, F16 or BF16, got I64/,
-  /extra: stray$/,
+  /extra: good\.stray$/,
 ])
   refusesLoad(`all faults in one error, with ${fault.source}`, FAULTY, FAULTY_ROWS, fault);
 

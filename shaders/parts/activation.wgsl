@@ -6,6 +6,7 @@ const GELU = 2;            // x * Phi(x)
 const GELU_TANH = 3;       // approximated with tanh
 const SILU = 4;
 const TANH = 5;
+const QUICK_GELU = 6;      // x * sigmoid(1.702 x)
 
 fn activate(v: vec4f) -> vec4f { // keeps NaN, which max and clamp may drop; by its bits, as compilers may assume none
   return select(activation(v), v, (bitcast<vec4u>(v) & vec4u(0x7fffffff)) > vec4u(0x7f800000));
@@ -23,6 +24,7 @@ fn activation(v: vec4f) -> vec4f { // exp and tanh: arguments are clamped where 
     return 0.5 * v * (1 + tanh(clamp(0.79788456 * (v + 0.044715 * v * v * v), vec4f(-10), vec4f(10))));
   }
   if (ACTIVATION == SILU) { return v / (1 + exp(clamp(-v, vec4f(-80), vec4f(80)))); }
+  if (ACTIVATION == QUICK_GELU) { return v / (1 + exp(clamp(-1.702 * v, vec4f(-80), vec4f(80)))); }
   if (ACTIVATION == TANH) { return tanh(clamp(v, vec4f(-10), vec4f(10))); }
   return v;
 }

@@ -11,12 +11,17 @@ const tanhGelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / M
 
 /** The activations of linear layers, except for their WGSL. */
 export const ACTIVATIONS = {
-  none: { code: 0, names: [], value: (x) => x },
+  none: { code: 0, names: ["linear"], value: (x) => x },
   relu: { code: 1, names: ["relu"], value: (x) => Math.max(0, x) },
-  gelu: { code: 2, names: ["gelu"], value: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)) },
-  gelu_tanh: { code: 3, names: ["gelu_new", "gelu_pytorch_tanh", "gelu_fast"], value: tanhGelu },
+  gelu: { code: 2, names: ["gelu", "gelu_python"], value: (x) => 0.5 * x * (1 + erf(x / Math.SQRT2)) },
+  gelu_tanh: {
+    code: 3,
+    names: ["gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"],
+    value: tanhGelu,
+  },
   silu: { code: 4, names: ["silu", "swish"], value: (x) => x / (1 + Math.exp(-x)) },
   tanh: { code: 5, names: ["tanh"], value: Math.tanh },
+  quick_gelu: { code: 6, names: ["quick_gelu"], value: (x) => x / (1 + Math.exp(-1.702 * x)) },
 } as const satisfies Readonly<Record<string, Definition>>;
 
 /** The name of an activation. */

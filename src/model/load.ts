@@ -1,5 +1,6 @@
 import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
 import { type CheckpointLike, type LoadHooks, openCheckpoint } from "./checkpoint/checkpoint.js";
+import { shareTied } from "./checkpoint/ties.js";
 import { loadWeights, type WeightFormat } from "./checkpoint/weights.js";
 import type { Core } from "./core.js";
 import { describeCheckpoint } from "./families/index.js";
@@ -29,17 +30,18 @@ export async function load(source: CheckpointLike, options: LoadOptions = {}): P
   const { dtype = "auto", progress, signal } = options;
   signal?.throwIfAborted();
   const opened = await openCheckpoint(source, { signal });
-  const { family, checkpoint, architecture: described } = describeCheckpoint(opened);
+  const { family, checkpoint: stored, architecture: described } = describeCheckpoint(opened);
+  const checkpoint = await shareTied(stored, family.ties?.(stored.config) ?? [], { signal });
   const gpu = options.gpu ?? (await openGpu({ device: options.device }));
   const architecture = { ...described, normInLinear: gpu.class.adapter === "gpu" };
   const release = (): void => {
     if (!options.gpu) gpu.dispose();
   };
   try {
-    const rows = family.rows(architecture, checkpoint.config);
+    const rows = family.rows(architecture, checkpoint.config, checkpoint.entries);
     const weights = await loadWeights(gpu, checkpoint, rows, {
       format: dtype,
-      ignored: family.ignored(checkpoint.config),
+      ignored: family.ignored ?? [],
       signal,
       progress,
     });

@@ -54,8 +54,10 @@ export interface Gpu {
    * line of a shader that does not compile.
    */
   prepare(plan: Plan, progress?: (done: number, total: number) => void, choose?: Gpu["choose"]): Promise<Prepared>;
-  /** Copies values into a weight or a state, from its first element on. */
-  write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>): void;
+  /** Copies values into a weight or a state, from byte `at` on: a multiple of 4, by default 0. */
+  write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>, at?: number): void;
+  /** Resolves when all that was written before is on the device, and its copies on the way there are freed. */
+  settle(): Promise<void>;
   /** Copies the values of weights and states to the host. */
   read(...tensors: Tensor[]): Promise<TypedArray[]>;
   /** Copies elements of one weight or state to another, on the device. */
@@ -121,9 +123,14 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     readAhead: readAhead(),
     submit: (encode, read) => submit(encode, read),
     prepare: (plan, progress, chosen = choose) => preparePlan({ ...context, choose: chosen }, plan, progress),
-    write: (t, data) => {
+    write: (t, data, at) => {
       health.check();
-      memory.write(t, data);
+      memory.write(t, data, at);
+    },
+    async settle() {
+      device.queue.submit([]);
+      await device.queue.onSubmittedWorkDone();
+      health.check();
     },
     async read(...tensors) {
       health.check();

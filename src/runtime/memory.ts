@@ -38,8 +38,8 @@ export interface Memory {
   check(t: Tensor): void;
   /** Throws DeviceError when no buffer could have this size. */
   checkSize(label: string, bytes: number): void;
-  /** Copies values into a weight or a state, from its first element on. */
-  write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>): void;
+  /** Copies values into a weight or a state, from byte `at` on: a multiple of 4, by default 0. */
+  write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>, at?: number): void;
   /** Appends copies of tensors to the commands in `encoder`; call `collect` after the submit. */
   stage(encoder: GPUCommandEncoder, locations: readonly Location[]): Staged;
   /** Destroys the buffers of weights and states. */
@@ -134,15 +134,15 @@ export function createMemory(
     checkSize,
     release,
     create: (label, bytes, usage, kind) => make(label, bytes, usage, kind),
-    write(t, data) {
-      if (data.byteLength > byteLength(t))
+    write(t, data, at = 0) {
+      if (at + data.byteLength > byteLength(t))
         throw new RangeError(`gpu: ${data.byteLength} bytes do not fit ${describe(t)}`);
       if (data.byteLength === 0) return; // Deno panics
       const whole = data.byteLength % 4 === 0;
-      if (whole) return device.queue.writeBuffer(buffer(t), 0, data.buffer, data.byteOffset, data.byteLength);
+      if (whole) return device.queue.writeBuffer(buffer(t), at, data.buffer, data.byteOffset, data.byteLength);
       const padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
       padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      device.queue.writeBuffer(buffer(t), 0, padded);
+      device.queue.writeBuffer(buffer(t), at, padded);
     },
     stage(encoder, locations) {
       const sizes = locations.map(({ tensor }) => byteLength(tensor));

@@ -1,3 +1,4 @@
+import type { Entry } from "../../src/model/checkpoint/safetensors.js";
 import type { SourceFile } from "../../src/model/checkpoint/source.js";
 
 /** A tensor as a safetensors file stores it. */
@@ -40,6 +41,37 @@ export function safetensors(tensors: Readonly<Record<string, Stored>>): Uint8Arr
   }
   return bytes;
 }
+
+/** The tensors of a file. */
+export function storedTensors(file: Uint8Array<ArrayBuffer>): Record<string, Stored> {
+  const base = 8 + Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(file.subarray(8, base))) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [start: number, end: number] }
+  >;
+  return Object.fromEntries(
+    Object.entries(header)
+      .filter(([name]) => name !== "__metadata__")
+      .map(
+        ([
+          name,
+          {
+            dtype,
+            shape,
+            data_offsets: [start, end],
+          },
+        ]) => [name, { dtype, shape, data: file.slice(base + start, base + end) }],
+      ),
+  );
+}
+
+/** Tensors so many and large that they bound no size of a config: for architectures without a checkpoint. */
+export const roomy: ReadonlyMap<string, Entry> = new Map(
+  ["final_logits_bias", ...Array.from({ length: 999 }, (_, i) => `x${i}`)].map((name) => [
+    name,
+    { name, dtype: "F32", shape: [2 ** 31], start: 0, end: 0, file: "" },
+  ]),
+);
 
 /** A SourceFile over bytes that records the ranges that are read. */
 export function recordingFile(bytes: Uint8Array<ArrayBuffer>): SourceFile & { readonly ranges: [number, number][] } {

@@ -2,7 +2,7 @@ import { describeCheckpoint } from "../../src/model/families/index.js";
 import { openCheckpoint } from "../../src/model/checkpoint/checkpoint.js";
 import { storedShape } from "../../src/model/checkpoint/rows.js";
 import { randoms } from "./harness.js";
-import { inMemory, safetensors, type Stored, storedF32 } from "./safetensors.js";
+import { inMemory, roomy, safetensors, type Stored, storedF32 } from "./safetensors.js";
 
 /**
  * A checkpoint of any family with random weights, by its config: every tensor that the family's rows name. Matrices are
@@ -15,9 +15,9 @@ export async function tinyCheckpoint(
 ) {
   const random = randoms(seed);
   const bare = await openCheckpoint(inMemory({ "config.json": config, "model.safetensors": safetensors({}) }));
-  const { family, architecture } = describeCheckpoint(bare);
+  const { family, architecture } = describeCheckpoint({ ...bare, entries: roomy });
   const tensors: Record<string, Stored> = {};
-  for (const row of family.rows(architecture, config)) {
+  for (const row of family.rows(architecture, config, roomy)) {
     for (const [part, name] of row.theirs.entries()) {
       if (name === null || tensors[name]) continue;
       const shape = storedShape(row, part);

@@ -1,6 +1,7 @@
 import { CheckpointError } from "../../runtime/errors.js";
+import { findFile, isInside, type LabelledFile, needJson, openFile, readJson, readList } from "./files.js";
 import { type Entry, readHeader } from "./safetensors.js";
-import { openSource, type CheckpointSource, type SourceFile, type SourceLike } from "./source.js";
+import { type CheckpointSource, openSource, type SourceLike } from "./source.js";
 
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -19,6 +20,7 @@ export interface ProgressEvent {
 
 /** How a caller follows and stops loading. */
 export interface LoadHooks {
+  /** Ends reads, waits and conversions. There is no time limit but this one, for example `AbortSignal.timeout(ms)`. */
   readonly signal?: AbortSignal;
   readonly progress?: (event: ProgressEvent) => void;
 }
@@ -33,17 +35,24 @@ export interface Checkpoint {
   readonly generationConfig: Json | undefined;
   /** All tensors by name. */
   readonly entries: ReadonlyMap<string, Entry>;
-  /** Another file of the folder that holds a JSON object; undefined when there is none. */
+  /**
+   * Another file of the folder that holds a JSON object; undefined when there is none. Throws CheckpointError for a name
+   * that leaves the folder.
+   */
   json(name: string): Promise<Json | undefined>;
-  /** Another file of the folder that holds a JSON list of objects; undefined when there is none. */
+  /** Another file of the folder that holds a JSON list of objects; undefined when there is none. Throws as `json` does. */
   list(name: string): Promise<readonly Json[] | undefined>;
-  /** Reads tensors in the order of the files, many small ones at a time, and calls `visit` with the bytes of each. */
-  read(
-    entries: Iterable<Entry>,
-    visit: (entry: Entry, bytes: Uint8Array<ArrayBuffer>) => void,
-    hooks?: LoadHooks,
-  ): Promise<void>;
+  /**
+   * Reads tensors in the order of the files, many small ones at a time and large ones by blocks of rows, and waits for
+   * `visit` with the bytes of each from row `row` on. Blocks begin at multiples of 8 rows.
+   */
+  read(entries: Iterable<Entry>, visit: Visit, hooks?: LoadHooks): Promise<void>;
+  /** The bytes of a tensor from `start` to `end`, `end` excluded. */
+  readBytes(entry: Entry, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
+
+/** Takes the bytes of a tensor from row `row` on. */
+export type Visit = (entry: Entry, bytes: Uint8Array<ArrayBuffer>, row: number) => void | Promise<void>;
 
 /** An open checkpoint, or where to open one. */
 export type CheckpointLike = SourceLike | Checkpoint;
@@ -51,33 +60,30 @@ export type CheckpointLike = SourceLike | Checkpoint;
 const isOpen = (input: CheckpointLike): input is Checkpoint =>
   (input as Checkpoint | undefined)?.entries instanceof Map;
 
-const CHUNK = 64 * 2 ** 20; // bytes of one read, if a tensor is no larger
+const CHUNK = 8 * 2 ** 20; // bytes of one read, if 8 rows are no larger
+const BLOCK_ROWS = 8; // of which blocks are multiples
 
 /**
- * Reads `config.json`, `generation_config.json`, and the headers of `model.safetensors` or of the shards that
+ * Reads `config.json`, `generation_config.json`, and the headers of `model.safetensors` or else of the shards that
  * `model.safetensors.index.json` names. Returns a checkpoint that is already open as it is. Throws CheckpointError
  * naming the file and the cure.
  */
 export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHooks = {}): Promise<Checkpoint> {
   if (isOpen(input)) return input;
   const source = openSource(input);
-  const config = await readJson(source, "config.json", signal);
+  const config = await needJson(source, "config.json", signal);
   if (!config)
     throw new CheckpointError(
       `${source.label}: must be a checkpoint folder with config.json, model.safetensors and tokenizer.json; found no config.json`,
     );
-  const files = new Map<string, SourceFile>();
+  const files = await openWeights(source, signal);
   const entries = new Map<string, Entry>();
-  for (const name of await weightFiles(source, signal)) {
-    const file = await source.open(name, signal);
-    if (!file)
-      throw new CheckpointError(`${source.label}: must hold ${name}, found none; fetch every shard of the checkpoint`);
-    files.set(name, file);
+  for (const [name, file] of files) {
     for (const entry of await readHeader(name, file, signal)) {
       const twin = entries.get(entry.name);
       if (twin)
         throw new CheckpointError(
-          `${source.label}: ${entry.name} must be in one shard, is in ${twin.file} and ${name}`,
+          `${source.label}: ${entry.name.slice(0, 200)} must be in one shard, is in ${twin.file} and ${name}`,
         );
       entries.set(entry.name, entry);
     }
@@ -96,6 +102,8 @@ export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHook
         await readFile(source.label, name, file, sorted, visit, hooks);
       }
     },
+    readBytes: ({ file, start: base }, start, end, readSignal) =>
+      (files.get(file) as LabelledFile).read(base + start, base + end, readSignal),
   };
 }
 
@@ -106,83 +114,92 @@ export function renamed(checkpoint: Checkpoint, rename: (name: string) => string
     const twin = entries.get(rename(name));
     if (twin)
       throw new CheckpointError(
-        `${checkpoint.label}: must hold one tensor that is ${rename(name)} here, got ${twin.name} and ${name}`,
+        `${checkpoint.label}: must hold one tensor that is ${rename(name).slice(0, 200)} here, got ${twin.name.slice(0, 200)} and ${name.slice(0, 200)}`,
       );
     entries.set(rename(name), entry);
   }
   return { ...checkpoint, entries };
 }
 
+/** Reads tensors of a file, sorted by their place: neighbours together, or one by blocks of rows. */
 async function readFile(
   label: string,
   name: string,
-  file: SourceFile,
+  file: LabelledFile,
   sorted: readonly Entry[],
-  visit: (entry: Entry, bytes: Uint8Array<ArrayBuffer>) => void,
+  visit: Visit,
   { signal, progress }: LoadHooks,
 ): Promise<void> {
-  progress?.({ status: "initiate", name: label, file: name, loaded: 0, total: file.size });
+  const tell = (status: ProgressEvent["status"], loaded: number): void =>
+    progress?.({ status, name: label, file: name, loaded, total: file.size });
+  tell("initiate", 0);
   for (let first = 0; first < sorted.length;) {
     let last = first + 1;
     while (last < sorted.length && sorted[last].end - sorted[first].start <= CHUNK) last++;
-    const { start } = sorted[first];
-    const end = sorted[last - 1].end;
-    signal?.throwIfAborted();
-    const bytes = await file.read(start, end, signal);
-    if (bytes.length !== end - start)
-      throw new CheckpointError(
-        `${name}: bytes ${start} to ${end} must be readable, got ${bytes.length} of them; fetch the file again`,
-      );
-    signal?.throwIfAborted();
-    for (const entry of sorted.slice(first, last)) visit(entry, bytes.subarray(entry.start - start, entry.end - start));
-    progress?.({ status: "progress", name: label, file: name, loaded: end, total: file.size });
+    const { start, end, shape } = sorted[first];
+    const rowBytes = (end - start) / (shape[0] ?? 1);
+    const block = last > first + 1 ? Infinity : BLOCK_ROWS * Math.max(1, Math.floor(CHUNK / BLOCK_ROWS / rowBytes));
+    const whole = sorted[last - 1].end;
+    for (let [at, row] = [start, 0]; at < whole || row === 0; row += block) {
+      const next = Math.min(whole, at + block * rowBytes || whole);
+      signal?.throwIfAborted();
+      const bytes = await file.read(at, next, signal);
+      signal?.throwIfAborted();
+      for (const entry of sorted.slice(first, last))
+        await visit(entry, bytes.subarray(Math.max(0, entry.start - at), entry.end - at), row);
+      tell("progress", next);
+      at = next;
+    }
     first = last;
   }
-  progress?.({ status: "done", name: label, file: name, loaded: file.size, total: file.size });
+  tell("done", file.size);
 }
 
-const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+const isName = (name: unknown): name is string => typeof name === "string" && isInside(name);
 
-async function readJson(source: CheckpointSource, name: string, signal?: AbortSignal): Promise<Json | undefined> {
-  const value = await parseFile(source, name, signal);
-  if (value === undefined || isObject(value)) return value;
-  throw new CheckpointError(`${source.label}/${name}: must be a JSON object`);
-}
+const INDEX = "model.safetensors.index.json";
+const OTHERS = [
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
+  "adapter_model.safetensors",
+  "tf_model.h5",
+  "flax_model.msgpack",
+  "model.onnx",
+  "onnx/model.onnx",
+];
 
-async function readList(
-  source: CheckpointSource,
-  name: string,
-  signal?: AbortSignal,
-): Promise<readonly Json[] | undefined> {
-  const value = await parseFile(source, name, signal);
-  if (value === undefined || (Array.isArray(value) && value.every(isObject))) return value;
-  throw new CheckpointError(`${source.label}/${name}: must be a JSON list of objects`);
-}
-
-async function parseFile(source: CheckpointSource, name: string, signal?: AbortSignal): Promise<unknown> {
-  const file = await source.open(name, signal);
-  if (!file) return undefined;
-  const text = new TextDecoder().decode(await file.read(0, file.size, signal));
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new CheckpointError(`${source.label}/${name}: must be JSON, ${(cause as Error).message}`, { cause });
-  }
-}
-
-async function weightFiles(source: CheckpointSource, signal?: AbortSignal): Promise<string[]> {
-  const index = await readJson(source, "model.safetensors.index.json", signal);
-  if (!index) return ["model.safetensors"];
-  const map = index.weight_map;
-  if (
-    typeof map !== "object" ||
-    map === null ||
-    !Object.values(map).every((name) => typeof name === "string" && /^[\w.-]+$/.test(name))
-  ) {
+/** Opens `model.safetensors`, or else the shards that the index names, as Transformers does. */
+async function openWeights(source: CheckpointSource, signal?: AbortSignal): Promise<Map<string, LabelledFile>> {
+  const single = await findFile(source, "model.safetensors", signal);
+  if (single) return new Map([["model.safetensors", single]]);
+  const index = await readJson(source, INDEX, signal);
+  if (!index) throw await noWeights(source, signal);
+  const names: unknown[] = Object.values(index.weight_map ?? {});
+  if (!names.length || !names.every(isName))
     throw new CheckpointError(
-      `${source.label}/model.safetensors.index.json: weight_map must give a file name for each tensor`,
+      `${source.label}/${INDEX}: weight_map must give a file name for each tensor, inside the checkpoint`,
     );
+  const files = new Map<string, LabelledFile>();
+  for (const name of [...new Set(names)].sort()) {
+    const file = await openFile(source, name, signal);
+    if (!file)
+      throw new CheckpointError(
+        `${source.label}: must hold ${name.slice(0, 200)}, found none; fetch every shard of the checkpoint`,
+      );
+    files.set(name, file);
   }
-  return [...new Set(Object.values(map) as string[])].sort();
+  return files;
+}
+
+async function noWeights(source: CheckpointSource, signal?: AbortSignal): Promise<CheckpointError> {
+  await openFile(source, "model.safetensors", signal); // throws what the server says of it
+  for (const name of OTHERS) {
+    if (await findFile(source, name, signal))
+      return new CheckpointError(
+        `${source.label}: must hold model.safetensors, found only ${name}; save the model with save_pretrained() of Transformers`,
+      );
+  }
+  return new CheckpointError(
+    `${source.label}: must hold model.safetensors, found none, nor ${INDEX}; fetch the whole checkpoint`,
+  );
 }

@@ -1,88 +1,47 @@
+import { CheckpointError } from "../../runtime/errors.js";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "../../runtime/half.js";
-import { elements } from "../../runtime/tensor.js";
-import { partSizes, storedShape, type WeightRow } from "./rows.js";
+import type { Entry } from "./safetensors.js";
 
-/** The values of a weight: f32, or the bits of f16 or bf16. */
-export type Values = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+/** Numbers as they are stored: f32, or the bits of f16 or bfloat16. */
+export type Words = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
-/** A weight that is being put together from its stored parts; it is quantised after that. */
-export interface Assembly {
-  /** Adds a stored part; `dtype` is F32, F16 or BF16. The bytes must not change until the next `add` or `whole`. */
-  add(part: number, dtype: string, bytes: Uint8Array<ArrayBuffer>): void;
-  /** The whole weight, once all stored parts have been added. */
-  whole(): Values;
-}
+/** The formats that stored numbers are converted to; int8 and int4 are made of f32. */
+export type FloatFormat = "f32" | "f16" | "bf16";
 
-/** What a weight is put together in. */
-type Format = "f32" | "f16" | "bf16";
-
-/** Begins a weight in that format. */
-export function assemble(row: WeightRow, format: Format): Assembly {
-  return row.derive ? assembleDerived(row, row.derive, format) : assembleLaid(row, format);
-}
-
-function assembleDerived(row: WeightRow, derive: NonNullable<WeightRow["derive"]>, format: Format): Assembly {
-  const stored = new Map<number, Float32Array>();
-  const zeros = (part: number): Float32Array => new Float32Array(elements({ shape: storedShape(row, part) }));
-  return {
-    add(part, dtype, bytes) {
-      stored.set(part, toF32(dtype, bytes).slice());
-    },
-    whole() {
-      const values = derive(row.theirs.map((_, part) => stored.get(part) ?? zeros(part)));
-      if (values.length !== elements(row))
-        throw new Error(
-          `weights: ${row.ours} [${row.shape}] must be derived with ${elements(row)} values, got ${values.length}`,
-        );
-      return fromF32(values, format);
-    },
-  };
-}
-
-function assembleLaid(row: WeightRow, format: Format): Assembly {
-  const zeros = (): Values => (format === "f32" ? new Float32Array(elements(row)) : new Uint16Array(elements(row)));
-  let whole: Values | undefined;
-  return {
-    add(part, dtype, bytes) {
-      const values = convert(dtype, bytes, format);
-      if (row.theirs.length === 1 && !row.transpose) whole = values;
-      else lay((whole ??= zeros()), values, row, part);
-    },
-    whole: () => whole ?? zeros(),
-  };
-}
-
-/** Copies the rows of a part to their places: after those of the parts before it, or in turn with them. */
-function lay(whole: Values, values: Values, row: WeightRow, part: number): void {
-  const sizes = partSizes(row);
-  const [rows, width] = [sizes[part], whole.length / row.shape[0]];
-  const before = sizes.slice(0, part).reduce((sum, size) => sum + size, 0);
-  if (!row.transpose && !row.interleave) return whole.set(values, before * width);
-  for (let r = 0; r < rows; r++) {
-    const at = (row.interleave ? r * sizes.length + part : before + r) * width;
-    if (!row.transpose) whole.set(values.subarray(r * width, (r + 1) * width), at);
-    else for (let i = 0; i < width; i++) whole[at + i] = values[i * rows + r];
-  }
-}
-
-function toF32(dtype: string, bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
-  if (dtype === "F32") return new Float32Array(...aligned(bytes, 4));
-  const halves = new Uint16Array(...aligned(bytes, 2));
-  return dtype === "F16" ? f16ToF32(halves) : bf16ToF32(halves);
-}
-
-function fromF32(values: Float32Array<ArrayBuffer>, format: Format): Values {
-  if (format === "f32") return values;
-  return format === "f16" ? f32ToF16(values) : f32ToBf16(values);
-}
-
-function convert(dtype: string, bytes: Uint8Array<ArrayBuffer>, format: Format): Values {
-  const stored = dtype.toLowerCase() === format;
-  return stored && format !== "f32" ? new Uint16Array(...aligned(bytes, 2)) : fromF32(toF32(dtype, bytes), format);
-}
-
-/** Where numbers of `size` bytes can be viewed: in place if they are aligned, else in a copy. */
-function aligned(bytes: Uint8Array<ArrayBuffer>, size: number): [buffer: ArrayBuffer, at: number, count: number] {
+/** Views the bytes of a tensor as its numbers: in place if they are aligned, else in a copy. */
+export function view(dtype: string, bytes: Uint8Array<ArrayBuffer>): Words {
+  const size = dtype === "F32" ? 4 : 2;
   const { buffer, byteOffset } = bytes.byteOffset % size ? new Uint8Array(bytes) : bytes;
-  return [buffer, byteOffset, bytes.length / size];
+  return new (size === 4 ? Float32Array : Uint16Array)(buffer, byteOffset, bytes.length / size);
+}
+
+/** Stored numbers in another format; the same array where nothing changes. */
+export function convert(dtype: string, words: Words, format: FloatFormat): Words {
+  if (dtype.toLowerCase() === format) return words;
+  if (format === "f32") return dtype === "F16" ? f16ToF32(words as Uint16Array) : bf16ToF32(words as Uint16Array);
+  return (format === "f16" ? f32ToF16 : f32ToBf16)(convert(dtype, words, "f32") as Float32Array<ArrayBuffer>);
+}
+
+/** Bits without the sign from which a number of a dtype is infinite or none. */
+const INFINITE: Readonly<Record<string, number>> = { F32: 0x7f800000, BF16: 0x7f80, F16: 0x7c00 };
+/** Bits without the sign from which a number of a dtype is rounded to an infinite one. */
+const TOO_LARGE: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  f16: { F32: 0x477ff000, BF16: 0x4780 },
+  bf16: { F32: 0x7f7f8000 },
+};
+
+/** Throws CheckpointError with the tensor's name for a number that is infinite, or none, or too large for `format`. */
+export function checkNumbers({ name, dtype }: Entry, words: Words, format: FloatFormat): void {
+  const limit = TOO_LARGE[format]?.[dtype] ?? INFINITE[dtype];
+  const sign = dtype === "F32" ? 0x7fffffff : 0x7fff;
+  const bits = dtype === "F32" ? new Uint32Array(words.buffer, words.byteOffset, words.length) : words;
+  for (let i = 0; i < bits.length; i++) {
+    if ((bits[i] & sign) < limit) continue;
+    const value = convert(dtype, words.slice(i, i + 1), "f32")[0];
+    throw new CheckpointError(
+      Number.isFinite(value)
+        ? `${name}: must hold numbers up to ${format === "f16" ? 65504 : 3.38e38} to be stored as ${format}, got ${value}; load with dtype "auto" or "f32"`
+        : `${name}: must hold finite numbers, got ${value}; fetch the file again, or take another checkpoint`,
+    );
+  }
 }

@@ -1,3 +1,4 @@
+import { show } from "../../runtime/errors.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { Entry } from "./safetensors.js";
 
@@ -25,10 +26,10 @@ export interface WeightRow {
   /** Kept as f32 and in one piece, whatever format is asked for. Vectors always are. */
   readonly f32?: boolean;
   /**
-   * Kept as f32 unless the checkpoint stores f16: rounding to f16 costs accuracy here, in what makes attention scores.
+   * Kept as f32 unless the checkpoint stores 16 bits: rounding costs accuracy here, in what makes attention scores.
    */
   readonly precise?: boolean;
-  /** A table that is looked up by token: kept as f16 where linear layers are quantised. */
+  /** A table that is looked up by token: kept in 16 bits where linear layers are quantised. */
   readonly lookup?: boolean;
 }
 
@@ -54,30 +55,70 @@ export function isTied(x: WeightRow, y: WeightRow): boolean {
 }
 
 const FLOATS = new Set(["F32", "F16", "BF16"]);
+const BUFFERS = /(^|\.)(position_ids|token_type_ids|masked_bias|inv_freq)$/; // what modules of PyTorch keep beside weights
+const SHOWN = 20; // faults in a message
+const LONGEST = 200; // characters of a name in it
+
+/** How the tensors of a checkpoint fit the rows of a model. */
+export interface Fit {
+  /** A line for each tensor that is missing, misshapen, mistyped or extra: the first 20, and how many more there are. */
+  readonly faults: readonly string[];
+  /** How many faults there are. */
+  readonly count: number;
+  /** Names of the tensors that are not used: buffers, and heads for other tasks. */
+  readonly unused: readonly string[];
+}
 
 /**
- * A line for each tensor that is missing, misshapen, mistyped or extra. `ignored` matches those that need not be used.
+ * Compares the tensors with the rows. Tensors inside of the model that no row uses are faults unless `ignored` matches
+ * them: the model may be another one. Outside, beside its modules, anything may be.
  */
-export function findFaults(
-  { entries }: Checkpoint,
-  rows: readonly WeightRow[],
-  ignored: readonly RegExp[],
-): readonly string[] {
-  const faults = new Set<string>(); // a set, because a tied tensor occurs in several rows
+export function fitRows({ entries }: Checkpoint, rows: readonly WeightRow[], ignored: readonly RegExp[]): Fit {
+  const faults = new Map<string, string>(); // by name, because a tied tensor occurs in several rows
   for (const row of rows) {
     for (const [part, name] of row.theirs.entries()) {
-      const fault = name !== null && findFault(name, storedShape(row, part), entries.get(name));
-      if (fault) faults.add(fault);
+      if (name === null) continue;
+      const fault = findFault(name, storedShape(row, part), entries.get(name));
+      if (fault) faults.set(name, fault);
     }
   }
   const used = new Set(rows.flatMap(storedNames));
-  for (const name of entries.keys())
-    if (!used.has(name) && !ignored.some((pattern) => pattern.test(name))) faults.add(`extra: ${name}`);
-  return [...faults];
+  const modules = new Set(Array.from(used, moduleOf));
+  const unused = Array.from(entries.keys()).filter((name) => !used.has(name));
+  for (const name of unused)
+    if (modules.has(moduleOf(name)) && ![BUFFERS, ...ignored].some((pattern) => pattern.test(name)))
+      faults.set(name, `extra: ${storedName(name, entries.get(name))}`);
+  const lines = [...faults.values()].slice(0, SHOWN);
+  if (faults.size > SHOWN) lines.push(`and ${faults.size - SHOWN} more`);
+  if (faults.size) lines.push(...quantisation(entries));
+  return { faults: lines, count: faults.size, unused };
 }
 
+/** The name of a tensor in its file, or else here, as messages show it. */
+const storedName = (name: string, entry?: Entry): string => (entry?.name ?? name).slice(0, LONGEST);
+
+/** The outermost module that a tensor belongs to. */
+const moduleOf = (name: string): string => name.split(".", 1)[0];
+
 function findFault(name: string, shape: readonly number[], entry: Entry | undefined): string | undefined {
-  if (!entry) return `missing: ${name} [${shape}]`;
-  if (entry.shape.join() !== shape.join()) return `misshapen: ${name} must be [${shape}], got [${entry.shape}]`;
-  return FLOATS.has(entry.dtype) ? undefined : `mistyped: ${name} must be F32, F16 or BF16, got ${entry.dtype}`;
+  const who = storedName(name, entry);
+  if (!entry) return `missing: ${who} [${shape}]`;
+  if (entry.shape.join() !== shape.join()) return `misshapen: ${who} must be [${shape}], got ${show(entry.shape)}`;
+  return FLOATS.has(entry.dtype) ? undefined : `mistyped: ${who} must be F32, F16 or BF16, got ${entry.dtype}`;
+}
+
+const QUANTISED: readonly (readonly [pattern: RegExp, what: string])[] = [
+  [/\.(qweight|qzeros|g_idx)$/, "GPTQ or AWQ"],
+  [/\.(absmax|quant_map|SCB|nested_absmax)$|\.quant_state\./, "bitsandbytes"],
+  [/\.weight_scale(_inv)?$|\.weight_packed$/, "fp8 or compressed-tensors"],
+  [/\.(lora_[AB]|lora_embedding_[AB])\./, "LoRA"],
+];
+
+/** A line that says how faulty tensors were quantised by somebody else; none when nothing speaks for it. */
+function quantisation(entries: ReadonlyMap<string, Entry>): string[] {
+  const names = [...entries.keys()];
+  const found = QUANTISED.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1];
+  const fp8 = [...entries.values()].some(({ dtype }) => dtype.startsWith("F8_"));
+  const what = found ?? (fp8 ? "fp8" : undefined);
+  return what ? [`the tensors are those of ${what}, which is not supported; give the original checkpoint`] : [];
 }

@@ -1,22 +1,31 @@
-import { CheckpointError } from "../../runtime/errors.js";
+import { CheckpointError, show } from "../../runtime/errors.js";
+import { mistakenFor } from "./files.js";
 import type { SourceFile } from "./source.js";
 
-const BYTES: Readonly<Record<string, number>> = {
-  F64: 8,
-  I64: 8,
-  U64: 8,
-  F32: 4,
-  I32: 4,
-  U32: 4,
-  F16: 2,
-  BF16: 2,
-  I16: 2,
-  U16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
+/** Bits of a value of each dtype. Only floats of 16 and 32 bits can be used, but others may be in a file. */
+const BITS: Readonly<Record<string, number>> = {
+  F64: 64,
+  I64: 64,
+  U64: 64,
+  C64: 64,
+  F32: 32,
+  I32: 32,
+  U32: 32,
+  F16: 16,
+  BF16: 16,
+  I16: 16,
+  U16: 16,
+  I8: 8,
+  U8: 8,
+  BOOL: 8,
+  F8_E4M3: 8,
+  F8_E5M2: 8,
+  F8_E4M3FNUZ: 8,
+  F8_E5M2FNUZ: 8,
+  F8_E8M0: 8,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  F4: 4,
 };
 const LARGEST_HEADER = 100_000_000; // the limit of the safetensors library
 
@@ -35,28 +44,23 @@ export interface Entry {
 
 /**
  * Reads and checks the header of a safetensors file, without its tensors. Throws CheckpointError naming the file and
- * the fault: a file that is too short or too long, an impossible header size, no JSON, an unknown dtype, sizes that
- * disagree, overlaps, or holes. Source: https://github.com/huggingface/safetensors, section Format.
+ * the fault: a file that is too short or too long or of another kind, an impossible header size, no JSON, a name that
+ * occurs twice, an unknown dtype, sizes that disagree, overlaps, or holes. Source: https://github.com/huggingface/safetensors, section Format.
  */
 export async function readHeader(name: string, file: SourceFile, signal?: AbortSignal): Promise<Entry[]> {
-  const refuse = (text: string): CheckpointError => new CheckpointError(`${name}: ${text}; fetch the file again`);
+  const refuse = (text: string): CheckpointError =>
+    new CheckpointError(`${file.label ?? name}: ${text}; fetch the file again`);
   if (file.size < 10) throw refuse(`a safetensors file must have at least 10 bytes, got ${file.size}`);
   const prefix = await file.read(0, 8, signal);
   const length = Number(new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true));
   if (length < 2 || length > LARGEST_HEADER || length > file.size - 8) {
+    const other = await mistakenFor(file, signal);
+    if (other) throw new CheckpointError(`${file.label ?? name}: ${other}`);
     throw refuse(
       `the header must have 2 to ${Math.min(LARGEST_HEADER, file.size - 8)} bytes, its length says ${length}`,
     );
   }
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(await file.read(8, 8 + length, signal)));
-  } catch (cause) {
-    if (signal?.aborted) throw cause;
-    throw refuse("the header must be JSON, it is not");
-  }
-  if (typeof header !== "object" || header === null || Array.isArray(header))
-    throw refuse("the header must be a JSON object");
+  const header = parseHeader(await file.read(8, 8 + length, signal), refuse);
   const base = 8 + length;
   const entries = Object.entries(header)
     .filter(([key]) => key !== "__metadata__")
@@ -69,6 +73,47 @@ export async function readHeader(name: string, file: SourceFile, signal?: AbortS
   );
   return entries;
 }
+
+function parseHeader(bytes: Uint8Array<ArrayBuffer>, refuse: (text: string) => CheckpointError): object {
+  let header: unknown;
+  let text = "";
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    header = JSON.parse(text);
+  } catch {
+    throw refuse("the header must be JSON, it is not");
+  }
+  if (typeof header !== "object" || header === null || Array.isArray(header))
+    throw refuse("the header must be a JSON object");
+  const { __metadata__: metadata = {} } = header as { __metadata__?: unknown };
+  if (!isTexts(metadata)) throw refuse(`__metadata__ must be an object of texts, got ${show(metadata)}`);
+  if (writtenKeys(text) !== keysOf(header)) throw refuse("no name in the header must occur twice, one does");
+  return header;
+}
+
+const isTexts = (value: unknown): boolean =>
+  value === null ||
+  (typeof value === "object" && !Array.isArray(value) && Object.values(value).every((one) => typeof one === "string"));
+
+/** How many keys the objects in JSON text have, those that occur again included. */
+function writtenKeys(text: string): number {
+  let keys = 0;
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
+    at++;
+    while (text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
+    at++;
+    while (" \t\n\r".includes(text[at] || ".")) at++;
+    if (text[at] === ":") keys++;
+  }
+  return keys;
+}
+
+/** How many keys an object and the objects in it have; headers nest no deeper. */
+const keysOf = (header: object): number =>
+  [header, ...Object.values(header)].reduce((sum: number, one: unknown) => {
+    const isObject = typeof one === "object" && one !== null && !Array.isArray(one);
+    return sum + (isObject ? Object.keys(one).length : 0);
+  }, 0);
 
 function readEntry(
   file: string,
@@ -84,14 +129,17 @@ function readEntry(
   } = (value ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
   const counts = (list: unknown): list is number[] =>
     Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
-  if (typeof dtype !== "string" || !Object.hasOwn(BYTES, dtype))
-    throw refuse(`${name}: dtype must be one of ${Object.keys(BYTES).join(" ")}, got ${JSON.stringify(dtype)}`);
-  if (!counts(shape)) throw refuse(`${name}: shape must be a list of sizes, got ${JSON.stringify(shape)}`);
+  const who = name.slice(0, 200);
+  if (typeof dtype !== "string" || !Object.hasOwn(BITS, dtype))
+    throw refuse(`${who}: dtype must be one of ${Object.keys(BITS).join(" ")}, got ${show(dtype)}`);
+  if (!counts(shape)) throw refuse(`${who}: shape must be a list of sizes, got ${show(shape)}`);
   if (!counts(offsets) || offsets.length !== 2)
-    throw refuse(`${name}: data_offsets must be two positions, got ${JSON.stringify(offsets)}`);
-  const bytes = shape.reduce((product, size) => product * size, BYTES[dtype]);
+    throw refuse(`${who}: data_offsets must be two positions, got ${show(offsets)}`);
+  const bytes = shape.reduce((product, size) => product * size, BITS[dtype]) / 8;
   if (offsets[1] - offsets[0] !== bytes) {
-    throw refuse(`${name}: ${dtype}[${shape}] must take ${bytes} bytes, data_offsets give ${offsets[1] - offsets[0]}`);
+    throw refuse(
+      `${who}: ${dtype}${show(shape)} must take ${bytes} bytes, data_offsets give ${offsets[1] - offsets[0]}`,
+    );
   }
   return { name, dtype, shape, start: base + offsets[0], end: base + offsets[1], file };
 }
@@ -105,9 +153,13 @@ function checkLayout(
   let at = base;
   for (const entry of sorted) {
     if (entry.start < at)
-      throw refuse(`${entry.name}: must not overlap the tensor before it, starts ${at - entry.start} bytes early`);
+      throw refuse(
+        `${entry.name.slice(0, 200)}: must not overlap the tensor before it, starts ${at - entry.start} bytes early`,
+      );
     if (entry.start > at)
-      throw refuse(`${entry.name}: must follow the tensor before it, leaves a hole of ${entry.start - at} bytes`);
+      throw refuse(
+        `${entry.name.slice(0, 200)}: must follow the tensor before it, leaves a hole of ${entry.start - at} bytes`,
+      );
     at = entry.end;
   }
   if (at !== size) throw refuse(`the file must have ${at} bytes, got ${size}${at > size ? " (truncated)" : ""}`);

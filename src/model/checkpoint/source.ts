@@ -1,10 +1,15 @@
 import { builtinModule } from "../../runtime/builtin.js";
-import { CheckpointError } from "../../runtime/errors.js";
+import { CheckpointError, show } from "../../runtime/errors.js";
+import { folderSource } from "./folder.js";
+import { answeredFile, openUrl, urlSource } from "./http.js";
+import { reasonOf } from "./persist.js";
 
 /** A file of a checkpoint that can be read by byte range. */
 export interface SourceFile {
   /** In bytes. */
   readonly size: number;
+  /** Its name in messages. Default: its name in the source. */
+  readonly label?: string;
   /** The bytes from `start` to `end`, `end` excluded. */
   read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -13,114 +18,92 @@ export interface SourceFile {
 export interface CheckpointSource {
   /** Its name in messages. */
   readonly label: string;
-  /** The file of this name; undefined when there is none. */
+  /** The file of this name; undefined when there is none. Names are relative, with "/" between folders. */
   open(name: string, signal?: AbortSignal): Promise<SourceFile | undefined>;
 }
 
-type Content = Response | Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | undefined | null;
+type Content = Response | Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | URL | string | undefined | null;
 
 /**
- * A folder path (Node, Deno), a base URL, the files of a folder, a function from file name to content, or your own
- * source.
+ * A folder path (Node, Deno), a base URL (in a page also a relative one), the files of a folder, a function from file
+ * name to content or to the URL of the file, or your own source.
  */
 export type SourceLike =
-  string | URL | readonly File[] | ((name: string, signal?: AbortSignal) => Promise<Content>) | CheckpointSource;
+  | string
+  | URL
+  | ArrayLike<File>
+  | ((name: string, signal?: AbortSignal) => Content | Promise<Content>)
+  | CheckpointSource;
 
 /** Makes a source of what the caller gives. Throws CheckpointError when it is none of these kinds. */
 export function openSource(input: SourceLike): CheckpointSource {
   if (typeof input === "function") return functionSource(input);
-  if (typeof input === "string" && !/^(https?|blob|file):/.test(input)) return folderSource(input);
-  if (typeof input === "string" || input instanceof URL) {
-    const url = new URL(input);
-    return url.protocol === "file:" ? folderSource(decodeURIComponent(url.pathname)) : urlSource(url);
-  }
-  if (Array.isArray(input) && input.every((file) => file instanceof File)) return filesSource(input);
+  if (typeof input === "string" || isKind(input, "URL")) return placeSource(String(input));
+  const files = isKind(input, "FileList") || Array.isArray(input) ? Array.from(input as ArrayLike<File>) : undefined;
+  if (files?.every((file) => isKind(file, "File"))) return filesSource(files);
   if (typeof (input as CheckpointSource | undefined)?.open === "function") return input as CheckpointSource;
   throw new CheckpointError(
     `load: the source must be a folder path, a URL, a list of Files or a function, got ${Object.prototype.toString.call(input)}`,
   );
 }
 
-function blobFile(blob: Blob): SourceFile {
-  return {
-    size: blob.size,
-    read: async (start, end) => new Uint8Array(await blob.slice(start, end).arrayBuffer()),
-  };
+/** Whether a value is of a class of the platform, of this or another realm (a frame, a context of node:vm). */
+const isKind = (value: unknown, kind: string): boolean => Object.prototype.toString.call(value) === `[object ${kind}]`;
+
+/** A folder path or a URL. */
+function placeSource(place: string): CheckpointSource {
+  if (/^file:/i.test(place)) return folderSource(folderOf(place));
+  if (!/^([a-z][a-z\d+.-]+:\/\/|(https?|blob|data):)/i.test(place)) {
+    const page = pageAddress();
+    return page === undefined ? folderSource(place) : urlSource(urlOf(place, page));
+  }
+  const url = urlOf(place);
+  if (/^(blob|data):/.test(url.protocol))
+    throw new CheckpointError(
+      `load: ${show(place)} must be the URL of a folder, got that of one file; give a function from file name to its URL`,
+    );
+  return urlSource(url);
 }
 
-function folderSource(folder: string): CheckpointSource {
-  return {
-    label: folder,
-    async open(name) {
-      const files = builtinModule("node:fs/promises");
-      if (!files)
-        throw new CheckpointError(
-          `load: a folder path needs Node or Deno, got ${folder} in a browser; give a URL (starting with http) or a list of Files`,
-        );
-      const { open, stat } = files;
-      const path = `${folder.replace(/\/+$/, "")}/${name}`;
-      const found = await stat(path).catch(() => undefined);
-      if (!found?.isFile()) return undefined;
-      return {
-        size: found.size,
-        async read(start, end) {
-          const handle = await open(path, "r");
-          try {
-            const bytes = new Uint8Array(end - start);
-            let at = 0;
-            while (at < bytes.length) {
-              const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
-              if (bytesRead === 0)
-                throw new CheckpointError(
-                  `${path}: must have ${end} bytes, ended at ${start + at}; fetch the file again`,
-                );
-              at += bytesRead;
-            }
-            return bytes;
-          } finally {
-            await handle.close();
-          }
-        },
-      };
-    },
-  };
+function urlOf(text: string, base?: string): URL {
+  try {
+    return new URL(text, base);
+  } catch (cause) {
+    throw new CheckpointError(`load: the source must be a folder path or a URL, got ${show(text)}`, { cause });
+  }
 }
 
-const FIRST_REQUEST = 65536; // bytes: enough for most headers and JSON files
-
-function urlSource(base: URL): CheckpointSource {
-  const folder = base.href.replace(/\/*$/, "/");
-  return {
-    label: base.href,
-    async open(name, signal) {
-      const url = new URL(name, folder).href;
-      const request = async (start: number, end: number, signal?: AbortSignal): Promise<Response> => {
-        const response = await fetch(url, { headers: { Range: `bytes=${start}-${end - 1}` }, signal });
-        if (!response.ok && response.status !== 404)
-          throw new CheckpointError(
-            `${url}: must answer with the file, answered ${response.status} ${response.statusText}`,
-          );
-        return response;
-      };
-      const first = await request(0, FIRST_REQUEST, signal);
-      if (first.status === 404) return undefined;
-      const head = new Uint8Array(await first.arrayBuffer());
-      if (first.status !== 206) return blobFile(new Blob([head])); // a server without ranges: this is the whole file
-      const size = Number(first.headers.get("content-range")?.split("/")[1]);
-      if (!Number.isInteger(size))
-        throw new CheckpointError(
-          `${url}: a partial answer must state the file's size in content-range, got ${first.headers.get("content-range")}`,
-        );
-      return {
-        size,
-        async read(start, end, readSignal) {
-          if (end <= head.length) return head.slice(start, end);
-          return new Uint8Array(await (await request(start, end, readSignal)).arrayBuffer());
-        },
-      };
-    },
-  };
+/** The path of a file: URL. */
+function folderOf(url: string): string {
+  try {
+    return decodeURIComponent(urlOf(url).pathname).replace(/^\/([a-z]:)/i, "$1"); // a drive of Windows
+  } catch (cause) {
+    throw new CheckpointError(`load: the source must be a file: URL with a readable path, got ${show(url)}`, { cause });
+  }
 }
+
+/** What relative URLs stand for in a page or a worker; undefined where paths are those of folders. */
+function pageAddress(): string | undefined {
+  if (builtinModule("node:fs/promises")) return undefined;
+  const { document, location } = globalThis as {
+    document?: { baseURI?: string };
+    location?: { href: string; origin: string };
+  };
+  const address = document?.baseURI ?? location?.href;
+  return address?.startsWith("blob:") ? location?.origin : address; // a worker that was made from a blob
+}
+
+const blobFile = (blob: Blob, label?: string): SourceFile => ({
+  size: blob.size,
+  label,
+  read: async (start, end) => new Uint8Array(await blob.slice(start, end).arrayBuffer()),
+});
+
+const bytesFile = (bytes: Uint8Array<ArrayBuffer>, label: string): SourceFile => ({
+  size: bytes.length,
+  label,
+  read: async (start, end) => bytes.slice(start, end),
+});
 
 function filesSource(files: readonly File[]): CheckpointSource {
   return {
@@ -134,20 +117,36 @@ function filesSource(files: readonly File[]): CheckpointSource {
   };
 }
 
-function functionSource(content: (name: string, signal?: AbortSignal) => Promise<Content>): CheckpointSource {
+function functionSource(content: (name: string, signal?: AbortSignal) => Content | Promise<Content>): CheckpointSource {
   return {
     label: "a function",
     async open(name, signal) {
-      const found = await content(name, signal);
-      if (found === undefined || found === null) return undefined;
-      if (found instanceof Blob) return blobFile(found);
-      if (found instanceof ArrayBuffer || found instanceof Uint8Array) return blobFile(new Blob([found]));
-      if (found.status === 404) return undefined;
-      if (!found.ok)
-        throw new CheckpointError(
-          `${name}: must be answered with the file, answered ${found.status} ${found.statusText}`,
-        );
-      return blobFile(await found.blob());
+      try {
+        return await openContent(content, name, signal);
+      } catch (cause) {
+        if (!(cause instanceof TypeError)) throw cause;
+        // What `fetch` throws when a connection fails; other errors are the caller's own.
+        throw new CheckpointError(`${name}: must be readable, ${reasonOf(cause)}`, { cause });
+      }
     },
   };
+}
+
+async function openContent(
+  content: (name: string, signal?: AbortSignal) => Content | Promise<Content>,
+  name: string,
+  signal?: AbortSignal,
+): Promise<SourceFile | undefined> {
+  const found = await content(name, signal);
+  if (found === undefined || found === null) return undefined;
+  if (typeof found === "string" || isKind(found, "URL")) return openUrl(urlOf(String(found)).href, name, signal);
+  if (isKind(found, "Blob") || isKind(found, "File")) return blobFile(found as Blob, name);
+  if (isKind(found, "ArrayBuffer")) return bytesFile(new Uint8Array(found as ArrayBuffer), name);
+  if (ArrayBuffer.isView(found))
+    return bytesFile(new Uint8Array(found.buffer, found.byteOffset, found.byteLength), name);
+  if (typeof (found as Response).arrayBuffer === "function" && "status" in (found as Response))
+    return answeredFile(found as Response, name, name, signal);
+  throw new CheckpointError(
+    `${name}: the function must give a Response, a Blob, an ArrayBuffer, a Uint8Array or a URL, got ${Object.prototype.toString.call(found)}`,
+  );
 }

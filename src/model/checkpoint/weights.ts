@@ -2,17 +2,18 @@ import { CheckpointError } from "../../runtime/errors.js";
 import type { Gpu } from "../../runtime/gpu.js";
 import { byteLength, type DType, elements, storage, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Checkpoint, LoadHooks } from "./checkpoint.js";
-import { assemble, type Assembly, type Values } from "./conversion.js";
-import { findFaults, isTied, storedNames, type WeightRow } from "./rows.js";
+import { assemble, type Assembly, type Sink } from "./assembly.js";
+import { checkNumbers, convert, type FloatFormat, view, type Words } from "./conversion.js";
+import { fitRows, isTied, storedNames, type WeightRow } from "./rows.js";
 import type { Entry } from "./safetensors.js";
 
 /** The values of the option `dtype`. */
 export const WEIGHT_FORMATS = ["auto", "f32", "f16", "bf16", "int8", "int4"] as const;
 
 /**
- * Storage of weight matrices: as in the checkpoint ("auto"; bfloat16 becomes f32), converted, or quantised in groups of
- * 32 along the input axis. Vectors are always f32. With int8 and int4, token tables and weights that are tied to them
- * are f16.
+ * Storage of weight matrices: exactly as in the checkpoint ("auto"), converted, or quantised in groups of 32 along the
+ * input axis. Vectors are always f32. With int8 and int4, token tables and weights that are tied to them are f16, or
+ * bf16 if the checkpoint has them so. Numbers that would become infinite are refused.
  */
 export type WeightFormat = (typeof WEIGHT_FORMATS)[number];
 
@@ -26,6 +27,8 @@ export interface Weights {
   parts(name: string): readonly Tensor[];
   /** All tensors; tied weights share theirs. */
   readonly tensors: ReadonlySet<Tensor>;
+  /** Names of tensors in the checkpoint that the model does not use: buffers, and heads for other tasks. */
+  readonly unused: readonly string[];
 }
 
 /** How to load weights. */
@@ -39,9 +42,8 @@ export interface WeightOptions extends LoadHooks {
 interface Target {
   readonly row: WeightRow;
   readonly tensors: readonly Tensor[];
-  /** How many of its stored tensors have not been read yet. */
-  left: number;
-  assembly?: Assembly;
+  /** The dtypes of its stored tensors. */
+  readonly stored: readonly string[];
 }
 
 /**
@@ -54,10 +56,10 @@ export async function loadWeights(
   rows: readonly WeightRow[],
   { format, ignored, ...hooks }: WeightOptions,
 ): Promise<Weights> {
-  const faults = findFaults(checkpoint, rows, ignored);
-  if (faults.length) {
+  const { faults, count, unused } = fitRows(checkpoint, rows, ignored);
+  if (count) {
     throw new CheckpointError(
-      `${checkpoint.label}: the weights must fit ${String(checkpoint.config.model_type)}, ${faults.length} do not:\n  ${faults.join("\n  ")}`,
+      `${checkpoint.label}: the weights must fit ${String(checkpoint.config.model_type)}, ${count} do not:\n  ${faults.join("\n  ")}`,
     );
   }
   const { byName, targets } = planTargets(gpu, checkpoint, rows, format);
@@ -69,14 +71,14 @@ export async function loadWeights(
     gpu.memory.free(tensors);
     throw error;
   }
-  return createWeights(byName, tensors, gpu.memory.weightLimit);
+  return { ...createWeights(byName, tensors, gpu.memory.weightLimit), unused };
 }
 
 function createWeights(
   byName: ReadonlyMap<string, readonly Tensor[]>,
   tensors: ReadonlySet<Tensor>,
   limit: number,
-): Weights {
+): Omit<Weights, "unused"> {
   const find = (name: string): Tensor | undefined => {
     const parts = byName.get(name);
     if (parts && parts.length > 1)
@@ -107,13 +109,8 @@ function planTargets(
   for (const row of rows) {
     let target = targets.find((other) => isTied(other.row, row));
     if (!target) {
-      const names = storedNames(row);
-      const dtype = storageOf(
-        row,
-        names.map((name) => (entries.get(name) as Entry).dtype),
-        format,
-      );
-      target = { row, tensors: split(row, dtype, gpu.memory.weightLimit), left: names.length };
+      const stored = storedNames(row).map((name) => (entries.get(name) as Entry).dtype);
+      target = { row, stored, tensors: split(row, storageOf(row, stored, format), gpu.memory.weightLimit) };
       targets.push(target);
     }
     byName.set(row.ours, target.tensors);
@@ -124,16 +121,16 @@ function planTargets(
 /** The format of a row whose tensors have these dtypes in the checkpoint. Tied weights have that of the first row. */
 function storageOf(row: WeightRow, stored: readonly string[], format: WeightFormat): DType {
   if (row.shape.length < 2 || row.f32 || stored.length === 0) return "f32";
+  const kept = HALVES.find((half) => stored.every((dtype) => dtype === half.toUpperCase()));
   if (format === "int8" || format === "int4") {
-    if (row.lookup || row.shape.length > 2) return "f16";
+    if (row.lookup || row.shape.length > 2) return kept ?? "f16";
     return format === "int8" ? "i8" : "i4";
   }
   if (format === "f32") return format;
-  if (format !== "auto" && !row.precise) return format;
-  const half = format === "auto" ? "f16" : format;
-  return stored.every((dtype) => dtype === half.toUpperCase()) ? half : "f32";
+  return format === "auto" || row.precise ? (kept ?? "f32") : format;
 }
 
+const HALVES = ["f16", "bf16"] as const;
 const PART_ROWS = 8; // the rows of a part are a multiple of this, so that pairs of gated layers stay together
 
 /** One tensor for a weight, or several where it exceeds `limit` bytes; vectors stay in one piece. */
@@ -149,38 +146,77 @@ function split(row: WeightRow, dtype: DType, limit: number): Tensor[] {
   );
 }
 
-/** Reads the checkpoint once, in the order of its files, and uploads each weight after its last tensor. */
+/** A part of a weight that is being read. */
+interface Use {
+  readonly part: number;
+  readonly assembly: Assembly;
+  readonly format: FloatFormat;
+  /** Counts down the parts of the weight. */
+  done(): void;
+}
+
+/** Reads the checkpoint once, in the order of its files, and uploads each block of a weight as soon as it can. */
 async function fill(gpu: Gpu, checkpoint: Checkpoint, targets: readonly Target[], hooks: LoadHooks): Promise<void> {
-  const uses = new Map<Entry, { target: Target; part: number }[]>();
-  for (const target of targets) {
-    for (const [part, name] of target.row.theirs.entries()) {
+  const uses = new Map<Entry, Use[]>();
+  for (const { row, tensors, stored } of targets) {
+    const format = HALVES.find((half) => half === tensors[0].dtype) ?? "f32";
+    const assembly = assemble(row, stored, upload(gpu, tensors, format));
+    let left = stored.length;
+    const done = (): void => void (--left || assembly.finish());
+    for (const [part, name] of row.theirs.entries()) {
       const entry = name === null ? undefined : checkpoint.entries.get(name);
-      if (entry) uses.set(entry, [...(uses.get(entry) ?? []), { target, part }]);
+      if (entry) uses.set(entry, [...(uses.get(entry) ?? []), { part, assembly, format, done }]);
     }
-    if (target.left === 0) upload(gpu, target.tensors, assemblyOf(target).whole());
+    if (left === 0) assembly.finish();
   }
+  let unsettled = 0;
   await checkpoint.read(
     uses.keys(),
-    (entry, bytes) => {
-      for (const { target, part } of uses.get(entry) ?? []) {
-        const assembly = (target.assembly ??= assemblyOf(target));
-        assembly.add(part, entry.dtype, bytes);
-        if (--target.left > 0) continue;
-        target.assembly = undefined;
-        upload(gpu, target.tensors, assembly.whole());
+    async (entry, bytes, row) => {
+      const words = view(entry.dtype, bytes);
+      const at = row * (elements(entry) / (entry.shape[0] ?? 1)) || 0;
+      for (const { part, assembly, format, done } of uses.get(entry) ?? []) {
+        checkNumbers(entry, words, format);
+        assembly.add(part, entry.dtype, words, at);
+        if (at + words.length === elements(entry)) done();
       }
+      unsettled += bytes.length;
+      if (unsettled < SETTLED) return;
+      unsettled = 0;
+      await gpu.settle();
     },
     hooks,
   );
 }
 
-const assemblyOf = ({ row, tensors: [{ dtype }] }: Target): Assembly =>
-  assemble(row, dtype === "f16" || dtype === "bf16" ? dtype : "f32");
+const SETTLED = 2 ** 25; // bytes on their way to the device at a time
+const BLOCK = 2 ** 20; // numbers that are converted at a time, if 8 rows are no more
 
-function upload(gpu: Gpu, tensors: readonly Tensor[], whole: Values): void {
-  let at = 0;
-  for (const t of tensors) {
-    const values = whole.subarray(at, (at += elements(t)));
-    gpu.write(t, storage(t.dtype).quantise?.(values as Float32Array, t.shape[t.shape.length - 1]) ?? values);
-  }
+/** Converts, quantises and uploads rows of a weight, by blocks, to the tensors that hold them. */
+function upload(gpu: Gpu, tensors: readonly Tensor[], format: FloatFormat): Sink {
+  const width = elements(tensors[0]) / tensors[0].shape[0];
+  const rows = PART_ROWS * Math.max(1, Math.floor(BLOCK / PART_ROWS / width)); // so that writes begin at whole words
+  return (dtype, words, at) => {
+    let first = 0; // of the tensor, in the weight
+    for (const t of tensors) {
+      const [start, end] = [Math.max(first, at), Math.min(first + elements(t), at + words.length)];
+      for (let i = start; i < end; i += rows * width) {
+        const block = words.subarray(i - at, Math.min(i + rows * width, end) - at);
+        writeRows(gpu, t, convert(dtype, block, format), (i - first) / width);
+      }
+      first += elements(t);
+    }
+  };
+}
+
+/** Writes rows of a tensor from row `row` on. With scales by group, these follow all values of the tensor. */
+function writeRows(gpu: Gpu, t: Tensor, words: Words, row: number): void {
+  const { bits, group, quantise } = storage(t.dtype);
+  const width = elements(t) / t.shape[0];
+  if (!group || !quantise) return gpu.write(t, words, (row * width * bits) / 8);
+  const quantised = quantise(words as Float32Array, width);
+  const groups = Math.ceil(width / group); // of a row, of `bits` words each
+  const values = (words.length / width) * groups * bits;
+  gpu.write(t, quantised.subarray(0, values), 4 * row * groups * bits);
+  gpu.write(t, quantised.subarray(values), 4 * (t.shape[0] * groups * bits + row * groups));
 }

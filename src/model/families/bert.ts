@@ -5,6 +5,8 @@ import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, typ
 
 interface Differences {
   readonly model_type: string;
+  /** What Transformers takes for an absent vocab_size. */
+  readonly V: number;
   /** Whether position 0 is the row after the padding token id in the position table, not row 0. */
   readonly shifted: boolean;
   /** Names of the dense layer and of the projection to labels in a classifier of sentences. */
@@ -12,45 +14,46 @@ interface Differences {
 }
 
 /** A post-norm encoder with learned positions and segments. */
-function bertLike({ model_type, shifted, sentence }: Differences): Family<With<"encoder">> {
+function bertLike({ model_type, V: vocabulary, shifted, sentence }: Differences): Family<With<"encoder">> {
   return {
     model_type,
+    prefix: model_type,
 
-    // Classes with a head save the encoder under its model type; early checkpoints name norm weights gamma and beta.
+    // Early checkpoints name norm weights gamma and beta.
     rename: (name) =>
-      name
-        .replace(new RegExp(`^${model_type}\\.`), "")
-        .replace(/LayerNorm\.gamma$/, "LayerNorm.weight")
-        .replace(/LayerNorm\.beta$/, "LayerNorm.bias"),
+      name.replace(/LayerNorm\.gamma$/, "LayerNorm.weight").replace(/LayerNorm\.beta$/, "LayerNorm.bias"),
 
-    architecture(config, names) {
-      const read = readConfig(config);
+    architecture(config, entries) {
+      const read = readConfig(config, entries);
       if ((config.position_embedding_type ?? "absolute") !== "absolute" || config.is_decoder === true)
         throw new CheckpointError(
           "config.json: position_embedding_type must be absolute and is_decoder false; others are not supported",
         );
-      const [D, H] = [read.count("hidden_size"), read.divisor("num_attention_heads", "hidden_size")];
-      const positionShift = shifted ? read.number("pad_token_id", 1) + 1 : 0;
-      const pooler = names.has("pooler.dense.weight") ? { pooler: "tanh" as const, labels: [] } : undefined;
+      const D = read.count("hidden_size", 768);
+      const positionShift = shifted ? read.size("pad_token_id", 1) + 1 : 0;
+      const P = read.count("max_position_embeddings", 512) - positionShift;
+      if (!Number.isInteger(P) || P < 1)
+        throw read.refuse("pad_token_id", "a whole number below max_position_embeddings - 1");
+      const pooler = entries.has("pooler.dense.weight") ? { pooler: "tanh" as const, labels: [] } : undefined;
       return {
         family: model_type,
         D,
-        V: read.count("vocab_size"),
+        V: read.count("vocab_size", vocabulary),
         encoder: {
-          depth: read.count("num_hidden_layers"),
-          F: read.count("intermediate_size"),
-          ...equalHeads(D, H),
-          P: read.count("max_position_embeddings") - positionShift,
+          depth: read.layers("num_hidden_layers", 12),
+          F: read.count("intermediate_size", 3072),
+          ...equalHeads(D, read.divisor("num_attention_heads", 12, "hidden_size", D)),
+          P,
           positionShift,
-          segments: read.count("type_vocab_size"),
+          segments: read.count("type_vocab_size", 2),
           embeddingScale: 1,
           lastNorm: false,
         },
-        head: classifierOf(config, "tanh") ?? pooler,
+        head: classifierOf(config, "tanh", entries, sentence[1]) ?? pooler,
         norm: "layernorm",
         placement: "post",
-        eps: read.number("layer_norm_eps", 1e-12),
-        activation: read.activation("hidden_act"),
+        eps: read.size("layer_norm_eps", 1e-12),
+        activation: read.activation("hidden_act", "gelu"),
         gated: false,
       };
     },
@@ -74,17 +77,20 @@ function bertLike({ model_type, shifted, sentence }: Differences): Family<With<"
         ...headRows(head, dense, labels, D),
       ];
     },
-
-    // Heads for training, and the pooler of a classifier of tokens.
-    ignored: () => [/^embeddings\.position_ids$/, /^cls\./, /^lm_head\./, /^pooler\./],
   };
 }
 
 /** BERT (Devlin et al. 2019). */
-export const bert = bertLike({ model_type: "bert", shifted: false, sentence: ["pooler.dense", "classifier"] });
+export const bert = bertLike({
+  model_type: "bert",
+  V: 30522,
+  shifted: false,
+  sentence: ["pooler.dense", "classifier"],
+});
 /** RoBERTa (Liu et al. 2019): its positions begin after the padding token id. */
 export const roberta = bertLike({
   model_type: "roberta",
+  V: 50265,
   shifted: true,
   sentence: ["classifier.dense", "classifier.out_proj"],
 });

@@ -5,29 +5,29 @@ import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, typ
 /** DistilBERT (Sanh et al. 2019): half the layers of BERT, without segments and pooler. */
 export const distilbert: Family<With<"encoder">> = {
   model_type: "distilbert",
+  prefix: "distilbert",
+  aliases: { hidden_size: "dim", num_attention_heads: "n_heads", num_hidden_layers: "n_layers" },
 
-  rename: (name) => name.replace(/^distilbert\./, ""),
-
-  architecture(config) {
-    const read = readConfig(config);
-    const [D, H] = [read.count("dim"), read.divisor("n_heads", "dim")];
+  architecture(config, entries) {
+    const read = readConfig(config, entries);
+    const D = read.count("dim", 768);
     return {
       family: "distilbert",
       D,
-      V: read.count("vocab_size"),
+      V: read.count("vocab_size", 30522),
       encoder: {
-        depth: read.count("n_layers"),
-        F: read.count("hidden_dim"),
-        ...equalHeads(D, H),
-        P: read.count("max_position_embeddings"),
+        depth: read.layers("n_layers", 6),
+        F: read.count("hidden_dim", 3072),
+        ...equalHeads(D, read.divisor("n_heads", 12, "dim", D)),
+        P: read.count("max_position_embeddings", 512),
         embeddingScale: 1,
         lastNorm: false,
       },
-      head: classifierOf(config, "relu"),
+      head: classifierOf(config, "relu", entries),
       norm: "layernorm",
       placement: "post",
       eps: 1e-12,
-      activation: read.activation("activation"),
+      activation: read.activation("activation", "gelu"),
       gated: false,
     };
   },
@@ -49,6 +49,4 @@ export const distilbert: Family<With<"encoder">> = {
       ...headRows(head, "pre_classifier", "classifier", D),
     ];
   },
-
-  ignored: () => [/^vocab_(transform|layer_norm|projector)\./],
 };

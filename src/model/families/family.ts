@@ -1,24 +1,37 @@
 import type { Json } from "../checkpoint/checkpoint.js";
 import type { WeightRow } from "../checkpoint/rows.js";
+import type { Entry } from "../checkpoint/safetensors.js";
 import type { Architecture, Stack } from "../graph/architecture.js";
+
+/** The tensors of a checkpoint by the names that a family uses. */
+export type Entries = ReadonlyMap<string, Entry>;
 
 /** A model family: how checkpoints of one `model_type` of Transformers map to our graph. */
 export interface Family<A extends Architecture = Architecture> {
   /** As config.json has it. */
   readonly model_type: string;
   /**
+   * The name of the model inside of classes with a head (`base_model_prefix` in Transformers). Tensors may be stored
+   * with it in front or without; everywhere else they are named without.
+   */
+  readonly prefix: string;
+  /** Other names that fields of config.json may have (`attribute_map` in Transformers), and the names used here. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /**
    * Gives tensors that have several names in checkpoints of this family a single one, which is used everywhere else.
    */
   rename?(name: string): string;
   /**
-   * The architecture by config.json and the names of the tensors. Throws CheckpointError for a config that is not
-   * supported.
+   * The architecture by config.json and the tensors; fields that are absent have the defaults of Transformers. Throws
+   * CheckpointError for a config that is not supported.
    */
-  architecture(config: Json, names: ReadonlySet<string>): A;
+  architecture(config: Json, entries: Entries): A;
   /** Where each weight comes from. */
-  rows(architecture: A, config: Json): WeightRow[];
-  /** Match tensors that need not be used, such as copies of tied weights, and tables that are computed. */
-  ignored(config: Json): RegExp[];
+  rows(architecture: A, config: Json, entries: Entries): WeightRow[];
+  /** Names of tensors that are one and the same, by config.json: all may be stored, or any one of them. */
+  ties?(config: Json): readonly (readonly string[])[];
+  /** Match tensors inside of the model that are not weights, or are computed here. */
+  readonly ignored?: readonly RegExp[];
 }
 
 /**

@@ -9,42 +9,48 @@ import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow } fr
  */
 export const gpt2: Family<DecoderArchitecture> = {
   model_type: "gpt2",
+  prefix: "transformer",
+  aliases: {
+    hidden_size: "n_embd",
+    max_position_embeddings: "n_positions",
+    num_attention_heads: "n_head",
+    num_hidden_layers: "n_layer",
+  },
 
-  architecture(config) {
-    const read = readConfig(config);
+  architecture(config, entries) {
+    const read = readConfig(config, entries);
     if (read.flag("scale_attn_by_inverse_layer_idx", false) || !read.flag("scale_attn_weights", true)) {
       throw new CheckpointError(
         "config.json: scale_attn_by_inverse_layer_idx must be false and scale_attn_weights true; others are not supported",
       );
     }
-    const [D, H] = [read.count("n_embd"), read.divisor("n_head", "n_embd")];
-    const F = config.n_inner ? read.count("n_inner") : 4 * D;
+    const D = read.count("n_embd", 768);
     return {
       family: "gpt2",
       D,
-      V: read.count("vocab_size"),
+      V: read.count("vocab_size", 50257),
       decoder: {
-        depth: read.count("n_layer"),
-        F,
-        ...equalHeads(D, H),
-        P: read.count("n_positions"),
+        depth: read.layers("n_layer", 12),
+        F: read.count("n_inner", 4 * D),
+        ...equalHeads(D, read.divisor("n_head", 12, "n_embd", D)),
+        P: read.count("n_positions", 1024),
         embeddingScale: 1,
         lastNorm: true,
       },
       norm: "layernorm",
       placement: "pre",
-      eps: read.number("layer_norm_epsilon", 1e-5),
-      activation: read.activation("activation_function"),
+      eps: read.size("layer_norm_epsilon", 1e-5),
+      activation: read.activation("activation_function", "gelu_new"),
       gated: false,
     };
   },
 
-  rows({ D, V, decoder: { F, P, depth } }, config) {
-    const tied = readConfig(config).flag("tie_word_embeddings", true);
+  rows({ D, V, decoder: { F, P, depth } }, config, entries) {
+    const tied = readConfig(config).flag("tie_word_embeddings", true) && !entries.has("lm_head.weight");
     return [
-      tableRow("decoder.embed_tokens", "transformer.wte", [V, D], { lookup: true }),
-      tableRow("decoder.embed_positions", "transformer.wpe", [P, D], { f32: true }),
-      ...layerRows("decoder.layers", "transformer.h", depth, [
+      tableRow("decoder.embed_tokens", "wte", [V, D], { lookup: true }),
+      tableRow("decoder.embed_positions", "wpe", [P, D], { f32: true }),
+      ...layerRows("decoder.layers", "h", depth, [
         ...normRows("self_attn_norm", "ln_1", D),
         ...linearRows("self_attn.qkv", ["attn.c_attn"], 3 * D, D, { transpose: true }),
         ...linearRows("self_attn.out", ["attn.c_proj"], D, D, { transpose: true }),
@@ -52,10 +58,12 @@ export const gpt2: Family<DecoderArchitecture> = {
         ...linearRows("fc1", ["mlp.c_fc"], F, D, { transpose: true }),
         ...linearRows("fc2", ["mlp.c_proj"], D, F, { transpose: true }),
       ]),
-      ...normRows("decoder.norm", "transformer.ln_f", D),
-      ...linearRows("lm_head", [tied ? "transformer.wte" : "lm_head"], V, D, { bias: false }),
+      ...normRows("decoder.norm", "ln_f", D),
+      ...linearRows("lm_head", [tied ? "wte" : "lm_head"], V, D, { bias: false }),
     ];
   },
 
-  ignored: () => [/^lm_head\.weight$/, /\.attn\.(masked_)?bias$/],
+  ties: (config) => (readConfig(config).flag("tie_word_embeddings", true) ? [["wte.weight", "lm_head.weight"]] : []),
+
+  ignored: [/\.attn\.bias$/], // a causal mask
 };

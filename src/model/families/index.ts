@@ -1,4 +1,4 @@
-import { CheckpointError } from "../../runtime/errors.js";
+import { CheckpointError, show } from "../../runtime/errors.js";
 import { type Checkpoint, renamed } from "../checkpoint/checkpoint.js";
 import type { Architecture } from "../graph/architecture.js";
 import { bert, roberta } from "./bert.js";
@@ -25,9 +25,15 @@ export function describeCheckpoint(folder: Checkpoint): Description {
   if (!family) {
     const known = FAMILIES.map(({ model_type }) => model_type).join(", ");
     throw new CheckpointError(
-      `${label}/config.json: model_type must be one of ${known}, got ${JSON.stringify(config.model_type)}`,
+      `${label}/config.json: model_type must be one of ${known}, got ${show(config.model_type)}`,
     );
   }
-  const checkpoint = family.rename ? renamed(folder, family.rename) : folder;
-  return { family, checkpoint, architecture: family.architecture(config, new Set(checkpoint.entries.keys())) };
+  const { prefix, aliases = {}, rename = (name: string) => name } = family;
+  const meant = Object.entries(aliases).filter(([alias, key]) => alias in config && !(key in config));
+  const inside = `${prefix}.`;
+  const checkpoint = {
+    ...renamed(folder, (name) => rename(name.startsWith(inside) ? name.slice(inside.length) : name)),
+    config: { ...config, ...Object.fromEntries(meant.map(([alias, key]) => [key, config[alias]])) },
+  };
+  return { family, checkpoint, architecture: family.architecture(checkpoint.config, checkpoint.entries) };
 }

@@ -1,3 +1,4 @@
+import type { Json } from "../checkpoint/checkpoint.js";
 import type { WeightRow } from "../checkpoint/rows.js";
 import { readConfig } from "../checkpoint/config.js";
 import type { Stack } from "../graph/architecture.js";
@@ -6,17 +7,25 @@ import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, typ
 /** Marian (Junczys-Dowmunt et al. 2018), as in Transformers: post-norm, sinusoidal positions, tied embeddings. */
 export const marian: Family<With<"encoder" | "decoder">> = {
   model_type: "marian",
+  prefix: "model",
+  aliases: {
+    hidden_size: "d_model",
+    num_attention_heads: "encoder_attention_heads",
+    num_hidden_layers: "encoder_layers",
+  },
 
-  architecture(config) {
-    const read = readConfig(config);
-    const D = read.count("d_model");
+  architecture(config, entries) {
+    const read = readConfig(config, entries);
+    const D = read.count("d_model", 1024);
+    const V = read.count("vocab_size", 58101);
+    if (!tying(config).shared && read.count("decoder_vocab_size", V) !== V)
+      throw read.refuse("decoder_vocab_size", `vocab_size=${V}`);
     const stack = (side: string): Stack => {
-      const H = read.divisor(`${side}_attention_heads`, "d_model");
       return {
-        depth: read.count(`${side}_layers`),
-        F: read.count(`${side}_ffn_dim`),
-        ...equalHeads(D, H),
-        P: read.count("max_position_embeddings"),
+        depth: read.layers(`${side}_layers`, 12),
+        F: read.count(`${side}_ffn_dim`, 4096),
+        ...equalHeads(D, read.divisor(`${side}_attention_heads`, 16, "d_model", D)),
+        P: read.positions("max_position_embeddings", 1024),
         embeddingScale: read.flag("scale_embedding", false) ? Math.sqrt(D) : 1,
         lastNorm: false,
       };
@@ -24,26 +33,27 @@ export const marian: Family<With<"encoder" | "decoder">> = {
     return {
       family: "marian",
       D,
-      V: read.count("vocab_size"),
+      V,
       encoder: stack("encoder"),
       decoder: stack("decoder"),
       norm: "layernorm",
       placement: "post",
       eps: 1e-5,
-      activation: read.activation("activation_function"),
+      activation: read.activation("activation_function", "gelu"),
       gated: false,
     };
   },
 
-  rows({ D, V, encoder, decoder }, config) {
-    const { flag } = readConfig(config);
-    const shared = flag("share_encoder_decoder_embeddings", true);
-    const tokens = (side: string): string => (shared ? "model.shared" : `model.${side}.embed_tokens`);
-    const head = flag("tie_word_embeddings", true) ? tokens("decoder") : "lm_head";
+  rows({ D, V, encoder, decoder }, config, entries) {
+    const { shared, tied } = tying(config);
+    const tokens = (side: string): string =>
+      shared && !entries.has(`${side}.embed_tokens.weight`) ? "shared" : `${side}.embed_tokens`;
+    const head = tied && !entries.has("lm_head.weight") ? tokens("decoder") : "lm_head";
+    const logitsBias = entries.has("final_logits_bias") ? "final_logits_bias" : null; // zeros unless stored
     const stack = (side: string, { P, F, depth }: Stack, crossRows: readonly WeightRow[]): WeightRow[] => [
       tableRow(`${side}.embed_tokens`, tokens(side), [V, D], { lookup: true }),
       { ours: `${side}.embed_positions.weight`, theirs: [], shape: [P, D], derive: () => sinusoids(P, D) },
-      ...layerRows(`${side}.layers`, `model.${side}.layers`, depth, [
+      ...layerRows(`${side}.layers`, `${side}.layers`, depth, [
         ...linearRows("self_attn.qkv", ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], 3 * D, D),
         ...linearRows("self_attn.out", ["self_attn.out_proj"], D, D),
         ...normRows("self_attn_norm", "self_attn_layer_norm", D),
@@ -62,15 +72,25 @@ export const marian: Family<With<"encoder" | "decoder">> = {
         ...normRows("cross_attn_norm", "encoder_attn_layer_norm", D),
       ]),
       ...linearRows("lm_head", [head], V, D, { bias: false }),
-      { ours: "lm_head.bias", theirs: ["final_logits_bias"], shape: [V], stored: [1, V] },
+      { ours: "lm_head.bias", theirs: [logitsBias], shape: [V], stored: [1, V] },
     ];
   },
 
-  ignored(config) {
-    const tied = readConfig(config).flag("tie_word_embeddings", true) ? [/^lm_head\.weight$/] : [];
-    return [...tied, /^model\.(en|de)coder\.embed_(positions|tokens)\.weight$/];
+  ties(config) {
+    const { shared, tied } = tying(config);
+    const tables = shared ? ["shared.weight"] : [];
+    const sides = ["decoder.embed_tokens.weight", ...(shared ? ["encoder.embed_tokens.weight"] : [])];
+    return tied ? [[...tables, ...sides, "lm_head.weight"]] : [];
   },
+
+  ignored: [/^(en|de)coder\.embed_positions\.weight$/],
 };
+
+/** Which token tables are the same one, and whether it is that of the logits too. */
+function tying(config: Json): { shared: boolean; tied: boolean } {
+  const { flag } = readConfig(config);
+  return { shared: flag("share_encoder_decoder_embeddings", true), tied: flag("tie_word_embeddings", true) };
+}
 
 /**
  * Sines in the first half of each row, cosines in the second. Source: MarianSinusoidalPositionalEmbedding of
@@ -78,9 +98,11 @@ export const marian: Family<With<"encoder" | "decoder">> = {
  */
 function sinusoids(P: number, D: number): Float32Array<ArrayBuffer> {
   const half = Math.ceil(D / 2);
-  return Float32Array.from({ length: P * D }, (_, index) => {
-    const [position, d] = [Math.floor(index / D), index % D];
-    const angle = (pair: number): number => position / 10000 ** ((2 * pair) / D);
-    return d < half ? Math.sin(angle(d)) : Math.cos(angle(d - half));
-  });
+  const waves = Array.from({ length: half }, (_, pair) => 10000 ** ((2 * pair) / D));
+  const table = new Float32Array(P * D);
+  for (let position = 0; position < P; position++) {
+    for (let d = 0; d < D; d++)
+      table[position * D + d] = d < half ? Math.sin(position / waves[d]) : Math.cos(position / waves[d - half]);
+  }
+  return table;
 }

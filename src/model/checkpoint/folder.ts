@@ -1,0 +1,59 @@
+import { builtinModule, type Builtins } from "../../runtime/builtin.js";
+import { CheckpointError } from "../../runtime/errors.js";
+import type { CheckpointSource, SourceFile } from "./source.js";
+
+const LARGEST_READ = 2 ** 30; // bytes; Node aborts at 2^31
+const ABSENT = new Set(["ENOENT", "ENOTDIR"]);
+
+/** A folder of the file system of Node or Deno. */
+export function folderSource(folder: string): CheckpointSource {
+  return {
+    label: folder,
+    async open(name) {
+      const files = fileSystem(folder);
+      const path = `${folder.replace(/\/+$/, "")}/${name}`;
+      try {
+        const found = await files.stat(path);
+        return found.isFile() ? diskFile(files, path, found.size) : undefined;
+      } catch (cause) {
+        if (ABSENT.has((cause as { code: string }).code)) return undefined;
+        throw unreadable(path, cause);
+      }
+    },
+  };
+}
+
+function fileSystem(folder: string): Builtins["node:fs/promises"] {
+  const files = builtinModule("node:fs/promises");
+  if (files) return files;
+  throw new CheckpointError(
+    `load: a folder path needs Node or Deno, got ${folder} in a browser; give a URL (starting with http) or a list of Files`,
+  );
+}
+
+const unreadable = (path: string, cause: unknown): CheckpointError =>
+  new CheckpointError(`${path}: must be readable, ${(cause as Error).message}`, { cause });
+
+function diskFile({ open }: Builtins["node:fs/promises"], path: string, size: number): SourceFile {
+  return {
+    size,
+    label: path,
+    async read(start, end) {
+      const handle = await open(path, "r").catch((cause) => Promise.reject(unreadable(path, cause)));
+      try {
+        const bytes = new Uint8Array(end - start);
+        for (let at = 0; at < bytes.length;) {
+          const { bytesRead } = await handle.read(bytes, at, Math.min(LARGEST_READ, bytes.length - at), start + at);
+          if (bytesRead === 0)
+            throw new CheckpointError(`${path}: must have ${end} bytes, ended at ${start + at}; fetch the file again`);
+          at += bytesRead;
+        }
+        return bytes;
+      } catch (cause) {
+        throw cause instanceof CheckpointError ? cause : unreadable(path, cause);
+      } finally {
+        await handle.close();
+      }
+    },
+  };
+}
