@@ -37,6 +37,7 @@ export async function load(source: CheckpointLike, options: LoadOptions = {}): P
   const { family, checkpoint: described, architecture: stated } = describeCheckpoint(opened);
   const checkpoint = rereadable(await shareTied(described, family.ties?.(described.config) ?? [], { signal }));
   const gpu = options.gpu ?? (await openGpu({ device: options.device, powerPreference: options.powerPreference }));
+  await gpu.ready(); // a shared one may have lost its device
   const leave = gpu.listen({ onDeviceLost, onFallback });
   const idle = createIdleCache(IDLE_CALLS);
   const release = (): void => {
