@@ -42,8 +42,7 @@ export async function compileLaunch(context: CompileContext, { kernel, dims }: L
   for (;;) {
     const choice = choose(kernel, dims, new Set(failed.keys()));
     const { variant } = choice;
-    const before = failed.get(variant);
-    if (before) throw before;
+    if (failed.has(variant)) throw [...failed.values()].at(-1) as WgformerError; // there is no other
     try {
       const pipeline = await pipelines.get(kernel, choice);
       for (const [from, { message }] of failed)
