@@ -11,8 +11,12 @@ import { padded } from "./support/rows.js";
 
 const test = suite("long work is cut");
 
-const launchOf = (kernel: unknown, dims: Record<string, number>): Launch =>
-  ({ kernel: kernel as Kernel, label: "", tensors: {}, dims }) as Launch;
+const launchOf = (kernel: unknown, dims: Record<string, number>): Launch => ({
+  kernel: kernel as Kernel,
+  label: "",
+  tensors: {},
+  dims,
+});
 const product = (N: number): Launch => launchOf(matmul, { N, I: 1000, O: 1000, J: 1 }); // 2e6 operations a row
 
 test("a launch is cut into ranges of 64 rows or multiples, none above the limit, that cover all rows", () => {

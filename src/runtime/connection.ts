@@ -68,6 +68,7 @@ export async function connect(
     write: device.createBuffer(small),
   }));
   const budget = createBudget(submitFlops);
+  const throttle = info.software ? throttlePolling() : undefined;
   return {
     device,
     info,
@@ -93,7 +94,7 @@ export async function connect(
       refused.add(variant);
       hooks.onFallback(fallback);
     },
-    submit: (...work) => handled(submit({ device, memory, health, budget, software: info.software }, ...work)),
+    submit: (...work) => handled(submit({ device, memory, health, budget, throttle }, ...work)),
     async settle() {
       health.check();
       try {
@@ -116,10 +117,13 @@ export async function connect(
   };
 }
 
-type SubmitContext = Pick<Connection, "device" | "memory" | "health" | "budget"> & { readonly software: boolean };
+interface SubmitContext extends Pick<Connection, "device" | "memory" | "health" | "budget"> {
+  /** Leaves the processor to an adapter that computes on it. */
+  readonly throttle: ((pending: Promise<unknown>) => void) | undefined;
+}
 
 async function submit(
-  { device, memory, health, budget, software }: SubmitContext,
+  { device, memory, health, budget, throttle }: SubmitContext,
   work: readonly Work[],
   read: () => readonly Location[],
   submitted?: () => void,
@@ -133,7 +137,7 @@ async function submit(
         work.map(({ flops }) => flops),
         value.ends,
       );
-    if (software && value.collecting) throttle(value.collecting);
+    if (value.collecting) throttle?.(value.collecting);
     const error = await fault;
     const values = (await value.collecting) ?? [];
     if (error) throw error;
@@ -145,8 +149,6 @@ async function submit(
     throw deviceError("running", cause);
   }
 }
-
-const throttle = throttlePolling();
 
 /** Submits each work in turn, and begins to copy tensors to the host after the last. */
 function send(
