@@ -1,7 +1,7 @@
 import { gpu as openGpu, tensor, tune, record } from "../src/index.js";
 import { layernormResidual } from "../src/kernels/index.js";
-import { openDevice } from "../src/runtime/device.js";
-import { environment, hostObject, isNode } from "../src/runtime/host.js";
+import { builtinModule, isNode } from "../src/runtime/builtin.js";
+import { hostObject } from "../src/runtime/host.js";
 import { throttlePolling } from "../src/runtime/polling.js";
 import { tuningStore } from "../src/runtime/tuning.js";
 import { assert, runtime, suite } from "./support/harness.js";
@@ -42,7 +42,6 @@ test("Node is Node, and no page that plays at it", async () => {
   assert.is(isNode(), runtime === "node");
   for (const process of [{ env: {} }, { env: {}, versions: {} }, { versions: { node: "" } }, {}, undefined])
     await within({ process }, () => assert.is(isNode(), false));
-  if (runtime === "node") await within({ document: {} }, () => assert.is(isNode(), false));
 });
 
 test("a page in which a bundler plays at Node has no files", () =>
@@ -53,27 +52,17 @@ test("a page in which a bundler plays at Node has no files", () =>
 test("a getter that throws counts as absent", () =>
   within({ caches: () => refuse(), navigator: () => refuse(), process: () => refuse() }, () => {
     assert.equal(
-      [hostObject("caches"), hostObject("navigator"), environment("HOME")],
+      [hostObject("caches"), hostObject("navigator"), hostObject("process")],
       [undefined, undefined, undefined],
     );
-    if (runtime === "chrome") assert.is(tuningStore(adapter("page")), undefined);
+    assert.is(tuningStore(adapter("page")), undefined);
+    assert.is(isNode(), false);
   }));
-
-test("an environment that must not be read is empty, and a device opens in it", () =>
-  within(
-    { process: { ...(hostObject("process") as object), env: new Proxy({}, { get: refuse, set: refuse }) } },
-    async () => {
-      assert.is(environment("HOME"), undefined);
-      const { device } = await openDevice({});
-      device.destroy();
-      assert.ok(runtime === "chrome" || tuningStore(adapter("denied"))?.place);
-    },
-  ));
 
 test("a page with setImmediate never sleeps", () => {
   let called = 0;
   const setImmediate = () => () => void called++;
-  return within({ setImmediate, document: {}, process: { env: {} } }, () => {
+  return within({ setImmediate, process: { env: {} } }, () => {
     throttlePolling()(Promise.resolve());
     assert.is(called, 0);
   });
@@ -149,7 +138,7 @@ test(
     const { writeFile, rm } = await import("node:fs/promises");
     const file = `/tmp/wgformer-${unique()}`;
     await writeFile(file, "a file where the folder should be");
-    const { env } = hostObject("process") ?? {};
+    const env = builtinModule("node:process")?.env;
     const before = env?.WGFORMER_CACHE;
     if (env) env.WGFORMER_CACHE = file;
     const gpu = await openGpu();

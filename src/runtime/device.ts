@@ -1,6 +1,6 @@
-import { builtinModule } from "./builtin.js";
+import { builtinModule, isNode } from "./builtin.js";
 import { DeviceError } from "./errors.js";
-import { hostObject, isNode } from "./host.js";
+import { hostObject } from "./host.js";
 import type { PowerPreference } from "./platform.js";
 import { deviceError } from "./scopes.js";
 

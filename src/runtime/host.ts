@@ -1,7 +1,8 @@
-import { builtinModule } from "./builtin.js";
+import type { Builtins } from "./builtin.js";
 
 /** Properties of the global object that some runtimes have. */
 interface Host {
+  readonly process: { getBuiltinModule?<Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined };
   readonly Deno: unknown;
   readonly document: unknown;
   readonly navigator: { readonly gpu?: GPU; readonly userAgent?: string; readonly locks?: LockManager };
@@ -24,6 +25,3 @@ export function hostObject<K extends keyof Host>(name: K): Host[K] | undefined {
 
 /** Whether this is Deno. */
 export const isDeno = (): boolean => hostObject("Deno") !== undefined;
-
-/** Whether this is Node, and no page in which a bundler plays at it. */
-export const isNode = (): boolean => builtinModule("node:process") !== undefined && !isDeno();

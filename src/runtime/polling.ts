@@ -1,4 +1,5 @@
-import { hostObject, isNode } from "./host.js";
+import { isNode } from "./builtin.js";
+import { hostObject } from "./host.js";
 
 const SLEEP_MS = 0.5; // in every turn of the event loop; a read comes at most this much later
 
