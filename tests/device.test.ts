@@ -256,6 +256,19 @@ test("a read that fails gives its memory back", () =>
     gpu.dispose();
   }));
 
+test("a run that there is no memory to read says so, and the next one is right", () =>
+  withDevice(async (device) => {
+    const model = await open(device);
+    const want = await tokens(model);
+    const create = device.createBuffer.bind(device);
+    const small = want.map((row) => row.slice(0, 2));
+    device.createBuffer = (made) => create(made.label === "staging" ? { ...made, size: 2 ** 40 } : made);
+    await refuses(() => model.forward({ input_ids: small }), DeviceError, /^gpu: running: \S+ error: .*size/i);
+    device.createBuffer = create;
+    assert.equal(await tokens(model), want);
+    model.dispose();
+  }));
+
 // --- loading ---
 
 for (const status of ["initiate", "progress", "done", "ready"]) {

@@ -138,9 +138,9 @@ async function submit(
         value.ends,
       );
     if (value.collecting) throttle?.(value.collecting);
-    const error = await fault;
-    const values = (await value.collecting) ?? [];
+    const error = await fault; // it says more than a read that fails for it
     if (error) throw error;
+    const values = (await value.collecting) ?? [];
     await memory.settled();
     health.check();
     return values;
