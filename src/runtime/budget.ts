@@ -1,10 +1,22 @@
 const AIM_MS = 100; // of a submit: a browser ends a GPU that is busy for seconds, and a page is drawn between submits
 const LEAST = 1e9; // operations of a submit
 
+/** Work of so many operations. */
+interface Piece {
+  readonly flops: number;
+}
+
+/** The operations of a list. */
+export function sum(work: readonly Piece[]): number {
+  let all = 0;
+  for (const { flops } of work) all += flops;
+  return all;
+}
+
 /** How much work the device gets at a time. */
 export interface WorkBudget {
   /** Cuts work into lists of at most so many operations, of one piece at least; they keep its order. */
-  cut<T extends { readonly flops: number }>(work: readonly T[]): T[][];
+  cut<T extends Piece>(work: readonly T[]): readonly (readonly T[])[];
   /** Learns the speed of the device from submits one after another: their operations, and when each was done. */
   learn(flops: readonly number[], ends: readonly Promise<number>[]): void;
 }
@@ -16,18 +28,17 @@ export function createBudget(flops: number): WorkBudget {
     if (ms > 0) budget = Math.max(LEAST, (budget + (done / ms) * AIM_MS) / 2);
   };
   return {
-    cut<T extends { readonly flops: number }>(work: readonly T[]): T[][] {
-      const lists: T[][] = [[]];
-      let sum = 0;
+    cut<T extends Piece>(work: readonly T[]): readonly (readonly T[])[] {
+      if (sum(work) <= budget) return [work];
+      const lists: T[][] = [];
+      let left = 0;
       for (const piece of work) {
-        const last = lists[lists.length - 1];
-        if (last.length && sum + piece.flops > budget) {
+        if (lists.length && piece.flops <= left) lists[lists.length - 1].push(piece);
+        else {
           lists.push([piece]);
-          sum = piece.flops;
-        } else {
-          last.push(piece);
-          sum += piece.flops;
+          left = budget;
         }
+        left -= piece.flops;
       }
       return lists;
     },

@@ -1,6 +1,6 @@
 import { allocate, type Dispatch, type Piece } from "./allocate.js";
 import { assignArenas } from "./arena.js";
-import type { WorkBudget } from "./budget.js";
+import { sum, type WorkBudget } from "./budget.js";
 import { type CompileContext, compileLaunch } from "./compile.js";
 import { DeviceError } from "./errors.js";
 import type { Dims } from "./kernel.js";
@@ -83,18 +83,14 @@ export async function preparePlan(
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(x, y);
   };
+  const all = dispatches.flat();
   let released = false;
-  const run: Prepared["run"] = async ({
-    read = [],
-    launches = [0, dispatches.length],
-    submitted,
-    timestampWrites,
-  } = {}) => {
+  const run: Prepared["run"] = async ({ read = [], launches, submitted, timestampWrites } = {}) => {
     healthy();
     if (released) throw new DeviceError(`${plan.name}: must not be run after dispose(); prepare the plan again`);
-    const wanted = dispatches.slice(...launches).flat();
+    const wanted = launches ? dispatches.slice(...launches).flat() : all;
     const work = (timestampWrites ? [wanted] : budget.cut(wanted)).map((list) => ({
-      flops: list.reduce((sum, { flops }) => sum + flops, 0),
+      flops: sum(list),
       encode(encoder: GPUCommandEncoder) {
         const pass = encoder.beginComputePass({ label: plan.name, timestampWrites });
         for (const dispatch of list) encode(pass, dispatch);
