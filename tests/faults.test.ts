@@ -24,7 +24,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
   },
   "a stream": {
-    open: (gpu) => load(folder("tests/fixtures/gpt2"), { gpu }),
+    open: (gpu) => load(tiny, { gpu }),
     async call(model) {
       const ids: number[] = [];
       for await (const { token_ids } of model.stream({ input_ids: [[5, 9, 33]] }, { max_new_tokens: 4 }))
@@ -79,7 +79,7 @@ async function faulted(
 }
 
 /** The next call to fail: every one of the first, then ever fewer; in other runtimes than Node only some. */
-const after = (k: number): number => k + (runtime === "node" ? 1 : share) * (1 + Math.floor(k / 4));
+const after = (k: number): number => k + (runtime === "node" ? 1 : share) * (1 + Math.floor(k / 3));
 
 /** Fails the k-th call for every k, until a run has no such call. */
 async function everyCall(scenario: Scenario, call: Call, way: Way, counts: Record<string, number>): Promise<string[]> {
