@@ -79,32 +79,36 @@ test("80 devices of our own, and 30 with a model that was called, do not add up"
   assert.ok(ofModels < MOST, `${(ofModels / MIB).toFixed(0)} MiB by 30 models`);
 });
 
-test("2,000 calls of varying shape keep a bounded number of buffers and bytes", async () => {
-  const gpu = await openGpu({ tuned: false });
-  const { live } = injectFaults(gpu.device);
-  const model = await load(tiny, { gpu });
-  const encoder = await load(folder("tests/fixtures/bert"), { gpu });
-  const call = async (n: number): Promise<unknown> => {
-    const ids = Array.from({ length: 1 + ((n * 7) % 13) }, (_, t) => 1 + ((t * 5 + n) % 30));
-    if (n % 4) return encoder.encode({ input_ids: [ids, ids] });
-    const options = { max_new_tokens: 1 + (n % 3), num_beams: 1 + ((n >> 2) % 4) };
-    return (await model.generate({ input_ids: [ids] }, options)).sequences;
-  };
-  const first = await call(4);
-  const most = { buffers: 0, bytes: 0 };
-  const seen: (typeof most)[] = [];
-  for (let n = 0; n < 2000 / share; n++) {
-    await call(n);
-    most.buffers = Math.max(most.buffers, live.size);
-    most.bytes = Math.max(most.bytes, gpu.use().total);
-    if (n % (500 / share) === 500 / share - 1) seen.push({ ...most });
-  }
-  assert.equal(await call(4), first);
-  assert.ok(most.buffers <= 1.1 * seen[0].buffers && most.bytes <= 1.1 * seen[0].bytes, JSON.stringify(seen));
-  model.dispose();
-  encoder.dispose();
-  const { staging, total } = gpu.use();
-  assert.is(total - staging, 0);
-  gpu.dispose();
-  assert.is(live.size, 0);
-});
+test(
+  "2,000 calls of varying shape keep a bounded number of buffers and bytes",
+  async () => {
+    const gpu = await openGpu({ tuned: false });
+    const { live } = injectFaults(gpu.device);
+    const model = await load(tiny, { gpu });
+    const encoder = await load(folder("tests/fixtures/bert"), { gpu });
+    const call = async (n: number): Promise<unknown> => {
+      const ids = Array.from({ length: 1 + ((n * 7) % 13) }, (_, t) => 1 + ((t * 5 + n) % 30));
+      if (n % 4) return encoder.encode({ input_ids: [ids, ids] });
+      const options = { max_new_tokens: 1 + (n % 3), num_beams: 1 + ((n >> 2) % 4) };
+      return (await model.generate({ input_ids: [ids] }, options)).sequences;
+    };
+    const first = await call(4);
+    const most = { buffers: 0, bytes: 0 };
+    const seen: (typeof most)[] = [];
+    for (let n = 0; n < 2000; n++) {
+      await call(n);
+      most.buffers = Math.max(most.buffers, live.size);
+      most.bytes = Math.max(most.bytes, gpu.use().total);
+      if (n % 500 === 499) seen.push({ ...most });
+    }
+    assert.equal(await call(4), first);
+    assert.ok(most.buffers <= 1.1 * seen[0].buffers && most.bytes <= 1.1 * seen[0].bytes, JSON.stringify(seen));
+    model.dispose();
+    encoder.dispose();
+    const { staging, total } = gpu.use();
+    assert.is(total - staging, 0);
+    gpu.dispose();
+    assert.is(live.size, 0);
+  },
+  { chrome: "Node shows it", deno: "Node shows it" },
+);
