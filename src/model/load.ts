@@ -1,4 +1,5 @@
 import { type Gpu, gpu as openGpu, type GpuListener } from "../runtime/gpu.js";
+import type { PowerPreference } from "../runtime/platform.js";
 import { type CheckpointLike, type LoadHooks, openCheckpoint } from "./checkpoint/checkpoint.js";
 import { shareTied } from "./checkpoint/ties.js";
 import { loadWeights, type WeightFormat, type Weights } from "./checkpoint/weights.js";
@@ -18,7 +19,7 @@ export interface LoadOptions extends LoadHooks, GpuListener {
   /** A Gpu opened before, which several models can share; it is not disposed with the model. */
   readonly gpu?: Gpu;
   /** Which adapter to prefer, where there are several. Default: "high-performance". */
-  readonly powerPreference?: GPUPowerPreference;
+  readonly powerPreference?: PowerPreference;
 }
 
 const IDLE_CALLS = 4; // finished calls whose memory is kept for later calls of the same shape
