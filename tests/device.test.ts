@@ -95,15 +95,15 @@ test("a scope is closed though the call in it throws: later errors are not swall
     await refuses(async () => device.popErrorScope(), Error, /./); // there is none
   }));
 
-test("a tensor that there is no memory for is told by the run that needs it, and by settled()", () =>
+test("a tensor that there is no memory for is told by the run that needs it, and by settle()", () =>
   withGpu({}, async (gpu) => {
     const create = gpu.device.createBuffer.bind(gpu.device);
     gpu.device.createBuffer = (descriptor) => create({ ...descriptor, size: 2 ** 40 });
     const { plan, inputs } = norms([layernormResidual]);
     gpu.write(inputs[0], new Float32Array(16));
     gpu.device.createBuffer = create;
-    await refuses(() => gpu.settled(), DeviceError, /^gpu: writing x f32\[2,8\]: /);
-    await gpu.settled();
+    await refuses(() => gpu.settle(), DeviceError, /^gpu: writing x f32\[2,8\]: /);
+    await gpu.settle();
     await refuses(() => gpu.prepare(plan), DeviceError, /^gpu: x f32\[2,8\] was not written: /);
     const held = gpu.use().total;
     await refuses(() => gpu.prepare(plan), DeviceError, /was not written/);
