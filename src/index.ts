@@ -34,7 +34,9 @@ export { WEIGHT_FORMATS, type WeightFormat } from "./model/checkpoint/weights.js
 export { cpu } from "./runtime/cpu.js";
 export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
 export { type AdapterClass, type Choice, type TunedChoice, type TunedChoices, tuningKey } from "./runtime/variants.js";
-export { type Gpu, gpu, type GpuOptions } from "./runtime/gpu.js";
+export { type Gpu, gpu, type GpuListener, type GpuOptions } from "./runtime/gpu.js";
+export type { Fallback } from "./runtime/compile.js";
+export type { DeviceLost } from "./runtime/health.js";
 export type { Prepared, RunOptions } from "./runtime/prepare.js";
 export { defineKernel, type Kernel, type Variant } from "./runtime/kernel.js";
 export type { MemoryUse } from "./runtime/memory.js";

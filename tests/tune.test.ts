@@ -118,7 +118,7 @@ test("what was measured is kept for later runs of a program, by adapter", async 
   assert.ok(store);
   assert.equal(await store.read(), {});
   const choices = { "kernel N<=8": { variant: "shared", constants: { TILE: 2 } } } as const;
-  await store.write(choices);
+  await store.add(choices);
   assert.equal(await tuningStore(info)!.read(), choices);
   assert.equal(await tuningStore({ ...info, vendor: "another" })!.read(), {});
   if (runtime === "chrome") return void (await (await caches.open("wgformer")).delete(store.place.split(", ")[1]));

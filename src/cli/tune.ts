@@ -14,14 +14,17 @@ export const tune: Verb = {
   async run(source, _texts, options) {
     const rows = options.rows === undefined ? undefined : readRows("tune", options.rows, []);
     await withModel(source, options.dtype, async (model) => {
+      let fault: string | undefined;
       await model.tune({
         rows,
-        progress: ({ key, tuned: { variant, constants }, speedup, loaded, total }) =>
+        progress({ key, tuned: { variant, constants }, speedup, unsaved, loaded, total }) {
+          fault ??= unsaved;
           console.log(
             `${loaded}/${total}  ${key.padEnd(52)} ${variant} ${JSON.stringify(constants)}  ${speedup.toFixed(2)} times as fast`,
-          ),
+          );
+        },
       });
-      console.log(`kept in ${model.gpu.tuning.place}`);
+      console.log(fault ? `not kept: ${fault}` : `kept in ${model.gpu.tuning.place}`);
     });
   },
 };

@@ -106,6 +106,7 @@ export const attention = defineKernel({
   writes: { out: "f32[N,H*E]" },
   params: ["H", "K", "E", "k_at", "v_at", "scale"],
   constants: ["CAUSAL"],
+  rowAxis: "N",
   variants: [
     {
       name: "cpu",

@@ -141,6 +141,7 @@ export const matmul = defineKernel({
   writes: { y: "f32[N,Y]" },
   params: ["J", "O", "y_at", "eps"],
   constants: ["ACTIVATION", "NORM"],
+  rowAxis: "N",
   variants: [...forRows, ...forTiles],
   check({ O, Y, y_at, NORM: norm, HAS_GAMMA, HAS_BETA }) {
     if (!norm && (HAS_GAMMA || HAS_BETA)) return "gamma and beta need NORM 1 or 2";

@@ -7,6 +7,7 @@ import type { Weights } from "./checkpoint/weights.js";
 export interface Core {
   readonly gpu: Gpu;
   readonly architecture: Architecture;
+  /** Those on the device in use: others after it was lost. */
   readonly weights: Weights;
   /** Device memory of finished calls, for later calls of the same shape. */
   readonly idle: IdleCache;

@@ -7,6 +7,8 @@ export interface IdleCache {
   acquire<T extends { dispose(): void }>(key: string, make: () => Promise<T>): Promise<T>;
   /** Makes a value idle; disposes of the oldest ones beyond the capacity. */
   release(key: string, value: { dispose(): void }): void;
+  /** Disposes of all idle values, and of those in use once they are released: their device was lost. */
+  clear(): void;
   /** Disposes of all idle values, and of those in use once they are released. */
   dispose(): void;
 }
@@ -14,21 +16,32 @@ export interface IdleCache {
 /** A cache of at most `capacity` idle values. */
 export function createIdleCache(capacity: number): IdleCache {
   let idle: { key: string; value: { dispose(): void } }[] = [];
+  let current = new WeakSet<object>(); // values made since the last `clear`
   let disposed = false;
+  const clear = (): void => {
+    const old = idle;
+    idle = [];
+    current = new WeakSet();
+    for (const { value } of old) value.dispose();
+  };
   return {
     async acquire<T extends { dispose(): void }>(key: string, make: () => Promise<T>): Promise<T> {
       const found = idle.findLastIndex((entry) => entry.key === key);
-      return found >= 0 ? (idle.splice(found, 1)[0].value as T) : make();
+      if (found >= 0) return idle.splice(found, 1)[0].value as T;
+      const era = current;
+      const value = await make();
+      era.add(value);
+      return value;
     },
     release(key, value) {
-      if (disposed) return value.dispose();
+      if (disposed || !current.has(value)) return value.dispose();
       idle.push({ key, value });
       while (idle.length > capacity) idle.shift()?.value.dispose();
     },
+    clear,
     dispose() {
       disposed = true;
-      for (const { value } of idle) value.dispose();
-      idle = [];
+      clear();
     },
   };
 }

@@ -14,8 +14,16 @@ export interface Lifetime {
   dispose(): void;
 }
 
-/** A lifetime at whose end `free` is called; messages call it `name`, and `again` is how to get another. */
-export function createLifetime(name: string, again: string, free: () => void): Lifetime {
+/**
+ * A lifetime at whose end `free` is called; messages call it `name`, and `again` is how to get another. Before a call,
+ * `ready` is: undefined if what is kept alive can be used at once, and else a promise that the call waits for.
+ */
+export function createLifetime(
+  name: string,
+  again: string,
+  free: () => void,
+  ready: () => Promise<void> | undefined = () => undefined,
+): Lifetime {
   let ended = false;
   let calls = 0;
   const check = (): void => {
@@ -30,7 +38,8 @@ export function createLifetime(name: string, again: string, free: () => void): L
       check();
       calls++;
       try {
-        return await call();
+        const waiting = ready();
+        return await (waiting ? waiting.then(call) : call()); // a call reads its arguments at once if it can
       } finally {
         if (--calls === 0 && ended) free();
       }

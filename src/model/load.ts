@@ -1,54 +1,71 @@
-import { type Gpu, gpu as openGpu } from "../runtime/gpu.js";
+import { type Gpu, gpu as openGpu, type GpuListener } from "../runtime/gpu.js";
+import type { PowerPreference } from "../runtime/platform.js";
 import { type CheckpointLike, type LoadHooks, openCheckpoint } from "./checkpoint/checkpoint.js";
 import { shareTied } from "./checkpoint/ties.js";
-import { loadWeights, type WeightFormat } from "./checkpoint/weights.js";
+import { loadWeights, type WeightFormat, type Weights } from "./checkpoint/weights.js";
 import type { Core } from "./core.js";
 import { describeCheckpoint } from "./families/index.js";
 import { createIdleCache } from "./idle.js";
 import { checkLoadOptions } from "./load_options.js";
 import { createModel, type Model } from "./model.js";
+import { keepWeights, type Recovery, rereadable } from "./recovery.js";
 
 /** How to load a model. */
-export interface LoadOptions extends LoadHooks {
+export interface LoadOptions extends LoadHooks, GpuListener {
   /** Storage of the weight matrices. Default "auto", as in the checkpoint. */
   readonly dtype?: WeightFormat;
   /** A device of the caller's; disposing of the model does not destroy it. */
   readonly device?: GPUDevice;
   /** A Gpu opened before, which several models can share; it is not disposed with the model. */
   readonly gpu?: Gpu;
+  /** Which adapter to prefer, where there are several. Default: "high-performance". */
+  readonly powerPreference?: PowerPreference;
 }
 
 const IDLE_CALLS = 4; // finished calls whose memory is kept for later calls of the same shape
 
 /**
  * Loads a Hugging Face checkpoint, without any conversion, from a folder path (Node, Deno), a base URL, a list of
- * Files, a function from file name to content, or a checkpoint that is already open. Throws CheckpointError with all
- * faults of the checkpoint, DeviceError without WebGPU, OptionError, and the signal's reason when aborted.
+ * Files, a function from file name to content, or a checkpoint that is already open. When its device is lost, calls in
+ * flight reject with DeviceError, and the next call opens another and reads the weights again. Throws CheckpointError
+ * with all faults of the checkpoint, DeviceError without WebGPU, OptionError, and the signal's reason when aborted.
  */
 export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
   checkLoadOptions(options);
-  const { dtype = "auto", progress, signal } = options;
+  const { dtype = "auto", progress, signal, onDeviceLost, onFallback } = options;
   signal?.throwIfAborted();
   const opened = await openCheckpoint(source, { signal });
-  const { family, checkpoint: stored, architecture: described } = describeCheckpoint(opened);
-  const checkpoint = await shareTied(stored, family.ties?.(stored.config) ?? [], { signal });
-  const gpu = options.gpu ?? (await openGpu({ device: options.device }));
-  const architecture = { ...described, normInLinear: gpu.class.adapter === "gpu" };
+  const { family, checkpoint: described, architecture: stated } = describeCheckpoint(opened);
+  const checkpoint = rereadable(await shareTied(described, family.ties?.(described.config) ?? [], { signal }));
+  const gpu = options.gpu ?? (await openGpu({ device: options.device, powerPreference: options.powerPreference }));
+  await gpu.ready(); // a shared one may have lost its device
+  const leave = gpu.listen({ onDeviceLost, onFallback });
+  const idle = createIdleCache(IDLE_CALLS);
   const release = (): void => {
+    leave();
     if (!options.gpu) gpu.dispose();
   };
+  const architecture = { ...stated, normInLinear: gpu.class.adapter === "gpu" };
+  const { config, entries } = checkpoint;
+  const rest = { format: dtype, ignored: family.ignored ?? [] };
+  const upload = async (hooks: LoadHooks): Promise<Weights> =>
+    loadWeights(gpu, checkpoint, family.rows(architecture, config, entries), { ...rest, ...hooks });
+  let recovery: Recovery | undefined;
   try {
-    const rows = family.rows(architecture, checkpoint.config, checkpoint.entries);
-    const weights = await loadWeights(gpu, checkpoint, rows, {
-      format: dtype,
-      ignored: family.ignored ?? [],
-      signal,
-      progress,
-    });
-    const core: Core = { gpu, architecture, weights, idle: createIdleCache(IDLE_CALLS) };
+    const held = (recovery = await keepWeights(gpu, idle, upload, { signal, progress }));
     progress?.({ status: "ready", name: checkpoint.label });
-    return createModel(core, checkpoint, release);
+    signal?.throwIfAborted();
+    const core: Core = {
+      gpu,
+      architecture,
+      get weights() {
+        return held.weights;
+      },
+      idle,
+    };
+    return createModel(core, checkpoint, { ready: held.ready, release });
   } catch (error) {
+    if (recovery) gpu.memory.free(recovery.weights.tensors);
     release();
     throw error;
   }

@@ -115,21 +115,32 @@ export interface ForwardOutput extends EncoderOutput {
   readonly encoder_last_hidden_state?: HostTensor;
 }
 
-/** A model of these parts; `release` gives its device back when it is disposed. */
-export function createModel(core: Core, checkpoint: Checkpoint, release: () => void): Model {
-  const { gpu, architecture, weights, idle } = core;
+/** How a model and its device are held together. */
+export interface DeviceHooks {
+  /** Brings the weights to the device in use before a call; undefined when they are there. */
+  readonly ready: () => Promise<void> | undefined;
+  /** Gives the device back when the model is disposed. */
+  readonly release: () => void;
+}
+
+/** A model of these parts. */
+export function createModel(core: Core, checkpoint: Checkpoint, { ready, release }: DeviceHooks): Model {
+  const { gpu, architecture, idle } = core;
   let reading: Promise<Tokenizer | undefined> | undefined;
   const tokenizer = (): Promise<Tokenizer | undefined> => (reading ??= readTokenizer(checkpoint));
-  const { keepAlive, dispose } = createLifetime("model", "load it again", () => {
+  const free = (): void => {
     idle.dispose();
-    gpu.memory.free(weights.tensors);
+    gpu.memory.free(core.weights.tensors);
     release();
-  });
+  };
+  const { keepAlive, dispose } = createLifetime("model", "load it again", free, ready);
   const generationDefaults = readDefaults(checkpoint, architecture.V, architecture.decoder?.P ?? 0);
   return {
     checkpoint,
     architecture,
-    weights,
+    get weights() {
+      return core.weights;
+    },
     gpu,
     get tokenizer() {
       return tokenizer();

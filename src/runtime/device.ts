@@ -1,6 +1,8 @@
-import { builtinModule } from "./builtin.js";
-import { type PowerPreference } from "./platform.js";
+import { builtinModule, isNode } from "./builtin.js";
 import { DeviceError } from "./errors.js";
+import { hostObject } from "./host.js";
+import type { PowerPreference } from "./platform.js";
+import { deviceError } from "./scopes.js";
 
 /** What is known of the adapter behind a device. */
 export interface AdapterInfo {
@@ -19,7 +21,7 @@ export interface AdapterInfo {
 export interface DeviceOptions {
   /** A device of the caller's own; `dispose()` does not destroy it. */
   readonly device?: GPUDevice;
-  /** Which adapter to prefer, where there are several. */
+  /** Which adapter to prefer, where there are several. Default: "high-performance". */
   readonly powerPreference?: PowerPreference;
   /** Optional features to ask for where the adapter has them. Default: "timestamp-query" and "subgroups". */
   readonly features?: readonly string[];
@@ -39,49 +41,55 @@ const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i;
 /**
  * Finds WebGPU in the browser, in Deno, or in Node through the `webgpu` package, and opens a device with the adapter's
  * own limits on buffer sizes, and with timestamps and subgroups where the adapter has them. Throws DeviceError when
- * there is no WebGPU or no adapter.
+ * there is no WebGPU or no adapter, or the adapter gives no device.
  */
 export async function openDevice(options: DeviceOptions): Promise<OpenDevice> {
-  const { device: given } = options;
+  const { device: given, powerPreference = "high-performance", features = FEATURES } = options;
   if (given) return { device: given, info: describeAdapter(given.adapterInfo), owned: false };
   const webgpu = await findWebGPU();
-  const adapter = await webgpu.requestAdapter({ powerPreference: options.powerPreference });
-  if (!adapter) {
-    throw new DeviceError(
-      "gpu: a WebGPU adapter must be present, found none; install a GPU driver or the software adapter lavapipe (Mesa 23 or newer)",
-    );
+  try {
+    const adapter = await webgpu.requestAdapter({ powerPreference });
+    if (!adapter)
+      throw new DeviceError(
+        "gpu: a WebGPU adapter must be present, found none; install a GPU driver or the software adapter lavapipe (Mesa 23 or newer)",
+      );
+    const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+    const device = await adapter.requestDevice({
+      requiredFeatures: [...adapter.features].filter((feature) => features.includes(feature)) as GPUFeatureName[],
+      requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+    });
+    return { device, info: describeAdapter(adapter.info), owned: true };
+  } catch (cause) {
+    throw deviceError("opening a device", cause);
   }
-  const wanted = options.features ?? FEATURES;
-  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
-  const device = await adapter.requestDevice({
-    requiredFeatures: [...adapter.features].filter((feature) => wanted.includes(feature)) as GPUFeatureName[],
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
-  });
-  return { device, info: describeAdapter(adapter.info), owned: true };
 }
 
-// Node's counterpart of `navigator.gpu`. Dawn polls it even after its last device was collected, so it is never freed:
-// or else the process dies.
+// Node's counterpart of `navigator.gpu`, one for the process. Dawn polls it even after its last device was collected, so
+// it is never freed: or else the process dies.
 let nodeGpu: GPU | undefined;
 
 async function findWebGPU(): Promise<GPU> {
-  const present = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+  const present = hostObject("navigator")?.gpu;
   if (present) return present;
-  const process = builtinModule("node:process");
-  if (!process) {
+  if (!isNode()) {
     throw new DeviceError(
-      (globalThis as { isSecureContext?: boolean }).isSecureContext === false
+      hostObject("isSecureContext") === false
         ? `gpu: browsers have WebGPU in a secure context only, and ${globalThis.location.origin} is none; serve the page from https or localhost`
-        : "gpu: WebGPU must be available, this browser has none (navigator.gpu); use Chrome 113, Edge 113, Safari 26, Firefox 141 or newer",
+        : "gpu: WebGPU must be available, there is none here (navigator.gpu); use Chrome 113, Edge 113, Safari 26, Firefox 141 or newer",
     );
   }
-  process.env.XDG_RUNTIME_DIR ??= "/tmp"; // Mesa's drivers need it, and a bare container has none
+  return (nodeGpu ??= await createNodeGpu());
+}
+
+async function createNodeGpu(): Promise<GPU> {
+  const env = builtinModule("node:process")?.env ?? {};
+  env.XDG_RUNTIME_DIR ??= "/tmp"; // Mesa's drivers need it, and a bare container has none
   try {
     const name = ["webgpu"].join(""); // bundlers would put a constant in, and then look for the optional package
     const { create } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as {
       create(flags: string[]): GPU;
     };
-    return (nodeGpu ??= create(["disable-dawn-features=timestamp_quantization"])); // or else timestamps come in steps of 65.5 us
+    return create(["disable-dawn-features=timestamp_quantization"]); // or else timestamps come in steps of 65.5 us
   } catch (cause) {
     throw new DeviceError("gpu: in Node the optional package `webgpu` must be installed; run `npm install webgpu`", {
       cause,

@@ -1,18 +1,27 @@
-import { type AdapterInfo, type DeviceOptions, openDevice } from "./device.js";
-import { DeviceError } from "./errors.js";
+import type { Choose, Fallback } from "./compile.js";
+import { type Connection, connect } from "./connection.js";
+import type { AdapterInfo, DeviceOptions } from "./device.js";
 import { checkGpuOptions } from "./gpu_options.js";
-import type { Dims, Kernel } from "./kernel.js";
-import { createMemory, type Location, type Memory, type MemoryUse, USAGE } from "./memory.js";
-import { createPipelines } from "./pipelines.js";
+import type { DeviceLost } from "./health.js";
+import { isDeno, hostObject } from "./host.js";
+import type { Memory, MemoryUse } from "./memory.js";
 import type { Plan } from "./plan.js";
-import { throttlePolling } from "./polling.js";
 import { preparePlan, type Prepared } from "./prepare.js";
+import type { Location } from "./staging.js";
 import type { Tensor, TypedArray } from "./tensor.js";
-import { openTuning, type Tuning } from "./tuning.js";
-import { type AdapterClass, type Choice, chooseVariant, type DeviceClass } from "./variants.js";
+import type { Tuning } from "./tuning.js";
+import type { AdapterClass, DeviceClass } from "./variants.js";
+
+/** Who is told of what happens on a device. What these functions throw is ignored: no call waits for them. */
+export interface GpuListener {
+  /** The device was lost, and calls in flight reject. */
+  onDeviceLost?(event: DeviceLost): void;
+  /** A compiler refused a variant of a kernel, and the next one runs instead; told once for each. */
+  onFallback?(event: Fallback): void;
+}
 
 /** How a device is opened. */
-export interface GpuOptions extends DeviceOptions {
+export interface GpuOptions extends DeviceOptions, GpuListener {
   /** Put guard words after every weight and state, for tests. Default false. */
   readonly guard?: boolean;
   /** Run the kernel variants for this class of adapters. Default: the class of the adapter. */
@@ -24,6 +33,13 @@ export interface GpuOptions extends DeviceOptions {
   readonly tuned?: boolean;
   /** Bytes above which a weight is split by rows. Default: what the device can bind. */
   readonly weightLimit?: number;
+  /**
+   * Floating-point operations of a submit: longer runs are cut, because browsers end a GPU that is busy for seconds.
+   * Default: 50e9 at first, then as many as take 100 ms.
+   */
+  readonly submitFlops?: number;
+  /** Floating-point operations of a launch, above which it is cut by rows. Default: 20e9. */
+  readonly launchFlops?: number;
 }
 
 /** A copy of `count` four-byte elements: from element `fromAt` of `from` to element `toAt` of `to`. */
@@ -35,8 +51,9 @@ export interface Copy {
   readonly count: number;
 }
 
-/** A device with its memory and its compiled kernels: runs plans. */
+/** A device with its memory and its compiled kernels: runs plans. Another device takes the place of one that was lost. */
 export interface Gpu {
+  /** The device in use. */
   readonly device: GPUDevice;
   readonly info: AdapterInfo;
   readonly memory: Memory;
@@ -45,18 +62,28 @@ export interface Gpu {
   /** The properties of the device by which variants are chosen. */
   readonly class: DeviceClass;
   /** The variant in which a launch of these sizes runs on this device. */
-  choose(kernel: Kernel, dims: Dims): Choice;
+  readonly choose: Choose;
   /** What `tune` found on this adapter. */
   readonly tuning: Tuning;
+  /** Variants that the compiler refused, on this device or on one before. */
+  readonly fallbacks: readonly Fallback[];
+  /**
+   * Undefined while the device can be used; when it was lost, resolves once another is open. Weights and states are lost
+   * with a device, and plans must be prepared again. Rejects with DeviceError when none can be opened.
+   */
+  ready(): Promise<void> | undefined;
   /**
    * Compiles the pipelines of a plan and allocates its memory. `progress` counts compiled pipelines; `choose` replaces
    * the device's own choice of variants. Throws DeviceError when a tensor exceeds a limit of the device, and with the
    * line of a shader that does not compile.
    */
-  prepare(plan: Plan, progress?: (done: number, total: number) => void, choose?: Gpu["choose"]): Promise<Prepared>;
-  /** Copies values into a weight or a state, from byte `at` on: a multiple of 4, by default 0. */
+  prepare(plan: Plan, progress?: (done: number, total: number) => void, choose?: Choose): Promise<Prepared>;
+  /** Copies values into a weight or a state, from byte `at` on: a multiple of 4, by default 0. Runs after it fail if it does. */
   write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>, at?: number): void;
-  /** Resolves when all that was written before is on the device, and its copies on the way there are freed. */
+  /**
+   * Resolves when all that was written before is on the device, and its copies on the way there are freed. Throws
+   * DeviceError where there was no memory for it.
+   */
   settle(): Promise<void>;
   /** Copies the values of weights and states to the host. */
   read(...tensors: Tensor[]): Promise<TypedArray[]>;
@@ -66,6 +93,8 @@ export interface Gpu {
   submit(encode: (encoder: GPUCommandEncoder) => void, read: readonly Location[]): Promise<TypedArray[]>;
   /** Bytes held on the device, by role. */
   use(): MemoryUse;
+  /** Tells this listener too, until the returned function is called. */
+  listen(listener: GpuListener): () => void;
   /** Frees all memory, and destroys the device unless it is the caller's. */
   dispose(): void;
 }
@@ -73,120 +102,99 @@ export interface Gpu {
 /** Opens a device (or takes the caller's) and runs plans on it. Throws DeviceError when there is none, and OptionError. */
 export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   checkGpuOptions(options);
-  const { device, info, owned } = await openDevice(options);
-  const memory = createMemory(device, options.guard ?? false, options.weightLimit);
-  const small = { size: 256, usage: USAGE.storage };
-  const absent = { read: device.createBuffer(small), write: device.createBuffer(small) };
-  const kind: DeviceClass = {
-    adapter: options.adapter ?? (info.software ? "cpu" : "gpu"),
-    features: new Set(device.features),
-    subgroup: device.features.has("subgroups") ? info.subgroup : 0,
+  const { listeners, hooks, fallbacks } = createHooks(options);
+  let now = await connect(options, hooks);
+  let opening: Promise<void> | undefined;
+  const reopen = async (): Promise<void> => {
+    const next = await connect(options, hooks, now);
+    if (now.health.close()) now = next;
+    else next.dispose(); // it was disposed meanwhile
+    now.health.check();
   };
-  const tuning = await openTuning(info, options.tuned ?? options.adapter === undefined);
-  const choose = (kernel: Kernel, dims: Dims): Choice => chooseVariant(kernel, dims, kind, tuning.choices());
-  const health = watchHealth(device);
-  const throttle = throttlePolling();
-
-  const submit = async (
-    encode: (encoder: GPUCommandEncoder) => void,
-    read: readonly Location[],
-    submitted?: () => void,
-  ): Promise<TypedArray[]> => {
-    health.check();
-    const encoder = device.createCommandEncoder();
-    encode(encoder);
-    const staged = read.length ? memory.stage(encoder, read) : undefined;
-    device.queue.submit([encoder.finish()]);
-    submitted?.();
-    try {
-      const collecting = staged?.collect();
-      if (collecting && info.software) throttle(collecting);
-      const values = (await collecting) ?? [];
-      health.check();
-      return values;
-    } catch (cause) {
-      health.check();
-      throw new DeviceError(`gpu: reading back failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
-        cause,
-      });
-    }
-  };
-  const context = { device, memory, pipelines: createPipelines(device), absent, healthy: health.check, submit };
-
+  const submit: Connection["submit"] = (...work) => now.submit(...work);
   return {
-    device,
-    info,
-    memory,
-    class: kind,
-    choose,
-    tuning,
+    get device() {
+      return now.device;
+    },
+    get info() {
+      return now.info;
+    },
+    get memory() {
+      return now.memory;
+    },
+    get class() {
+      return now.class;
+    },
+    get tuning() {
+      return now.tuning;
+    },
+    fallbacks,
     readAhead: readAhead(),
-    submit: (encode, read) => submit(encode, read),
-    prepare: (plan, progress, chosen = choose) => preparePlan({ ...context, choose: chosen }, plan, progress),
-    write: (t, data, at) => {
-      health.check();
-      memory.write(t, data, at);
+    choose: (...launch) => now.choose(...launch),
+    ready() {
+      if (!now.health.lost?.reopens) return undefined; // a call says what is wrong, if something is
+      return (opening ??= reopen().finally(() => (opening = undefined)));
     },
-    async settle() {
-      device.queue.submit([]);
-      await device.queue.onSubmittedWorkDone();
-      health.check();
+    submit: (encode, read) => submit([{ flops: 0, encode }], () => read),
+    prepare: (plan, progress, choose = now.choose) => preparePlan({ ...now, choose }, plan, progress),
+    write(t, data, at) {
+      now.health.check();
+      now.memory.write(t, data, at);
     },
+    settle: () => now.settle(),
     async read(...tensors) {
-      health.check();
-      return submit(
-        () => {},
+      const { memory } = now;
+      return submit([{ flops: 0, encode() {} }], () =>
         tensors.map((t) => ({ tensor: t, buffer: memory.buffer(t), offset: 0 })),
       );
     },
     async copy(copies) {
-      await submit((encoder) => {
-        for (const { from, fromAt, to, toAt, count } of copies) {
+      const { memory } = now;
+      const encode = (encoder: GPUCommandEncoder): void => {
+        for (const { from, fromAt, to, toAt, count } of copies)
           encoder.copyBufferToBuffer(memory.buffer(from), 4 * fromAt, memory.buffer(to), 4 * toAt, 4 * count);
-        }
-      }, []);
+      };
+      await submit([{ flops: 0, encode }], () => []);
     },
-    use: () => memory.use(),
+    use: () => now.memory.use(),
+    listen(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     dispose() {
-      if (!health.close()) return;
-      memory.dispose();
-      absent.read.destroy();
-      absent.write.destroy();
-      if (owned) device.destroy();
+      listeners.clear();
+      now.dispose();
     },
   };
 }
 
-/** Keeps the first fault of a device, and whether it was disposed. */
-function watchHealth(device: GPUDevice) {
-  let fault: DeviceError | undefined;
-  let disposed = false;
-  device.addEventListener("uncapturederror", (event) => {
-    fault ??= new DeviceError(`gpu: ${event.error.message}`);
-  });
-  void device.lost.then(({ reason, message }) => {
-    fault ??= new DeviceError(
-      `gpu: the device was ${disposed ? "disposed" : `lost (${reason}: ${message})`}; open it again and load the model again`,
-    );
-  });
-  return {
-    check(): void {
-      if (disposed) throw new DeviceError("gpu: must not be used after dispose(); open it again");
-      if (fault) throw fault;
-    },
-    /** Returns false if it was closed before. */
-    close(): boolean {
-      const first = !disposed;
-      disposed = true;
-      return first;
+/** The listeners of a device, and the hooks that tell them. */
+function createHooks(first: GpuListener) {
+  const listeners = new Set<GpuListener>([first]);
+  const fallbacks: Fallback[] = [];
+  const tell = (call: (listener: GpuListener) => void): void => {
+    for (const listener of [...listeners]) {
+      try {
+        call(listener);
+      } catch {
+        // there is nobody to catch it
+      }
+    }
+  };
+  const hooks = {
+    gone: new WeakMap<Tensor, string>(),
+    onLost: (lost: DeviceLost) => tell(({ onDeviceLost }) => onDeviceLost?.(lost)),
+    onFallback(fallback: Fallback) {
+      fallbacks.push(fallback);
+      tell(({ onFallback }) => onFallback?.(fallback));
     },
   };
+  return { listeners, fallbacks, hooks };
 }
 
 // As measured; runs in flight beyond what is needed may be steps after the last one. Firefox polls every 100 ms, and
 // mapAsync of Deno blocks until the device is idle.
 function readAhead(): number {
-  const { Deno, navigator } = globalThis as { Deno?: unknown; navigator?: { userAgent?: string } };
-  if (navigator?.userAgent?.includes("Firefox")) return 16;
-  return Deno ? 4 : 3;
+  if (hostObject("navigator")?.userAgent?.includes("Firefox")) return 16;
+  return isDeno() ? 4 : 3;
 }

@@ -1,4 +1,4 @@
-import { checkOptions, FLAG, objectWith, oneOf, wholeNumber } from "./checks.js";
+import { CALLBACK, checkOptions, FLAG, objectWith, oneOf, wholeNumber } from "./checks.js";
 
 const OPTIONS = {
   device: objectWith("a GPUDevice", "createBuffer"),
@@ -8,6 +8,10 @@ const OPTIONS = {
   adapter: oneOf("cpu", "gpu"),
   tuned: FLAG,
   weightLimit: wholeNumber(1, Infinity),
+  submitFlops: wholeNumber(1, Infinity),
+  launchFlops: wholeNumber(1, Infinity),
+  onDeviceLost: CALLBACK,
+  onFallback: CALLBACK,
 };
 
 /** Throws OptionError for options of `gpu()` that it does not take, and for wrong values. */

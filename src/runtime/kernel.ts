@@ -69,6 +69,11 @@ export interface Kernel<
   readonly params: readonly P[];
   /** Constants of the shader that the caller may choose. */
   readonly constants: readonly C[];
+  /**
+   * The letter of the rows that a launch computes one by one, each from its own row of the arguments that begin with
+   * this letter: so much work that a device would be busy for long is dispatched in several ranges of rows.
+   */
+  readonly rowAxis?: string;
   /** In order of preference; the last one takes any sizes on any device. */
   readonly variants: readonly Variant[];
   /** What is wrong with sizes that fit the patterns, as the end of an error message; undefined when nothing is. */

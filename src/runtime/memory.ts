@@ -1,14 +1,7 @@
-import { DeviceError } from "./errors.js";
-import {
-  byteLength,
-  describe,
-  elements,
-  owner,
-  type Role,
-  type Tensor,
-  type TypedArray,
-  typedArray,
-} from "./tensor.js";
+import { DeviceError, type WgformerError } from "./errors.js";
+import { scoped } from "./scopes.js";
+import { createStaging, type Location, type Staged } from "./staging.js";
+import { byteLength, describe, owner, type Role, type Tensor, type TypedArray } from "./tensor.js";
 
 /** Flags of `GPUBufferUsage`, for which Node has no global. */
 export const USAGE = {
@@ -19,7 +12,6 @@ export const USAGE = {
   storage: 0x80,
   queryResolve: 0x200,
 } as const;
-const MAP_READ = 1; // GPUMapMode.READ
 
 /** Bytes allocated on a device: of tensors by role, of uniforms, of staging buffers for reading back, and in total. */
 export type MemoryUse = Readonly<Record<Role | "uniforms" | "staging" | "total", number>>;
@@ -28,8 +20,13 @@ export type MemoryUse = Readonly<Record<Role | "uniforms" | "staging" | "total",
 export interface Memory {
   /** Bytes above which a weight is split by rows. */
   readonly weightLimit: number;
-  /** The buffer of a weight or a state; created, full of zeros, when it is first asked for. */
+  /**
+   * The buffer of a weight or a state; created, full of zeros, when it is first asked for. Throws DeviceError for one
+   * that was freed, lost with its device, or could not be written.
+   */
   buffer(t: Tensor): GPUBuffer;
+  /** Whether a weight or a state has a buffer by now. */
+  has(t: Tensor): boolean;
   /** Creates a buffer for activations or uniforms, counted under `kind`. */
   create(label: string, bytes: number, usage: number, kind: "activation" | "uniforms"): GPUBuffer;
   /** Destroys a buffer that `create` made. */
@@ -40,27 +37,22 @@ export interface Memory {
   checkSize(label: string, bytes: number): void;
   /** Copies values into a weight or a state, from byte `at` on: a multiple of 4, by default 0. */
   write(t: Tensor, data: TypedArray | Uint8Array<ArrayBuffer>, at?: number): void;
+  /** Copies bytes into a buffer that `create` made. */
+  writeBytes(buffer: GPUBuffer, offset: number, bytes: ArrayBuffer): void;
+  /** How many writes have failed. */
+  readonly faults: number;
+  /** Resolves when it is known whether everything written so far arrives. Throws DeviceError for what does not. */
+  settled(): Promise<void>;
   /** Appends copies of tensors to the commands in `encoder`; call `collect` after the submit. */
   stage(encoder: GPUCommandEncoder, locations: readonly Location[]): Staged;
-  /** Destroys the buffers of weights and states. */
+  /** Destroys the buffers of weights and states, which must not be used after that. */
   free(tensors: Iterable<Tensor>): void;
+  /** Destroys their buffers, but they may be used again. */
+  forget(tensors: Iterable<Tensor>): void;
   /** Bytes held now. */
   use(): MemoryUse;
-  /** Destroys all buffers. */
-  dispose(): void;
-}
-
-/** Where the values of a tensor are: at `offset` bytes in a buffer. */
-export interface Location {
-  readonly tensor: Tensor;
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-}
-
-/** Values on their way to the host. */
-export interface Staged {
-  /** Resolves with the tensors' values, in order, once the device has computed them. */
-  collect(): Promise<TypedArray[]>;
+  /** Destroys all buffers; `why` says of each tensor what became of it. */
+  dispose(why: string): void;
 }
 
 /** Words after every weight and state of a device with `guard`: a launch that writes past its output changes them. */
@@ -68,15 +60,25 @@ export const GUARD_WORDS = 64;
 /** The value of every guard word. */
 export const GUARD_WORD = 0xa5a5a5a5;
 
-/** The memory of a device; `guard` puts guard words after every weight and state. */
-export function createMemory(
-  device: GPUDevice,
-  guard: boolean,
-  weightLimit = device.limits.maxStorageBufferBindingSize,
-): Memory {
+/** Tensors that have no values any more, and why. */
+export type Gone = WeakMap<Tensor, string>;
+
+/** How to make the memory of a device. */
+export interface MemoryOptions {
+  /** Put guard words after every weight and state. */
+  readonly guard?: boolean;
+  readonly weightLimit?: number;
+  /** Tensors without values, also those of earlier devices. */
+  readonly gone: Gone;
+}
+
+/** The memory of a device. */
+export function createMemory(device: GPUDevice, { guard = false, weightLimit, gone }: MemoryOptions): Memory {
   const buffers = new Map<Tensor, GPUBuffer>();
   const kinds = new Map<GPUBuffer, keyof MemoryUse>();
-  const idle: GPUBuffer[] = [];
+  const writing = new Set<Promise<void>>();
+  let faults = 0;
+  let failed: WgformerError | undefined; // the first write that failed since `settled` told of one
 
   const checkSize = (label: string, bytes: number): void => {
     const limit = device.limits.maxBufferSize;
@@ -99,7 +101,7 @@ export function createMemory(
     const limit = device.limits.maxStorageBufferBindingSize;
     if (byteLength(t) > limit) {
       throw new DeviceError(
-        `gpu: ${describe(t)} must fit one binding of ${limit} bytes, needs ${byteLength(t)}; use fewer rows, beams or a shorter max_length`,
+        `gpu: ${describe(t)} must fit one binding of ${limit} bytes, needs ${byteLength(t)}; use ${t.role === "weight" ? "a smaller dtype or another device" : "fewer rows, beams or a shorter max_length"}`,
       );
     }
   };
@@ -107,6 +109,8 @@ export function createMemory(
     const root = owner(t);
     const known = buffers.get(root);
     if (known) return known;
+    const fate = gone.get(root);
+    if (fate) throw new DeviceError(`gpu: ${describe(root)} ${fate}`);
     if (root.role === "activation")
       throw new Error(`${describe(root)} is an activation: it has memory only while its plan runs`);
     check(root);
@@ -116,20 +120,38 @@ export function createMemory(
     if (guard) device.queue.writeBuffer(made, byteLength(root), new Uint32Array(GUARD_WORDS).fill(GUARD_WORD));
     return made;
   };
-  const staging = (bytes: number): GPUBuffer => {
-    const found = idle.findIndex((candidate) => candidate.size >= bytes && candidate.size <= 4 * bytes + 4096);
-    if (found >= 0) return idle.splice(found, 1)[0];
-    return make(
-      "staging",
-      2 ** Math.ceil(Math.log2(Math.max(256, bytes))),
-      USAGE.mapRead | USAGE.copyTarget,
-      "staging",
-    );
+  const forget = (tensors: Iterable<Tensor>): void => {
+    for (const t of tensors) {
+      const found = buffers.get(owner(t));
+      if (found) release(found);
+      buffers.delete(owner(t));
+    }
+  };
+  const lose = (tensors: Iterable<Tensor>, why: string): void => {
+    forget(tensors);
+    for (const t of tensors) gone.set(owner(t), why);
+  };
+  const put = (what: string, t: Tensor | undefined, write: () => void): void => {
+    const arrived = scoped(device, `writing ${what}`, write).fault.then((fault) => {
+      writing.delete(arrived);
+      if (!fault) return;
+      failed ??= fault;
+      faults++;
+      if (t) lose([t], `was not written: ${fault.message}`);
+    });
+    writing.add(arrived);
   };
 
+  const staging = createStaging(
+    (bytes) => make("staging", bytes, USAGE.mapRead | USAGE.copyTarget, "staging"),
+    release,
+  );
+
   return {
-    weightLimit,
+    weightLimit: weightLimit ?? device.limits.maxStorageBufferBindingSize,
     buffer,
+    has: (t) => buffers.has(owner(t)),
+    forget,
     check,
     checkSize,
     release,
@@ -138,41 +160,28 @@ export function createMemory(
       if (at + data.byteLength > byteLength(t))
         throw new RangeError(`gpu: ${data.byteLength} bytes do not fit ${describe(t)}`);
       if (data.byteLength === 0) return; // Deno panics
-      const whole = data.byteLength % 4 === 0;
-      if (whole) return device.queue.writeBuffer(buffer(t), at, data.buffer, data.byteOffset, data.byteLength);
-      const padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
-      padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      device.queue.writeBuffer(buffer(t), at, padded);
-    },
-    stage(encoder, locations) {
-      const sizes = locations.map(({ tensor }) => byteLength(tensor));
-      const target = staging(sizes.reduce((sum, size) => sum + size, 0));
-      let at = 0;
-      locations.forEach((location, index) => {
-        encoder.copyBufferToBuffer(location.buffer, location.offset, target, at, sizes[index]);
-        at += sizes[index];
+      put(describe(t), t, () => {
+        const target = buffer(t);
+        if (data.byteLength % 4 === 0)
+          return device.queue.writeBuffer(target, at, data.buffer, data.byteOffset, data.byteLength);
+        const padded = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
+        padded.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+        device.queue.writeBuffer(target, at, padded);
       });
-      return {
-        async collect() {
-          await target.mapAsync(MAP_READ, 0, Math.max(4, at));
-          const copy = target.getMappedRange(0, Math.max(4, at)).slice(0);
-          target.unmap();
-          idle.push(target);
-          let start = 0;
-          return locations.map(({ tensor }, index) => {
-            const bytes = copy.slice(start, (start += sizes[index]));
-            return typedArray(tensor.dtype, bytes, elements(tensor));
-          });
-        },
-      };
     },
-    free(tensors) {
-      for (const t of tensors) {
-        const found = buffers.get(owner(t));
-        if (found) release(found);
-        buffers.delete(owner(t));
-      }
+    writeBytes: (target, offset, bytes) =>
+      put(target.label, undefined, () => device.queue.writeBuffer(target, offset, bytes)),
+    get faults() {
+      return faults;
     },
+    async settled() {
+      await Promise.all(writing);
+      const fault = failed;
+      failed = undefined;
+      if (fault) throw fault;
+    },
+    stage: staging.stage,
+    free: (tensors) => lose([...tensors], "was freed, and must not be used any more"),
     use() {
       const use = { weight: 0, state: 0, activation: 0, uniforms: 0, staging: 0, total: 0 };
       for (const [made, kind] of kinds) {
@@ -181,11 +190,11 @@ export function createMemory(
       }
       return use;
     },
-    dispose() {
+    dispose(why) {
+      for (const t of buffers.keys()) gone.set(t, why);
       for (const made of kinds.keys()) made.destroy();
       kinds.clear();
       buffers.clear();
-      idle.length = 0;
     },
   };
 }

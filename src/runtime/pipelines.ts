@@ -1,6 +1,7 @@
 import { DeviceError } from "./errors.js";
 import type { Dims, Kernel, Variant } from "./kernel.js";
 import type { Choice } from "./variants.js";
+import { scoped } from "./scopes.js";
 import { joinShader, readShader, type ShaderText, specialise } from "./wgsl.js";
 
 const COMPUTE = 4; // GPUShaderStage.COMPUTE
@@ -9,7 +10,10 @@ const COMPUTE = 4; // GPUShaderStage.COMPUTE
 export interface Pipelines {
   /** What the text of a launch declares; parsed once. */
   shader(kernel: Kernel, choice: Choice): ShaderText;
-  /** The pipeline of a launch. Each specialised text is compiled once. Throws DeviceError with the shader's line. */
+  /**
+   * The pipeline of a launch. Each specialised text is compiled once, and again after it failed. Throws DeviceError with
+   * the kernel, the variant and the shader's line.
+   */
   get(kernel: Kernel, choice: Choice): Promise<GPUComputePipeline>;
   /** The bind group layout that all shaders with the same kinds of bindings share. */
   layout(shader: ShaderText): GPUBindGroupLayout;
@@ -63,18 +67,20 @@ export function createPipelines(device: GPUDevice): Pipelines {
     return made;
   };
 
-  const compile = async (kernel: Kernel, shader: ShaderText, code: string): Promise<GPUComputePipeline> => {
-    device.pushErrorScope("validation"); // an error in the text is reported below, once, and leaves the device usable
-    const module = device.createShaderModule({ label: kernel.name, code });
-    void device.popErrorScope();
-    try {
-      return await device.createComputePipelineAsync({
+  const compile = async (kernel: Kernel, { name }: Variant, text: ShaderText, code: string) => {
+    const { value } = scoped(device, `${kernel.name}.wgsl: variant ${name}`, () => {
+      const module = device.createShaderModule({ label: kernel.name, code });
+      const made = device.createComputePipelineAsync({
         label: kernel.name,
-        layout: device.createPipelineLayout({ bindGroupLayouts: [layout(shader)] }),
+        layout: device.createPipelineLayout({ bindGroupLayouts: [layout(text)] }),
         compute: { module, entryPoint: "main" },
       });
+      return { module, made };
+    }); // an error in the text is in its scope and in the rejection, which tells it once
+    try {
+      return await value.made;
     } catch (cause) {
-      throw await compileError(kernel.name, module, code, cause);
+      throw await compileError(kernel.name, name, value.module, code, cause);
     }
   };
 
@@ -87,22 +93,34 @@ export function createPipelines(device: GPUDevice): Pipelines {
       const names = Object.keys(read.constants).filter((name) => dims[name] !== undefined);
       const values = Object.fromEntries(names.map((name) => [name, dims[name]]));
       const code = specialise(kernel.name, textOf(variant, dims), values);
-      const known = pipelines.get(code) ?? compile(kernel, read, code);
-      pipelines.set(code, known);
-      return known;
+      const known = pipelines.get(code);
+      if (known) return known;
+      const made = compile(kernel, variant, read, code);
+      pipelines.set(code, made);
+      made.catch(() => pipelines.delete(code));
+      return made;
     },
   };
 }
 
-async function compileError(name: string, module: GPUShaderModule, code: string, cause: unknown): Promise<DeviceError> {
-  const { messages } = await module.getCompilationInfo();
+async function compileError(
+  kernel: string,
+  variant: string,
+  module: GPUShaderModule,
+  code: string,
+  cause: unknown,
+): Promise<DeviceError> {
+  const { messages } = await module.getCompilationInfo().catch(() => ({ messages: [] }));
   const first = messages.find(({ type }) => type === "error");
   if (!first)
-    return new DeviceError(`${name}.wgsl: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    return new DeviceError(
+      `${kernel}.wgsl: variant ${variant} must compile: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   const line = code.split("\n")[first.lineNum - 1] ?? "";
   const pointer = `${" ".repeat(Math.max(0, first.linePos - 1))}^`;
   return new DeviceError(
-    `${name}.wgsl:${first.lineNum}:${first.linePos}: ${first.message.trim()}\n  ${line}\n  ${pointer}`,
+    `${kernel}.wgsl:${first.lineNum}:${first.linePos}: variant ${variant}: ${first.message.trim()}\n  ${line}\n  ${pointer}`,
     { cause },
   );
 }

@@ -1,11 +1,7 @@
-import { builtinModule } from "./builtin.js";
+import { isNode } from "./builtin.js";
+import { hostObject } from "./host.js";
 
 const SLEEP_MS = 0.5; // in every turn of the event loop; a read comes at most this much later
-
-interface Global {
-  readonly Deno?: unknown;
-  readonly setImmediate?: (call: () => void) => void;
-}
 
 /**
  * In Node, WebGPU polls for a pending read in every turn of the event loop, and so takes a core away from an adapter
@@ -13,8 +9,8 @@ interface Global {
  * settled. In other runtimes it does nothing.
  */
 export function throttlePolling(): (pending: Promise<unknown>) => void {
-  const { Deno, setImmediate } = globalThis as Global;
-  if (Deno || !setImmediate || !builtinModule("node:process")) return () => {}; // pages have setImmediate from a polyfill
+  const setImmediate = hostObject("setImmediate");
+  if (!isNode() || hostObject("navigator")?.gpu || !setImmediate) return () => {}; // pages may have it from a polyfill
   const cell = new Int32Array(new SharedArrayBuffer(4));
   let reads = 0;
   let sleeping = false;

@@ -20,6 +20,8 @@ export interface TuneEvent {
   readonly tuned: TunedChoice;
   /** How many times as fast that is as the choice so far. */
   readonly speedup: number;
+  /** Why it could not be stored for later runs of the program, if it could not; it is in use all the same. */
+  readonly unsaved?: string;
   /** Kinds of launches measured, of `total`. */
   readonly loaded: number;
   readonly total: number;
@@ -30,7 +32,7 @@ const MARGIN = 0.97; // a candidate replaces the present choice only below this 
 
 /**
  * Measures all ways to run the launches of some plans on this device. Returns the fastest of each, which the device
- * uses and keeps from then on. Launches that read indices are left out, because their cost depends on the index data.
+ * uses and stores from then on, each once it is found. Launches that read indices are left out, because their cost depends on the index data.
  * The weights must have been written. Throws the signal's reason when aborted.
  */
 export async function tune(
@@ -49,15 +51,16 @@ export async function tune(
     signal?.throwIfAborted();
     const { tuned, speedup } = await fastest(gpu, launch, candidates(launch.kernel, launch.dims, gpu.class));
     choices[key] = tuned;
-    progress?.({ status: "progress", key, tuned, speedup, loaded: ++loaded, total: kinds.size });
+    const unsaved = await gpu.tuning.keep({ [key]: tuned });
+    progress?.({ status: "progress", key, tuned, speedup, unsaved, loaded: ++loaded, total: kinds.size });
   }
-  await gpu.tuning.keep(choices);
   return choices;
 }
 
 const readsIndices = ({ kernel, tensors }: Launch): boolean =>
   Object.keys(kernel.reads).some((name) => name !== "status" && tensors[name]?.dtype === "u32");
 
+/** The fastest of all ways to run a launch. Throws DeviceError when none compiles. */
 async function fastest(
   gpu: Gpu,
   launch: Launch,
@@ -78,21 +81,24 @@ async function fastest(
   };
   const plan: Plan = { name: "tune", launches: [single] };
   const present = gpu.choose(launch.kernel, launch.dims);
-  const prepared = await Promise.all(
+  const trials = await Promise.allSettled(
     all.map((one) => gpu.prepare(plan, undefined, (kernel, dims) => choiceOf(kernel, dims, one, gpu.class))),
   );
   const best = all.map(() => Infinity);
   try {
+    const failed = trials.find((trial) => trial.status === "rejected");
+    if (failed && trials.every(({ status }) => status === "rejected")) throw failed.reason;
     for (let round = 0; round < ROUNDS; round++) {
-      for (const [index, one] of prepared.entries()) {
+      for (const [index, trial] of trials.entries()) {
+        if (trial.status === "rejected") continue; // it does not compile here
         const start = performance.now();
-        const timed = gpu.device.features.has("timestamp-query") ? (await profile(gpu, one))[0].ms : undefined;
-        if (timed === undefined) await one.run({ read: [made[made.length - 1]] });
+        const timed = gpu.device.features.has("timestamp-query") ? (await profile(gpu, trial.value))[0].ms : undefined;
+        if (timed === undefined) await trial.value.run({ read: [made[made.length - 1]] });
         if (round > 0) best[index] = Math.min(best[index], timed ?? performance.now() - start);
       }
     }
   } finally {
-    prepared.forEach((one) => one.dispose());
+    for (const trial of trials) if (trial.status === "fulfilled") trial.value.dispose();
     gpu.memory.free(made);
   }
   const own = all.findIndex((one) => {

@@ -1,6 +1,7 @@
 import { builtinModule, type Builtins } from "./builtin.js";
 import type { AdapterInfo } from "./device.js";
-import type { TunedChoices } from "./variants.js";
+import { hostObject } from "./host.js";
+import type { TunedChoice, TunedChoices } from "./variants.js";
 
 /** Where the choices of `tune` are kept: a file in Node and Deno, the Cache in a browser. */
 export interface TuningStore {
@@ -8,16 +9,19 @@ export interface TuningStore {
   readonly place: string;
   /** What is kept; nothing where there is none or it cannot be read. */
   read(): Promise<TunedChoices>;
-  /** Replaces what is kept. */
-  write(choices: TunedChoices): Promise<void>;
+  /** Adds to what is kept. Throws what the runtime throws where it cannot be written. */
+  add(choices: TunedChoices): Promise<void>;
 }
 
 /** What `tune` found on this adapter. */
 export interface Tuning {
   /** The choices now in use. */
   choices(): TunedChoices;
-  /** Adds choices for the plans that are prepared from now on, and stores them for later runs of the program. */
-  keep(choices: TunedChoices): Promise<void>;
+  /**
+   * Adds choices for the plans that are prepared from now on, and stores them for later runs of the program. Returns why
+   * they could not be stored, if they could not: they are in use all the same.
+   */
+  keep(choices: TunedChoices): Promise<string | undefined>;
   /** Where they are stored, to show to people; absent when they are not. */
   readonly place?: string;
 }
@@ -30,7 +34,12 @@ export async function openTuning(info: AdapterInfo, tuned: boolean): Promise<Tun
     choices: () => choices,
     async keep(more) {
       choices = { ...choices, ...more };
-      await store?.write(choices);
+      try {
+        await store?.add(more);
+        return undefined;
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      }
     },
     place: store?.place,
   };
@@ -66,41 +75,91 @@ function cacheFolder({ platform, env }: Builtins["node:process"]): string {
 }
 
 function fileStore(files: Builtins["node:fs/promises"], folder: string, file: string): TuningStore {
-  const { mkdir, readFile, rename, writeFile } = files;
+  const { mkdir, readFile, rename, rm, writeFile } = files;
   const place = `${folder}/${file}`;
+  const read = async (): Promise<TunedChoices> => parse(await readFile(place, "utf8").catch(() => "{}"));
   return {
     place,
-    async read() {
-      return parse(await readFile(place, "utf8").catch(() => "{}"));
-    },
-    async write(choices) {
+    read,
+    async add(choices) {
       await mkdir(folder, { recursive: true });
-      await writeFile(`${place}.new`, JSON.stringify(choices, null, 1)); // a reader sees the old file or the new one
-      await rename(`${place}.new`, place);
+      await alone(files, `${place}.lock`, async () => {
+        const fresh = `${place}.${Math.random().toString(36).slice(2)}`;
+        try {
+          await writeFile(fresh, JSON.stringify({ ...(await read()), ...choices }, null, 1));
+          await rename(fresh, place); // a reader sees the old file or the new one
+        } finally {
+          await rm(fresh, { force: true });
+        }
+      });
     },
   };
+}
+
+const WAIT_MS = 5;
+const STALE_MS = 5000; // a lock this old is of a process that has died
+
+/** Runs `body` while no other process does: the lock is a file that only one can create. */
+async function alone(
+  { rm, stat, writeFile }: Builtins["node:fs/promises"],
+  lock: string,
+  body: () => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    try {
+      await writeFile(lock, "", { flag: "wx" });
+      break;
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EEXIST") throw error;
+      const { mtimeMs } = await stat(lock).catch(() => ({ mtimeMs: Date.now() }));
+      if (Date.now() - mtimeMs > STALE_MS) await rm(lock, { force: true });
+      else await new Promise((resolve) => setTimeout(resolve, WAIT_MS * (1 + Math.random())));
+    }
+  }
+  try {
+    await body();
+  } finally {
+    await rm(lock, { force: true });
+  }
 }
 
 function cacheStore(caches: CacheStorage, file: string): TuningStore {
   const url = `https://wgformer.invalid/${file}`;
+  const read = async (): Promise<TunedChoices> => {
+    try {
+      const found = await (await caches.open("wgformer")).match(url);
+      return parse((await found?.text()) ?? "{}");
+    } catch {
+      return {}; // a page that may not store anything
+    }
+  };
   return {
     place: `Cache "wgformer", ${url}`,
-    async read() {
-      const open = caches.open("wgformer").then((cache) => cache.match(url));
-      return parse((await open.then((found) => found?.text()).catch(() => undefined)) ?? "{}");
-    },
-    async write(choices) {
-      await (await caches.open("wgformer")).put(url, new Response(JSON.stringify(choices)));
+    read,
+    async add(choices) {
+      const put = async (): Promise<void> => {
+        const cache = await caches.open("wgformer");
+        await cache.put(url, new Response(JSON.stringify({ ...(await read()), ...choices })));
+      };
+      const locks = hostObject("navigator")?.locks;
+      await (locks ? locks.request(url, put) : put());
     },
   };
 }
 
-/** A broken file counts as empty: choices can be measured again. */
+/** A broken file counts as empty, and so does a broken choice: they can be measured again. */
 function parse(text: string): TunedChoices {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as TunedChoices) : {};
+    return Object.fromEntries(
+      Object.entries(value ?? {}).filter((entry): entry is [string, TunedChoice] => isChoice(entry[1])),
+    );
   } catch {
     return {};
   }
+}
+
+function isChoice(value: unknown): boolean {
+  const { variant, constants } = (value ?? {}) as Partial<TunedChoice>;
+  return typeof variant === "string" && typeof constants === "object" && constants !== null;
 }

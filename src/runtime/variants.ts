@@ -12,6 +12,8 @@ export interface DeviceClass {
   readonly features: ReadonlySet<string>;
   /** Invocations of a subgroup; 0 where the number varies, or the device has no subgroups. */
   readonly subgroup: number;
+  /** Variants that its compiler refused. */
+  readonly refused?: ReadonlySet<Variant>;
 }
 
 /** How a launch runs: a variant, and all sizes, scalars and constants. */
@@ -43,10 +45,17 @@ export function tuningKey(kernel: Kernel, dims: Dims): string {
   return [kernel.name, ...sizes.sort()].join(" ");
 }
 
-/** The variants that can run a launch on such a device, in order of preference. */
-function possible({ variants }: Kernel, dims: Dims, { features, subgroup }: DeviceClass): Variant[] {
+/**
+ * The variants that can run a launch on such a device, in order of preference: those that it has not refused, unless it
+ * refused them all.
+ */
+function possible({ variants }: Kernel, dims: Dims, { features, subgroup, refused }: DeviceClass): Variant[] {
   const all = { ...dims, SUBGROUP: subgroup };
-  return variants.filter(({ needs = [], fits }) => needs.every((name) => features.has(name)) && fits?.(all) !== false);
+  const able = variants.filter(
+    ({ needs = [], fits }) => needs.every((name) => features.has(name)) && fits?.(all) !== false,
+  );
+  const left = able.filter((one) => !refused?.has(one));
+  return left.length ? left : able;
 }
 
 /** All ways to run a launch on such a device. */

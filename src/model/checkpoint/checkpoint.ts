@@ -35,6 +35,8 @@ export interface Checkpoint {
   readonly generationConfig: Json | undefined;
   /** All tensors by name. */
   readonly entries: ReadonlyMap<string, Entry>;
+  /** Whether `read` gives the same again; if not, a model keeps a copy of its weights on the host. */
+  readonly rereadable?: boolean;
   /**
    * Another file of the folder that holds a JSON object; undefined when there is none. Throws CheckpointError for a name
    * that leaves the folder.
@@ -93,6 +95,7 @@ export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHook
     config,
     generationConfig: await readJson(source, "generation_config.json", signal),
     entries,
+    rereadable: source.rereadable,
     json: (name) => readJson(source, name, signal),
     list: (name) => readList(source, name, signal),
     async read(wanted, visit, hooks = {}) {

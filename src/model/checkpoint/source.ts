@@ -18,6 +18,11 @@ export interface SourceFile {
 export interface CheckpointSource {
   /** Its name in messages. */
   readonly label: string;
+  /**
+   * Whether its files can be read again after the device was lost. If it does not say so, a model keeps a copy of its
+   * weights on the host.
+   */
+  readonly rereadable?: boolean;
   /** The file of this name; undefined when there is none. Names are relative, with "/" between folders. */
   open(name: string, signal?: AbortSignal): Promise<SourceFile | undefined>;
 }
@@ -37,11 +42,15 @@ export type SourceLike =
 
 /** Makes a source of what the caller gives. Throws CheckpointError when it is none of these kinds. */
 export function openSource(input: SourceLike): CheckpointSource {
+  const own = typeof (input as CheckpointSource | undefined)?.open === "function";
+  return own ? (input as CheckpointSource) : { ...knownSource(input), rereadable: true };
+}
+
+function knownSource(input: SourceLike): CheckpointSource {
   if (typeof input === "function") return functionSource(input);
   if (typeof input === "string" || isKind(input, "URL")) return placeSource(String(input));
   const files = isKind(input, "FileList") || Array.isArray(input) ? Array.from(input as ArrayLike<File>) : undefined;
   if (files?.every((file) => isKind(file, "File"))) return filesSource(files);
-  if (typeof (input as CheckpointSource | undefined)?.open === "function") return input as CheckpointSource;
   throw new CheckpointError(
     `load: the source must be a folder path, a URL, a list of Files or a function, got ${Object.prototype.toString.call(input)}`,
   );

@@ -1,4 +1,4 @@
-import { CheckpointError } from "../../runtime/errors.js";
+import { CheckpointError, DeviceError } from "../../runtime/errors.js";
 import type { Gpu } from "../../runtime/gpu.js";
 import { byteLength, type DType, elements, storage, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Checkpoint, LoadHooks } from "./checkpoint.js";
@@ -19,9 +19,9 @@ export type WeightFormat = (typeof WEIGHT_FORMATS)[number];
 
 /** The weights of a model on the device, by their names in the model. */
 export interface Weights {
-  /** A weight that must exist and be in one piece. Throws Error when it is not. */
+  /** A weight that must exist and be in one piece. Throws Error when there is none, DeviceError when it is in several. */
   get(name: string): Tensor;
-  /** A weight in one piece; undefined when there is none. Throws Error when it is in several. */
+  /** A weight in one piece; undefined when there is none. Throws DeviceError when it is in several. */
   find(name: string): Tensor | undefined;
   /** The rows of a weight, in as many tensors as the device needs to bind them; empty when there is none. */
   parts(name: string): readonly Tensor[];
@@ -82,7 +82,9 @@ function createWeights(
   const find = (name: string): Tensor | undefined => {
     const parts = byName.get(name);
     if (parts && parts.length > 1)
-      throw new Error(`weights: ${name} must fit one binding of ${limit} bytes here, it has ${parts.length} parts`);
+      throw new DeviceError(
+        `weights: ${name} must fit one binding of ${limit} bytes here, it has ${parts.length} parts`,
+      );
     return parts?.[0];
   };
   return {

@@ -1,3 +1,4 @@
+import { handled } from "../../runtime/scopes.js";
 import type { Core } from "../core.js";
 import { checkFinite } from "../finite.js";
 import { type EncoderInput, lengthOf, totalLength } from "../inputs.js";
@@ -47,9 +48,7 @@ export async function encodeAll(
   try {
     for (const batch of batchesOf(inputs.map(lengthOf), batch_tokens)) {
       signal?.throwIfAborted();
-      const run = runBatch(batch);
-      run.catch(() => {}); // the loop awaits it, unless one before it fails
-      running.push(run);
+      running.push(handled(runBatch(batch)));
       if (running.length >= IN_FLIGHT) await running.shift();
     }
     await Promise.all(running);
