@@ -27,6 +27,7 @@ export async function keepWeights(
     const weights = await load(hooks);
     try {
       await gpu.settle();
+      for (const t of weights.tensors) gpu.memory.buffer(t); // throws for one that was not written
     } catch (error) {
       gpu.memory.free(weights.tensors);
       throw error;

@@ -5,7 +5,7 @@ import { type Grid, gridOf, hasRows, rowBytes, type RowRange } from "./launches.
 import { type Memory, USAGE } from "./memory.js";
 import type { Plan } from "./plan.js";
 import type { PrepareContext } from "./prepare.js";
-import { scoped } from "./scopes.js";
+import { handled, scoped } from "./scopes.js";
 import type { Location } from "./staging.js";
 import { byteLength, owner, type Tensor } from "./tensor.js";
 import { packParams } from "./wgsl.js";
@@ -65,9 +65,10 @@ export async function allocate(
   };
   try {
     const { value, fault } = scoped(device, `preparing ${plan.name}`, build);
+    const written = handled(memory.settled());
     const error = await fault;
     if (error) throw error;
-    await memory.settled();
+    await written;
     return { ...value, release: () => made.forEach(memory.release) };
   } catch (error) {
     made.forEach(memory.release);

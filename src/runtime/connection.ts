@@ -97,10 +97,11 @@ export async function connect(
     submit: (...work) => handled(submit({ device, memory, health, budget, throttle }, ...work)),
     async settle() {
       health.check();
+      const written = handled(memory.settled());
       try {
         device.queue.submit([]);
         await device.queue.onSubmittedWorkDone();
-        await memory.settled();
+        await written;
       } catch (cause) {
         health.check();
         throw deviceError("writing", cause);
@@ -131,6 +132,7 @@ async function submit(
   health.check();
   try {
     const { value, fault } = scoped(device, "running", () => send(device, memory, work, read()));
+    const written = handled(memory.settled());
     submitted?.();
     if (value.ends.length > 1)
       budget.learn(
@@ -141,7 +143,7 @@ async function submit(
     const error = await fault; // it says more than a read that fails for it
     if (error) throw error;
     const values = (await value.collecting) ?? [];
-    await memory.settled();
+    await written;
     health.check();
     return values;
   } catch (cause) {

@@ -41,7 +41,10 @@ export interface Memory {
   writeBytes(buffer: GPUBuffer, offset: number, bytes: ArrayBuffer): void;
   /** How many writes have failed. */
   readonly faults: number;
-  /** Resolves when it is known whether everything written so far arrives. Throws DeviceError for what does not. */
+  /**
+   * Resolves when it is known of all writes under way whether they arrive. Throws DeviceError for one that does not; its
+   * tensor is gone, as those of earlier writes are.
+   */
   settled(): Promise<void>;
   /** Appends copies of tensors to the commands in `encoder`; call `collect` after the submit. */
   stage(encoder: GPUCommandEncoder, locations: readonly Location[]): Staged;
@@ -76,9 +79,8 @@ export interface MemoryOptions {
 export function createMemory(device: GPUDevice, { guard = false, weightLimit, gone }: MemoryOptions): Memory {
   const buffers = new Map<Tensor, GPUBuffer>();
   const kinds = new Map<GPUBuffer, keyof MemoryUse>();
-  const writing = new Set<Promise<void>>();
+  const writing = new Set<Promise<WgformerError | undefined>>(); // those of which it is not known whether they arrive
   let faults = 0;
-  let failed: WgformerError | undefined; // the first write that failed since `settled` told of one
 
   const checkSize = (label: string, bytes: number): void => {
     const limit = device.limits.maxBufferSize;
@@ -134,10 +136,9 @@ export function createMemory(device: GPUDevice, { guard = false, weightLimit, go
   const put = (what: string, t: Tensor | undefined, write: () => void): void => {
     const arrived = scoped(device, `writing ${what}`, write).fault.then((fault) => {
       writing.delete(arrived);
-      if (!fault) return;
-      failed ??= fault;
-      faults++;
-      if (t) lose([t], `was not written: ${fault.message}`);
+      if (fault) faults++;
+      if (fault && t) lose([t], `was not written: ${fault.message}`);
+      return fault;
     });
     writing.add(arrived);
   };
@@ -175,9 +176,7 @@ export function createMemory(device: GPUDevice, { guard = false, weightLimit, go
       return faults;
     },
     async settled() {
-      await Promise.all(writing);
-      const fault = failed;
-      failed = undefined;
+      const fault = (await Promise.all(writing)).find((error) => error !== undefined);
       if (fault) throw fault;
     },
     stage: staging.stage,
