@@ -131,6 +131,9 @@ test("a bad input is refused by name, and in a list by its index", async () => {
   for (const words of [null, 5, ["a", 5], ["a", ""], HOLE, {}])
     // eslint-disable-line no-sparse-arrays
     await refuses(() => tag({ words } as never), InputError, /words that are not empty/);
+  await refuses(() => tag({ words: ["a"], text: "b" } as never), InputError, /words that are not empty, got .*text/);
+  for (const ignore_labels of [null, "O", [5], HOLE])
+    await refuses(() => tag("a", { ignore_labels } as never), OptionError, /ignore_labels must be a list of labels/);
   const long = "a ".repeat(500_000);
   const { message } = (await extract(long, { truncation: false }).catch((error: unknown) => error)) as Error;
   assert.ok(message.length < 300, message.slice(0, 300));
