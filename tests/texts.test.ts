@@ -156,6 +156,16 @@ test("ranges of byte-level tokens leave out white space that an added token take
   assert.equal(encode("😀 😀").offsets.flat(), [2, 2, 0, 2, 0, 2, 3, 5, 3, 5, 3, 5]);
 });
 
+test("a pattern that matches nothing does not cut a character in two", async () => {
+  for (const Regex of ["^", "$"]) {
+    const { encode } = await openDefinition({
+      model: { type: "WordLevel", vocab: { "[UNK]": 0 }, unk_token: "[UNK]" },
+      pre_tokenizer: { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false },
+    });
+    assert.equal(encode("I love you 😀😀 so much.").offsets, [[0, 24]]);
+  }
+});
+
 test("bytes of a character are held back past special tokens between them", async () => {
   const tokenizer = await open("llama");
   const ids = [90, 2, 216, 388]; // <0x57> </s> <0xD5> and a word
