@@ -131,6 +131,9 @@ test("a bad input is refused by name, and in a list by its index", async () => {
   for (const words of [null, 5, ["a", 5], ["a", ""], HOLE, {}])
     // eslint-disable-line no-sparse-arrays
     await refuses(() => tag({ words } as never), InputError, /words that are not empty/);
+  await refuses(() => tag({ words: ["a"], text: "b" } as never), InputError, /words that are not empty, got .*text/);
+  for (const ignore_labels of [null, "O", [5], HOLE])
+    await refuses(() => tag("a", { ignore_labels } as never), OptionError, /ignore_labels must be a list of labels/);
   const long = "a ".repeat(500_000);
   const { message } = (await extract(long, { truncation: false }).catch((error: unknown) => error)) as Error;
   assert.ok(message.length < 300, message.slice(0, 300));
@@ -240,7 +243,7 @@ test("tokenizer files as people have them are read, and broken ones refused as s
   const left = { ...TOKENIZER, truncation: { direction: "Left", max_length: 3, strategy: "LongestFirst", stride: 0 } };
   assert.equal((await read(left, { model_max_length: 4 }, text)).token_ids, [2, 7, 8, 3]);
   const ends = { bos_token: "[MASK]", eos_token: { content: "[SEP]" }, add_bos_token: true, add_eos_token: true };
-  assert.equal((await read(TOKENIZER, ends, "a")).token_ids, [4, 5, 3]);
+  assert.equal((await read(TOKENIZER, ends, "a")).token_ids, [2, 5, 3]); // tokenizer.json's template counts
   const { added_tokens: _, ...bare } = TOKENIZER;
   assert.equal((await read(bare, { sep_token: "[SEP]" }, "a[SEP]b")).token_ids, [2, 5, 3, 6, 3]);
 

@@ -32,14 +32,14 @@ interface Texts {
 
 const FOLDER = "tests/fixtures/tokenizers";
 
-async function open(name: string, config: Readonly<Record<string, unknown>> = {}): Promise<Tokenizer> {
-  const files: Readonly<Record<string, unknown>> = {
-    "tokenizer.json": await readJson(`${FOLDER}/${name}.json`),
-    "tokenizer_config.json": config,
-  };
-  const checkpoint = { label: name, json: async (file: string) => files[file] };
+async function openDefinition(definition: unknown, config: unknown = {}): Promise<Tokenizer> {
+  const files: Readonly<Record<string, unknown>> = { "tokenizer.json": definition, "tokenizer_config.json": config };
+  const checkpoint = { label: "tokenizer", json: async (file: string) => files[file] };
   return (await readTokenizer(checkpoint as never)) as Tokenizer;
 }
+
+const open = async (name: string, config: unknown = {}): Promise<Tokenizer> =>
+  openDefinition(await readJson(`${FOLDER}/${name}.json`), config);
 
 test("texts in all scripts get the ids, places and words of the Rust library, by every kind of tokenizer", async () => {
   const { texts, references } = await readJson<Texts>(`${FOLDER}/texts.json`);
@@ -114,6 +114,85 @@ test("pairs get the segments of the template, and are shortened at either side",
       const all = tokenizer.encode(text, { text_pair: pair });
       assert.is(got.truncated, all.ids.length - got.ids.length, where);
     }
+});
+
+test("of two texts that are both too long, the one of which less was read gets the odd token less", async () => {
+  const text = "The quick brown fox jumps over the lazy dog.";
+  for (const [name, pair, truncation_side, max_length, ids] of [
+    ["gpt2", "It costs €100 today.", "left", 9, [89, 425, 71, 14, 106, 17, 309, 394, 14]],
+    ["bert-uncased", "£20 and ¥30, 5€ or 20°C outside.", "right", 10, [2, 231, 317, 295, 3, 1, 245, 1, 8, 3]],
+    ["unigram", "don't, it's, we've, they're, I'm, can't, n't", "right", 9, [0, 4, 191, 2, 2, 90, 212, 5, 2]],
+  ] as const) {
+    const tokenizer = await open(name, { truncation_side });
+    assert.equal(tokenizer.encode(text, { text_pair: pair, max_length }).ids, ids, name);
+  }
+});
+
+test("BPE without an unknown token leaves out what it has not before it merges", async () => {
+  const vocab = { q: 0, c: 1, k: 2, qc: 3, qck: 4, a: 5 };
+  const { encode } = await openDefinition({ model: { type: "BPE", vocab, merges: ["q c", "qc k"] } });
+  const { ids, offsets } = encode("quick zaa");
+  assert.equal(ids, [4, 5, 5]);
+  // The Rust library gives [0, 3], [3, 4], [4, 5]: it counts only what it kept.
+  assert.equal(offsets, [
+    [0, 5],
+    [7, 8],
+    [8, 9],
+  ]);
+});
+
+test("ranges of byte-level tokens leave out white space that an added token takes along, and halves of characters", async () => {
+  const roberta = await open("roberta");
+  const masked = roberta.encode("a <mask> b  <mask>");
+  assert.equal(masked.ids, [0, 283, 500, 273, 500, 2]);
+  assert.equal(masked.offsets.flat(), [0, 0, 0, 1, 2, 8, 9, 10, 12, 18, 0, 0]);
+  assert.is(masked.tokens[2], "<mask>");
+  const gpt2 = await readJson<Record<string, object>>(`${FOLDER}/gpt2.json`);
+  const { encode } = await openDefinition({
+    ...gpt2,
+    pre_tokenizer: { ...gpt2.pre_tokenizer, add_prefix_space: true },
+    post_processor: { ...gpt2.post_processor, add_prefix_space: false },
+  });
+  assert.equal(encode("😀 😀").offsets.flat(), [2, 2, 0, 2, 0, 2, 3, 5, 3, 5, 3, 5]);
+});
+
+test("a pattern that matches nothing does not cut a character in two", async () => {
+  for (const Regex of ["^", "$"]) {
+    const { encode } = await openDefinition({
+      model: { type: "WordLevel", vocab: { "[UNK]": 0 }, unk_token: "[UNK]" },
+      pre_tokenizer: { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false },
+    });
+    assert.equal(encode("I love you 😀😀 so much.").offsets, [[0, 24]]);
+  }
+});
+
+test("bytes of a character are held back past special tokens between them", async () => {
+  const tokenizer = await open("llama");
+  const ids = [90, 2, 216, 388]; // <0x57> </s> <0xD5> and a word
+  const detokenize = createDetokenizer(tokenizer, []);
+  const text = ids.map((_, t) => detokenize(ids.slice(0, t + 1), t === ids.length - 1)).join("");
+  assert.is(text, "\ufffd\ufffd the");
+  assert.is(text, tokenizer.decode(ids, { skip_special_tokens: true }));
+});
+
+test("tokens that tokenizer_config.json names are special, found in texts, and new where there are none", async () => {
+  const { encode, decode, token_to_id } = await open("words", {
+    eos_token: "cost",
+    pad_token: "[PAD]",
+    mask_token: { __type: "AddedToken", content: "[M]", lstrip: true, special: true },
+    additional_special_tokens: ["<x>"],
+    add_bos_token: true,
+    add_eos_token: true,
+  });
+  const last = 202; // the greatest id of the file
+  assert.equal(["[PAD]", "[M]", "<x>"].map(token_to_id), [last + 1, last + 2, last + 3]);
+  assert.is(decode(encode("the cost").ids, { skip_special_tokens: true }), "the");
+  assert.equal(encode("the  [M]<x>").offsets.slice(1), [
+    [3, 8],
+    [8, 11],
+  ]);
+  const split = await open("words", { eos_token: "cost", split_special_tokens: true });
+  assert.not.ok(split.encode("cost").ids.includes(token_to_id("cost")!));
 });
 
 test("special tokens can be left out, of encoding and of decoding", async () => {

@@ -52,7 +52,10 @@ export type TaggingTask = EncoderTask<TokenInput, TaggingOptions, Tagging>;
 
 const STRATEGIES = ["none", "first", "average", "max"] as const;
 
-const LIST: Rule = { words: "a list", holds: Array.isArray };
+const LABELS: Rule = {
+  words: "a list of labels",
+  holds: (value) => Array.isArray(value) && Array.from(value).every((label) => typeof label === "string"),
+};
 
 const textOf = (input: TokenInput): string => (typeof input === "string" ? input : input.words.join(" "));
 
@@ -63,7 +66,7 @@ const textOf = (input: TokenInput): string => (typeof input === "string" ? input
 export function tokenClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<TaggingTask> {
   return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
     name: "token-classification",
-    options: { aggregation_strategy: oneOf(...STRATEGIES), ignore_labels: LIST },
+    options: { aggregation_strategy: oneOf(...STRATEGIES), ignore_labels: LABELS },
     check() {
       if (head?.classifier !== "tokens")
         throw new CheckpointError(
@@ -72,7 +75,8 @@ export function tokenClassification(source: CheckpointLike, options: LoadOptions
     },
     texts(input: TokenInput) {
       const isWord = (word: unknown): boolean => typeof word === "string" && /\S/.test(word);
-      if (typeof input !== "string" && !(Array.isArray(input?.words) && Array.from(input.words).every(isWord)))
+      const isList = (list: unknown): boolean => Array.isArray(list) && Array.from(list).every(isWord);
+      if (typeof input !== "string" && !(isList(input?.words) && Object.keys(input).length === 1))
         throw new InputError(
           `text: must be a string or { words: [...] } of words that are not empty, got ${show(input)}`,
         );

@@ -34,10 +34,16 @@ export function createDetokenizer(tokenizer: Tokenizer, prompt: readonly number[
   };
 }
 
-/** Tokens without the bytes at their end, whose text depends on the bytes that follow. */
+/**
+ * Tokens without the bytes at their end, whose text depends on the bytes that follow. Tokens without text, such as
+ * special ones, do not part bytes.
+ */
 function withoutBytes(tokenizer: Tokenizer, ids: readonly number[]): readonly number[] {
   let end = ids.length;
-  while (end > 0 && fallbackByte(tokenizer.id_to_token(ids[end - 1]) ?? "") !== undefined) end--;
+  for (let at = end - 1; at >= 0; at--) {
+    if (fallbackByte(tokenizer.id_to_token(ids[at]) ?? "") !== undefined) end = at;
+    else if (tokenizer.decode([ids[at]], SHOWN)) break;
+  }
   return ids.slice(0, end);
 }
 

@@ -44,6 +44,8 @@ export interface ReaderParts {
 interface Token {
   readonly id: number;
   readonly token: string;
+  /** The token, or the text of an added one with the white space that it takes along. */
+  readonly found: string;
   readonly range: Range;
   readonly word: number;
 }
@@ -68,11 +70,14 @@ export function createReader(parts: ReaderParts): (text: string) => ReadText {
     );
   return (text) => {
     const tokens = wordsOf(lettersOf(text)).flatMap(({ letters, token: whole }, word): Token[] => {
-      if (whole) return [{ id: whole.id, token: whole.spelling, range: rangeOf(letters, 0, letters.length), word }];
-      const pieces = vocabulary.pieces(textOf(letters));
-      return pieces.map(({ id, token, from, to }) => ({ id, token, range: rangeOf(letters, from, to), word }));
+      const found = textOf(letters);
+      if (whole)
+        return [{ id: whole.id, token: whole.spelling, found, range: rangeOf(letters, 0, letters.length), word }];
+      return vocabulary
+        .pieces(found)
+        .map(({ id, token, from, to }) => ({ id, token, found: token, range: rangeOf(letters, from, to), word }));
     });
-    const offsets = tokens.map(({ token, range }, index) => (trim ? trimmed(text, token, range, index, trim) : range));
+    const offsets = tokens.map(({ found, range }, index) => (trim ? trimmed(text, found, range, index, trim) : range));
     return {
       ids: tokens.map(({ id }) => id),
       tokens: tokens.map(({ token }) => token),
@@ -103,10 +108,12 @@ function trimmed(
   let before = countSpaces(Array.from(token));
   const after = countSpaces(Array.from(token).reverse());
   if (prefixed && before === 1 && (index === 0 || start === 0)) before = 0; // the tokenizer put it there
-  const from = Math.min(start + before, end);
+  const halves = (at: number): number => Number(/^[\ud800-\udbff][\udc00-\udfff]/.test(text.slice(at - 1, at + 1)));
+  let from = Math.min(start + before, end);
+  from += halves(from); // a whole character
   if (after === 0 || end < after) return [from, end];
   const to = Math.max(end - after, from);
-  return [from, to - Number(/^[\ud800-\udbff][\udc00-\udfff]/.test(text.slice(to - 1, to + 1)))]; // a whole character
+  return [from, to - halves(to)];
 }
 
 /** The first or last `count` tokens of a text. */
@@ -115,6 +122,16 @@ export function shortened(text: ReadText, count: number, fromLeft: boolean): Rea
   const cut = <T>(list: readonly T[]): readonly T[] =>
     fromLeft ? list.slice(list.length - count) : list.slice(0, count);
   return { ids: cut(text.ids), tokens: cut(text.tokens), offsets: cut(text.offsets), words: cut(text.words) };
+}
+
+/**
+ * How many tokens of a text the Rust library reads where no more than `limit` are wanted: all of the word that has the
+ * last one.
+ */
+export function readLength({ words }: ReadText, limit: number, fromLeft: boolean): number {
+  const inOrder = fromLeft ? words.toReversed() : words;
+  const end = inOrder.findIndex((word, t) => t >= limit && word !== inOrder[t - 1]);
+  return end < 0 ? words.length : end;
 }
 
 /**

@@ -72,6 +72,7 @@ function runsOf(letters: Letters, pattern: RegExp): Run[] {
     from = to;
   };
   for (const match of text.matchAll(pattern)) {
+    if ((text.codePointAt(match.index - 1) ?? 0) > 0xffff) continue; // V8 finds empty ones within a character
     add(indexAt(match.index), false);
     add(indexAt(match.index + match[0].length), true);
   }

@@ -1,9 +1,6 @@
 import { CheckpointError, show } from "../../runtime/errors.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import type { AddedToken } from "./added_tokens.js";
-import { createTemplate, type Slot, type Template } from "./template.js";
-
-type IdOf = (token: string) => number | undefined;
 
 /** The text of a token in tokenizer_config.json: a string, or an object with `content`; undefined when there is none. */
 export function contentOf(token: unknown): string | undefined {
@@ -14,24 +11,32 @@ export function contentOf(token: unknown): string | undefined {
 const NAMED = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 /**
- * The added tokens: those of `tokenizer.json`, then those of tokenizer_config.json that are not among them. Throws
- * CheckpointError for one without content or id.
+ * The added tokens: those of `tokenizer.json`, then those of tokenizer_config.json that are not among them. Tokens that it
+ * names are special, and get an id where the vocabulary has none for them. Throws CheckpointError for one without content
+ * or id.
  */
 export function addedTokensOf(definition: Json, config: Json, ids: ReadonlyMap<string, number>): AddedToken[] {
-  const added = ((definition.added_tokens ?? []) as Json[]).map(addedToken);
-  const known = new Set(added.map(({ content }) => content));
-  const more = Object.entries((config.added_tokens_decoder ?? {}) as Record<string, Json>)
-    .map(([id, token]) => addedToken({ ...token, id: Number(id) }))
-    .filter(({ content }) => !known.has(content));
-  for (const { content } of more) known.add(content);
-  const named = [
-    ...NAMED.map((name) => config[name]),
-    ...[config.additional_special_tokens, config.extra_special_tokens].flatMap((list) =>
-      typeof list === "object" && list !== null ? Object.values(list) : [],
-    ),
-  ].flatMap((token) => contentOf(token) ?? []);
-  const special = [...new Set(named)].filter((content) => ids.has(content) && !known.has(content));
-  return [...added, ...more, ...special.map((content) => addedToken({ content, id: ids.get(content), special: true }))];
+  const lists = [config.additional_special_tokens, config.extra_special_tokens].flatMap((list) =>
+    typeof list === "object" && list !== null ? Object.values(list) : [],
+  );
+  const named = new Map<string, Json>();
+  for (const token of [...NAMED.map((name) => config[name]), ...lists]) {
+    const content = contentOf(token);
+    if (content) named.set(content, typeof token === "string" ? {} : (token as Json));
+  }
+  const own = (definition.added_tokens ?? []) as Json[];
+  const more = Object.entries((config.added_tokens_decoder ?? {}) as Record<string, Json>);
+  const added = new Map<string, AddedToken>();
+  for (const token of [...own, ...more.map(([id, token]) => ({ ...token, id: Number(id) }))].map(addedToken))
+    if (!added.has(token.content))
+      added.set(token.content, { ...token, special: token.special || named.has(token.content) });
+  let last = -1;
+  for (const id of ids.values()) last = Math.max(last, id);
+  for (const { id } of added.values()) last = Math.max(last, id);
+  for (const [content, token] of named)
+    if (!added.has(content))
+      added.set(content, addedToken({ ...token, content, id: ids.get(content) ?? ++last, special: true }));
+  return [...added.values()];
 }
 
 function addedToken(token: Json): AddedToken {
@@ -48,20 +53,4 @@ function addedToken(token: Json): AddedToken {
     lstrip: Boolean(token.lstrip),
     rstrip: Boolean(token.rstrip),
   };
-}
-
-/**
- * The template of a tokenizer. `add_bos_token` and `add_eos_token` of tokenizer_config.json replace the one of
- * `tokenizer.json`, as in Transformers.
- */
-export function templateOf(definition: Json, config: Json, idOf: IdOf): Template {
-  const template = createTemplate(definition.post_processor as Json | null, idOf);
-  if (typeof config.add_bos_token !== "boolean" && typeof config.add_eos_token !== "boolean") return template;
-  const [bos, eos] = (["bos", "eos"] as const).map((name) => (segment: number): Slot[] => {
-    const token = config[`add_${name}_token`] === true ? contentOf(config[`${name}_token`]) : undefined;
-    const id = token === undefined ? undefined : idOf(token);
-    return token === undefined || id === undefined ? [] : [{ special: [{ token, id }], segment }];
-  });
-  const around = (text: 0 | 1): Slot[] => [...bos(text), { text, segment: text }, ...eos(text)];
-  return { single: around(0), pair: [...around(0), ...around(1)], trim: template.trim };
 }

@@ -3,12 +3,12 @@ import { CheckpointError, InputError, OptionError, show } from "../../runtime/er
 import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
 import type { AddedToken } from "./added_tokens.js";
 import { cleanUp, createDecoder } from "./decoders.js";
-import { arrange, createReader, type Encoding, type ReadText, shares, shortened } from "./encoding.js";
+import { arrange, createReader, type Encoding, readLength, type ReadText, shares, shortened } from "./encoding.js";
 import { lettersOf, textOf } from "./letters.js";
 import { createNormalizer } from "./normalizers.js";
 import { createPreTokenizer } from "./pre_tokenizers.js";
-import type { Template } from "./template.js";
-import { addedTokensOf, contentOf, templateOf } from "./special_tokens.js";
+import { addedTokensOf, contentOf } from "./special_tokens.js";
+import { createTemplate, type Template } from "./template.js";
 import { createVocabulary } from "./vocabulary.js";
 
 /** How to turn a text into tokens. */
@@ -115,9 +115,10 @@ function createTokenizer(definition: Json, config: Json): Tokenizer {
   for (const { spelling, id } of added) tokens[id] = spelling;
   const ids = new Map(added.map(({ content, id }) => [content, id]));
   const token_to_id = (token: string): number | undefined => ids.get(token) ?? vocabulary.ids.get(token);
-  const template = templateOf(definition, config, token_to_id);
+  const template = createTemplate(definition.post_processor as Json | null | undefined, token_to_id);
   const preTokenize = definition.pre_tokenizer ? createPreTokenizer(definition.pre_tokenizer as Json) : undefined;
-  const read = createReader({ added, vocabulary, normalize, preTokenize, trim: template.trim });
+  const found = config.split_special_tokens === true ? added.filter(({ special }) => !special) : added;
+  const read = createReader({ added: found, vocabulary, normalize, preTokenize, trim: template.trim });
   const side = config.truncation_side ?? (definition.truncation as Json | null | undefined)?.direction;
   const unk_token_id = token_to_id(contentOf(config.unk_token) ?? vocabulary.unknown ?? "");
   const cleansBpe = config.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output === true;
@@ -148,7 +149,7 @@ function createEncode(
     const all = texts.length === 1 ? single : pair;
     const slots = add_special_tokens ? all : all.filter((slot) => "text" in slot);
     const room = max_length - slots.reduce((sum, slot) => sum + ("special" in slot ? slot.special.length : 0), 0);
-    const kept = keptOf(texts, room, max_length);
+    const kept = keptOf(texts, room, max_length, fromLeft);
     const short = texts.map((one, index) => shortened(one, kept[index], fromLeft));
     return {
       ...arrange(slots, short),
@@ -159,13 +160,13 @@ function createEncode(
 }
 
 /** How many tokens of each text to keep when there is room for `room`. Throws InputError for too little room. */
-function keptOf(texts: readonly ReadText[], room: number, limit: number): readonly number[] {
-  const lengths = texts.map(({ ids }) => ids.length);
-  const total = lengths.reduce((sum, length) => sum + length, 0);
+function keptOf(texts: readonly ReadText[], room: number, limit: number, fromLeft: boolean): readonly number[] {
+  const total = texts.reduce((sum, { ids }) => sum + ids.length, 0);
   if (total > room && room < texts.length)
     throw new InputError(
       `text: must have at most ${limit} tokens with special ones, got ${total + limit - room}; shorten it or raise max_length`,
     );
+  const lengths = texts.map((text) => readLength(text, limit, fromLeft));
   return shares(lengths, room);
 }
 

@@ -66,12 +66,26 @@ const MODELS: Readonly<Record<string, (definition: Json) => Model>> = {
     const model = new BPE(definition as never);
     const ids = model.tokens_to_ids;
     const suffix = sizeOf(String(end_of_word_suffix ?? ""));
-    const cutsOf = (word: string): readonly Cut[] => {
-      const tokens = model.ignore_merges && ids.has(word) ? [word] : model.bpe(word);
-      return tokens.map((token, i) => [token, sizeOf(token) - (i === tokens.length - 1 ? suffix : 0)]);
-    };
     const unknown = typeof unk_token === "string" ? unk_token : undefined;
-    return { ids, unknown, cutsOf, bytes: byte_fallback === true, fuses: fuse_unk === true, drops: true };
+    const bytes = byte_fallback === true;
+    const hasUnknown = unknown !== undefined && ids.has(unknown);
+    const isLost = (char: string): boolean => !ids.has(char) && !(bytes && byteTokens(char, ids));
+    const cutsOf = (word: string): readonly Cut[] => {
+      if (model.ignore_merges && ids.has(word)) return [[word, sizeOf(word)]];
+      const chars = Array.from(word);
+      const last = chars.length - Number(suffix > 0); // with a suffix the last character is spelled otherwise
+      const kept = chars.flatMap((char, at) => (!hasUnknown && at < last && isLost(char) ? [] : at));
+      const tokens = model.bpe(kept.map((at) => chars[at]).join(""));
+      let [at, next] = [0, 0];
+      return tokens.flatMap((token, i): Cut[] => {
+        const gap: Cut = ["", kept[next] - at];
+        next += sizeOf(token) - (i === tokens.length - 1 ? suffix : 0);
+        const from = at + gap[1];
+        at = kept[next - 1] + 1;
+        return gap[1] ? [gap, [token, at - from]] : [[token, at - from]];
+      });
+    };
+    return { ids, unknown, cutsOf, bytes, fuses: fuse_unk === true, drops: true };
   },
 
   Unigram(definition) {
