@@ -13,8 +13,8 @@ interface StorageFormat {
   readonly array: Float32ArrayConstructor | Uint32ArrayConstructor | Uint16ArrayConstructor;
   /** The numbers that stored values stand for, in rows of `width`; the values themselves when absent. */
   readonly decode?: (data: TypedArray, width: number) => ArrayLike<number>;
-  /** Stored values for rows of f32 numbers, where these are scaled by group. */
-  readonly quantise?: (values: Float32Array, width: number) => TypedArray;
+  /** Stored values for rows of f32 numbers, where these are scaled by group; in `memory` if it is given. */
+  readonly quantise?: (values: Float32Array, width: number, memory?: ArrayBuffer) => TypedArray;
 }
 
 const quantised = (format: QuantFormat): StorageFormat => ({
@@ -23,7 +23,7 @@ const quantised = (format: QuantFormat): StorageFormat => ({
   words: (rows, width) => quantWords(format, rows, width),
   array: Uint32Array,
   decode: (data, width) => dequantise(format, data as Uint32Array, width),
-  quantise: (values, width) => quantise(format, values, width),
+  quantise: (values, width, memory) => quantise(format, values, width, memory),
 });
 
 /**

@@ -160,9 +160,10 @@ interface Use {
 /** Reads the checkpoint once, in the order of its files, and uploads each block of a weight as soon as it can. */
 async function fill(gpu: Gpu, checkpoint: Checkpoint, targets: readonly Target[], hooks: LoadHooks): Promise<void> {
   const uses = new Map<Entry, Use[]>();
+  const scratch = createScratch();
   for (const { row, tensors, stored } of targets) {
     const format = HALVES.find((half) => half === tensors[0].dtype) ?? "f32";
-    const assembly = assemble(row, stored, upload(gpu, tensors, format));
+    const assembly = assemble(row, stored, upload(gpu, tensors, format, scratch));
     let left = stored.length;
     const done = (): void => void (--left || assembly.finish());
     for (const [part, name] of row.theirs.entries()) {
@@ -192,10 +193,10 @@ async function fill(gpu: Gpu, checkpoint: Checkpoint, targets: readonly Target[]
 }
 
 const SETTLED = 2 ** 25; // bytes on their way to the device at a time
-const BLOCK = 2 ** 20; // numbers that are converted at a time, if 8 rows are no more
+const BLOCK = 2 ** 18; // numbers that are converted at a time, if 8 rows are no more
 
 /** Converts, quantises and uploads rows of a weight, by blocks, to the tensors that hold them. */
-function upload(gpu: Gpu, tensors: readonly Tensor[], format: FloatFormat): Sink {
+function upload(gpu: Gpu, tensors: readonly Tensor[], format: FloatFormat, scratch: Scratch): Sink {
   const width = elements(tensors[0]) / tensors[0].shape[0];
   const rows = PART_ROWS * Math.max(1, Math.floor(BLOCK / PART_ROWS / width)); // so that writes begin at whole words
   return (dtype, words, at) => {
@@ -204,7 +205,8 @@ function upload(gpu: Gpu, tensors: readonly Tensor[], format: FloatFormat): Sink
       const [start, end] = [Math.max(first, at), Math.min(first + elements(t), at + words.length)];
       for (let i = start; i < end; i += rows * width) {
         const block = words.subarray(i - at, Math.min(i + rows * width, end) - at);
-        writeRows(gpu, t, convert(dtype, block, format), (i - first) / width);
+        const converted = convert(dtype, block, format, scratch.converted(4 * block.length));
+        writeRows(gpu, t, converted, (i - first) / width, scratch);
       }
       first += elements(t);
     }
@@ -212,13 +214,25 @@ function upload(gpu: Gpu, tensors: readonly Tensor[], format: FloatFormat): Sink
 }
 
 /** Writes rows of a tensor from row `row` on. With scales by group, these follow all values of the tensor. */
-function writeRows(gpu: Gpu, t: Tensor, words: Words, row: number): void {
-  const { bits, group, quantise } = storage(t.dtype);
+function writeRows(gpu: Gpu, t: Tensor, values: Words, row: number, scratch: Scratch): void {
+  const { bits, group, quantise, words } = storage(t.dtype);
   const width = elements(t) / t.shape[0];
-  if (!group || !quantise) return gpu.write(t, words, (row * width * bits) / 8);
-  const quantised = quantise(words as Float32Array, width);
+  if (!group || !quantise || !words) return gpu.write(t, values, (row * width * bits) / 8);
+  const rows = values.length / width;
+  const memory = scratch.quantised(4 * words(rows, width));
+  const quantised = quantise(values as Float32Array, width, memory);
   const groups = Math.ceil(width / group); // of a row, of `bits` words each
-  const values = (words.length / width) * groups * bits;
-  gpu.write(t, quantised.subarray(0, values), 4 * row * groups * bits);
-  gpu.write(t, quantised.subarray(values), 4 * (t.shape[0] * groups * bits + row * groups));
+  gpu.write(t, quantised.subarray(0, rows * groups * bits), 4 * row * groups * bits);
+  gpu.write(t, quantised.subarray(rows * groups * bits), 4 * (t.shape[0] * groups * bits + row * groups));
+}
+
+/** Memory for blocks on their way to the device, by the number of bytes; it is used again for each. */
+type Scratch = Readonly<Record<"converted" | "quantised", (bytes: number) => ArrayBuffer>>;
+
+function createScratch(): Scratch {
+  const grow = (): Scratch["converted"] => {
+    let memory = new ArrayBuffer(0);
+    return (bytes) => (memory.byteLength < bytes ? (memory = new ArrayBuffer(bytes)) : memory);
+  };
+  return { converted: grow(), quantised: grow() };
 }
