@@ -50,9 +50,14 @@ export const marian: Family<With<"encoder" | "decoder">> = {
       shared && !entries.has(`${side}.embed_tokens.weight`) ? "shared" : `${side}.embed_tokens`;
     const head = tied && !entries.has("lm_head.weight") ? tokens("decoder") : "lm_head";
     const logitsBias = entries.has("final_logits_bias") ? "final_logits_bias" : null; // zeros unless stored
+    const positions = (side: string, P: number): WeightRow => {
+      const name = `${side}.embed_positions`;
+      if (entries.has(`${name}.weight`)) return tableRow(name, name, [P, D], { f32: true });
+      return { ours: `${name}.weight`, theirs: [], shape: [P, D], derive: () => sinusoids(P, D) };
+    };
     const stack = (side: string, { P, F, depth }: Stack, crossRows: readonly WeightRow[]): WeightRow[] => [
       tableRow(`${side}.embed_tokens`, tokens(side), [V, D], { lookup: true }),
-      { ours: `${side}.embed_positions.weight`, theirs: [], shape: [P, D], derive: () => sinusoids(P, D) },
+      positions(side, P),
       ...layerRows(`${side}.layers`, `${side}.layers`, depth, [
         ...linearRows("self_attn.qkv", ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], 3 * D, D),
         ...linearRows("self_attn.out", ["self_attn.out_proj"], D, D),
@@ -82,8 +87,6 @@ export const marian: Family<With<"encoder" | "decoder">> = {
     const sides = ["decoder.embed_tokens.weight", ...(shared ? ["encoder.embed_tokens.weight"] : [])];
     return tied ? [[...tables, ...sides, "lm_head.weight"]] : [];
   },
-
-  ignored: [/^(en|de)coder\.embed_positions\.weight$/],
 };
 
 /** Which token tables are the same one, and whether it is that of the logits too. */
