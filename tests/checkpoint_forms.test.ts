@@ -266,6 +266,16 @@ for (const [what, change] of [
 ] as const)
   refusesChange(`tensors of ${what}, saying so`, "llama", change, new RegExp(`are those of ${what}.*not supported`));
 
+refusesChange(
+  "tensors that config.json says are quantised, naming the method",
+  "llama",
+  (tensors, config) => {
+    rename(tensors, (name) => name.replace(/q_proj\.weight$/, "q_proj.W_q"));
+    config.quantization_config = { quant_method: "hqq" };
+  },
+  /are those of hqq, which is not supported/,
+);
+
 // Configs.
 for (const [title, fixture, change, message] of [
   [

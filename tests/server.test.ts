@@ -40,11 +40,12 @@ const loads = (title: string, behaviour: Behaviour, check?: (log: readonly strin
     }),
   );
 
-for (const status of [401, 403, 404, 410])
+for (const status of [204, 400, 401, 403, 404, 405, 410, 451])
   loads(`absent files may be answered with ${status}`, (_, response, file) => !file && sendStatus(response, status));
-loads("absent files may be answered with a page of HTML", (_, response, file) =>
-  file ? false : sendStatus(response, 200, PAGE, { "content-type": "text/html" }),
-);
+for (const page of [PAGE, "<body>an application</body>", '<?xml version="1.0"?><html/>', "\ufeff <meta charset=utf-8>"])
+  loads(`absent files may be answered with ${page}`, (_, response, file) =>
+    file ? false : sendStatus(response, 200, page, { "content-type": "text/html" }),
+  );
 loads("absent files may be answered with a page, and all files without ranges", (_, response, file) =>
   sendStatus(response, 200, ...(file ? [file as never] : [PAGE])),
 );
@@ -55,7 +56,7 @@ test("the query goes to every file", () =>
     (url) => works(`${url}/?token=a%20b&x=1#part`),
   ));
 
-for (const status of [429, 503]) {
+for (const status of [429, 500, 503, 524]) {
   loads(
     `one answer ${status} is asked again`,
     ({ count }, response) => count === 1 && sendStatus(response, status, "", { "retry-after": "0" }),
@@ -139,7 +140,7 @@ const refusesUrl = (title: string, behaviour: Behaviour, message: RegExp): void 
     serveFiles(files, behaviour, (url) => refuses(() => openCheckpoint(url), CheckpointError, message)),
   );
 
-for (const status of [401, 403, 400, 500, 501])
+for (const status of [401, 403, 400, 501])
   refusesUrl(
     `a config that is answered with ${status} is refused with URL and status`,
     (_, response) => sendStatus(response, status),

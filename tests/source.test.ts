@@ -253,7 +253,7 @@ interface Served {
   readonly ranges: (string | undefined)[];
 }
 
-/** Runs `body` with a local server of model.bin; requests for `hang` are never answered, `broken` gives 500. */
+/** Runs `body` with a local server of model.bin; requests for `hang` are never answered, `broken` gives 501. */
 const served = async (withRanges: boolean, body: (server: Served) => unknown): Promise<void> => {
   const { createServer } = await import("node:http");
   const ranges: (string | undefined)[] = [];
@@ -262,7 +262,7 @@ const served = async (withRanges: boolean, body: (server: Served) => unknown): P
     const [, start, end] = range?.match(/^bytes=(\d+)-(\d+)$/) ?? [];
     const late = url?.endsWith("/late") && start !== "0";
     if (url?.endsWith("/hang") || late) return;
-    if (url?.endsWith("/broken")) return void response.writeHead(500).end();
+    if (url?.endsWith("/broken")) return void response.writeHead(501).end();
     if (!/\/(model\.bin|late|unsized)$/.test(url ?? "")) return void response.writeHead(404).end("none");
     if (!withRanges || start === undefined) return void response.writeHead(200).end(CONTENT);
     const part = CONTENT.subarray(Number(start), Number(end) + 1);
@@ -305,12 +305,12 @@ local("a URL without ranges is asked once", () =>
     assert.is(ranges.length, 1);
   }),
 );
-local("a URL's answer 500 is refused, naming the address", () =>
+local("a URL's answer 501 is refused, naming the address", () =>
   served(true, ({ url }) =>
     refuses(
       () => open(url, "broken"),
       CheckpointError,
-      /^http:.*\/folder\/broken: must be answered with the file, answered 500/,
+      /^http:.*\/folder\/broken: must be answered with the file, answered 501/,
     ),
   ),
 );

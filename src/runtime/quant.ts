@@ -98,7 +98,7 @@ const pack8: Pack = (values, first, inverse, data, at) => {
     const y = (values[i + 1] * inverse + 128.5) | 0;
     const z = (values[i + 2] * inverse + 128.5) | 0;
     const w = (values[i + 3] * inverse + 128.5) | 0;
-    data[at++] = (x | (y << 8) | (z << 16) | (w << 24)) ^ 0x80808080;
+    data[at + ((i - first) >> 2)] = (x | (y << 8) | (z << 16) | (w << 24)) ^ 0x80808080;
   }
 };
 
@@ -111,7 +111,7 @@ const pack4: Pack = (values, first, inverse, data, at) => {
   for (let i = first; i < first + GROUP; i += 8) {
     const low = nibble(i) | (nibble(i + 1) << 4) | (nibble(i + 2) << 8) | (nibble(i + 3) << 12);
     const high = nibble(i + 4) | (nibble(i + 5) << 4) | (nibble(i + 6) << 8) | (nibble(i + 7) << 12);
-    data[at++] = (low | (high << 16)) ^ 0x88888888;
+    data[at + ((i - first) >> 3)] = (low | (high << 16)) ^ 0x88888888;
   }
 };
 

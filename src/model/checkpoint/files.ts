@@ -1,6 +1,6 @@
 import { CheckpointError, show } from "../../runtime/errors.js";
 import type { Json } from "./checkpoint.js";
-import { AbsentError, LARGEST_JSON } from "./http.js";
+import { AbsentError, isPage, LARGEST_JSON } from "./http.js";
 import type { CheckpointSource, SourceFile } from "./source.js";
 
 /** A file with its name in messages. */
@@ -59,8 +59,7 @@ export async function mistakenFor(file: SourceFile, signal?: AbortSignal): Promi
   const head = new TextDecoder("latin1").decode(await file.read(0, Math.min(file.size, 512), signal));
   if (head.startsWith("version https://git-lfs"))
     return "is a pointer of git-lfs, not the file itself; fetch it with `git lfs pull`";
-  if (/^\s*<(!doctype|html|!--|head|\?xml)/i.test(head))
-    return "is a web page, not the file itself; fetch the file again";
+  if (isPage(head)) return "is a web page, not the file itself; fetch the file again";
   if (head.startsWith("PK") || head.startsWith("\x80\x02")) return "is a file of PyTorch; convert it to safetensors";
   return head.startsWith("GGUF") ? "is a GGUF file; give the checkpoint in safetensors" : undefined;
 }

@@ -12,8 +12,8 @@ export class AbsentError extends CheckpointError {}
 export const LARGEST_JSON = 2 ** 28;
 
 const FIRST_REQUEST = 65536; // bytes: enough for most headers and JSON files
-const DENIED = new Set([401, 403, 410]);
-const BUSY = new Set([408, 425, 429, 502, 503, 504]); // statuses that may be other ones soon
+/** Whether a status may be another one soon. */
+const isBusy = (status: number): boolean => [408, 425, 429].includes(status) || (status >= 500 && status !== 501);
 
 /**
  * A folder on a server. The query of its URL goes to every file. Files are read by ranges where the server has them.
@@ -65,10 +65,10 @@ export async function answeredFile(
   const refuse = (Kind: typeof CheckpointError): Error =>
     new Kind(`${label}: must be answered with the file, answered ${answer.status} ${answer.statusText}`.trimEnd());
   if (answer.status === 404) return undefined;
-  if (DENIED.has(answer.status)) throw refuse(AbsentError);
-  if (!answer.ok) throw refuse(CheckpointError);
+  const denied = answer.status >= 400 && answer.status < 500;
+  if (!answer.ok || answer.status === 204) throw refuse(denied || answer.ok ? AbsentError : CheckpointError);
   const blob = await readBody(answer, label, name.endsWith(".json") ? LARGEST_JSON : Infinity, signal);
-  if (/^\s*<(!doctype|html|!--|head)/i.test(await blob.slice(0, 512).text()))
+  if (isPage(await blob.slice(0, 512).text()))
     throw new AbsentError(
       `${label}: must be answered with the file, answered ${answer.status} with a page of HTML; check the address`,
     );
@@ -79,6 +79,9 @@ export async function answeredFile(
   };
 }
 
+/** Whether a text begins as a page of HTML or XML does. The length that safetensors begin with has zeros. */
+export const isPage = (text: string): boolean => /^\s*<[!?a-z][^\0]{3}/i.test(text);
+
 /** Asks for a file or for its bytes from `start` to `end`. Throws an Error that `persist` repeats when it fails. */
 async function request(
   url: string,
@@ -87,7 +90,7 @@ async function request(
 ): Promise<Response> {
   const headers = range ? { Range: `bytes=${range[0]}-${range[1] - 1}` } : undefined;
   const answer = await fetch(url, { headers, signal });
-  if (!BUSY.has(answer.status)) return answer;
+  if (!isBusy(answer.status)) return answer;
   const after = answer.headers.get("retry-after") ?? "";
   const seconds = /^\d+$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1e3;
   await answer.body?.cancel();

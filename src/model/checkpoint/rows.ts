@@ -1,5 +1,5 @@
 import { show } from "../../runtime/errors.js";
-import type { Checkpoint } from "./checkpoint.js";
+import type { Checkpoint, Json } from "./checkpoint.js";
 import type { Entry } from "./safetensors.js";
 
 /** How a weight of the model is made from tensors of the checkpoint. */
@@ -73,7 +73,7 @@ export interface Fit {
  * Compares the tensors with the rows. Tensors inside of the model that no row uses are faults unless `ignored` matches
  * them: the model may be another one. Outside, beside its modules, anything may be.
  */
-export function fitRows({ entries }: Checkpoint, rows: readonly WeightRow[], ignored: readonly RegExp[]): Fit {
+export function fitRows({ config, entries }: Checkpoint, rows: readonly WeightRow[], ignored: readonly RegExp[]): Fit {
   const faults = new Map<string, string>(); // by name, because a tied tensor occurs in several rows
   for (const row of rows) {
     for (const [part, name] of row.theirs.entries()) {
@@ -90,7 +90,7 @@ export function fitRows({ entries }: Checkpoint, rows: readonly WeightRow[], ign
       faults.set(name, `extra: ${storedName(name, entries.get(name))}`);
   const lines = [...faults.values()].slice(0, SHOWN);
   if (faults.size > SHOWN) lines.push(`and ${faults.size - SHOWN} more`);
-  if (faults.size) lines.push(...quantisation(entries));
+  if (faults.size) lines.push(...quantisation(config, entries));
   return { faults: lines, count: faults.size, unused };
 }
 
@@ -115,10 +115,11 @@ const QUANTISED: readonly (readonly [pattern: RegExp, what: string])[] = [
 ];
 
 /** A line that says how faulty tensors were quantised by somebody else; none when nothing speaks for it. */
-function quantisation(entries: ReadonlyMap<string, Entry>): string[] {
+function quantisation(config: Json, entries: ReadonlyMap<string, Entry>): string[] {
   const names = [...entries.keys()];
   const found = QUANTISED.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1];
   const fp8 = [...entries.values()].some(({ dtype }) => dtype.startsWith("F8_"));
-  const what = found ?? (fp8 ? "fp8" : undefined);
+  const { quant_method: method } = (config.quantization_config ?? {}) as Json;
+  const what = found ?? (typeof method === "string" ? method.slice(0, LONGEST) : fp8 ? "fp8" : undefined);
   return what ? [`the tensors are those of ${what}, which is not supported; give the original checkpoint`] : [];
 }
