@@ -3,9 +3,9 @@ import type { WeightRow } from "../src/model/checkpoint/rows.js";
 import { loadWeights, type WeightFormat, type Weights } from "../src/model/checkpoint/weights.js";
 import { CheckpointError } from "../src/runtime/errors.js";
 import type { Gpu } from "../src/runtime/gpu.js";
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, fromF16, toF16 } from "../src/runtime/half.js";
-import { dequantise } from "../src/runtime/quant.js";
-import { byteLength, describe, storage, type Tensor, type TypedArray } from "../src/runtime/tensor.js";
+import { bf16ToF16, bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, fromF16, toF16 } from "../src/runtime/half.js";
+import { dequantise, quantise } from "../src/runtime/quant.js";
+import { byteLength, describe, elements, storage, type Tensor, type TypedArray } from "../src/runtime/tensor.js";
 import { assert, device, randoms, refuses, suite } from "./support/harness.js";
 import { inMemory, safetensors, stored, storedF32 } from "./support/safetensors.js";
 
@@ -379,14 +379,15 @@ const BAD: readonly (readonly [
 for (const [what, dtype, [word]] of BAD)
   for (const format of ["auto", "f32", "f16", "bf16", "int8", "int4"] as const)
     test(`${what} in ${dtype} is refused by the tensor's name with dtype "${format}"`, async () => {
-      const words = dtype === "F32" ? new Float32Array(64) : new Uint16Array(64);
-      words[33] = word;
-      for (const shape of [[2, 32], [64]])
+      for (const shape of [[2, 32], [64], [35], [1]]) {
+        const words = dtype === "F32" ? new Float32Array(elements({ shape })) : new Uint16Array(elements({ shape }));
+        words[words.length - 1] = word;
         await refuses(
           () => loaded(one({ a: stored(dtype, shape, words) }), [row("ours", shape, ["a"])], { format }, () => {}),
           CheckpointError,
           new RegExp(`^a: must hold finite numbers, got ${what};`),
         );
+      }
     });
 for (const value of [HUGE, -65520, 3e38])
   test(`${value} is refused where it is stored as f16, and loads otherwise`, async () => {
@@ -762,6 +763,30 @@ half("an f32 becomes the nearest bf16, of two the even one", () => {
   assert.is(f32ToBf16(quiet)[0], 0x7fc0);
   const numbers = allBits.filter((bits) => (bits & 0x7fff) <= 0x7f80);
   assert.equal([...f32ToBf16(bf16ToF32(Uint16Array.from(numbers)))], numbers);
+});
+
+half("every bf16 becomes the nearest f16, as through f32", () => {
+  const halves = Uint16Array.from(allBits);
+  assert.equal(bf16ToF16(halves), f32ToF16(bf16ToF32(halves)));
+});
+
+half("numbers are converted in memory that is given, of which nothing is left", () => {
+  const into = new Uint16Array(3).fill(7);
+  assert.is(f32ToF16(Float32Array.of(1, 0, -2), into), into);
+  assert.equal(into, Uint16Array.of(0x3c00, 0, 0xc000));
+  const used = new Uint8Array(4096).fill(255).buffer;
+  const values = Float32Array.from({ length: 74 }, (_, i) => i - 40);
+  for (const format of ["i8", "i4"] as const)
+    assert.equal(quantise(format, values, 37, used).slice(), quantise(format, values, 37));
+});
+
+half("groups whose scale would be subnormal are zeros", () => {
+  for (const format of ["i8", "i4"] as const)
+    for (const largest of [1e-38, -1e-38, 1e-44])
+      assert.equal(
+        [...dequantise(format, quantise(format, Float32Array.of(largest, 0, largest / 3), 3), 3)],
+        [0, 0, 0],
+      );
 });
 
 half("lists are converted as their elements are", () => {
