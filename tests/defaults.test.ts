@@ -147,6 +147,53 @@ test("A8: a checkpoint's own options fail no call, unless they would change it",
   });
 });
 
+test("A8: what has no say beside the options of a call does not fail it", async () => {
+  const own = {
+    max_length: -1,
+    min_length: -1,
+    length_penalty: "long",
+    early_stopping: 5,
+    temperature: 0,
+    force_words_ids: [],
+  };
+  await changed(GPT2, { "generation_config.json": { ...own, eos_token_id: 41 } }, async (m) => {
+    const options = { max_new_tokens: 40, min_new_tokens: 1 };
+    assert.equal(await row(m, IDS, options), await row(await openModel(GPT2), IDS, options));
+    const acting = {
+      max_length: { min_new_tokens: 1 },
+      min_length: { max_new_tokens: 4 },
+      length_penalty: { ...options, num_beams: 2, early_stopping: true },
+      early_stopping: { ...options, num_beams: 2, length_penalty: 1 },
+      temperature: { ...options, do_sample: true },
+    };
+    for (const [name, call] of Object.entries(acting))
+      await refuses(() => row(m, IDS, call), OptionError, new RegExp(`^generation_config\\.json: ${name} must be `));
+  });
+});
+
+test("lists of token ids may be of any kind in options, as in inputs", async () => {
+  const m = await openModel(LLAMA);
+  const lists = { eos_token_id: [94, 3], suppress_tokens: [9, 72], bad_words_ids: [[51], [5, 9]] };
+  const want = await row(m, IDS, { ...lists, max_new_tokens: 8 });
+  for (const kind of [Uint8Array, Int32Array, Float64Array, BigInt64Array]) {
+    const list = (ids: readonly number[]): ArrayLike<number | bigint> =>
+      kind === BigInt64Array ? BigInt64Array.from(ids, BigInt) : (kind as Int32ArrayConstructor).from(ids);
+    const options = {
+      eos_token_id: list(lists.eos_token_id),
+      suppress_tokens: list(lists.suppress_tokens),
+      bad_words_ids: lists.bad_words_ids.map(list),
+    };
+    assert.equal(await row(m, IDS, { ...options, max_new_tokens: 8 }), want);
+    const tail = await m.generate({ input_ids: [IDS] }, { ...options, max_new_tokens: 8 });
+    assert.equal(tail.sequences[0], want);
+  }
+  await refuses(
+    () => row(m, IDS, { suppress_tokens: new Float32Array([1.5]) }),
+    OptionError,
+    /^generate: suppress_tok/,
+  );
+});
+
 test("S6: score refuses a start token that the vocabulary has not", async () => {
   for (const start of [97, 1e9, -1, 1.5])
     await changed(MARIAN, { "generation_config.json": { decoder_start_token_id: start } }, async (m) => {

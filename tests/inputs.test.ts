@@ -70,6 +70,14 @@ test("what is masked comes back as it was given, and counts for the rules where 
     masked: [[3, 4]],
     width: 4,
   }));
+test("what is masked must be whole numbers", async () => {
+  for (const odd of [NaN, undefined, 1.5, null, "1"])
+    await refuses(
+      () => read([[1], [odd as number, 2]], [[1], [0, 1]]),
+      InputError,
+      /^input_ids: what is masked must be whole numbers too, got .* in row 1$/,
+    );
+});
 test("columns of padding are not counted against the position table", () =>
   assert.equal(read([[...Array<number>(90).fill(0), 1, 2]], [[...Array<number>(90).fill(0), 1, 1]]).ids, [[1, 2]]));
 test("holes between tokens are left out where asked for", () =>

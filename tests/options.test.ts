@@ -309,7 +309,7 @@ const UNSUPPORTED: Readonly<Record<string, unknown>> = {
   sequence_bias: [[[5], 2]],
   num_beams: 99,
   repetition_penalty: 0,
-  early_stopping: "soon",
+  no_repeat_ngram_size: -1,
 };
 for (const [name, value] of Object.entries(UNSUPPORTED)) {
   const said = new RegExp(`^generation_config\\.json: ${name} .*; give ${name} in the call, null switches it off$`);

@@ -14,6 +14,13 @@ export function asRows(rows: unknown): TokenRows | undefined {
 export const readNumber = (value: unknown): number =>
   typeof value === "number" || typeof value === "bigint" ? Number(value) : NaN;
 
+/** Lists of any kind, and lists of such lists, as arrays of numbers; anything else as it is. */
+export const plainLists = (value: unknown): unknown => plainList(value, (item) => plainList(item, plainNumber));
+
+const plainNumber = (value: unknown): unknown => (typeof value === "bigint" ? Number(value) : value);
+const plainList = (value: unknown, item: (value: unknown) => unknown): unknown =>
+  isRow(value) ? Array.from<unknown, unknown>(value, item) : plainNumber(value);
+
 /** Lists of token ids, which may be empty. Throws InputError for anything else. */
 export function readLists(name: string, rows: unknown, V: number): number[][] {
   const lists = asRows(rows);

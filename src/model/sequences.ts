@@ -165,6 +165,9 @@ function readRow(
 ): ReadRow {
   const { V, P, holes, pad } = limits;
   const all = Array.from(row, readNumber);
+  const odd = all.findIndex((id) => !Number.isInteger(id));
+  if (odd >= 0 && bits?.[odd] === 0)
+    throw new InputError(`${name}: what is masked must be whole numbers too, got ${show(row[odd])} in row ${r}`);
   const inferred = bits === undefined && pad !== undefined && all.some((id) => id !== pad);
   const isToken = (id: number, t: number): boolean => (inferred ? id !== pad : bits?.[t] !== 0);
   const columns = [...all.keys()].filter((t) => isToken(all[t], t));
@@ -186,7 +189,7 @@ function readRow(
     ` in row ${r}`,
   );
   const given = all.slice(0, last + 1);
-  const isMasked = (id: number, t: number): boolean => !isToken(id, t) && Number.isInteger(id) && id >= 0 && id < V;
+  const isMasked = (id: number, t: number): boolean => !isToken(id, t) && id >= 0 && id < V;
   return { ids, columns, given, masked: given.filter(isMasked) };
 }
 

@@ -38,6 +38,10 @@ export const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
   watermarking_config: [],
 };
 
+/** Whether an option that is not supported does nothing at this value, as at an empty list. */
+export const isNeutral = (name: string, value: unknown): boolean =>
+  NEUTRAL[name].includes(value) || (Array.isArray(value) && value.length === 0);
+
 /** Options that act when tokens are drawn alone, besides those of the group `sampling`. */
 export const DRAWING: readonly string[] = ["typical_p", "epsilon_cutoff", "eta_cutoff", "top_h"];
 
@@ -67,7 +71,7 @@ export function readDefaults(
   for (const [name, value] of Object.entries(generationConfig ?? legacyFields(config))) {
     if (value === null || value === undefined) continue;
     if (Object.hasOwn(NEUTRAL, name)) {
-      if (NEUTRAL[name].includes(value)) setAside[name] = `${show(value)} does nothing`;
+      if (isNeutral(name, value)) setAside[name] = `${show(value)} does nothing`;
       else unsupported[name] = `is not supported, got ${show(value)}`;
     } else if (!Object.hasOwn(OPTIONS, name)) setAside[name] = "is no option that changes what is generated";
     else if (OWN.has(name)) setAside[name] = "is an option of calls alone";

@@ -77,9 +77,7 @@ function begunWith(start: number, { ids, given, width }: Rows): Rows {
 /** What the rules on scores see in place of the tokens of each row: all that was given, if something was masked. */
 const leadsOf = ({ ids, given }: Rows, V: number): Lead[] =>
   given.map((row, b) =>
-    row.length === ids[b].length
-      ? NO_LEAD
-      : { ids: row.filter((id) => Number.isInteger(id) && id >= 0 && id < V), covered: ids[b].length },
+    row.length === ids[b].length ? NO_LEAD : { ids: row.filter((id) => id >= 0 && id < V), covered: ids[b].length },
   );
 
 function readContinuation(core: DecoderCore, past: PastKeyValues, inputs: GenerateInputs): ReadJob {

@@ -1,6 +1,7 @@
 import { checkNames } from "../../runtime/checks.js";
 import { OptionError, show } from "../../runtime/errors.js";
-import { DRAWING, type GenerationDefaults, NEUTRAL } from "./defaults.js";
+import { plainLists } from "../lists.js";
+import { DRAWING, type GenerationDefaults, isNeutral, NEUTRAL } from "./defaults.js";
 import { type AllOptions, type GenerateOptions, namesOf, OPTIONS, ruleWords, withDefaults } from "./options.js";
 
 /**
@@ -12,13 +13,22 @@ export function mergeOptions(call: GenerateOptions, defaults: GenerationDefaults
   const given = checkCall(call, V);
   const merged = withDefaults({ ...defaults.options, ...given });
   for (const [name, reason] of Object.entries(defaults.unsupported)) {
-    const drawing = DRAWING.includes(name) || (namesOf("sampling") as string[]).includes(name);
-    if (isGiven(call, name) || (drawing && !merged.do_sample)) continue;
+    if (isGiven(call, name) || !acts(name, merged)) continue;
     throw new OptionError(`${defaults.file}: ${name} ${reason}; give ${name} in the call, null switches it off`);
   }
   checkTogether(merged, given);
   return merged;
 }
+
+/** Whether an option of the checkpoint would have a say beside the other options. */
+function acts(name: string, { num_beams, max_new_tokens, min_new_tokens, do_sample }: AllOptions): boolean {
+  if (DRAWING.includes(name) || (namesOf("sampling") as string[]).includes(name)) return do_sample;
+  if ((BEAMS_ONLY as readonly string[]).includes(name)) return num_beams > 1;
+  if (name === "max_length") return max_new_tokens === undefined;
+  return name !== "min_length" || min_new_tokens === undefined;
+}
+
+const BEAMS_ONLY = ["length_penalty", "early_stopping"] as const;
 
 const isGiven = (call: object, name: string): boolean => (call as Record<string, unknown>)[name] !== undefined;
 
@@ -26,12 +36,13 @@ const isGiven = (call: object, name: string): boolean => (call as Record<string,
 function checkCall(call: GenerateOptions, V: number): GenerateOptions {
   checkNames(OptionError, "generate", call, [...Object.keys(OPTIONS), ...Object.keys(NEUTRAL)]);
   const given: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(call) as [keyof GenerateOptions, unknown][]) {
-    if (value === undefined) continue;
+  for (const [key, own] of Object.entries(call) as [keyof GenerateOptions, unknown][]) {
+    if (own === undefined) continue;
     if (Object.hasOwn(NEUTRAL, key)) {
-      if (value === null || NEUTRAL[key].includes(value)) continue;
-      throw new OptionError(`generate: ${key} is not supported, got ${show(value)}; leave it out`);
+      if (own === null || isNeutral(key, own)) continue;
+      throw new OptionError(`generate: ${key} is not supported, got ${show(own)}; leave it out`);
     }
+    const value = OPTIONS[key].group === "tokens" ? plainLists(own) : own;
     if (value !== null && !OPTIONS[key].rule.holds(value, V))
       throw new OptionError(`generate: ${key} must be ${ruleWords(key, V)}, got ${show(value)}`);
     given[key] = value;
@@ -56,9 +67,7 @@ function checkTogether(o: AllOptions, call: GenerateOptions): void {
   const given = (name: keyof GenerateOptions): boolean => (call[name] ?? undefined) !== undefined;
   const stray = o.do_sample ? undefined : namesOf("sampling").find(given);
   if (stray) throw new OptionError(`generate: ${stray} acts only with do_sample: true, which is not set`);
-  const beamless = (["length_penalty", "early_stopping"] as const).find(
-    (name) => beams === 1 && given(name) && call[name] !== OPTIONS[name].default,
-  );
+  const beamless = BEAMS_ONLY.find((name) => beams === 1 && given(name) && call[name] !== OPTIONS[name].default);
   if (beamless) throw new OptionError(`generate: ${beamless} acts only with num_beams above 1, which is 1`);
   if (o.stop_strings !== undefined && beams > 1)
     throw new OptionError(

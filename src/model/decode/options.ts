@@ -1,4 +1,4 @@
-import type { TokenLists } from "../inputs.js";
+import type { TokenLists, TokenRows } from "../inputs.js";
 
 type Scores = readonly ArrayLike<number>[];
 
@@ -180,13 +180,16 @@ export const OPTIONS = {
 
 type Table = typeof OPTIONS;
 type ValueOf<O> = O extends { readonly rule: Rule<infer T> } ? T : never;
+/** What a call may give: lists of token ids of any kind, as for inputs. */
+type Given<O> = O extends { readonly group: "tokens" } ? AnyLists<ValueOf<O>> : ValueOf<O>;
+type AnyLists<T> = T extends TokenLists ? TokenRows : T extends readonly number[] ? TokenRows[number] : T;
 type ResolvedValue<O> = O extends { readonly default: undefined } ? ValueOf<O> | undefined : ValueOf<O>;
 
 /**
  * Options of `generate()`, as in Transformers' generation_config.json. Those of a call take precedence over the
  * checkpoint's; `null` in a call switches the checkpoint's off.
  */
-export type GenerateOptions = { readonly [K in keyof Table]?: ValueOf<Table[K]> | null };
+export type GenerateOptions = { readonly [K in keyof Table]?: Given<Table[K]> | null };
 
 /** All options with their values or defaults. */
 export type AllOptions = { readonly [K in keyof Table]: ResolvedValue<Table[K]> };
