@@ -174,16 +174,25 @@ test("A10: token_scores of samples are log-probabilities among the tokens that m
   for (const score of two![0]) assert.ok(Math.abs(score + Math.LN2) < 0.01, String(score)); // two tokens, nearly equal
 });
 
-test("L3: a step that cannot be prepared leaves nothing on the device", async () => {
-  const own = await device();
-  const m = await load(folder("tests/fixtures/llama"), {
-    gpu: { ...own, prepare: () => Promise.reject(new Error("no room")) },
+for (const [name, path] of [
+  ["step", "llama"],
+  ["prompt", "llama"],
+  ["encode", "marian"],
+])
+  test(`L3: a call whose plan "${name}" cannot be prepared leaves nothing on the device`, async () => {
+    const own = await device();
+    const m = await load(folder(`tests/fixtures/${path}`), {
+      gpu: {
+        ...own,
+        prepare: (...args) =>
+          args[0].name === name ? Promise.reject(new Error(`no room for ${name}`)) : own.prepare(...args),
+      },
+    });
+    const before = own.use().total;
+    await refuses(() => m.generate({ input_ids: [IDS] }, { max_new_tokens: 2 }), Error, /no room for/);
+    assert.is(own.use().total, before);
+    m.dispose();
   });
-  const before = own.use().total;
-  await refuses(() => m.generate({ input_ids: [IDS] }, { max_new_tokens: 2 }), Error, /no room/);
-  assert.is(own.use().total, before);
-  m.dispose();
-});
 
 test(
   "P2: a step in flight that fails after another did is nobody's unhandled rejection",

@@ -53,8 +53,8 @@ export interface Search {
 }
 
 /**
- * A started search, an idle one of the same shape if there is one. `fill` fills its cache and returns its sentences.
- * The caller releases it.
+ * A started search, an idle one of the same shape if there is one. `fill` fills its cache and returns its sentences;
+ * when it throws, the search leaves nothing on the device. The caller releases it.
  */
 export async function acquireSearch(
   core: DecoderCore,
@@ -73,7 +73,7 @@ export async function acquireSearch(
     search.start(await fill(search.cache), g.sampling?.seed);
     return search;
   } catch (error) {
-    search.release();
+    search.dispose();
     throw error;
   }
 }
