@@ -2,8 +2,8 @@
 // Parts    attention, attention_bias, constants, chunk4|chunk1
 // Launch   a workgroup is one subgroup of 8 and computes a head of 16 rows, 2 an invocation; all widths multiples of 4,
 //          E at most 64
-// Numerics online softmax, key by key; keys of other sentences have weight 0 and change no bit, so that the result of a
-//          row does not depend on the rows beside it; a row that sees no key gives zeros
+// Numerics online softmax, key by key; each sentence has sums of its own, so that the result of a row does not depend on
+//          the rows beside it; a row that sees no key gives zeros
 // Source   as attention.wgsl; lanes load a key and a value together and broadcast them: a CPU adapter loads lane by
 //          lane, whatever the address; unrolled by hand, because subgroupBroadcast takes a constant lane
 enable subgroups;
@@ -26,13 +26,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let end_a = select(NO_ID, y_a + 1u, CAUSAL == 1u); let end_b = select(NO_ID, y_b + 1u, CAUSAL == 1u);
   let wide = params.E / 4u; // loops over arrays run to a uniform; unrolling them takes seconds
   var q_a: array<vec4f, 16>; var q_b: array<vec4f, 16>;
-  var sum_a: array<vec4f, 16>; var sum_b: array<vec4f, 16>;
   for (var e = 0u; e < wide; e++) {
     q_a[e] = q[n_a * (params.Q / 4u) + h * WIDTH + e] * params.scale;
     q_b[e] = q[n_b * (params.Q / 4u) + h * WIDTH + e] * params.scale;
   }
-  var top_a = LOWEST; var top_b = LOWEST;
-  var total_a = 0.0; var total_b = 0.0;
   let low = min(lane, WIDTH - 1u);
   let high = min(lane + 8u, WIDTH - 1u);
   let count = min(16u, params.N - first);
@@ -48,6 +45,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     let seen = select(span.y, min(span.y, farthest + 1u), CAUSAL == 1u);
     let own_a = lane >= begin && lane < i;
     let own_b = lane + 8u >= begin && lane + 8u < i;
+    var sum_a = array<vec4f, 16>(); var sum_b = array<vec4f, 16>(); // of rows of this sentence alone: 0 * NaN is NaN
+    var top_a = LOWEST; var top_b = LOWEST;
+    var total_a = 0.0; var total_b = 0.0;
     for (var t = 0u; t < seen; t++) {
       let k_at = (span.x + t) * stride + params.k_at / 4u + head;
       let v_at = (span.x + t) * stride + params.v_at / 4u + head;
@@ -161,11 +161,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         sum_b[15] = sum_b[15] * decay_b + p_b * v;
       }
     }
-  }
-  let inverse_a = select(0.0, 1.0 / total_a, total_a > 0.0);
-  let inverse_b = select(0.0, 1.0 / total_b, total_b > 0.0);
-  for (var e = 0u; e < wide; e++) {
-    if (first + lane < params.N) { out[(n_a * params.H + h) * WIDTH + e] = sum_a[e] * inverse_a; }
-    if (first + 8u + lane < params.N) { out[(n_b * params.H + h) * WIDTH + e] = sum_b[e] * inverse_b; }
+    let inverse_a = select(0.0, 1.0 / total_a, total_a > 0.0);
+    let inverse_b = select(0.0, 1.0 / total_b, total_b > 0.0);
+    for (var e = 0u; e < wide; e++) {
+      if (own_a) { out[(n_a * params.H + h) * WIDTH + e] = sum_a[e] * inverse_a; }
+      if (own_b) { out[(n_b * params.H + h) * WIDTH + e] = sum_b[e] * inverse_b; }
+    }
   }
 }

@@ -96,7 +96,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       stage(at + params.v_at / CHUNK, count, lane);
       workgroupBarrier();
       for (var i = 0u; i < SHARE; i++) { sum[i] *= decay; }
-      for (var t = 0u; t < count; t++) {
+      let seen = min(count, max(own_end, first) - first); // 0 * NaN of another row's key is NaN
+      for (var t = 0u; t < seen; t++) {
         let p = weights[t * ROWS + slot];
         for (var i = 0u; i < SHARE; i++) { sum[i] += p * staged[t * PITCH + min(part + 4u * i, WIDTH - 1u)]; }
       }

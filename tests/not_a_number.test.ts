@@ -101,6 +101,16 @@ for (const E of [8, 7]) {
     "out",
     (i) => i % E === 2,
   );
+  for (const sentence of [0, 1])
+    spreads(
+      `attention, a value of width ${E} in sentence ${sentence} of two`, // the last sentence lies first
+      attention,
+      attentionArgs,
+      { ...wide, B: 2 },
+      ["kv", (1 - sentence) * 5 * 2 * E + E + 1],
+      "out",
+      (i) => Math.floor(i / (2 * E)) === sentence && i % E === 1,
+    );
   const self = { B: 1, S: 5, H: 2, K: 1, E, self: 1, causal: 1 };
   const key = (2 * 4 + 2) * E; // of the third row, which has four heads in all
   spreads(
