@@ -172,7 +172,7 @@ async function check(gpu: Gpu, { launch, inputs, outputs }: Launched, shape: str
   const prepared = await gpu.prepare({ name: "check", launches: [launch] });
   const results = await prepared.run({ read: outputs });
   prepared.dispose();
-  gpu.memory.free([...inputs.map(([t]) => t), ...outputs]);
+  gpu.memory.forget([...inputs.map(([t]) => t), ...outputs]);
   outputs.forEach((t, output) => {
     const fault = firstFault(launch, t, results[output], oracle.read(t), tolerance);
     if (fault) throw new Error(`${launch.kernel.name}, ${shape}: not timed, ${fault} (${sizesOf(launch)})`);
