@@ -2,7 +2,7 @@
 // Parts    attention, attention_bias, constants, chunk4|chunk1
 // Launch   a workgroup is one subgroup of 8 and computes a head of 16 rows, 2 an invocation; all widths multiples of 4,
 //          E at most 64
-// Numerics online softmax, key by key; each sentence has sums of its own, so that the result of a row does not depend on
+// Numerics online softmax, key by key, with sums of its own for each sentence: the result of a row does not depend on
 //          the rows beside it; a row that sees no key gives zeros
 // Source   as attention.wgsl; lanes load a key and a value together and broadcast them: a CPU adapter loads lane by
 //          lane, whatever the address; unrolled by hand, because subgroupBroadcast takes a constant lane

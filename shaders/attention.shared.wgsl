@@ -6,7 +6,6 @@
 // Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3; biases by distance:
 //          Raffel et al. 2020, section 2.1
 
-
 const WIDTH: u32 = 16; // E / CHUNK; the longest loop runs to params.E / CHUNK: unrolling it takes CPU adapters seconds
 const TILE: u32 = 32; // keys staged at a time: at most 32, and TILE * PITCH at most STAGED
 const ROWS = 16u;
