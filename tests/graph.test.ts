@@ -15,7 +15,16 @@ import { plainStack, REACH } from "./support/plain_stack.js";
 const test = suite("graph");
 
 const [D, V, F, H, E] = [16, 11, 24, 2, 8];
-const stack = (K: number): Stack => ({ depth: 2, F, H, K, E, P: 20, embeddingScale: 1, scale: 1, lastNorm: true });
+const sizes = { depth: 2, F, H, E, P: 20 };
+const stack = (K: number): Stack => ({
+  ...sizes,
+  K,
+  activation: "relu",
+  gated: true,
+  embeddingScale: 1,
+  scale: 1,
+  lastNorm: true,
+});
 const architecture: DecoderArchitecture & { readonly encoder: Stack } = {
   family: "test",
   D,
@@ -25,8 +34,6 @@ const architecture: DecoderArchitecture & { readonly encoder: Stack } = {
   norm: "rmsnorm",
   placement: "pre",
   eps: 1e-6,
-  activation: "relu",
-  gated: true,
 };
 
 const SHAPES: Readonly<Record<string, readonly number[]>> = Object.fromEntries([

@@ -42,6 +42,8 @@ function bertLike({ model_type, V: vocabulary, shifted, sentence }: Differences)
         encoder: {
           depth: read.layers("num_hidden_layers", 12),
           F: read.count("intermediate_size", 3072),
+          activation: read.activation("hidden_act", "gelu"),
+          gated: false,
           ...equalHeads(D, read.divisor("num_attention_heads", 12, "hidden_size", D)),
           P,
           positionShift,
@@ -53,8 +55,6 @@ function bertLike({ model_type, V: vocabulary, shifted, sentence }: Differences)
         norm: "layernorm",
         placement: "post",
         eps: read.size("layer_norm_eps", 1e-12),
-        activation: read.activation("hidden_act", "gelu"),
-        gated: false,
       };
     },
 

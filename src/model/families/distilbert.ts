@@ -18,6 +18,8 @@ export const distilbert: Family<With<"encoder">> = {
       encoder: {
         depth: read.layers("n_layers", 6),
         F: read.count("hidden_dim", 3072),
+        activation: read.activation("activation", "gelu"),
+        gated: false,
         ...equalHeads(D, read.divisor("n_heads", 12, "dim", D)),
         P: read.count("max_position_embeddings", 512),
         embeddingScale: 1,
@@ -27,8 +29,6 @@ export const distilbert: Family<With<"encoder">> = {
       norm: "layernorm",
       placement: "post",
       eps: 1e-12,
-      activation: read.activation("activation", "gelu"),
-      gated: false,
     };
   },
 

@@ -32,6 +32,8 @@ export const gpt2: Family<DecoderArchitecture> = {
       decoder: {
         depth: read.layers("n_layer", 12),
         F: read.count("n_inner", 4 * D),
+        activation: read.activation("activation_function", "gelu_new"),
+        gated: false,
         ...equalHeads(D, read.divisor("n_head", 12, "n_embd", D)),
         P: read.count("n_positions", 1024),
         embeddingScale: 1,
@@ -40,8 +42,6 @@ export const gpt2: Family<DecoderArchitecture> = {
       norm: "layernorm",
       placement: "pre",
       eps: read.size("layer_norm_epsilon", 1e-5),
-      activation: read.activation("activation_function", "gelu_new"),
-      gated: false,
     };
   },
 

@@ -48,6 +48,8 @@ function llamaLike(model_type: string, differences: Differences): Family<Decoder
         decoder: {
           depth: read.layers("num_hidden_layers", 32),
           F: read.count("intermediate_size", defaults.F),
+          activation: read.activation("hidden_act", "silu"),
+          gated: true,
           H,
           K: read.divisor(
             "num_key_value_heads",
@@ -65,8 +67,6 @@ function llamaLike(model_type: string, differences: Differences): Family<Decoder
         norm: "rmsnorm",
         placement: "pre",
         eps: read.size("rms_norm_eps", 1e-6),
-        activation: read.activation("hidden_act", "silu"),
-        gated: true,
       };
     },
 

@@ -24,6 +24,8 @@ export const marian: Family<With<"encoder" | "decoder">> = {
       return {
         depth: read.layers(`${side}_layers`, 12),
         F: read.count(`${side}_ffn_dim`, 4096),
+        activation: read.activation("activation_function", "gelu"),
+        gated: false,
         ...equalHeads(D, read.divisor(`${side}_attention_heads`, 16, "d_model", D)),
         P: read.positions("max_position_embeddings", 1024),
         embeddingScale: read.flag("scale_embedding", false) ? Math.sqrt(D) : 1,
@@ -39,8 +41,6 @@ export const marian: Family<With<"encoder" | "decoder">> = {
       norm: "layernorm",
       placement: "post",
       eps: 1e-5,
-      activation: read.activation("activation_function", "gelu"),
-      gated: false,
     };
   },
 

@@ -13,6 +13,10 @@ export interface Stack {
   readonly depth: number;
   /** Feed-forward width. */
   readonly F: number;
+  /** Of the feed-forward layers. */
+  readonly activation: Activation;
+  /** Gated feed-forward (Shazeer 2020, arXiv:2002.05202): activation(gate) * up. */
+  readonly gated: boolean;
   /** Query heads. */
   readonly H: number;
   /** Key/value heads; K divides H. */
@@ -63,10 +67,6 @@ export interface Architecture {
   readonly placement: "pre" | "post";
   /** Epsilon of the norms. */
   readonly eps: number;
-  /** Of the feed-forward layers. */
-  readonly activation: Activation;
-  /** Gated feed-forward (Shazeer 2020, arXiv:2002.05202): activation(gate) * up. */
-  readonly gated: boolean;
   /**
    * Whether the first linear layer of a pre-norm block also normalises its input, when it has few rows: faster on GPUs,
    * where each launch costs time.

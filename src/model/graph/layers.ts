@@ -145,7 +145,7 @@ export function layers(run: Run, { architecture, weights }: GraphModel, side: "e
       return run(attention, name, { rows, spans, q, kv, bias }, values).out;
     },
     feedForward(at, h, out) {
-      const { activation, gated } = architecture;
+      const { activation, gated } = stack;
       return block(`${at}.final_norm`, `${at}.fc2`, h, (x) => linear(`${at}.fc1`, x, { activation, gated }), out);
     },
   };
