@@ -75,11 +75,18 @@ function placeSource(place: string): CheckpointSource {
 }
 
 function urlOf(text: string, base?: string): URL {
+  let url: URL;
   try {
-    return new URL(text, base);
+    url = new URL(text, base);
   } catch (cause) {
     throw new CheckpointError(`load: the source must be a folder path or a URL, got ${show(text)}`, { cause });
   }
+  // Pages may have schemes of their own, such as those of extensions and of apps.
+  if (builtinModule("node:fs/promises") && !/^(https?|file|blob|data):/.test(url.protocol))
+    throw new CheckpointError(
+      `load: a URL must begin with http:, https: or file:, got ${show(text)}; give a function that fetches it`,
+    );
+  return url;
 }
 
 /** The path of a file: URL. */
