@@ -1,8 +1,9 @@
 // attention_weights: the softmax weights of attention, to look at: attention itself does not keep them.
-//   weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:])      t over the rows of sentence rows[n].z, 0 beyond them
-// Parts    constants, chunk4|chunk1
+//   weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[d,h])   t over rows of sentence rows[n].z, 0 beyond
+//   d = t - position, clamped to the table's distances -DISTANCE .. DISTANCE (relative positions)
+// Parts    attention_bias, constants, chunk4|chunk1
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
-//          q: f32[N,Q]   kv: f32[S,Z]   weights: f32[N,H,T]   (T at least the longest span)
+//          q: f32[N,Q]   kv: f32[S,Z]   bias: f32[2*DISTANCE+1,H]   weights: f32[N,H,T] (T at least the longest span)
 //          head h starts in its row of q at h*E, in rows of kv at k_at + h*K/H*E: heads may be grouped
 // Launch   one invocation a head of a row
 // Numerics scores are stored, then exponentiated against their maximum; a row that sees no key gives zeros
@@ -13,7 +14,11 @@ struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, T: u32, k_at: u3
 @group(0) @binding(2) var<storage, read> spans: array<vec2u>;
 @group(0) @binding(3) var<storage, read> q: array<Chunk>;
 @group(0) @binding(4) var<storage, read> kv: array<Chunk>;
-@group(0) @binding(5) var<storage, read_write> weights: array<f32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+@group(0) @binding(6) var<storage, read_write> weights: array<f32>;
+
+const DISTANCE: u32 = 0;
+const HAS_BIAS: u32 = 0;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -23,7 +28,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let n = index / params.H;
   if (n >= params.N) { return; }
   let h = index - n * params.H;
-  let span = spans[rows[n].z];
+  let row = rows[n];
+  let span = spans[row.z];
   let visible = min(span.y, params.T);
   let stride = params.Z / CHUNK;
   let q_at = n * (params.Q / CHUNK) + h * width;
@@ -34,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   for (var t = 0u; t < visible; t++) {
     var score = 0.0;
     for (var e = 0u; e < width; e++) { score += inner(q[q_at + e], kv[k_at + t * stride + e]); }
-    score *= params.scale;
+    score = score * params.scale + bias_of(t, row.y, h);
     weights[out + t] = score;
     top = max(top, score);
     bits = max(bits, bitcast<u32>(score) & 0x7fffffffu);

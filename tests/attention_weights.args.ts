@@ -7,17 +7,21 @@ type Size = Readonly<Record<string, number>>;
  * them none to see. In self attention all have S, and queries, keys and values lie in one row; else `pad` columns behind the queries and
  * before the keys are nobody's.
  */
-export const args = ({ B, S, H, K = H, E, T, self = 0, gain = 1, empty = 0, pad = 4 }: Size, random: () => number) => {
+export const args = (
+  { B, S, H, K = H, E, T, self = 0, gain = 1, empty = 0, pad = 4, bias }: Size,
+  random: () => number,
+) => {
   const lengths = Array.from({ length: B }, (_, b) => (self ? S : (b % S) + 1));
-  const owners = lengths.flatMap((length, b) => Array.from({ length }, () => b));
+  const owners = lengths.flatMap((length, b) => Array.from({ length }, (_, t) => [t, b]));
   let end = 0;
   const spans = lengths.map((length) => [(end += length) - length, empty ? 0 : length]);
   const N = owners.length;
   return {
-    rows: u32Rows(owners.map((b) => [9, 9, b, 9])),
+    rows: u32Rows(owners.map((own) => [9, ...own, 9])),
     spans: u32Rows(spans),
     q: f32([N, H * E + (self ? 2 * K * E : pad)], () => gain * random()),
     kv: f32([N, K * E + (self ? (H + K) * E : pad)], () => gain * random()),
+    bias: bias === undefined ? undefined : f32([2 * bias + 1, H], random),
     weights: f32([N, H, T], () => 7),
   };
 };

@@ -18,6 +18,8 @@ checkKernel(attentionWeights, {
       ]),
     ),
     "columns that are no whole fours": { B: 3, S: 5, H: 2, K: 2, E: 8, T: 5, pad: 5 },
+    "biases by distance": { B: 4, S: 9, H: 2, K: 2, E: 8, T: 9, bias: 3 },
+    "a bias of one distance": { B: 2, S: 3, H: 2, K: 1, E: 6, T: 4, bias: 0 },
     "no key to see": { B: 2, S: 2, H: 2, K: 1, E: 8, T: 3, empty: 1 },
     "launches past 65535 rows": { B: 65539, S: 1, H: 1, K: 1, E: 4, T: 1 },
   },
@@ -33,7 +35,7 @@ checkKernel(attentionWeights, {
       ],
       "a forgotten scale": [
         "grouped heads, zeros beyond the keys",
-        (wgsl) => wgsl.replace("score *= params.scale;", ""),
+        (wgsl) => wgsl.replace("score * params.scale", "score"),
       ],
       "sentences that all start at the first key": [
         "grouped heads, zeros beyond the keys",
@@ -43,6 +45,8 @@ checkKernel(attentionWeights, {
         "grouped heads, zeros beyond the keys",
         (wgsl) => wgsl.replace("(h * params.K / params.H) * width", "(h % params.K) * width"),
       ],
+      "a forgotten bias": ["biases by distance", (wgsl) => wgsl.replace("bias_of(t, row.y, h)", "0.0")],
+      "distances from the first key": ["biases by distance", (wgsl) => wgsl.replace("row.y, h", "0u, h")],
       "no maximum": ["large scores", (wgsl) => wgsl.replace("exp(weights[out + t] - top)", "exp(weights[out + t])")],
       "weights that do not sum to one": ["one key", (wgsl) => wgsl.replace("/= total", "/= 2.0")],
       "what lay there beyond the keys": ["no key to see", (wgsl) => wgsl.replace("weights[out + t] = 0.0;", "")],

@@ -39,7 +39,6 @@ const architecture: DecoderArchitecture & { readonly encoder: Stack } = {
 const SHAPES: Readonly<Record<string, readonly number[]>> = Object.fromEntries([
   ...(["encoder", "decoder"] as const).flatMap((side) => [
     [`${side}.embed_tokens.weight`, [V, D]],
-    [`${side}.relative_bias`, [2 * REACH + 1, H]],
     [`${side}.norm.weight`, [D]],
     ...Array.from({ length: 2 }, (_, l) =>
       layerShapes(side, architecture[side].K).map(([name, shape]) => [`${side}.layers.${l}.${name}`, shape]),
@@ -52,6 +51,7 @@ function layerShapes(side: "encoder" | "decoder", K: number): (readonly [string,
   return [
     ["self_attn_norm.weight", [D]],
     ["self_attn.qkv.weight", [(H + 2 * K) * E, D]],
+    ["self_attn.relative_bias", [2 * REACH + 1, H]],
     ["self_attn.out.weight", [D, H * E]],
     ...(side === "encoder"
       ? []

@@ -52,7 +52,7 @@ export function biasAt(table: Values, H: number, distance: number, h: number): n
  * in f32 like there, because the logarithms of some distances are exactly on the border of two buckets.
  */
 export function relativeBucket(distance: number, buckets: number, maxDistance: number, bidirectional: boolean): number {
-  const half = bidirectional ? buckets / 2 : buckets;
+  const half = bidirectional ? Math.floor(buckets / 2) : buckets;
   const first = bidirectional && distance > 0 ? half : 0;
   const far = bidirectional ? Math.abs(distance) : Math.max(0, -distance);
   const exact = Math.floor(half / 2);

@@ -84,14 +84,16 @@ export interface Sources {
 
 /**
  * Checks what an encoder takes. Tokens around a hole in the mask keep their distance. Throws InputError, also for holes
- * in models whose positions depend on the padding token (RoBERTa).
+ * in models whose positions depend on the padding token (RoBERTa) or that have none (T5).
  */
 export function readSources(architecture: Architecture, inputs: EncodeInputs | undefined): Sources {
-  const { P, positionShift = 0, segments: kinds = 1 } = architecture.encoder as Stack;
-  const holes = positionShift ? undefined : "keep";
+  const { P, positionShift = 0, segments: kinds = 1, biased } = architecture.encoder as Stack;
+  const holes = positionShift || biased ? undefined : "keep";
   const rows = readRows(architecture, "input_ids", inputs?.input_ids, inputs?.attention_mask, { holes });
   const { token_type_ids, position_ids } = inputs ?? {};
   const segments = readNumbersBeside(rows, { name: "token_type_ids", rows: token_type_ids, least: 0, most: kinds - 1 });
+  if (biased && position_ids !== undefined)
+    throw new InputError(`position_ids: must be absent, ${architecture.family} has no positions; leave them out`);
   const bounds = { least: positionShift, most: positionShift + P - 1 };
   const given = readNumbersBeside(rows, { name: "position_ids", rows: position_ids, ...bounds });
   const positions = (given ?? rows.columns).map((own) => {

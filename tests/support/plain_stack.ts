@@ -34,14 +34,14 @@ export function plainStack(
       return row.map((value, d) => (value / size) * get(`${name}.weight`)[d]);
     });
   /** Attention with queries in `q` and keys and values in `kv`, in which query n sees the first `visible(n)` keys. */
-  const attend = (q: Rows, kv: Rows, visible: (n: number) => number, biased: boolean): Rows =>
+  const attend = (q: Rows, kv: Rows, visible: (n: number) => number, bias?: Float32Array): Rows =>
     q.map((query, n) =>
       Array.from({ length: H }, (_, h) => {
         const shared = Math.floor((h * K) / H) * E;
         const scores = kv.slice(0, visible(n)).map((key, t) => {
           const distance = Math.max(-REACH, Math.min(REACH, t - n)) + REACH;
           const dot = sum(Array.from({ length: E }, (_, e) => query[h * E + e] * key[shared + e]));
-          return dot + (biased ? get(`${side}.relative_bias`)[distance * H + h] : 0);
+          return dot + (bias ? bias[distance * H + h] : 0);
         });
         const weights = scores.map(Math.exp);
         return Array.from(
@@ -62,7 +62,7 @@ export function plainStack(
       const qkv = linear(`${at}.self_attn.qkv`, norm(`${at}.self_attn_norm`, h));
       const kv = qkv.map((row) => row.slice(H * E));
       const seen = (n: number): number => (side === "decoder" ? n + 1 : ids.length);
-      h = add(h, linear(`${at}.self_attn.out`, attend(qkv, kv, seen, true)));
+      h = add(h, linear(`${at}.self_attn.out`, attend(qkv, kv, seen, get(`${at}.self_attn.relative_bias`))));
       if (source) {
         const q = linear(`${at}.cross_attn.q`, norm(`${at}.cross_attn_norm`, h));
         const keys = linear(`${at}.cross_attn.kv`, source);
@@ -70,7 +70,7 @@ export function plainStack(
           h,
           linear(
             `${at}.cross_attn.out`,
-            attend(q, keys, () => source.length, false),
+            attend(q, keys, () => source.length),
           ),
         );
       }

@@ -54,8 +54,9 @@ export function readConfig(config: Json, entries?: ReadonlyMap<string, Entry>) {
     /** Our name of an activation that Transformers knows. */
     activation(key: string, fallback: string): Activation {
       const names = Object.entries<{ readonly names: readonly string[] }>(ACTIVATIONS);
-      const found = names.find(([, one]) => one.names.includes((config[key] ?? fallback) as string));
-      if (!found) throw refuse(key, `one of ${names.flatMap(([, one]) => one.names).join(", ")}`);
+      const given = (config[key] ?? fallback) as string;
+      const found = names.find(([, one]) => one.names.includes(given));
+      if (!found) throw refuse(key, `one of ${names.flatMap(([, one]) => one.names).join(", ")}`, given);
       return found[0] as Activation;
     },
   };

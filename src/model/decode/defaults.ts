@@ -52,6 +52,9 @@ const OWN = new Set(["seed", "presence_penalty", "logits_processor"]);
 const FILLED_IN: Readonly<Record<string, Json>> = {
   gpt2: { bos_token_id: 50256, eos_token_id: 50256 },
   llama: { bos_token_id: 1, eos_token_id: 2 },
+  t5: { pad_token_id: 0, eos_token_id: 1 },
+  mt5: { decoder_start_token_id: 0, pad_token_id: 0, eos_token_id: 1 },
+  umt5: { decoder_start_token_id: 0, pad_token_id: 0, eos_token_id: 1 },
   marian: { decoder_start_token_id: 58100, pad_token_id: 58100, eos_token_id: 0, forced_eos_token_id: 0 },
 };
 

@@ -35,6 +35,11 @@ export interface Stack {
   readonly scale: number;
   /** Whether a norm follows the last layer. */
   readonly lastNorm: boolean;
+  /**
+   * Whether scores of self attention are biased by the distance of two tokens, counted in tokens: these have no
+   * positions of their own (Raffel et al. 2020, section 2.1).
+   */
+  readonly biased?: boolean;
   /** Rotary positions, if the model has them. */
   readonly rotary?: Rotary;
 }

@@ -69,8 +69,8 @@ export function decoderStep(
 ): Tensor {
   const { architecture, weights } = model;
   const { H, K, E, scale } = architecture.decoder;
-  const bias = weights.find(relativeBias("decoder"));
   const attendPast = (l: number, name: string, qkv: Tensor): Tensor => {
+    const bias = weights.find(relativeBias(name));
     const tables = { positional: bias ?? past.rotary, qk_norm: weights.find(`${name}.qk_norm`) };
     const args = { rows, qkv, indirection, ...tables, cache: past.caches[l] };
     return run(attentionStep, name, args, { H, K, E, scale, eps: architecture.eps, RELATIVE: bias ? 1 : 0 }).out;
@@ -121,7 +121,7 @@ function decoder(run: Run, model: DecoderModel, rows: Tensor, selfAttend: SelfAt
     if (cross) {
       const source = { kv: cross.kv[l], spans: cross.spans, k_at: 0, v_at: K * E };
       h = block(`${at}.cross_attn_norm`, `${at}.cross_attn.out`, h, (x) =>
-        attend(`${at}.cross_attn`, linear(`${at}.cross_attn.q`, x), source, rows, { cross: true }),
+        attend(`${at}.cross_attn`, linear(`${at}.cross_attn.q`, x), source, rows),
       );
     }
     h = feedForward(at, h);

@@ -2,7 +2,7 @@ import { attentionWeights } from "../../kernels/index.js";
 import type { Run } from "../../runtime/plan.js";
 import type { Tensor } from "../../runtime/tensor.js";
 import type { GraphModel, Stack } from "./architecture.js";
-import { layers } from "./layers.js";
+import { layers, relativeBias } from "./layers.js";
 
 /** A packed batch: the N rows of all sequences, without padding. */
 export interface PackedInput {
@@ -41,15 +41,10 @@ export function encoder(
     h = block(`${at}.self_attn_norm`, `${at}.self_attn.out`, h, (x) => {
       const qkv = linear(`${at}.self_attn.qkv`, x);
       if (attentions) {
-        const args = { rows, spans, q: qkv, kv: qkv, weights: attentions[l] };
-        run(attentionWeights, `${at}.self_attn.weights`, args, {
-          H,
-          K,
-          E,
-          T: attentions[l].shape[2],
-          k_at: H * E,
-          scale,
-        });
+        const bias = model.weights.find(relativeBias(`${at}.self_attn`));
+        const args = { rows, spans, q: qkv, kv: qkv, bias, weights: attentions[l] };
+        const values = { H, K, E, T: attentions[l].shape[2], k_at: H * E, scale };
+        run(attentionWeights, `${at}.self_attn.weights`, args, values);
       }
       return attend(`${at}.self_attn`, qkv, { kv: qkv, spans, k_at: H * E, v_at: (H + K) * E }, rows);
     });

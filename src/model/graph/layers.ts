@@ -55,21 +55,18 @@ export interface Layers {
   /** LayerNorm or RMSNorm, f32[N,D]. */
   norm(name: string, x: Tensor, options?: NormOptions): Tensor;
   /**
-   * Attention f32[N,H*E]: to all keys of a sentence, only to those up to each token (`causal`), or to another sequence
-   * (`cross`).
+   * Attention f32[N,H*E] to all keys of a sentence, or only to those up to each token (`causal`), with biases by
+   * distance if this attention has them.
    */
-  attend(name: string, q: Tensor, keys: Keys, rows: Tensor, kind?: { causal?: boolean; cross?: boolean }): Tensor;
+  attend(name: string, q: Tensor, keys: Keys, rows: Tensor, kind?: { causal?: boolean }): Tensor;
   /** A residual block: h + project(body(norm(h))) in pre-norm models, norm(h + project(body(h))) in post-norm ones. */
   block(norm: string, project: string, h: Tensor, body: (x: Tensor | PendingNorm) => Tensor, out?: Tensor): Tensor;
   /** The residual block of fc1, activation and fc2. */
   feedForward(at: string, h: Tensor, out?: Tensor): Tensor;
 }
 
-/**
- * The name of the weight f32[U,H] that biases self attention by distance in all layers of a stack (Raffel et al. 2020,
- * section 2.1).
- */
-export const relativeBias = (side: "encoder" | "decoder"): string => `${side}.relative_bias`;
+/** The name of the weight f32[U,H] that biases an attention by distance, if there is one (Raffel et al. 2020, section 2.1). */
+export const relativeBias = (attention: string): string => `${attention}.relative_bias`;
 
 /** The layers of one stack of a model, which record their launches with `run`. */
 export function layers(run: Run, { architecture, weights }: GraphModel, side: "encoder" | "decoder"): Layers {
@@ -138,9 +135,9 @@ export function layers(run: Run, { architecture, weights }: GraphModel, side: "e
     linear,
     norm,
     block,
-    attend(name, q, { kv, spans, k_at, v_at }, rows, { causal = false, cross = false } = {}) {
+    attend(name, q, { kv, spans, k_at, v_at }, rows, { causal = false } = {}) {
       const { H, K, E, scale } = stack;
-      const bias = cross ? undefined : weights.find(relativeBias(side));
+      const bias = weights.find(relativeBias(name));
       const values = { H, K, E, k_at, v_at, scale, CAUSAL: Number(causal) };
       return run(attention, name, { rows, spans, q, kv, bias }, values).out;
     },
