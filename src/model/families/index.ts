@@ -7,8 +7,9 @@ import type { Family } from "./family.js";
 import { gpt2 } from "./gpt2.js";
 import { llama, qwen2, qwen3 } from "./llama.js";
 import { marian } from "./marian.js";
+import { whisper } from "./whisper.js";
 
-const FAMILIES: readonly Family[] = [bert, distilbert, gpt2, llama, marian, qwen2, qwen3, roberta];
+const FAMILIES: readonly Family[] = [bert, distilbert, gpt2, llama, marian, qwen2, qwen3, roberta, whisper];
 
 /** A checkpoint and what its family says of it. */
 export interface Description {
