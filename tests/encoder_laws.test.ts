@@ -56,7 +56,7 @@ for (const name of FIXTURES) {
       const golden = await readGolden(`tests/fixtures/${name}`);
       let worst = 0;
       for (const { inputs, expected } of golden.cases) {
-        const got = (await model.forward(inputs as never)) as Readonly<Record<string, HostTensor>>;
+        const got = (await model.forward(inputs)) as Readonly<Record<string, HostTensor>>;
         for (const [output, key] of Object.entries(expected)) {
           const mask = got[output].dims.length === 3 ? inputs.attention_mask : undefined;
           worst = Math.max(worst, worstError(got[output], golden.tensor(key as string), mask));

@@ -39,8 +39,8 @@ for (const name of ["bert", "roberta", "marian", "gpt2", "llama"]) {
           assert.equal(got.sequences, want.sequences);
           continue;
         }
-        const want = (await whole.forward(inputs as never)) as Readonly<Record<string, HostTensor>>;
-        const got = (await parts.forward(inputs as never)) as Readonly<Record<string, HostTensor>>;
+        const want = (await whole.forward(inputs)) as Readonly<Record<string, HostTensor>>;
+        const got = (await parts.forward(inputs)) as Readonly<Record<string, HostTensor>>;
         for (const [output, tensor] of Object.entries(want)) assert.ok(worstError(got[output], tensor) < 1e-5, output);
       }
       whole.dispose();

@@ -3,12 +3,12 @@ import {
   attentionStep,
   attentionWeights,
   beamStep,
-  conv1d,
   logitsProcess,
   pooling,
   rope,
   sample,
   topk,
+  unfold,
 } from "../src/kernels/index.js";
 import type { Kernel } from "../src/runtime/kernel.js";
 import type { Tensor } from "../src/runtime/tensor.js";
@@ -16,7 +16,6 @@ import * as attentionArgs from "./attention.args.js";
 import * as attentionStepArgs from "./attention_step.args.js";
 import * as attentionWeightsArgs from "./attention_weights.args.js";
 import * as beamStepArgs from "./beam_step.args.js";
-import * as conv1dArgs from "./conv1d.args.js";
 import * as logitsProcessArgs from "./logits_process.args.js";
 import * as poolingArgs from "./pooling.args.js";
 import * as ropeArgs from "./rope.args.js";
@@ -24,6 +23,7 @@ import * as sampleArgs from "./sample.args.js";
 import { assert, device, randoms, suite } from "./support/harness.js";
 import { type Args, recordLaunch } from "./support/launch.js";
 import * as topkArgs from "./topk.args.js";
+import * as unfoldArgs from "./unfold.args.js";
 
 // Shader compilers may assume that every number is one, and max() may drop those that are none: what enters a kernel
 // must come out of it, as NaN or as the mark of a fault, in every variant.
@@ -191,9 +191,8 @@ for (const E of [8, 7]) {
       );
     }
   }
-  const taps = { lengths: 4, I: E, O: 3 };
-  spreads(`conv1d, a row of width ${E}`, conv1d, conv1dArgs, taps, ["x", E + 1], "y", (i) => i < 9);
 }
+spreads("unfold", unfold, unfoldArgs, { lengths: 4, I: 2, pad: 1 }, ["x", 0], "columns", (i) => i === 1 || i === 6);
 spreads("rope, a query", rope, ropeArgs, { B: 2, M: 4, H: 1, K: 1, E: 6, norms: 1 }, ["qkv", 1], "qkv", (i) => i < 6);
 test("logits_process, log-softmax", async () => {
   const size = { B: 2, V: 9, M: 4, position: 1, log: 1 };

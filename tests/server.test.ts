@@ -23,7 +23,7 @@ const PAGE = "<!DOCTYPE html>\n<html><body>an application</body></html>";
 async function works(source: SourceLike): Promise<void> {
   const model = await load(source, { gpu: await device() });
   try {
-    const { last_hidden_state: got } = await model.forward(forward.inputs as never);
+    const { last_hidden_state: got } = await model.forward(forward.inputs);
     const want = golden.tensor(forward.expected.last_hidden_state);
     const error = worstError(got as never, want, forward.inputs.attention_mask);
     assert.ok(error < 2e-4, `last_hidden_state is ${error} off`);

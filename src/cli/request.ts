@@ -14,7 +14,16 @@ export const generate = requestVerb(
   "generate",
   '< request.json   {"input_ids": [[...]], "attention_mask": [[...]], "options": {...}}',
   "token ids generated after token ids",
-  ["input_ids", "attention_mask", "position_ids", "decoder_input_ids", "decoder_attention_mask", "options"],
+  [
+    "input_ids",
+    "input_features",
+    "input_values",
+    "attention_mask",
+    "position_ids",
+    "decoder_input_ids",
+    "decoder_attention_mask",
+    "options",
+  ],
   async (model, { options, ...inputs }) => {
     if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {
       throw new OptionError(`request: options must be an object, got ${JSON.stringify(options)}`);
@@ -31,6 +40,8 @@ export const forward = requestVerb(
   "logits and states of token ids",
   [
     "input_ids",
+    "input_features",
+    "input_values",
     "attention_mask",
     "position_ids",
     "token_type_ids",
@@ -41,12 +52,12 @@ export const forward = requestVerb(
   ],
   async (model, { output_hidden_states, output_attentions, ...inputs }) => {
     if (model.architecture.encoder && model.architecture.decoder && inputs.decoder_input_ids === undefined) {
-      return { encoder_last_hidden_state: tensorJson((await model.encode(inputs as never)).last_hidden_state) };
+      return { encoder_last_hidden_state: tensorJson((await model.encode(inputs)).last_hidden_state) };
     }
     const options = Object.entries({ output_hidden_states, output_attentions }).filter(
       ([, value]) => value !== undefined,
     );
-    const output = await model.forward(inputs as never, Object.fromEntries(options));
+    const output = await model.forward(inputs, Object.fromEntries(options));
     const json = (value: HostTensor | readonly HostTensor[]): unknown =>
       "dims" in value ? tensorJson(value) : value.map(tensorJson);
     return Object.fromEntries(Object.entries(output).map(([name, value]) => [name, json(value)]));

@@ -3,6 +3,7 @@ import { InputError, OptionError } from "../runtime/errors.js";
 import type { Core, DecoderCore } from "./core.js";
 import type { Architecture, Stack } from "./graph/architecture.js";
 import type { EncoderInput, ModelInputs, TokenLists, TokenRows } from "./inputs.js";
+import { readSignals, SIGNALS } from "./signals.js";
 import { readNumbersBeside, readSequences, type RowLimits, type Sequences } from "./sequences.js";
 
 /** What an encoder takes. */
@@ -24,7 +25,7 @@ export interface ForwardInputs extends EncodeInputs {
   readonly decoder_attention_mask?: TokenRows;
 }
 
-const PROMPTS = ["input_ids", "attention_mask"];
+const PROMPTS = ["input_ids", ...SIGNALS, "attention_mask"];
 const ENCODED = [...PROMPTS, "token_type_ids", "position_ids"];
 const TARGETS = ["decoder_input_ids", "decoder_attention_mask"];
 
@@ -35,7 +36,7 @@ const INPUTS = {
   generate: [...PROMPTS, "position_ids", ...TARGETS, "past_key_values"],
   decoder: PROMPTS,
   score: PROMPTS,
-  past: PROMPTS,
+  past: ["input_ids", "attention_mask"],
 } as const;
 
 const CURES: Readonly<Record<string, string>> = {
@@ -87,7 +88,11 @@ export interface Sources {
  * in models whose positions depend on the padding token (RoBERTa) or that have none (T5).
  */
 export function readSources(architecture: Architecture, inputs: EncodeInputs | undefined): Sources {
-  const { P, positionShift = 0, segments: kinds = 1, biased } = architecture.encoder as Stack;
+  const { P, positionShift = 0, segments: kinds = 1, biased, stem } = architecture.encoder as Stack;
+  if (stem) return readSignals(architecture.family, stem, inputs ?? {});
+  for (const name of SIGNALS)
+    if (inputs?.[name] !== undefined)
+      throw new InputError(`${name}: must be absent, ${architecture.family} reads no signals; give input_ids`);
   const holes = positionShift || biased ? undefined : "keep";
   const rows = readRows(architecture, "input_ids", inputs?.input_ids, inputs?.attention_mask, { holes });
   const { token_type_ids, position_ids } = inputs ?? {};

@@ -1,4 +1,6 @@
 import { InputError } from "../runtime/errors.js";
+import type { Tensor } from "../runtime/tensor.js";
+import type { HostTensor } from "./core.js";
 import { allFinite } from "./finite.js";
 
 /** Token ids as callers give them: rows of equal length with a mask, or plain rows of different lengths. */
@@ -7,9 +9,17 @@ export type TokenRows = readonly ArrayLike<number | bigint>[];
 /** Token ids of several sequences, without padding. */
 export type TokenLists = readonly (readonly number[])[];
 
-/** Token ids, and which of them are padding. */
+/** A batch of numbers as callers give it: a tensor, or lists of lists. */
+export type NumberRows = HostTensor | readonly unknown[];
+
+/** What a model reads, and what of it is padding. */
 export interface ModelInputs {
-  readonly input_ids: TokenRows;
+  /** Token ids; speech models read `input_features` or `input_values` instead. */
+  readonly input_ids?: TokenRows;
+  /** Whisper: log-mel spectra f32[B,C,frames], as its feature extractor gives them, of all frames that it reads. */
+  readonly input_features?: NumberRows;
+  /** Models that hear the waveform itself: samples f32[B,frames], or rows of different lengths. */
+  readonly input_values?: NumberRows;
   /**
    * 1 for a token, 0 for padding on the left or on the right of a row; encoders and `generate()` of decoder-only models
    * also take 0 between tokens. Default: all 1.
@@ -25,13 +35,23 @@ export interface Beside {
   readonly positions?: readonly number[];
 }
 
-/** One sequence for an encoder: token ids; or features f32[length,D], which replace the token embeddings. */
+/** A signal, which the stem of a speech model turns into the rows of its encoder. */
+export interface SignalInput {
+  /** f32[frames,C]; or as many rows of a tensor f32[S,C] on the device, from row `first` on. */
+  readonly signal: Float32Array<ArrayBuffer> | { readonly tensor: Tensor; readonly first: number };
+  readonly frames: number;
+  /** Rows that the stem makes of it (`stemLengths`). */
+  readonly length: number;
+}
+
+/** One sequence for an encoder: token ids; features f32[length,D], which replace the token embeddings; or a signal. */
 export type EncoderInput =
   | ({ readonly ids: readonly number[] } & Beside)
-  | { readonly features: Float32Array<ArrayBuffer>; readonly length: number };
+  | { readonly features: Float32Array<ArrayBuffer>; readonly length: number }
+  | SignalInput;
 
-/** Number of tokens, or of feature rows, in a sequence. */
-export const lengthOf = (sequence: readonly number[] | EncoderInput): number =>
+/** Number of tokens, or of feature rows, of a sequence. */
+export const lengthOf = (sequence: { readonly length: number } | EncoderInput): number =>
   "ids" in sequence ? sequence.ids.length : sequence.length;
 
 /** The length of the longest of several lists, of which there may be too many for the arguments of a call. */
@@ -64,24 +84,27 @@ export function packRows(
 }
 
 /** The argument `spans` u32[B,2] of the kernels: first row and number of rows of each sentence. */
-export function packSpans(sequences: readonly (readonly number[] | EncoderInput)[]): Uint32Array<ArrayBuffer> {
+export function packSpans(
+  sequences: readonly ({ readonly length: number } | EncoderInput)[],
+): Uint32Array<ArrayBuffer> {
   let first = 0;
   return Uint32Array.from(sequences.map(lengthOf).flatMap((length) => [(first += length) - length, length]));
 }
 
 /**
  * A packed batch for an encoder: its arguments `rows` u32[N,4], `spans` u32[B,2] and, for inputs with features,
- * `features` f32[N,D].
+ * `features` f32[N,D], or the signals of which a stem makes them.
  */
 export interface PackedInputs {
   readonly rows: Uint32Array<ArrayBuffer>;
   readonly spans: Uint32Array<ArrayBuffer>;
   readonly features?: Float32Array<ArrayBuffer>;
+  readonly signals?: readonly SignalInput[];
 }
 
 /**
- * Packs the inputs of an encoder. Throws InputError when only some of them are features, or when feature rows are not D
- * wide.
+ * Packs the inputs of an encoder. Throws InputError when they are of several kinds, when feature rows are not D wide,
+ * and for features that are not finite.
  */
 export function packInputs(inputs: readonly EncoderInput[], D: number): PackedInputs {
   const spans = packSpans(inputs);
@@ -94,11 +117,19 @@ export function packInputs(inputs: readonly EncoderInput[], D: number): PackedIn
     );
     return { rows, spans };
   }
-  if (texts.length > 0)
-    throw new InputError(
-      `encoder: a batch must be all token ids or all features, got ${texts.length} of ${inputs.length} as ids; run each kind alone`,
-    );
   const features = inputs.filter((input) => "features" in input);
+  const signals = inputs.filter((input) => "signal" in input);
+  if (Math.max(features.length, signals.length) < inputs.length) {
+    const [two, count, kind] = texts.length
+      ? ["token ids or all features", texts.length, "ids"]
+      : ["features or all signals", features.length, "features"];
+    throw new InputError(
+      `encoder: a batch must be all ${two}, got ${count} of ${inputs.length} as ${kind}; run each kind alone`,
+    );
+  }
+  const numbers = inputs.map((input, b) => Array.from({ length: lengthOf(input) }, (_, t) => spans[2 * b] + t));
+  const rows = packRows(numbers);
+  if (signals.length) return { rows, spans, signals };
   const odd = features.findIndex((input) => input.features.length !== input.length * D);
   if (odd >= 0)
     throw new InputError(
@@ -109,8 +140,7 @@ export function packInputs(inputs: readonly EncoderInput[], D: number): PackedIn
     throw new InputError(`encoder: features must be finite, sequence ${broken} has others; leave it out or mend it`);
   const joined = new Float32Array(totalLength(inputs) * D);
   features.forEach((input, b) => joined.set(input.features, spans[2 * b] * D));
-  const numbers = inputs.map((input, b) => Array.from({ length: lengthOf(input) }, (_, t) => spans[2 * b] + t));
-  return { rows: packRows(numbers), spans, features: joined };
+  return { rows, spans, features: joined };
 }
 
 /** Throws InputError unless the argument `name` has as many rows as the argument `of`, which has `count`. */

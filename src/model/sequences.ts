@@ -60,8 +60,14 @@ export function readSequences(name: string, rows: unknown, masks: unknown, limit
  * all, or too many.
  */
 export function checkSequence({ V, encoder }: Architecture, input: EncoderInput, row: number): void {
-  const { P, segments = 1 } = encoder as Stack;
+  const { P, segments = 1, stem } = encoder as Stack;
   const length = lengthOf(input);
+  if ("signal" in input) {
+    if (!stem) throw new InputError(`encoder: row ${row} must be token ids or features, this model reads no signals`);
+    const { least, most } = stem;
+    if (input.frames >= least && input.frames <= most) return;
+    throw new InputError(`${stem.input}: row ${row} must have ${least} to ${most} frames, got ${input.frames}`);
+  }
   if (length < 1 || length > P)
     throw new InputError(`encoder: row ${row} must have 1 to ${P} tokens (max_position_embeddings), got ${length}`);
   if (!("ids" in input)) return;

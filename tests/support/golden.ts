@@ -5,6 +5,7 @@ import { readFile, readJson } from "./harness.js";
 export interface GoldenCase {
   readonly name: string;
   readonly kind: "forward" | "generate";
+  /** Token ids and masks; `input_features` is a tensor. */
   readonly inputs: Readonly<Record<string, number[][]>>;
   readonly options?: Readonly<Record<string, unknown>>;
   readonly expected: Readonly<Record<string, string>> & {
@@ -26,14 +27,15 @@ export async function readGolden(folder: string): Promise<Golden> {
     size: bytes.length,
     read: async (start, end) => bytes.slice(start, end),
   });
-  return {
-    cases,
-    tensor(name) {
-      const entry = entries.find((candidate) => candidate.name === name);
-      if (!entry) throw new Error(`golden.safetensors has no ${name}`);
-      return { dims: entry.shape, data: new Float32Array(bytes.slice(entry.start, entry.end).buffer) };
-    },
+  const tensor: Golden["tensor"] = (name) => {
+    const entry = entries.find((candidate) => candidate.name === name);
+    if (!entry) throw new Error(`golden.safetensors has no ${name}`);
+    return { dims: entry.shape, data: new Float32Array(bytes.slice(entry.start, entry.end).buffer) };
   };
+  const named = (value: unknown): unknown => (typeof value === "string" ? tensor(value) : value);
+  const resolve = (inputs: object): object =>
+    Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, named(value)]));
+  return { cases: cases.map((one) => ({ ...one, inputs: resolve(one.inputs) as GoldenCase["inputs"] })), tensor };
 }
 
 /** The largest |got - want| over positions whose mask is 1 (over all without a mask). */

@@ -3,6 +3,7 @@ import type { Plan } from "../../runtime/plan.js";
 import type { Tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import type { CrossKeys, PastKeys } from "../graph/decoder.js";
+import { writeFeatures } from "../encode/features.js";
 import { createIdleCache } from "../idle.js";
 import { type EncoderInput, packInputs, packRows, type TokenLists } from "../inputs.js";
 import { cacheTensors, type Capacity, CHUNK, encodePlan, promptPlan } from "./cache_plans.js";
@@ -67,12 +68,12 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
       if (!cross) return undefined;
       const packed = packInputs(sources, architecture.D);
       const N = packed.rows.length / 4;
-      const kind = packed.features ? "features" : "ids";
+      const kind = packed.features || packed.signals ? "features" : "ids";
       const build = (): Plan => encodePlan(core, held, N, kind);
-      return plans.run(`encode ${N} ${kind}`, build, () => {
+      return plans.run(`encode ${N} ${kind}`, build, async () => {
         gpu.write(source.rows, packed.rows);
         writeSpans(packed.spans);
-        if (packed.features) gpu.write(source.features, packed.features);
+        await writeFeatures(core, packed, source.features);
       });
     },
     async prompt(tokens, lengths) {
@@ -81,7 +82,7 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
       for (let first = 0; first < packed.length / 4; first += CHUNK) {
         const N = Math.min(CHUNK, packed.length / 4 - first);
         const build = (): Plan => promptPlan(core, held, N, n * W);
-        await plans.run(`prompt ${N}`, build, () => {
+        await plans.run(`prompt ${N}`, build, async () => {
           gpu.write(prompt.spans, Uint32Array.from(spans));
           gpu.write(prompt.rows, packed.subarray(4 * first, 4 * (first + N)));
         });
@@ -111,10 +112,10 @@ const repeatPairs = (pairs: Uint32Array<ArrayBuffer>, n: number): Uint32Array<Ar
 function createPlanRunner(gpu: Gpu) {
   const idle = createIdleCache(PLANS);
   return {
-    async run(key: string, build: () => Plan, write: () => void): Promise<Plan> {
+    async run(key: string, build: () => Plan, write: () => Promise<void>): Promise<Plan> {
       const prepared = await idle.acquire(key, () => gpu.prepare(build()));
       try {
-        write();
+        await write();
         await prepared.run();
         return prepared.plan;
       } finally {

@@ -2,6 +2,7 @@ import { type Plan, record } from "../../runtime/plan.js";
 import { type Tensor, tensor, type TypedArray } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import { decoderPrompt, lmHead, sourceKeys } from "../graph/decoder.js";
+import { writeFeatures } from "../encode/features.js";
 import { encoder, type PackedInput } from "../graph/encoder.js";
 import { rotaryTable } from "../graph/positions.js";
 import { checkFiniteRows } from "../finite.js";
@@ -36,7 +37,7 @@ export async function forward(
   const logits = tensor("logits", "f32", [totalLength(targets), architecture.V]);
   const outputs = encoded ? [logits, encoded] : [logits];
   try {
-    const source = sources && putSources(sources, architecture.D, put);
+    const source = sources && (await putSources(core, sources, put, inputs));
     const target = putTargets(targets, core, put);
     const prepared = await gpu.prepare(forwardPlan(core, { source, target, encoded, logits }));
     try {
@@ -55,13 +56,24 @@ export async function forward(
 /** Declares an input of the plan and writes its values. */
 type Put = (name: string, shape: readonly number[], data: TypedArray) => Tensor;
 
-function putSources(sources: readonly EncoderInput[], D: number, put: Put): PackedInput {
-  const { rows, spans, features } = packInputs(sources, D);
-  const N = rows.length / 4;
+async function putSources(
+  core: DecoderCore,
+  sources: readonly EncoderInput[],
+  put: Put,
+  inputs: Tensor[],
+): Promise<PackedInput> {
+  const { D } = core.architecture;
+  const packed = packInputs(sources, D);
+  const N = packed.rows.length / 4;
+  const features = packed.features || packed.signals ? tensor("source_features", "f32", [N, D]) : undefined;
+  if (features) {
+    inputs.push(features);
+    await writeFeatures(core, packed, features);
+  }
   return {
-    rows: put("source_rows", [N, 4], rows),
-    spans: put("source_spans", [sources.length, 2], spans),
-    features: features && put("source_features", [N, D], features),
+    rows: put("source_rows", [N, 4], packed.rows),
+    spans: put("source_spans", [sources.length, 2], packed.spans),
+    features,
   };
 }
 

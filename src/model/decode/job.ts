@@ -1,13 +1,6 @@
 import type { Lead } from "../../kernels/logits_process.js";
 import { InputError, OptionError, show } from "../../runtime/errors.js";
-import {
-  checkInputs,
-  type EncodeInputs,
-  type ForwardInputs,
-  readPrompts,
-  readSources,
-  readTargets,
-} from "../arguments.js";
+import { checkInputs, type ForwardInputs, readPrompts, readSources, readTargets } from "../arguments.js";
 import type { DecoderCore } from "../core.js";
 import { checkRowCount, longest, type TokenLists } from "../inputs.js";
 import type { Sequences } from "../sequences.js";
@@ -47,10 +40,10 @@ export function readJob(core: DecoderCore, inputs: GenerateInputs | undefined, o
       throw new InputError(
         `generate: decoder_input_ids must be absent, ${architecture.family} has no encoder; begin input_ids with them`,
       );
-    const rows = readPrompts(architecture, inputs as EncodeInputs, { ...limits, holes: "drop" });
+    const rows = readPrompts(architecture, inputs, { ...limits, holes: "drop" });
     return { job: { prompts: rows.ids, leads: leadsOf(rows, architecture.V) }, given: rows.given, width: rows.width };
   }
-  const { sources } = readSources(architecture, inputs as EncodeInputs);
+  const { sources } = readSources(architecture, inputs);
   if (start === undefined)
     throw new OptionError(
       "generate: decoder_start_token_id must be given, by the checkpoint or by the call; no such id is in the checkpoint's options that can be used",

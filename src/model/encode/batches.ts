@@ -84,7 +84,7 @@ async function encodeBatch(core: Core, inputs: readonly EncoderInput[], wanted: 
     N: totalLength(inputs),
     B: inputs.length,
     T: wanted.attentions ? inputs.reduce((most, input) => Math.max(most, lengthOf(input)), 0) : 0,
-    features: inputs.some((input) => "features" in input),
+    features: inputs.some((input) => !("ids" in input)),
   };
   const key = `encode ${JSON.stringify([size, wanted])}`;
   const batch = await core.idle.acquire(key, () => prepareBatch(core, size, wanted));

@@ -5,6 +5,7 @@ import type { Architecture, Stack } from "../graph/architecture.js";
 import { encoder, type PackedInput } from "../graph/encoder.js";
 import { head, type PoolingChoice, sentenceVectors } from "../graph/heads.js";
 import { type EncoderInput, lengthOf, packInputs } from "../inputs.js";
+import { writeFeatures } from "./features.js";
 
 /** Which results of an encoder to read back; `EncoderOutput` has their shapes. */
 export interface Wanted {
@@ -62,7 +63,7 @@ export async function prepareBatch(core: Core, size: BatchSize, wanted: Wanted):
   });
   return {
     async run(inputs) {
-      write(core, packed, inputs);
+      await write(core, packed, inputs);
       const values = await prepared.run({ read: outputs.all.map(({ data }) => data) });
       return sequencesOf(outputs.all, values as Float32Array[], inputs.map(lengthOf));
     },
@@ -104,11 +105,11 @@ function createOutputs({ D, encoder, head }: Architecture, { N, B, T }: BatchSiz
   };
 }
 
-function write({ gpu, architecture: { D } }: Core, packed: PackedInput, inputs: readonly EncoderInput[]): void {
-  const { rows, spans, features } = packInputs(inputs, D);
-  gpu.write(packed.rows, rows);
-  gpu.write(packed.spans, spans);
-  if (packed.features && features) gpu.write(packed.features, features);
+async function write(core: Core, to: PackedInput, inputs: readonly EncoderInput[]): Promise<void> {
+  const packed = packInputs(inputs, core.architecture.D);
+  core.gpu.write(to.rows, packed.rows);
+  core.gpu.write(to.spans, packed.spans);
+  if (to.features) await writeFeatures(core, packed, to.features);
 }
 
 /** Splits all outputs into those of each sequence. */

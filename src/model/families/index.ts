@@ -8,8 +8,22 @@ import { gpt2 } from "./gpt2.js";
 import { llama, qwen2, qwen3 } from "./llama.js";
 import { marian } from "./marian.js";
 import { mt5, t5, umt5 } from "./t5.js";
+import { whisper } from "./whisper.js";
 
-const FAMILIES: readonly Family[] = [bert, distilbert, gpt2, llama, marian, mt5, qwen2, qwen3, roberta, t5, umt5];
+const FAMILIES: readonly Family[] = [
+  bert,
+  distilbert,
+  gpt2,
+  llama,
+  marian,
+  mt5,
+  qwen2,
+  qwen3,
+  roberta,
+  t5,
+  umt5,
+  whisper,
+];
 
 /** A checkpoint and what its family says of it. */
 export interface Description {

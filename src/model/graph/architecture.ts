@@ -7,6 +7,29 @@ export interface Rotary {
   readonly frequencies: readonly number[];
 }
 
+/** A convolution over the frames of a signal. */
+export interface Convolution {
+  /** Frames that an output sees. */
+  readonly taps: number;
+  /** Frames from one output to the next. */
+  readonly stride: number;
+  /** Frames of zeros before and after a signal. */
+  readonly pad: number;
+  readonly activation: Activation;
+}
+
+/** The front end of a speech model: convolutions that turn a signal f32[frames,C] into the rows of its encoder. */
+export interface Stem {
+  /** What callers name the signal, as in Transformers: mel spectra f32[B,C,frames], or samples f32[B,frames]. */
+  readonly input: "input_features" | "input_values";
+  /** Numbers of a frame: mel bands; 1 where frames are samples. */
+  readonly C: number;
+  /** The fewest and the most frames of a signal. */
+  readonly least: number;
+  readonly most: number;
+  readonly convolutions: readonly Convolution[];
+}
+
 /** The encoder or the decoder: a stack of layers, with all that may differ between the two stacks of a model. */
 export interface Stack {
   /** Number of layers. */
@@ -42,6 +65,8 @@ export interface Stack {
   readonly biased?: boolean;
   /** Rotary positions, if the model has them. */
   readonly rotary?: Rotary;
+  /** What turns signals into the rows of an encoder, in place of token embeddings. */
+  readonly stem?: Stem;
 }
 
 /** The head of an encoder without a decoder: what follows its last states. */

@@ -1,0 +1,38 @@
+import { unfold } from "../../kernels/index.js";
+import type { Run } from "../../runtime/plan.js";
+import type { Tensor } from "../../runtime/tensor.js";
+import type { GraphModel, Stack, Stem } from "./architecture.js";
+import { layers } from "./layers.js";
+
+/** Rows after each convolution of a signal of so many frames; those after the last one are the rows of the encoder. */
+export function stemLengths({ convolutions }: Stem, frames: number): number[] {
+  let length = frames;
+  return convolutions.map(({ taps, stride, pad }) => (length = Math.floor((length + 2 * pad - taps) / stride) + 1));
+}
+
+/** The signals of a packed batch, without padding between them. */
+export interface PackedSignals {
+  /** The frames of all signals, f32[S,C]. */
+  readonly signal: Tensor;
+  /** u32[B,2]: first frame and number of frames of each. */
+  readonly spans: Tensor;
+  /** For what each convolution gives: rows u32[N,4] (_, position, sentence, _) and spans u32[B,2]. */
+  readonly levels: readonly { readonly rows: Tensor; readonly spans: Tensor }[];
+}
+
+/**
+ * The front end of a speech model (Radford et al. 2022, arXiv:2212.04356, section 2.2): 2 launches a convolution, the
+ * last of which writes the features f32[N,D] of the encoder to `out`.
+ */
+export function stem(run: Run, model: GraphModel, { signal, spans, levels }: PackedSignals, out: Tensor): void {
+  const { linear } = layers(run, model, "encoder");
+  const { convolutions } = (model.architecture.encoder as Stack).stem as Stem;
+  let [x, from] = [signal, spans];
+  convolutions.forEach(({ taps: TAPS, stride: STRIDE, pad: PAD, activation }, i) => {
+    const at = `encoder.stem.${i}`;
+    const { rows, spans: to } = levels[i];
+    const { columns } = run(unfold, `${at}.unfold`, { rows, spans: from, x }, { TAPS, STRIDE, PAD, REFLECT: 0 });
+    x = linear(at, columns, { activation, y: i === convolutions.length - 1 ? out : undefined });
+    from = to;
+  });
+}
