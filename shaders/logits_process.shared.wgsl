@@ -1,5 +1,5 @@
 // logits_process: through workgroup memory, for GPUs.
-// Parts    logits_process, search_state, constants
+// Parts    logits_process, timestamps, search_state, constants
 // Launch   a workgroup of LANES invocations a row, which stride over the vocabulary, the past and the lists. A bitmap
 //          of 32*WORDS ids says which of them were met in the past, so that each token of the past is loaded only once
 //          for that many ids
@@ -15,6 +15,20 @@ var<workgroup> tops: array<f32, LANES>;
 var<workgroup> sums: array<f32, LANES>;          // of exp(logit - top)
 var<workgroup> seen: array<atomic<u32>, WORDS>;  // a bit an id
 
+// The largest of all `tops` to the first one, and the sum of all `sums` as of that.
+fn reduce(lane: u32) {
+  workgroupBarrier();
+  for (var many = min(LANES, params.V); many > 1u; many = (many + 1u) / 2u) {
+    let other = lane + (many + 1u) / 2u;
+    if (other < many) {
+      let top = max(tops[lane], tops[other]);
+      sums[lane] = sums[lane] * exp(tops[lane] - top) + sums[other] * exp(tops[other] - top);
+      tops[lane] = top;
+    }
+    workgroupBarrier();
+  }
+}
+
 fn log_softmax(lane: u32, at: u32) {
   var best = LOWEST;
   var total = 0.0;
@@ -28,19 +42,36 @@ fn log_softmax(lane: u32, at: u32) {
   }
   tops[lane] = best;
   sums[lane] = total;
-  workgroupBarrier();
-  for (var many = min(LANES, params.V); many > 1u; many = (many + 1u) / 2u) {
-    let other = lane + (many + 1u) / 2u;
-    if (other < many) {
-      let top = max(tops[lane], tops[other]);
-      sums[lane] = sums[lane] * exp(tops[lane] - top) + sums[other] * exp(tops[other] - top);
-      tops[lane] = top;
-    }
-    workgroupBarrier();
-  }
+  reduce(lane);
   let top = tops[0];
   let log_total = log(sums[0]);
   for (var v = lane; v < params.V; v += LANES) { logits[at + v] = logits[at + v] - top - log_total; }
+}
+
+fn keep_timestamps(lane: u32, r: u32, at: u32, length: u32, start: u32) {
+  storageBarrier();
+  let allowed = timestamps_after(r, length, start);
+  var text = LOWEST;
+  var best = LOWEST;
+  for (var v = lane; v < params.V; v += LANES) {
+    if (bans(allowed, v)) { logits[at + v] = LOWEST; }
+    if (is_timestamp(v)) { best = max(best, logits[at + v]); } else { text = max(text, logits[at + v]); }
+  }
+  var total = 0.0;
+  for (var v = lane; v < params.V; v += LANES) {
+    if (is_timestamp(v)) { total += exp(logits[at + v] - best); }
+  }
+  tops[lane] = best;
+  sums[lane] = total;
+  reduce(lane);
+  let top = tops[0];
+  let log_total = log(sums[0]);
+  workgroupBarrier();
+  tops[lane] = text;
+  reduce(lane);
+  if (top > BANNED && top + log_total > tops[0]) {
+    for (var v = lane; v <= params.no_timestamps; v += LANES) { logits[at + v] = LOWEST; }
+  }
 }
 
 fn ban(lane: u32, at: u32, first: u32, count: u32) {
@@ -113,4 +144,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   ban(lane, at, 4u + rules[0], rules[1]);
   if (length == start + select(0u, params.begin, start == 1u)) { ban(lane, at, 4u + rules[0] + rules[1], rules[2]); }
+  if (params.no_timestamps != NO_ID) { keep_timestamps(lane, r, at, length, start); }
 }

@@ -1,5 +1,5 @@
 // logits_process: directly, for any adapter.
-// Parts    logits_process, search_state, constants
+// Parts    logits_process, timestamps, search_state, constants
 // Launch   one invocation a row
 // Numerics a banned token scores LOWEST, never an infinity
 // Source   Transformers 5 generation/logits_process.py
@@ -31,6 +31,21 @@ fn ban_sequences(r: u32, at: u32, length: u32) {
     for (var j = 1u; hit && j < count; j++) { hit = token(r, length - count + j) == rules[next + j]; }
     if (hit) { logits[at + rules[next + count]] = LOWEST; }
     next += count + 1u;
+  }
+}
+
+fn keep_timestamps(r: u32, at: u32, length: u32, start: u32) {
+  let allowed = timestamps_after(r, length, start);
+  var text = LOWEST;
+  var best = LOWEST;
+  for (var v = 0u; v < params.V; v++) {
+    if (bans(allowed, v)) { logits[at + v] = LOWEST; }
+    if (is_timestamp(v)) { best = max(best, logits[at + v]); } else { text = max(text, logits[at + v]); }
+  }
+  var total = 0.0;
+  for (var v = params.no_timestamps + 1u; v < params.V; v++) { total += exp(logits[at + v] - best); }
+  if (best > BANNED && best + log(total) > text) {
+    for (var v = 0u; v <= params.no_timestamps; v++) { logits[at + v] = LOWEST; }
   }
 }
 
@@ -68,4 +83,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   if (params.forced_eos != NO_ID && position + 2u == limit) { force(at, params.forced_eos); }
   ban(at, 4u + rules[0], rules[1]);
   if (length == start + select(0u, params.begin, start == 1u)) { ban(at, 4u + rules[0] + rules[1], rules[2]); }
+  if (params.no_timestamps != NO_ID) { keep_timestamps(r, at, length, start); }
 }

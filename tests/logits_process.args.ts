@@ -8,7 +8,7 @@ type Size = Readonly<Record<string, number>>;
 const PAD = 2;
 
 /**
- * The lists of a case: each is empty unless its flag is set. Banned sequences go on from `sequence`, the first row. `usual` are one end
+ * The lists of a case: each is empty unless its flag is set; `end` is the first end id. Banned sequences go on from `sequence`, the first row. `usual` are one end
  * id, one suppressed and one banned pair.
  */
 function rules(
@@ -22,7 +22,7 @@ function rules(
   const lists = usual
     ? { end: [0], suppress: [3], begin_suppress: [], banned: [[1, 2]] }
     : {
-        end: end ? [1, V - 1] : [],
+        end: end ? [end, V - 1] : [],
         suppress: suppress ? [0, 3, ...Array.from({ length: many }, (_, i) => 2 * i)] : [],
         begin_suppress: begin_suppress ? [2] : [],
         banned: banned ? [...hits, ...misses, ...more] : [],
@@ -93,6 +93,7 @@ export const args = (size: Size, random: () => number) => {
 /** Scalars and constants of `logits_process`. */
 export const values = (size: Size) => {
   const { ngram = 0, min_new = 0, bos = NO_ID, eos = NO_ID, begin = 0, penalty = 1, presence = 0, log = 0 } = size;
+  const { no_timestamps = NO_ID, max_initial = NO_ID } = size;
   return {
     no_repeat_ngram_size: ngram,
     min_new_tokens: min_new,
@@ -101,6 +102,8 @@ export const values = (size: Size) => {
     begin,
     repetition_penalty: penalty,
     presence_penalty: presence,
+    no_timestamps,
+    max_initial,
     LOG_SOFTMAX: log,
   };
 };

@@ -13,6 +13,9 @@ const all = {
   presence: 0.375,
 };
 
+/** Sentences of 15 and more tokens, 3 of them given; ids from 20 on are timestamps. */
+const times = { B: 13, W: 3, V: 40, M: 60, position: 14, start: 3, end: 12, no_timestamps: 19 };
+
 /** Faults that the texts of all variants can have. */
 const mutants: Mutants = {
   "penalties that overflow": [
@@ -108,6 +111,29 @@ const mutants: Mutants = {
     "suppressed after a longer prompt",
     (wgsl) => wgsl.replace("select(0u, params.begin, start == 1u)", "params.begin"),
   ],
+  "timestamps that go back": ["timestamps", (wgsl) => wgsl.replace(/if \(t > start\) \{ allowed.first = [^}]*\}/, "")],
+  "the same timestamp for two pairs": [
+    "timestamps",
+    (wgsl) => wgsl.replace("select(1u, 0u, closes", "select(0u, 0u, closes"),
+  ],
+  "three timestamps on end": ["timestamps", (wgsl) => wgsl.replace("{ allowed.end = begin; }", "{}")],
+  "text after one timestamp": ["timestamps", (wgsl) => wgsl.replace("{ allowed.text = rules[4]; }", "{}")],
+  "timestamps that are given": [
+    "timestamps, the second token",
+    (wgsl) => wgsl.replace("while (t > start", "while (t > 0u").replace("if (t > start)", "if (t > 0u)"),
+  ],
+  "a pair with a given timestamp": [
+    "timestamps, the second token",
+    (wgsl) => wgsl.replace("length < start + 2u ||", "false ||"),
+  ],
+  "text first": ["timestamps, the first token", (wgsl) => wgsl.replace("allowed.text = begin;", "")],
+  "a late first timestamp": [
+    "timestamps, the first token",
+    (wgsl) => wgsl.replace("params.max_initial < params.V - begin", "false"),
+  ],
+  "the id of no timestamps": ["timestamps", (wgsl) => wgsl.replace("v == params.no_timestamps ||", "false ||")],
+  "timestamps that never win": ["timestamps", (wgsl) => wgsl.replace("> BANNED &&", "> -BANNED &&")],
+  "timestamps that win one by one": ["timestamps", (wgsl) => wgsl.replace(/ \+ log(_total|\(total\)) >/, " >")],
   "a stop that is not heeded": [
     "status 0 writes nothing",
     (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
@@ -238,6 +264,20 @@ checkKernel(logitsProcess, {
     "every rule at the limit": { ...all, B: 1, W: 3, V: 12, M: 24, position: 18, limit: 20, eos: 5, log: 1 },
     "one short of a workgroup": { B: 21, W: 3, V: 5, M: 8, position: 5, ngram: 2, penalty: 1.2 },
     "one over a workgroup": { B: 13, W: 5, V: 5, M: 8, position: 5, ngram: 2, penalty: 1.2 },
+    timestamps: times,
+    "timestamps, log-softmax": { ...times, log: 1 },
+    "timestamps, the first token": { ...times, B: 1, W: 9, position: 2, max_initial: 4 },
+    "timestamps, the first token of any time": { ...times, B: 1, W: 9, position: 2 },
+    "timestamps, the first token within reach": { ...times, B: 1, W: 9, position: 2, max_initial: 19 },
+    "timestamps, the second token": { ...times, B: 1, W: 30, position: 3 },
+    "timestamps, the third token": { ...times, B: 1, W: 30, position: 4 },
+    "timestamps after pads": { ...times, lead: 3 },
+    "timestamps, few ids": { ...times, few: 4 },
+    "no time is left": { ...times, no_timestamps: 38 },
+    "no time at all": { ...times, no_timestamps: 39 },
+    "timestamps and every rule": { ...all, ...times, log: 1 },
+    "timestamps, one id over the lanes": { ...times, V: 65, no_timestamps: 31, end: 30 },
+    "timestamps over the lanes": { ...times, V: 700, no_timestamps: 400, end: 399, few: 7 },
     "status 1 goes on": { B: 1, V: 9, M: 4, position: 2, penalty: 2, status: 1 },
     "status 0 writes nothing": { B: 1, V: 9, M: 4, position: 2, penalty: 2, status: 0 },
     "one id short of the lanes": { ...all, B: 2, W: 2, V: 63, M: 80, position: 62, log: 1 },
@@ -331,6 +371,18 @@ checkKernel(logitsProcess, {
         (wgsl) => wgsl.replace("end < length; end += LANES", "end < length; end += 2u * LANES"),
       ],
       "a missing maximum": ["every rule", (wgsl) => wgsl.replace("total += exp(x - best)", "total += exp(x)")],
+      "timestamps past the lanes": [
+        "timestamps over the lanes",
+        (wgsl) => wgsl.replace(/LANES(\) \{\s+if \(bans)/, "2u * LANES$1"),
+      ],
+      "sums of timestamps past the lanes": [
+        "timestamps over the lanes",
+        (wgsl) => wgsl.replace(/LANES(\) \{\s+if \(is_timestamp)/, "params.V$1"),
+      ],
+      "text past the lanes that stays": [
+        "timestamps over the lanes",
+        (wgsl) => wgsl.replace("v <= params.no_timestamps; v += LANES", "v <= params.no_timestamps; v += params.V"),
+      ],
       "sums that are not scaled": [
         "every rule",
         (wgsl) => wgsl.replace("sums[other] * exp(tops[other] - top)", "sums[other]"),

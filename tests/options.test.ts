@@ -38,6 +38,8 @@ test("the defaults are those of Transformers", () =>
       forced_bos: NO_ID,
       forced_eos: NO_ID,
       begin: 0,
+      no_timestamps: NO_ID,
+      max_initial: NO_ID,
     },
     lists: { end: [0], suppress: [], begin_suppress: [], banned: [] },
     sampling: undefined,
@@ -137,6 +139,9 @@ const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...
   bad_words_ids: [`a list of non-empty lists of ${IDS}`, 5, [5], [[]], [[V]], [[1.5]], HOLES, [HOLES]],
   suppress_tokens: [`a list of ${IDS}`, 5, [V], [-1], ["5"], HOLES],
   begin_suppress_tokens: [`a list of ${IDS}`, 5, [V], [-1], [5, ...HOLES]],
+  return_timestamps: ["true or false", 1, "word"],
+  no_timestamps_token_id: [`a ${IDS}`, V, -1],
+  max_initial_timestamp_index: ["a whole number of at least 0", -1, 0.5],
   forced_bos_token_id: [`a ${IDS}`, V, -1, 0.5, [5]],
   forced_eos_token_id: [`a ${IDS}`, V, -1, 0.5, [5]],
   eos_token_id: [`a ${IDS}, or a list of them`, V, -1, [], [V], "0", HOLES],
@@ -194,6 +199,24 @@ refusesOptions(
   "a length_penalty whose powers no f32 holds",
   { num_beams: 2, length_penalty: -1000, max_new_tokens: 6 },
   /^generate: length_penalty must be from -30 to 30 for 6 new tokens, got -1000$/,
+);
+test("timestamps are the ids above no_timestamps_token_id, with a limit to the first if there is one", () => {
+  const whisper = { no_timestamps_token_id: 50, max_initial_timestamp_index: 5 };
+  const rules = resolved({ return_timestamps: true }, whisper).rules;
+  assert.equal([rules.no_timestamps, rules.max_initial], [50, 5]);
+  const call = { return_timestamps: true, max_initial_timestamp_index: null };
+  assert.is(resolved(call, whisper).rules.max_initial, NO_ID);
+  assert.not(hasRules(resolved({}, whisper)));
+});
+refusesOptions(
+  "timestamps without the id that bans them",
+  { return_timestamps: true },
+  /^generate: return_timestamps must be false without no_timestamps_token_id; Whisper's generation_config/,
+);
+refusesOptions(
+  "timestamps without an end id",
+  { return_timestamps: true, no_timestamps_token_id: 50, eos_token_id: null },
+  /^generate: return_timestamps must be false without eos_token_id/,
 );
 refusesOptions(
   "a forced token that is suppressed",

@@ -1,7 +1,8 @@
 // logits_process: apply the generation rules to the scores of each row, in the order of Transformers; record its token.
 //   with LOG_SOFTMAX (beam search) log-softmax, then: repetition penalty, once for each distinct token
 //   (s < 0 ? s*p : s/p), and presence penalty (s - p); n-gram blocking; banned sequences; no end id before the minimum;
-//   forced first and last token; suppressed tokens
+//   forced first and last token; suppressed tokens; unless no_timestamps is NO_ID, the rule of the part `timestamps`,
+//   then nothing but timestamps where these together are more probable than any other token
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   indirection: u32[2,R,M]   history: u32[M,R], written
 //          sentences: u32[B,Y] (as in search_state)   logits: f32[R,V], changed in place
 //          leads: u32[Z] = (count, covered, at, first) for each sentence, then ids: the rules see `count` of them, from
@@ -10,7 +11,7 @@
 //          of the first three, then each banned sequence after its length
 struct Params { R: u32, V: u32, M: u32, Y: u32, no_repeat_ngram_size: u32, min_new_tokens: u32,
   forced_bos: u32, forced_eos: u32, begin: u32, repetition_penalty: f32,
-  presence_penalty: f32 }
+  presence_penalty: f32, no_timestamps: u32, max_initial: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(2) var<storage, read> indirection: array<u32>;

@@ -3,9 +3,10 @@ import shared from "../../shaders/logits_process.shared.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
 import common from "../../shaders/parts/logits_process.wgsl";
 import searchState from "../../shaders/parts/search_state.wgsl";
+import timestamps from "../../shaders/parts/timestamps.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
-import { LARGEST, LOWEST, NO_ID } from "./constants.js";
+import { BANNED, LARGEST, LOWEST, NO_ID } from "./constants.js";
 import { SENTENCE, tableAt } from "./search_state.js";
 
 /** The rules on scores that are lists of token ids. */
@@ -102,7 +103,34 @@ function applyRules(
   if (d.forced_eos !== NO_ID && ids.length === limit - 1) force(d.forced_eos);
   ban(lists.suppress);
   if (ids.length === start + (start === 1 ? d.begin : 0)) ban(lists.begin_suppress);
+  if (d.no_timestamps !== NO_ID) keepTimestamps(scores, ids, start, lists.end[0], d);
   return scores;
+}
+
+/**
+ * Whisper's rule for the row `ids`, of which `start` were given, in f64: timestamps, the ids above `no_timestamps`, stand
+ * in pairs that never go back, and nothing else is allowed where they are more probable than any text token. `end` is
+ * the first end id.
+ */
+function keepTimestamps(scores: number[], ids: readonly number[], start: number, end: number, d: Dims): void {
+  const begin = d.no_timestamps + 1;
+  const ban = (banned: (id: number) => boolean): void => scores.forEach((_, v) => banned(v) && (scores[v] = LOWEST));
+  const isTimestamp = (id: number): boolean => id >= begin;
+  const chosen = ids.slice(start);
+  ban((v) => v === d.no_timestamps);
+  const closes = chosen.length > 0 && isTimestamp(chosen[chosen.length - 1]);
+  const opened = chosen.length < 2 || isTimestamp(chosen[chosen.length - 2]);
+  if (closes) ban(opened ? isTimestamp : (v) => v < end);
+  const last = chosen.findLast(isTimestamp);
+  if (last !== undefined) ban((v) => isTimestamp(v) && v < last + (closes && !opened ? 0 : 1));
+  if (chosen.length === 0) ban((v) => !isTimestamp(v) || v > begin + d.max_initial);
+  const logSum = (list: readonly number[]): number => {
+    const top = Math.max(...list);
+    return top + Math.log(list.reduce((sum, score) => sum + Math.exp(score - top), 0));
+  };
+  const times = scores.filter((score, v) => isTimestamp(v) && score > BANNED);
+  const text = Math.max(...scores.filter((_, v) => !isTimestamp(v)));
+  if (times.length && logSum(times) > text) ban((v) => !isTimestamp(v));
 }
 
 /** Invocations a row, with about 8 logits each. */
@@ -111,7 +139,8 @@ const lanesOf = (V: number): number => Math.min(256, 2 ** Math.ceil(Math.log2(Ma
 /**
  * Applies the rules of generation to the scores of each row, in place and in the order of Transformers: repetition and
  * presence penalties, n-gram blocking, banned sequences, no end id before the minimum, forced first and last token,
- * suppressed tokens. LOG_SOFTMAX turns the scores into log-probabilities first. Also records the row's token in
+ * suppressed tokens, Whisper's timestamps after the id `no_timestamps` (NO_ID: no such rule; it needs an end id), of which the first is at
+ * most `max_initial` above the lowest. LOG_SOFTMAX turns the scores into log-probabilities first. Also records the row's token in
  * `history`. rows u32[R,4]; indirection u32[2,R,M]; sentences u32[B,Y]; rules u32[X] by `packRules`; leads u32[Z] by
  * `packLeads`; history u32[M,R]; logits f32[R,V]. Numerics and source:
  * shaders/logits_process*.wgsl.
@@ -135,12 +164,14 @@ export const logitsProcess = defineKernel({
     "begin",
     "repetition_penalty",
     "presence_penalty",
+    "no_timestamps",
+    "max_initial",
   ],
   constants: ["LOG_SOFTMAX"],
   variants: [
     {
       name: "shared",
-      wgsl: joinShader(shared, common, searchState, constants),
+      wgsl: joinShader(shared, common, timestamps, searchState, constants),
       for: "gpu",
       groups: ({ R }) => R,
       // a bitmap of the vocabulary, or of 65,536 of its ids at a time
@@ -149,7 +180,7 @@ export const logitsProcess = defineKernel({
     },
     {
       name: "direct",
-      wgsl: joinShader(direct, common, searchState, constants),
+      wgsl: joinShader(direct, common, timestamps, searchState, constants),
       groups: ({ R }) => Math.ceil(R / 64),
     },
   ],

@@ -69,6 +69,11 @@ function checkTogether(o: AllOptions, call: GenerateOptions): void {
   if (stray) throw new OptionError(`generate: ${stray} acts only with do_sample: true, which is not set`);
   const beamless = BEAMS_ONLY.find((name) => beams === 1 && given(name) && call[name] !== OPTIONS[name].default);
   if (beamless) throw new OptionError(`generate: ${beamless} acts only with num_beams above 1, which is 1`);
+  const missing = (["no_timestamps_token_id", "eos_token_id"] as const).find((name) => o[name] === undefined);
+  if (o.return_timestamps && missing)
+    throw new OptionError(
+      `generate: return_timestamps must be false without ${missing}; Whisper's generation_config.json has it, or give it`,
+    );
   if (o.stop_strings !== undefined && beams > 1)
     throw new OptionError(
       `generate: num_beams must be 1 with stop_strings, got ${beams}; use eos_token_id to end beams`,

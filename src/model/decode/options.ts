@@ -140,6 +140,15 @@ export const OPTIONS = {
   suppress_tokens: option(ids, [], "tokens"),
   /** Tokens that are never generated first. */
   begin_suppress_tokens: option(ids, [], "tokens"),
+  /**
+   * Whisper's timestamps: they stand in pairs and never go back, and win where all together are more probable than any
+   * other token. Default false.
+   */
+  return_timestamps: option(flag, false, "output"),
+  /** Bans timestamps in Whisper; those above it are the timestamps. */
+  no_timestamps_token_id: option(id, undefined, "tokens"),
+  /** How far above the lowest timestamp the first may be. Default: no limit. */
+  max_initial_timestamp_index: option(whole(0), undefined, "output"),
   /** The token generated first after a single given token, such as the target language. */
   forced_bos_token_id: option(id, undefined, "tokens"),
   /** The token generated last by rows that reach their maximum length. */

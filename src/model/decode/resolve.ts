@@ -170,6 +170,8 @@ function scoreRules(o: AllOptions, given: number): Generation["rules"] {
     forced_bos: o.forced_bos_token_id ?? NO_ID,
     forced_eos: o.forced_eos_token_id ?? NO_ID,
     begin: o.forced_bos_token_id === undefined ? 0 : 1,
+    no_timestamps: (o.return_timestamps ? o.no_timestamps_token_id : undefined) ?? NO_ID,
+    max_initial: (o.return_timestamps ? o.max_initial_timestamp_index : undefined) ?? NO_ID,
   };
 }
 
