@@ -239,7 +239,7 @@ test("an abort ends the pause between tries", () =>
 for (const [title, source, message] of [
   ["no server", "http://127.0.0.1:1/folder", /^http:\/\/127\.0\.0\.1:1\/folder\/config\.json: must be readable, /],
   ["a password in the URL", "http://me:secret@127.0.0.1:1/x", /a URL must not hold a password, got one for 127/],
-  ["no host", "http://", /must be a folder path or a URL, got "http:\/\/"/],
+  ["no host", "http://", /must be a path or a URL, got "http:\/\/"/],
   ["a blob: URL", "blob:nodedata:5", /must be the URL of a folder, got that of one file; give a function/],
   ["a scheme that is not fetched", "ftp://host/models/x", /must begin with http:, https: or file:, got "ftp:\/\/host/],
   ["a file: URL with a broken escape", "file:///%E0%A4%A", /must be a file: URL with a readable path/],

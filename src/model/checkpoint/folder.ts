@@ -9,25 +9,27 @@ const ABSENT = new Set(["ENOENT", "ENOTDIR"]);
 export function folderSource(folder: string): CheckpointSource {
   return {
     label: folder,
-    async open(name) {
-      const files = fileSystem(folder);
-      const path = `${folder.replace(/\/+$/, "")}/${name}`;
-      try {
-        const found = await files.stat(path);
-        return found.isFile() ? diskFile(files, path, found.size) : undefined;
-      } catch (cause) {
-        if (ABSENT.has((cause as { code: string }).code)) return undefined;
-        throw unreadable(path, cause);
-      }
-    },
+    open: (name) => openPath(`${folder.replace(/\/+$/, "")}/${name}`),
   };
 }
 
-function fileSystem(folder: string): Builtins["node:fs/promises"] {
+/** A file of the file system of Node or Deno; undefined when there is none. Throws CheckpointError elsewhere. */
+export async function openPath(path: string): Promise<SourceFile | undefined> {
+  const files = fileSystem(path);
+  try {
+    const found = await files.stat(path);
+    return found.isFile() ? diskFile(files, path, found.size) : undefined;
+  } catch (cause) {
+    if (ABSENT.has((cause as { code: string }).code)) return undefined;
+    throw unreadable(path, cause);
+  }
+}
+
+function fileSystem(path: string): Builtins["node:fs/promises"] {
   const files = builtinModule("node:fs/promises");
   if (files) return files;
   throw new CheckpointError(
-    `load: a folder path needs Node or Deno, got ${folder} in a browser; give a URL (starting with http) or a list of Files`,
+    `load: a path needs Node or Deno, got ${path} in a browser; give a URL (starting with http) or Files`,
   );
 }
 

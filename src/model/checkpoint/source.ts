@@ -1,6 +1,6 @@
 import { builtinModule } from "../../runtime/builtin.js";
 import { CheckpointError, show } from "../../runtime/errors.js";
-import { folderSource } from "./folder.js";
+import { folderSource, openPath } from "./folder.js";
 import { answeredFile, openUrl, urlSource } from "./http.js";
 import { reasonOf } from "./persist.js";
 
@@ -57,16 +57,13 @@ function knownSource(input: SourceLike): CheckpointSource {
 }
 
 /** Whether a value is of a class of the platform, of this or another realm (a frame, a context of node:vm). */
-const isKind = (value: unknown, kind: string): boolean => Object.prototype.toString.call(value) === `[object ${kind}]`;
+export const isKind = (value: unknown, kind: string): boolean =>
+  Object.prototype.toString.call(value) === `[object ${kind}]`;
 
 /** A folder path or a URL. */
 function placeSource(place: string): CheckpointSource {
-  if (/^file:/i.test(place)) return folderSource(folderOf(place));
-  if (!/^([a-z][a-z\d+.-]+:\/\/|(https?|blob|data):)/i.test(place)) {
-    const page = pageAddress();
-    return page === undefined ? folderSource(place) : urlSource(urlOf(place, page));
-  }
-  const url = urlOf(place);
+  const url = addressOf(place);
+  if (typeof url === "string") return folderSource(url);
   if (/^(blob|data):/.test(url.protocol))
     throw new CheckpointError(
       `load: ${show(place)} must be the URL of a folder, got that of one file; give a function from file name to its URL`,
@@ -74,12 +71,26 @@ function placeSource(place: string): CheckpointSource {
   return urlSource(url);
 }
 
+/** A file by its path (Node, Deno) or URL; undefined when there is none. Throws CheckpointError. */
+export async function openFile(place: string, signal?: AbortSignal): Promise<SourceFile | undefined> {
+  const url = addressOf(place);
+  return typeof url === "string" ? openPath(url) : openUrl(url.href, place, signal);
+}
+
+/** The path or the URL that a text stands for. */
+function addressOf(place: string): string | URL {
+  if (/^file:/i.test(place)) return pathOf(place);
+  const isUrl = /^([a-z][a-z\d+.-]+:\/\/|(https?|blob|data):)/i.test(place);
+  const page = isUrl ? undefined : pageAddress();
+  return isUrl || page !== undefined ? urlOf(place, page) : place;
+}
+
 function urlOf(text: string, base?: string): URL {
   let url: URL;
   try {
     url = new URL(text, base);
   } catch (cause) {
-    throw new CheckpointError(`load: the source must be a folder path or a URL, got ${show(text)}`, { cause });
+    throw new CheckpointError(`load: the source must be a path or a URL, got ${show(text)}`, { cause });
   }
   // Pages may have schemes of their own, such as those of extensions and of apps.
   if (builtinModule("node:fs/promises") && !/^(https?|file|blob|data):/.test(url.protocol))
@@ -90,7 +101,7 @@ function urlOf(text: string, base?: string): URL {
 }
 
 /** The path of a file: URL. */
-function folderOf(url: string): string {
+function pathOf(url: string): string {
   try {
     return decodeURIComponent(urlOf(url).pathname).replace(/^\/([a-z]:)/i, "$1"); // a drive of Windows
   } catch (cause) {
