@@ -9,7 +9,7 @@ type Runtime = "chrome" | "deno" | "node";
 export const runtime: Runtime = document ? "chrome" : Deno ? "deno" : "node";
 
 /** Runtimes that leave a test out, each with the reason for the report. */
-type Except = Readonly<Partial<Record<Runtime, string>>>;
+export type Except = Readonly<Partial<Record<Runtime, string>>>;
 /** The body of a test. If it returns a text, it could not run here, for that reason. */
 type Body = () => void | string | Promise<void | string>;
 /** Declares a test in a suite. */
