@@ -1,6 +1,7 @@
 // embed: the scaled embedding of each token plus those of its position and segment; layer norm, if gamma is given.
 //   e[n,:] = weight[id - first,:] * scale + positions[position + shift,:] + segments[segment,:]
 //   out[n,:] = (e - mean(e)) * rsqrt(var(e) + eps) * gamma + beta, or e        (id, position, _, segment) = rows[n]
+//   The token `unplaced` has no position.
 //   A row with an id outside first .. first + V - 1 is left as it is: a large table comes in parts, a launch for each.
 //   But the first part, from 0 on, fills it with NaN, as all do with rows whose position or segment is past its table.
 // Parts    formats, scale, chunk4|chunk1, load4|load1
@@ -10,7 +11,7 @@
 //          variance and writes its share of the row
 // Numerics f32; two passes for the variance
 // Source   Vaswani et al. 2017, arXiv:1706.03762, sections 3.4 and 3.5; Devlin et al. 2019, arXiv:1810.04805, figure 2
-struct Params { N: u32, D: u32, V: u32, first: u32, shift: u32, scale: f32, eps: f32 }
+struct Params { N: u32, D: u32, V: u32, first: u32, shift: u32, unplaced: u32, scale: f32, eps: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(2) var<storage, read> weight: array<Words>;
@@ -44,7 +45,7 @@ fn embedding(row: vec4u, d: u32) -> Chunk {
   let width = params.D / CHUNK;
   let at = (row.x - params.first) * stride() + d;
   var value = scale(at) * load(at) * params.scale;
-  if (HAS_POSITIONS == 1u) { value += positions[place(row) * width + d]; }
+  if (HAS_POSITIONS == 1u && row.x != params.unplaced) { value += positions[place(row) * width + d]; }
   if (HAS_SEGMENTS == 1u) { value += segments[row.w * width + d]; }
   return value;
 }

@@ -1,3 +1,4 @@
+import { NO_ID } from "../src/kernels/constants.js";
 import { FORMATS } from "../src/kernels/formats.js";
 import { bf16, f16, f32, quantised, u32, u32Rows } from "./support/launch.js";
 
@@ -44,4 +45,10 @@ export const args = (size: Size, random: () => number) => {
 };
 
 /** Scalars and constants of `embed`. */
-export const values = ({ scale = 1, shift = 0, first = 0 }: Size) => ({ scale, shift, first, eps: 1e-12 });
+export const values = ({ scale = 1, shift = 0, first = 0, unplaced = NO_ID }: Size) => ({
+  scale,
+  shift,
+  first,
+  unplaced,
+  eps: 1e-12,
+});

@@ -10,6 +10,8 @@ checkKernel(embed, {
   cases: {
     "one row of four": { N: 1, D: 4 },
     "a scale and a shift": { N: 5, D: 12, scale: 22.627, shift: 2 },
+    "a token without a position": { N: 12, D: 12, first: 20, unplaced: 24, shift: 2 },
+    "norm, a token without a position": { node: 1, N: 12, D: 5, unplaced: 4, norm: 1, tolerance: 2e-6 },
     "no positions": { N: 3, D: 8, scale: 3, positions: 0 },
     f16: { N: 12, D: 20, format: half, scale: 1.5 },
     "one short of a workgroup": { N: 63, D: 4 },
@@ -49,6 +51,10 @@ checkKernel(embed, {
     direct: {
       "a forgotten scale": ["f16", (wgsl) => wgsl.replace("* params.scale", "* 1.0")],
       "a forgotten shift": ["all of it, a few rows", (wgsl) => wgsl.replace("row.y + params.shift", "row.y")],
+      "a position for every token": [
+        "a token without a position",
+        (wgsl) => wgsl.replace("row.x != params.unplaced", "true"),
+      ],
       "a guard that is one row late": [
         "a part that holds the guard word as an id",
         (wgsl) => wgsl.replace("n >= params.N", "n > params.N"),

@@ -13,7 +13,7 @@ const perRow = ({ N, D, HAS_GAMMA }: Dims): number => (HAS_GAMMA ? (N <= 64 && D
 
 /**
  * Embeddings: out[n,:] = weight[id - first,:] * scale + positions[position + shift,:] + segments[segment,:], then layer
- * norm where gamma is given. rows u32[N,4] = (id, position, _, segment); weight [V,D] in any format;
+ * norm where gamma is given. The token `unplaced` has no position. rows u32[N,4] = (id, position, _, segment); weight [V,D] in any format;
  * positions f32[P,D]; segments f32[U,D]; gamma, beta f32[D]; out f32[N,D]. A large table comes in parts, in order: that
  * from `first` = 0 on fills rows with ids that it has not with NaN, the others leave such rows as they are. Positions
  * and segments past their tables make NaN as well. Numerics and source: shaders/embed.wgsl.
@@ -30,7 +30,7 @@ export const embed = defineKernel({
     status: "u32[2]?",
   },
   writes: { out: "f32[N,D]" },
-  params: ["first", "shift", "scale", "eps"],
+  params: ["first", "shift", "unplaced", "scale", "eps"],
   constants: [],
   variants: [
     {
@@ -45,7 +45,10 @@ export const embed = defineKernel({
   bytes: ({ N, D, WEIGHT_FORMAT, HAS_POSITIONS, HAS_SEGMENTS }) =>
     weightBytes([N, D], WEIGHT_FORMAT) + 4 * N * D * (1 + HAS_POSITIONS + HAS_SEGMENTS) + 16 * N,
   flops: ({ N, D, HAS_GAMMA }) => (HAS_GAMMA ? 10 : 2) * N * D,
-  reference({ N, D, V, P, U, first, shift, scale, eps }, { rows, weight, positions, segments, gamma, beta, out }) {
+  reference(
+    { N, D, V, P, U, first, shift, unplaced, scale, eps },
+    { rows, weight, positions, segments, gamma, beta, out },
+  ) {
     for (let n = 0; n < N; n++) {
       const [id, position, segment] = [rows[4 * n] - first, rows[4 * n + 1] + shift, rows[4 * n + 3]];
       const here = id >= 0 && id < V;
@@ -53,7 +56,7 @@ export const embed = defineKernel({
       const known = here && !(positions && position >= P) && !(segments && segment >= U);
       const e = Float64Array.from({ length: D }, (_, d) => {
         if (!known) return NaN;
-        const place = positions ? positions[position * D + d] : 0;
+        const place = positions && rows[4 * n] !== unplaced ? positions[position * D + d] : 0;
         return weight[id * D + d] * scale + place + (segments ? segments[segment * D + d] : 0);
       });
       const mean = e.reduce((total, value) => total + value, 0) / D;

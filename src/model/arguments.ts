@@ -63,8 +63,8 @@ export function readRows(
   limits: Partial<RowLimits> = {},
 ): Sequences {
   const encoder = name === "input_ids" ? architecture.encoder : undefined;
-  const { P } = (encoder ?? architecture.decoder) as Stack;
-  return readSequences(name, ids, mask, { V: architecture.V, P, ...limits });
+  const { P, V = architecture.V } = (encoder ?? architecture.decoder) as Stack;
+  return readSequences(name, ids, mask, { V, P, ...limits });
 }
 
 /** The targets of a call to an encoder-decoder. Throws InputError. */
@@ -88,7 +88,7 @@ export interface Sources {
  * in models whose positions depend on the padding token (RoBERTa) or that have none (T5).
  */
 export function readSources(architecture: Architecture, inputs: EncodeInputs | undefined): Sources {
-  const { P, positionShift = 0, segments: kinds = 1, biased, stem } = architecture.encoder as Stack;
+  const { P, positionShift = 0, segments: kinds = 1, biased, unplaced, stem } = architecture.encoder as Stack;
   if (stem) return readSignals(architecture.family, stem, inputs ?? {});
   for (const name of SIGNALS)
     if (inputs?.[name] !== undefined)
@@ -101,11 +101,21 @@ export function readSources(architecture: Architecture, inputs: EncodeInputs | u
     throw new InputError(`position_ids: must be absent, ${architecture.family} has no positions; leave them out`);
   const bounds = { least: positionShift, most: positionShift + P - 1 };
   const given = readNumbersBeside(rows, { name: "position_ids", rows: position_ids, ...bounds });
-  const positions = (given ?? rows.columns).map((own) => {
+  const positions = (given ?? placesOf(rows, unplaced)).map((own) => {
     const first = given ? positionShift : own[0];
     return own.some((place, t) => place - first !== t) ? own.map((place) => place - first) : undefined;
   });
   return { rows, sources: rows.ids.map((ids, b) => ({ ids, segments: segments?.[b], positions: positions[b] })) };
+}
+
+/** The place of each token in its row, where all count but those with the id `unplaced`. */
+function placesOf({ columns, given }: Sequences, unplaced: number | undefined): TokenLists {
+  if (unplaced === undefined) return columns;
+  return given.map((row, b) => {
+    let count = 0;
+    const places = row.map((id) => (id === unplaced ? count : count++));
+    return columns[b].map((column) => places[column]);
+  });
 }
 
 /**

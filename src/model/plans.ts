@@ -54,7 +54,8 @@ function samplePlan({ gpu }: Core, name: string, build: (run: Run, input: Input)
 
 function encoderPlan(core: Core, N: number): SamplePlan {
   const { architecture } = core;
-  const ids = sentences(N, (architecture.encoder as Stack).P, architecture.V);
+  const { P, V = architecture.V } = architecture.encoder as Stack;
+  const ids = sentences(N, P, V);
   return samplePlan(core, "encoder", (run, input) => {
     const rows = input("rows", "u32", [N, 4], () => packRows(ids));
     const spans = input("spans", "u32", [ids.length, 2], () => packSpans(ids));

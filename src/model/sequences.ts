@@ -60,7 +60,7 @@ export function readSequences(name: string, rows: unknown, masks: unknown, limit
  * all, or too many.
  */
 export function checkSequence({ V, encoder }: Architecture, input: EncoderInput, row: number): void {
-  const { P, segments = 1, stem } = encoder as Stack;
+  const { P, V: own = V, segments = 1, stem } = encoder as Stack;
   const length = lengthOf(input);
   if ("signal" in input) {
     if (!stem) throw new InputError(`encoder: row ${row} must be token ids or features, this model reads no signals`);
@@ -75,7 +75,7 @@ export function checkSequence({ V, encoder }: Architecture, input: EncoderInput,
     ["token_type_ids", input.segments, segments],
     ["position_ids", input.positions, P],
   ] as const;
-  readList("input_ids", input.ids, V, ` in row ${row}`);
+  readList("input_ids", input.ids, own, ` in row ${row}`);
   for (const [name, list, size] of beside) if (list) readList(name, list, size, ` in row ${row}`);
 }
 

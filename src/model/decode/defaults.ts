@@ -50,12 +50,16 @@ const OWN = new Set(["seed", "presence_penalty", "logits_processor"]);
 
 /** What the configuration classes of Transformers fill in where config.json has no such field. */
 const FILLED_IN: Readonly<Record<string, Json>> = {
+  bart: { decoder_start_token_id: 2, pad_token_id: 1, bos_token_id: 0, eos_token_id: 2, forced_eos_token_id: 2 },
   gpt2: { bos_token_id: 50256, eos_token_id: 50256 },
   llama: { bos_token_id: 1, eos_token_id: 2 },
   t5: { pad_token_id: 0, eos_token_id: 1 },
   mt5: { decoder_start_token_id: 0, pad_token_id: 0, eos_token_id: 1 },
   umt5: { decoder_start_token_id: 0, pad_token_id: 0, eos_token_id: 1 },
+  m2m_100: { decoder_start_token_id: 2, pad_token_id: 1, bos_token_id: 0, eos_token_id: 2 },
   marian: { decoder_start_token_id: 58100, pad_token_id: 58100, eos_token_id: 0, forced_eos_token_id: 0 },
+  mbart: { pad_token_id: 1, bos_token_id: 0, eos_token_id: 2, forced_eos_token_id: 2 },
+  pegasus: { decoder_start_token_id: 0, pad_token_id: 0, eos_token_id: 1, forced_eos_token_id: 1 },
 };
 
 /**

@@ -1,22 +1,30 @@
 import { CheckpointError, show } from "../../runtime/errors.js";
 import { type Checkpoint, renamed } from "../checkpoint/checkpoint.js";
 import type { Architecture } from "../graph/architecture.js";
+import { bart } from "./bart.js";
 import { bert, roberta } from "./bert.js";
 import { distilbert } from "./distilbert.js";
 import type { Family } from "./family.js";
 import { gpt2 } from "./gpt2.js";
 import { llama, qwen2, qwen3 } from "./llama.js";
+import { m2m_100 } from "./m2m_100.js";
 import { marian } from "./marian.js";
+import { mbart } from "./mbart.js";
+import { pegasus } from "./pegasus.js";
 import { mt5, t5, umt5 } from "./t5.js";
 import { whisper } from "./whisper.js";
 
 const FAMILIES: readonly Family[] = [
+  bart,
   bert,
   distilbert,
   gpt2,
   llama,
+  m2m_100,
   marian,
+  mbart,
   mt5,
+  pegasus,
   qwen2,
   qwen3,
   roberta,

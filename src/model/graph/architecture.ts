@@ -50,6 +50,12 @@ export interface Stack {
   readonly P: number;
   /** The row of the position table for position 0. Default 0. */
   readonly positionShift?: number;
+  /** The id of a token that has no position and is not counted; absent where every token has one. */
+  readonly unplaced?: number;
+  /** Size of its vocabulary, where it may be another than the model's. */
+  readonly V?: number;
+  /** Width of the rows that cross attention reads, where it is not D. */
+  readonly memory?: number;
   /** Number of segments (token types); absent without a segment table. */
   readonly segments?: number;
   /** Factor for token embeddings. */
@@ -85,7 +91,7 @@ export interface Architecture {
   readonly family: string;
   /** Model width. */
   readonly D: number;
-  /** Size of the vocabulary. */
+  /** Size of the vocabulary, in encoder-decoders that of targets. */
   readonly V: number;
   /** Absent in decoder-only models. */
   readonly encoder?: Stack;

@@ -1,4 +1,5 @@
 import { type Activation, ACTIVATIONS } from "../../kernels/activation.js";
+import { NO_ID } from "../../kernels/constants.js";
 import { attention, embed, layernormResidual, matmul } from "../../kernels/index.js";
 import { NORM, takesNorm } from "../../kernels/matmul.js";
 import type { Run } from "../../runtime/plan.js";
@@ -84,6 +85,7 @@ export function layers(run: Run, { architecture, weights }: GraphModel, side: "e
     };
     const values = {
       shift: stack.positionShift ?? 0,
+      unplaced: features ? NO_ID : (stack.unplaced ?? NO_ID),
       scale: features ? 1 : stack.embeddingScale,
       eps,
     };
