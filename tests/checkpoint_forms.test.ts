@@ -23,6 +23,7 @@ const PREFIXES: Readonly<Record<string, string>> = {
   qwen2: "model",
   qwen3: "model",
   marian: "model",
+  mt5: "transformer",
 };
 for (const [fixture, prefix] of Object.entries(PREFIXES)) {
   same(`${fixture} without ${prefix}. in front of its tensors`, fixture, (tensors) =>
@@ -42,6 +43,7 @@ const EXTRA: Readonly<Record<string, readonly string[]>> = {
   llama: ["model.layers.1.self_attn.rotary_emb.inv_freq", "rotary_emb.inv_freq", "score.weight"],
   qwen2: ["layers.0.self_attn.rotary_emb.inv_freq", "value_head.weight"],
   marian: ["classification_head.weight"],
+  mt5: ["decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"],
 };
 for (const [fixture, names] of Object.entries(EXTRA)) {
   test(`${fixture} with buffers and heads of other tasks, which are listed`, async () => {
@@ -312,6 +314,8 @@ const OPTIONAL: Readonly<Record<string, readonly string[]>> = {
   qwen2: ["hidden_act", "rms_norm_eps", "use_sliding_window", "sliding_window", "layer_types", "max_window_layers"],
   qwen3: ["hidden_act", "rms_norm_eps", "attention_bias"],
   marian: ["share_encoder_decoder_embeddings", "tie_word_embeddings", "decoder_vocab_size"],
+  t5: ["feed_forward_proj", "dense_act_fn", "is_gated_act", "layer_norm_epsilon", "num_decoder_layers"],
+  mt5: ["feed_forward_proj", "dense_act_fn", "is_gated_act", "layer_norm_epsilon"],
 };
 for (const [fixture, keys] of Object.entries(OPTIONAL))
   test(`${fixture} without fields that have their defaults`, async () => {
@@ -334,6 +338,8 @@ for (const [fixture, alias, key] of [
   ["distilbert", "num_attention_heads", "n_heads"],
   ["distilbert", "num_hidden_layers", "n_layers"],
   ["marian", "hidden_size", "d_model"],
+  ["umt5", "num_hidden_layers", "num_layers"],
+  ["umt5", "head_dim", "d_kv"],
 ] as const)
   same(`${fixture} whose config says ${alias} for ${key}`, fixture, (_, config) => {
     config[alias] = config[key];
@@ -350,6 +356,17 @@ for (const value of [["relu"], { relu: 1 }, 5])
 // The configuration classes of Transformers 5.18.
 const SIZES = { V: 30522, D: 768, depth: 12, H: 12, F: 3072, P: 512 };
 const QWEN = { V: 151936, D: 4096, depth: 32, H: 32, K: 32, F: 22016, P: 32768, eps: 1e-6, activation: "silu" };
+const MULTILINGUAL = {
+  V: 250112,
+  D: 512,
+  E: 64,
+  F: 1024,
+  depth: 8,
+  H: 6,
+  eps: 1e-6,
+  activation: "gelu_tanh",
+  gated: true,
+};
 const DEFAULTS: Readonly<Record<string, Json>> = {
   bert: { ...SIZES, segments: 2, eps: 1e-12, activation: "gelu" },
   roberta: { ...SIZES, V: 50265, P: 510, positionShift: 2, segments: 2, eps: 1e-12, activation: "gelu" },
@@ -358,6 +375,9 @@ const DEFAULTS: Readonly<Record<string, Json>> = {
   llama: { V: 32000, D: 4096, depth: 32, H: 32, K: 32, E: 128, F: 11008, P: 2048, eps: 1e-6, activation: "silu" },
   qwen2: QWEN,
   qwen3: { ...QWEN, E: 128 },
+  t5: { V: 32128, D: 512, E: 64, F: 2048, depth: 6, H: 8, eps: 1e-6, activation: "relu", gated: false },
+  mt5: MULTILINGUAL,
+  umt5: MULTILINGUAL,
   marian: { V: 58101, D: 1024, depth: 12, H: 16, F: 4096, P: 1024, activation: "gelu", embeddingScale: 1 },
 };
 for (const [model_type, wanted] of Object.entries(DEFAULTS))
