@@ -1,6 +1,6 @@
 // unfold: the frames under the taps of a convolution side by side (im2col), for its product with the weights
 //   columns[n, i*TAPS + k] = x[first + at, i],   at = STRIDE*position + k - PAD
-//   frames before and after a sequence count as zeros; with REFLECT as those mirrored at its ends (the ends once)
+//   frames before and after a sequence count as zeros
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent) of the outputs
 //          spans: u32[B,2] (first row, count) in x   x: f32[S,I]   columns: f32[N,I*TAPS], as weights [O,I,TAPS] lie
 // Launch   one workgroup a row
@@ -16,7 +16,6 @@ struct Params { N: u32, I: u32 }
 const TAPS: u32 = 3;
 const STRIDE: u32 = 1;
 const PAD: u32 = 0;
-const REFLECT: u32 = 0;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -30,8 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let last = i32(span.y) - 1;
   for (var j = lane; j < width; j += 64u) {
     let i = j / TAPS;
-    var at = begin + i32(j - i * TAPS);
-    if (REFLECT == 1u) { at = last - abs(last - abs(at)); }
+    let at = begin + i32(j - i * TAPS);
     let inside = at >= 0 && at <= last;
     columns[n * width + j] = select(0u, x[(span.x + u32(clamp(at, 0, last))) * params.I + i], inside);
   }

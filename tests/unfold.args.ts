@@ -23,9 +23,4 @@ export const args = (size: Size, random: () => number) => {
 };
 
 /** Constants of `unfold`. */
-export const values = ({ taps = 3, stride = 1, pad = 0, reflect = 0 }: Size) => ({
-  TAPS: taps,
-  STRIDE: stride,
-  PAD: pad,
-  REFLECT: reflect,
-});
+export const values = ({ taps = 3, stride = 1, pad = 0 }: Size) => ({ TAPS: taps, STRIDE: stride, PAD: pad });

@@ -17,8 +17,6 @@ checkKernel(unfold, {
     "whisper's first": { lengths: 4020, I: 80, pad: 1 },
     "whisper's second": { lengths: 4021, I: 64, stride: 2, pad: 1 },
     "samples under many taps": { S: 300, I: 1, taps: 127, stride: 64 },
-    "a mirrored beginning and end": { lengths: 90807, I: 1, taps: 8, stride: 3, pad: 4, reflect: 1 },
-    "mirrored rows": { lengths: 908, I: 5, taps: 4, pad: 2, reflect: 1 },
     "rows past 65535": { S: 65540, I: 2 },
   },
   mutants: {
@@ -34,14 +32,6 @@ checkKernel(unfold, {
       "rows of another sequence": ["sequences of odd lengths", (wgsl) => wgsl.replace("spans[row.z]", "spans[0]")],
       "a beginning that is not padded": ["sequences of odd lengths", (wgsl) => wgsl.replace("at >= 0 && ", "")],
       "an end that is not padded": ["sequences of odd lengths", (wgsl) => wgsl.replace(" && at <= last", "")],
-      "ends that are repeated": [
-        "a mirrored beginning and end",
-        (wgsl) => wgsl.replace("last - abs(last - abs(at))", "clamp(at, 0, last)"),
-      ],
-      "a mirror one frame off": [
-        "a mirrored beginning and end",
-        (wgsl) => wgsl.replace("last - abs(last - abs(at))", "last - abs(last + 1 - abs(at))"),
-      ],
       "columns past the first workgroup": ["one over a workgroup", (wgsl) => wgsl.replace("j += 64u", "j += width")],
     },
   },

@@ -9,17 +9,17 @@ export type TokenRows = readonly ArrayLike<number | bigint>[];
 /** Token ids of several sequences, without padding. */
 export type TokenLists = readonly (readonly number[])[];
 
-/** A batch of numbers as callers give it: a tensor, or lists of lists. */
-export type NumberRows = HostTensor | readonly unknown[];
+/** A batch of signals as callers give it: a tensor, lists of lists, or what is on the device already. */
+export type SignalRows = HostTensor | DeviceSignal | readonly unknown[];
 
 /** What a model reads, and what of it is padding. */
 export interface ModelInputs {
   /** Token ids; speech models read `input_features` or `input_values` instead. */
   readonly input_ids?: TokenRows;
   /** Whisper: log-mel spectra f32[B,C,frames], as its feature extractor gives them, of all frames that it reads. */
-  readonly input_features?: NumberRows;
+  readonly input_features?: SignalRows;
   /** Models that hear the waveform itself: samples f32[B,frames], or rows of different lengths. */
-  readonly input_values?: NumberRows;
+  readonly input_values?: SignalRows;
   /**
    * 1 for a token, 0 for padding on the left or on the right of a row; encoders and `generate()` of decoder-only models
    * also take 0 between tokens. Default: all 1.
@@ -35,10 +35,17 @@ export interface Beside {
   readonly positions?: readonly number[];
 }
 
+/** Frames of a signal that is on the device: rows of a tensor f32[S,C] from row `first` on. */
+export interface DeviceSignal {
+  readonly tensor: Tensor;
+  readonly first: number;
+  readonly frames: number;
+}
+
 /** A signal, which the stem of a speech model turns into the rows of its encoder. */
 export interface SignalInput {
-  /** f32[frames,C]; or as many rows of a tensor f32[S,C] on the device, from row `first` on. */
-  readonly signal: Float32Array<ArrayBuffer> | { readonly tensor: Tensor; readonly first: number };
+  /** f32[frames,C]. */
+  readonly signal: Float32Array<ArrayBuffer> | DeviceSignal;
   readonly frames: number;
   /** Rows that the stem makes of it (`stemLengths`). */
   readonly length: number;

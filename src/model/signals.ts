@@ -4,7 +4,7 @@ import type { HostTensor } from "./core.js";
 import { allFinite } from "./finite.js";
 import type { Stem } from "./graph/architecture.js";
 import { stemLengths } from "./graph/stem.js";
-import { longest, type SignalInput } from "./inputs.js";
+import { type DeviceSignal, longest, type SignalInput } from "./inputs.js";
 import { asRows, readNumber } from "./lists.js";
 import { readSequences } from "./sequences.js";
 
@@ -17,27 +17,42 @@ export const SIGNALS = ["input_features", "input_values"] as const;
  * finite.
  */
 export function readSignals(family: string, stem: Stem, inputs: EncodeInputs): Sources {
-  const { input, C } = stem;
+  const { input } = stem;
   const { attention_mask: mask, ...others } = inputs;
   const isStray = (name: string): boolean => name !== input && !name.startsWith("decoder_");
   const stray = Object.entries(others).find(([name, value]) => isStray(name) && value !== undefined)?.[0];
   if (stray) throw new InputError(`${stray}: must be absent, ${family} reads signals; give ${input}`);
   if (input === "input_features" && mask !== undefined)
     throw new InputError(`attention_mask: must be absent, ${family} hears all frames; leave it out`);
-  const given = input === "input_features" ? readSpectra(input, C, inputs[input]) : readSamples(input, inputs[input]);
-  const signals = mask === undefined ? given : unpadded(input, given, mask);
-  const sources = signals.map((signal, b) => {
-    if (!allFinite(signal)) throw new InputError(`${input}: must be finite, row ${b} has other values; mend them`);
+  const sources = readBatch(stem, inputs[input], mask).map((signal, b) => {
+    if (!("tensor" in signal || allFinite(signal)))
+      throw new InputError(`${input}: must be finite, row ${b} has other values; mend them`);
     return signalInput(stem, signal, b);
   });
   const columns = sources.map(({ length }) => Array.from({ length }, (_, t) => t));
   return { rows: { ids: [], columns, given: [], masked: [], width: longest(columns) }, sources };
 }
 
-/** Signal b of a call, f32[frames,C]. Throws InputError when it has another number of frames than the model takes. */
-export function signalInput(stem: Stem, signal: Float32Array<ArrayBuffer>, b = 0): SignalInput {
+/** The signals of a call: those on the device as they are, others as f32[frames,C]. */
+function readBatch({ input, C }: Stem, value: unknown, mask: unknown): readonly SignalInput["signal"][] {
+  const list = [value].flat();
+  if (list.length && list.every(isOnDevice)) return list;
+  if (input === "input_features") return readSpectra(input, C, value);
+  const given = readSamples(input, value);
+  return mask === undefined ? given : unpadded(input, given, mask);
+}
+
+const isOnDevice = (value: unknown): value is DeviceSignal =>
+  typeof value === "object" && value !== null && "tensor" in value;
+
+/** Signal b of a call. Throws InputError when it has another number of frames than the model takes. */
+export function signalInput(stem: Stem, signal: SignalInput["signal"], b = 0): SignalInput {
   const { input, C, least, most } = stem;
-  const frames = signal.length / C;
+  const frames = "tensor" in signal ? signal.frames : signal.length / C;
+  if ("tensor" in signal && signal.tensor.shape[1] !== C)
+    throw new InputError(
+      `${input}: row ${b} must have ${C} mel bands, got ${signal.tensor.shape[1]}; use the model's own feature extractor`,
+    );
   const must = least === most ? `exactly ${most}` : `${least} to ${most}`;
   const cure = frames < least ? "pad it as the feature extractor of the model does" : "split or shorten it";
   if (!(frames >= least && frames <= most))

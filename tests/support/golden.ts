@@ -19,19 +19,22 @@ export interface Golden {
   tensor(name: string): { readonly dims: readonly number[]; readonly data: Float32Array };
 }
 
+/** The f32 tensors of a safetensors file. */
+export async function readTensors(path: string): Promise<Golden["tensor"]> {
+  const bytes = await readFile(path);
+  const file = { size: bytes.length, read: async (start: number, end: number) => bytes.slice(start, end) };
+  const entries = await readHeader(path, file);
+  return (name) => {
+    const entry = entries.find((candidate) => candidate.name === name);
+    if (!entry) throw new Error(`${path} has no ${name}`);
+    return { dims: entry.shape, data: new Float32Array(bytes.slice(entry.start, entry.end).buffer) };
+  };
+}
+
 /** The references of a checkpoint folder. */
 export async function readGolden(folder: string): Promise<Golden> {
   const { cases } = await readJson<{ cases: GoldenCase[] }>(`${folder}/golden.json`);
-  const bytes = await readFile(`${folder}/golden.safetensors`);
-  const entries = await readHeader("golden.safetensors", {
-    size: bytes.length,
-    read: async (start, end) => bytes.slice(start, end),
-  });
-  const tensor: Golden["tensor"] = (name) => {
-    const entry = entries.find((candidate) => candidate.name === name);
-    if (!entry) throw new Error(`golden.safetensors has no ${name}`);
-    return { dims: entry.shape, data: new Float32Array(bytes.slice(entry.start, entry.end).buffer) };
-  };
+  const tensor = await readTensors(`${folder}/golden.safetensors`);
   const named = (value: unknown): unknown => (typeof value === "string" ? tensor(value) : value);
   const resolve = (inputs: object): object =>
     Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, named(value)]));

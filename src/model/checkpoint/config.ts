@@ -4,13 +4,13 @@ import type { Json } from "./checkpoint.js";
 import type { Entry } from "./safetensors.js";
 
 /**
- * Reads fields of `config.json` by type; null counts as absent. With the tensors of the checkpoint, sizes are bounded by
- * the largest of them, so that no absurd size is ever allocated. Throws CheckpointError with the name of a field that
- * is missing or wrong.
+ * Reads fields of `config.json`, or of another `file`, by type; null counts as absent. With the tensors of the
+ * checkpoint, sizes are bounded by the largest of them, so that no absurd size is ever allocated. Throws CheckpointError
+ * with the name of a field that is missing or wrong.
  */
-export function readConfig(config: Json, entries?: ReadonlyMap<string, Entry>) {
+export function readConfig(config: Json, entries?: ReadonlyMap<string, Entry>, file = "config.json") {
   const refuse = (key: string, rule: string, given: unknown = config[key]): CheckpointError =>
-    new CheckpointError(`config.json: ${key} must be ${rule}, got ${show(given)}`);
+    new CheckpointError(`${file}: ${key} must be ${rule}, got ${show(given)}`);
   const whole = (key: string, fallback: number | undefined, most: number): number => {
     const value = config[key] ?? fallback;
     if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > 2 ** 31)

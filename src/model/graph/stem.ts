@@ -31,7 +31,7 @@ export function stem(run: Run, model: GraphModel, { signal, spans, levels }: Pac
   convolutions.forEach(({ taps: TAPS, stride: STRIDE, pad: PAD, activation }, i) => {
     const at = `encoder.stem.${i}`;
     const { rows, spans: to } = levels[i];
-    const { columns } = run(unfold, `${at}.unfold`, { rows, spans: from, x }, { TAPS, STRIDE, PAD, REFLECT: 0 });
+    const { columns } = run(unfold, `${at}.unfold`, { rows, spans: from, x }, { TAPS, STRIDE, PAD });
     x = linear(at, columns, { activation, y: i === convolutions.length - 1 ? out : undefined });
     from = to;
   });
