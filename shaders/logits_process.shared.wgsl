@@ -138,7 +138,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   ban_sequences(lane, r, at, length);
   if (length - start < params.min_new_tokens) { ban(lane, at, 4u, rules[0]); }
-  if (params.forced_bos != NO_ID && length == 1u) { force(lane, at, params.forced_bos); }
+  let first = forced_bos(r, length);
+  if (first != NO_ID) { force(lane, at, first); }
   if (params.forced_eos != NO_ID && position + 2u == sentences[sentence + SENTENCE_LIMIT]) {
     force(lane, at, params.forced_eos);
   }

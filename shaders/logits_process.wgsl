@@ -78,7 +78,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   ban_sequences(r, at, length);
   if (length - start < params.min_new_tokens) { ban(at, 4u, rules[0]); }
-  if (params.forced_bos != NO_ID && length == 1u) { force(at, params.forced_bos); }
+  let first = forced_bos(r, length);
+  if (first != NO_ID) { force(at, first); }
   let limit = sentences[sentence + SENTENCE_LIMIT];
   if (params.forced_eos != NO_ID && position + 2u == limit) { force(at, params.forced_eos); }
   ban(at, 4u + rules[0], rules[1]);

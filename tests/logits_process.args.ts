@@ -35,7 +35,8 @@ function rules(
  * Arguments of `logits_process`, for tests and benches: B sentences of W beams that changed rows at random, of `few` ids over the
  * vocabulary. The beams of a sentence share its position; each sentence is 3 positions after the one before, or all have a cache half full
  * when no position is given. Each sentence has its own number of pads when a `lead` is given; other ids after the first
- * two with `mixed`; and the rules see these in place of the first `covered` tokens.
+ * two with `mixed`; and the rules see these in place of the first `covered` tokens. `bos` is forced after a single token, and
+ * the id after it in every other sentence.
  */
 export const args = (size: Size, random: () => number) => {
   const {
@@ -53,6 +54,7 @@ export const args = (size: Size, random: () => number) => {
     covered = 0,
     status,
     few = V,
+    bos = NO_ID,
   } = size;
   const R = B * W;
   const below = (count: number): number => Math.floor(((random() + 1) / 2) * count);
@@ -75,8 +77,13 @@ export const args = (size: Size, random: () => number) => {
   // pads, then other ids if they are mixed; at least as many as the tokens that they cover
   const before = (most: number, b: number): number[] =>
     Array.from({ length: covered + ((most + b) % (most + 2)) }, (_, i) => (mixed && i > 1 ? (i * mixed) % V : PAD));
+  // every other sentence has a forced token one higher
+  const forced = (b: number): number => (bos === NO_ID ? NO_ID : (bos + (b % 2)) % V);
+  const given = (b: number) => (lead === undefined ? { ids: [], covered: 0 } : { ids: before(lead, b), covered });
   const leads =
-    lead === undefined ? undefined : Array.from({ length: B }, (_, b) => ({ ids: before(lead, b), covered }));
+    lead === undefined && bos === NO_ID
+      ? undefined
+      : Array.from({ length: B }, (_, b) => ({ ...given(b), forced_bos: forced(b) }));
   const packed = leads && packLeads(leads);
   return {
     rows,
@@ -92,12 +99,11 @@ export const args = (size: Size, random: () => number) => {
 
 /** Scalars and constants of `logits_process`. */
 export const values = (size: Size) => {
-  const { ngram = 0, min_new = 0, bos = NO_ID, eos = NO_ID, begin = 0, penalty = 1, presence = 0, log = 0 } = size;
+  const { ngram = 0, min_new = 0, eos = NO_ID, begin = 0, penalty = 1, presence = 0, log = 0 } = size;
   const { no_timestamps = NO_ID, max_initial = NO_ID } = size;
   return {
     no_repeat_ngram_size: ngram,
     min_new_tokens: min_new,
-    forced_bos: bos,
     forced_eos: eos,
     begin,
     repetition_penalty: penalty,

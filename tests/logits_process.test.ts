@@ -48,11 +48,11 @@ const mutants: Mutants = {
   ],
   "pads that are not counted": [
     "no forced first token after pads",
-    (wgsl) => wgsl.replace("return leads[4u * rows[r].z] -", "return leads[4u * rows[r].z] - leads[4u * rows[r].z] +"),
+    (wgsl) => wgsl.replace("return leads[5u * rows[r].z] -", "return leads[5u * rows[r].z] - leads[5u * rows[r].z] +"),
   ],
   "pads of the first sentence": [
     "pads, trigrams",
-    (wgsl) => wgsl.replace("return leads[4u * rows[r].z] - leads[4u * rows[r].z + 1u];", "return leads[0] - leads[1];"),
+    (wgsl) => wgsl.replace("return leads[5u * rows[r].z] - leads[5u * rows[r].z + 1u];", "return leads[0] - leads[1];"),
   ],
   "pads of another id": ["pads in banned sequences", (wgsl) => wgsl.replace("+ 2u] + at];", "+ 2u] + at] + 1u;")],
   "ids before the prompt in another order": [
@@ -61,11 +61,11 @@ const mutants: Mutants = {
   ],
   "penalties that begin after the first ids": [
     "other ids before the prompt, repetition penalty",
-    (wgsl) => wgsl.replace("4u * rows[r].z + 3u]", "4u * rows[r].z]"),
+    (wgsl) => wgsl.replace("5u * rows[r].z + 3u]", "5u * rows[r].z]"),
   ],
   "covered tokens that count twice": [
     "ids that cover tokens, repetition penalty",
-    (wgsl) => wgsl.replace("leads[4u * rows[r].z] - leads[4u * rows[r].z + 1u]", "leads[4u * rows[r].z]"),
+    (wgsl) => wgsl.replace("leads[5u * rows[r].z] - leads[5u * rows[r].z + 1u]", "leads[5u * rows[r].z]"),
   ],
   "a prompt without its pads": [
     "pads, suppressed at the beginning",
@@ -77,7 +77,11 @@ const mutants: Mutants = {
   ],
   "a first token that pads do not shift": [
     "no forced first token after pads",
-    (wgsl) => wgsl.replace("length == 1u", "position == 0u"),
+    (wgsl) => wgsl.replace("forced_bos(r, length)", "forced_bos(r, rows[r].y + 1u)"),
+  ],
+  "the first token of another sentence": [
+    "a forced first token of each sentence",
+    (wgsl) => wgsl.replace("return leads[5u * rows[r].z + 4u]", "return leads[4]"),
   ],
   "n-grams compared by one token": [
     "pads, trigrams, a first token",
@@ -165,6 +169,7 @@ checkKernel(logitsProcess, {
     "one short of the minimum of new tokens": { B: 1, V: 9, M: 20, position: 8, start: 4, end: 1, min_new: 6 },
     "at the minimum of new tokens": { B: 1, V: 9, M: 20, position: 9, start: 4, end: 1, min_new: 6 },
     "a forced first token": { B: 1, W: 2, V: 9, M: 20, position: 0, bos: 4 },
+    "a forced first token of each sentence": { B: 3, W: 2, V: 9, M: 3, position: 0, bos: 4 },
     "no forced first token later": { B: 1, W: 2, V: 9, M: 20, position: 1, bos: 4 },
     "a forced last token": { B: 1, W: 2, V: 9, M: 20, position: 8, limit: 10, eos: 7 },
     "no forced last token before": { B: 1, W: 2, V: 9, M: 20, position: 7, limit: 10, eos: 7 },

@@ -15,7 +15,7 @@ const CHECKPOINT = { decoder_start_token_id: 96, eos_token_id: 0, pad_token_id: 
 
 /** Options given as a caller without types gives them, for prompts of this width, the longest of so many tokens. */
 const settled = (call: Json, defaults: GenerationDefaults, width = 1, longest = width) =>
-  resolveOptions(mergeOptions(call, defaults, V), { call, P, width, longest });
+  resolveOptions(mergeOptions(call, defaults, V), { call, B: 1, P, width, longest });
 
 const defaultsOf = (generationConfig: Json | undefined, config: Json = {}) =>
   readDefaults({ config, generationConfig }, V, P);
@@ -35,7 +35,6 @@ test("the defaults are those of Transformers", () =>
       presence_penalty: 0,
       no_repeat_ngram_size: 0,
       min_new_tokens: 0,
-      forced_bos: NO_ID,
       forced_eos: NO_ID,
       begin: 0,
       no_timestamps: NO_ID,
@@ -46,7 +45,7 @@ test("the defaults are those of Transformers", () =>
     renormalize: false,
     logits_processor: undefined,
     newTokens: 20,
-    start: 96,
+    forced_bos: [NO_ID],
     pad: 95,
     returned: 1,
     output_scores: false,
@@ -61,7 +60,6 @@ test("null in the call switches the checkpoint's option off", () => {
   assert.is(resolved({ forced_eos_token_id: null }, { forced_eos_token_id: 5 }).rules.forced_eos, NO_ID);
   assert.is(resolved({ max_length: null }, { max_length: 7 }).newTokens, 20);
   assert.is(resolved({ do_sample: true, top_k: null }).sampling?.top_k, 0);
-  assert.is(resolved({ decoder_start_token_id: null }, { bos_token_id: 3 }).start, 3);
 });
 test("undefined in the call leaves the checkpoint's option", () =>
   assert.is(resolved({ num_beams: undefined }, { num_beams: 4 }).W, 4));
@@ -75,6 +73,21 @@ test("max_new_tokens of the checkpoint wins over max_length of the call", () =>
 test("a list of end ids is kept in order", () => assert.equal(resolved({ eos_token_id: [5, 3] }).lists.end, [5, 3]));
 test("without pad_token_id results are padded with the first end id", () =>
   assert.is(resolved({}, { pad_token_id: null, eos_token_id: [7, 8] }).pad, 7));
+test("a first token may be forced for each prompt", () => {
+  const settle = (forced_bos_token_id: unknown, B: number) =>
+    resolveOptions(mergeOptions({ forced_bos_token_id } as never, defaultsOf(CHECKPOINT), V), {
+      ...{ call: {}, B, P, width: 1, longest: 1 },
+    }).forced_bos;
+  assert.equal(settle(5, 3), [5, 5, 5]);
+  assert.equal(settle([5, 6, 7], 3), [5, 6, 7]);
+  assert.equal(settle(new Uint32Array([5, 6]), 2), [5, 6]);
+  assert.throws(
+    () => settle([5, 6], 3),
+    (error: Error) =>
+      error instanceof OptionError &&
+      /^generate: forced_bos_token_id must be one id, or one for each of the 3 prompts, got 2$/.test(error.message),
+  );
+});
 test("without end ids results run to the limit", () =>
   assert.equal(resolved({}, { eos_token_id: null }).lists.end, []));
 test("bad words that are only an end id are dropped", () =>
@@ -142,11 +155,11 @@ const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...
   return_timestamps: ["true or false", 1, "word"],
   no_timestamps_token_id: [`a ${IDS}`, V, -1],
   max_initial_timestamp_index: ["a whole number of at least 0", -1, 0.5],
-  forced_bos_token_id: [`a ${IDS}`, V, -1, 0.5, [5]],
+  forced_bos_token_id: [`a ${IDS}, or a list of one for each prompt`, V, -1, 0.5, [], [V], [5.5], HOLES],
   forced_eos_token_id: [`a ${IDS}`, V, -1, 0.5, [5]],
   eos_token_id: [`a ${IDS}, or a list of them`, V, -1, [], [V], "0", HOLES],
   pad_token_id: [`a ${IDS}`, V, -1],
-  decoder_start_token_id: [`a ${IDS}`, V, -1],
+  decoder_start_token_id: [`a ${IDS}, or a list of one for each prompt`, V, -1, [], [V], HOLES],
   bos_token_id: [`a ${IDS}`, V, -1],
   renormalize_logits: ["true or false", 1, "true"],
   do_sample: ["true or false", 1, "true"],
@@ -292,6 +305,8 @@ test("without generation_config.json the options of config.json hold", () => {
   assert.equal(defaultsOf({}, config).options, {});
 });
 test("a bos_token_id is the start token where there is no other", () => {
+  const { start } = specialTokens(mergeOptions({ decoder_start_token_id: null }, defaultsOf({ bos_token_id: 3 }), V));
+  assert.is(start, 3);
   assert.is(specialTokens({ ...OFF, bos_token_id: 4 }).start, 4);
   assert.is(specialTokens({ ...OFF, bos_token_id: 4, decoder_start_token_id: 5 }).start, 5);
 });

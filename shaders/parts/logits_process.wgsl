@@ -5,12 +5,13 @@
 //   then nothing but timestamps where these together are more probable than any other token
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   indirection: u32[2,R,M]   history: u32[M,R], written
 //          sentences: u32[B,Y] (as in search_state)   logits: f32[R,V], changed in place
-//          leads: u32[Z] = (count, covered, at, first) for each sentence, then ids: the rules see `count` of them, from
-//          `at` on, in place of its first `covered` tokens; the ones before `first` equal the one there
+//          leads: u32[Z] = (count, covered, at, first, forced) for each sentence, then ids: the rules see `count` of
+//          them, from `at` on, in place of its first `covered` tokens; the ones before `first` equal the one there;
+//          `forced` is the id after a single one, or NO_ID
 //          rules: u32[X] = counts of (end ids, suppressed, suppressed at the beginning, banned sequences), the ids
 //          of the first three, then each banned sequence after its length
 struct Params { R: u32, V: u32, M: u32, Y: u32, no_repeat_ngram_size: u32, min_new_tokens: u32,
-  forced_bos: u32, forced_eos: u32, begin: u32, repetition_penalty: f32,
+  forced_eos: u32, begin: u32, repetition_penalty: f32,
   presence_penalty: f32, no_timestamps: u32, max_initial: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
@@ -28,17 +29,22 @@ const HAS_STATUS: u32 = 0;
 
 // How many more ids the rules see than the row has tokens.
 fn lead(r: u32) -> u32 {
-  if (HAS_LEADS == 1u) { return leads[4u * rows[r].z] - leads[4u * rows[r].z + 1u]; }
+  if (HAS_LEADS == 1u) { return leads[5u * rows[r].z] - leads[5u * rows[r].z + 1u]; }
   return 0u;
 }
 
 fn first_distinct(r: u32) -> u32 { // where to begin to look for ids that occur in the row
-  if (HAS_LEADS == 1u) { return leads[4u * rows[r].z + 3u]; }
+  if (HAS_LEADS == 1u) { return leads[5u * rows[r].z + 3u]; }
   return 0u;
 }
 
+fn forced_bos(r: u32, length: u32) -> u32 { // the id that must follow, or NO_ID
+  if (HAS_LEADS == 1u && length == 1u) { return leads[5u * rows[r].z + 4u]; }
+  return NO_ID;
+}
+
 fn token(r: u32, at: u32) -> u32 { // of row r as the rules see it; earlier ones are its ancestors'
-  if (HAS_LEADS == 1u && at < leads[4u * rows[r].z]) { return leads[leads[4u * rows[r].z + 2u] + at]; }
+  if (HAS_LEADS == 1u && at < leads[5u * rows[r].z]) { return leads[leads[5u * rows[r].z + 2u] + at]; }
   let t = at - lead(r);
   let position = rows[r].y;
   if (t == position) { return rows[r].x; }

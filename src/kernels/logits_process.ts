@@ -36,29 +36,34 @@ export interface Lead {
   readonly ids: readonly number[];
   /** How many tokens of the sentence are among the ids. */
   readonly covered: number;
+  /** The token that must follow a single one; NO_ID where any may. */
+  readonly forced_bos: number;
 }
 
 /** Numbers that the argument `leads` has for each sentence before the ids. */
-export const LEAD_FIELDS = 4;
+export const LEAD_FIELDS = 5;
 
 /**
- * The argument `leads` u32[Z]: (count, covered, at, first) for each sentence, then the ids, which begin `at`. Those
- * before `first` are of one kind with the one there.
+ * The argument `leads` u32[Z]: (count, covered, at, first, forced_bos) for each sentence, then the ids, which begin
+ * `at`. Those before `first` are of one kind with the one there.
  */
 export function packLeads(leads: readonly Lead[]): Uint32Array<ArrayBuffer> {
   let at = LEAD_FIELDS * leads.length;
-  const heads = leads.flatMap(({ ids, covered }) => {
+  const heads = leads.flatMap(({ ids, covered, forced_bos }) => {
     const other = ids.findIndex((id) => id !== ids[0]);
     const run = other < 0 ? ids.length : other;
-    return [ids.length, covered, (at += ids.length) - ids.length, Math.max(0, run - 1)];
+    return [ids.length, covered, (at += ids.length) - ids.length, Math.max(0, run - 1), forced_bos];
   });
   return Uint32Array.from(heads.concat(leads.flatMap(({ ids }) => ids)));
 }
 
 function unpackLead(leads: Values | undefined, sentence: number): Lead {
-  if (!leads) return { ids: [], covered: 0 };
-  const [count, covered, at] = [0, 1, 2].map((field) => leads[LEAD_FIELDS * sentence + field]);
-  return { ids: Array.from({ length: count }, (_, i) => leads[at + i]), covered };
+  if (!leads) return { ids: [], covered: 0, forced_bos: NO_ID };
+  const [count, covered, at, , forced_bos] = Array.from(
+    { length: LEAD_FIELDS },
+    (_, field) => leads[LEAD_FIELDS * sentence + field],
+  );
+  return { ids: Array.from({ length: count }, (_, i) => leads[at + i]), covered, forced_bos };
 }
 
 function unpackRules(rules: Values): RuleLists {
@@ -72,8 +77,7 @@ function unpackRules(rules: Values): RuleLists {
 function applyRules(
   scores: number[],
   ids: readonly number[],
-  start: number,
-  limit: number,
+  { start, limit, forced_bos }: { readonly start: number; readonly limit: number; readonly forced_bos: number },
   lists: RuleLists,
   d: Dims,
 ): number[] {
@@ -99,7 +103,7 @@ function applyRules(
       ban(sequence.slice(-1));
   }
   if (ids.length - start < d.min_new_tokens) ban(lists.end);
-  if (d.forced_bos !== NO_ID && ids.length === 1) force(d.forced_bos);
+  if (forced_bos !== NO_ID && ids.length === 1) force(forced_bos);
   if (d.forced_eos !== NO_ID && ids.length === limit - 1) force(d.forced_eos);
   ban(lists.suppress);
   if (ids.length === start + (start === 1 ? d.begin : 0)) ban(lists.begin_suppress);
@@ -159,7 +163,6 @@ export const logitsProcess = defineKernel({
   params: [
     "no_repeat_ngram_size",
     "min_new_tokens",
-    "forced_bos",
     "forced_eos",
     "begin",
     "repetition_penalty",
@@ -192,7 +195,7 @@ export const logitsProcess = defineKernel({
       const [id, position, sentence] = [rows[4 * r], rows[4 * r + 1], rows[4 * r + 2]];
       history[position * R + r] = id;
       const past = (t: number): number => (t === position ? r : indirection[(tableAt(position) * R + r) * M + t]);
-      const { ids: given, covered } = unpackLead(leads, sentence);
+      const { ids: given, covered, forced_bos } = unpackLead(leads, sentence);
       const own = Array.from({ length: position + 1 }, (_, t) => history[t * R + past(t)]);
       const ids = [...given, ...own.slice(covered)];
       const lead = given.length - covered;
@@ -203,7 +206,8 @@ export const logitsProcess = defineKernel({
         scores.forEach((score, v) => (scores[v] = score - top - logTotal));
       }
       const [start, limit] = [SENTENCE.start, SENTENCE.limit].map((field) => lead + sentences[sentence * Y + field]);
-      applyRules(scores, ids, start, limit, unpackRules(rules), d).forEach((score, v) => (logits[r * V + v] = score));
+      const bounds = { start, limit, forced_bos };
+      applyRules(scores, ids, bounds, unpackRules(rules), d).forEach((score, v) => (logits[r * V + v] = score));
     }
   },
 });

@@ -85,7 +85,7 @@ async function fillCache(cache: DecoderCache, { prompts, sources, past }: Job): 
 /**
  * The first step: all beams feed the last token of the prompt; the tokens before it are in the first row of the prompt.
  */
-function firstStep({ prompts, leads }: Job, { n, W, newTokens }: Generation): LedStart[] {
+function firstStep({ prompts, leads }: Job, { n, W, newTokens, forced_bos }: Generation): LedStart[] {
   return prompts.flatMap((ids, b) => {
     const tokens = ids.slice(0, -1);
     const past = tokens.map(() => b * n * W);
@@ -97,7 +97,7 @@ function firstStep({ prompts, leads }: Job, { n, W, newTokens }: Generation): Le
       limit: ids.length + newTokens,
       beams: Array.from({ length: W }, (_, w) => ({ id, score: w === 0 ? 0 : REDUNDANT, tokens, past })),
       finished: [],
-      lead: leads?.[b] ?? NO_LEAD,
+      lead: { ...(leads?.[b] ?? NO_LEAD), forced_bos: forced_bos[b] },
     };
     return Array.from({ length: n }, () => start);
   });

@@ -62,7 +62,7 @@ export function planCall(
   const { V, decoder } = core.architecture;
   const options = mergeOptions(call, defaults, V);
   const { job, given, width } = readJob(core, inputs, options);
-  const context = { call, P: decoder.P, width, longest: longest(job.prompts) };
+  const context = { call, B: job.prompts.length, P: decoder.P, width, longest: longest(job.prompts) };
   return { job, given, width, g: resolveOptions(options, context) };
 }
 

@@ -6,7 +6,7 @@ import { checkRowCount, longest, type TokenLists } from "../inputs.js";
 import type { Sequences } from "../sequences.js";
 import type { Job } from "./batch.js";
 import type { PastKeyValues } from "./past.js";
-import { type SpecialOptions, specialTokens } from "./resolve.js";
+import { oneEach, type SpecialOptions, specialTokens } from "./resolve.js";
 import { NO_LEAD } from "./search.js";
 
 /** What to generate from: prompts, the sources of an encoder-decoder, or a past. */
@@ -48,21 +48,24 @@ export function readJob(core: DecoderCore, inputs: GenerateInputs | undefined, o
     throw new OptionError(
       "generate: decoder_start_token_id must be given, by the checkpoint or by the call; no such id is in the checkpoint's options that can be used",
     );
+  const starts = oneEach("decoder_start_token_id", start, sources.length);
   if (begun === undefined) {
-    const prompts = sources.map(() => [start]);
+    const prompts = starts.map((id) => [id]);
     return { job: { prompts, sources }, given: prompts, width: 1 };
   }
-  const targets = begunWith(start, readTargets(architecture, inputs as ForwardInputs));
-  checkRowCount("decoder_input_ids", targets.ids, "input_ids", sources.length);
+  const given = readTargets(architecture, inputs as ForwardInputs);
+  checkRowCount("decoder_input_ids", given.ids, "input_ids", sources.length);
+  const targets = begunWith(starts, given);
   const job = { prompts: targets.ids, leads: leadsOf(targets, architecture.V), sources };
   return { job, given: targets.given, width: targets.width };
 }
 
 type Rows = Pick<Sequences, "ids" | "given" | "width">;
 
-/** Targets with the start token before each row that does not begin with it. */
-function begunWith(start: number, { ids, given, width }: Rows): Rows {
-  const begin = (row: readonly number[], b: number): readonly number[] => (ids[b][0] === start ? row : [start, ...row]);
+/** Targets with its start token before each row that does not begin with it. */
+function begunWith(starts: readonly number[], { ids, given, width }: Rows): Rows {
+  const begin = (row: readonly number[], b: number): readonly number[] =>
+    ids[b][0] === starts[b] ? row : [starts[b], ...row];
   const begun = given.map(begin);
   return { ids: ids.map(begin), given: begun, width: Math.max(width, longest(begun)) };
 }
@@ -70,7 +73,9 @@ function begunWith(start: number, { ids, given, width }: Rows): Rows {
 /** What the rules on scores see in place of the tokens of each row: all that was given, if something was masked. */
 const leadsOf = ({ ids, given }: Rows, V: number): Lead[] =>
   given.map((row, b) =>
-    row.length === ids[b].length ? NO_LEAD : { ids: row.filter((id) => id >= 0 && id < V), covered: ids[b].length },
+    row.length === ids[b].length
+      ? NO_LEAD
+      : { ...NO_LEAD, ids: row.filter((id) => id >= 0 && id < V), covered: ids[b].length },
   );
 
 function readContinuation(core: DecoderCore, past: PastKeyValues, inputs: GenerateInputs): ReadJob {

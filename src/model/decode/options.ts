@@ -71,6 +71,10 @@ const endIds = rule<number | readonly number[]>(
   "a token id, or a list of them",
   (value, V) => isId(value, V) || isWords(value, V),
 );
+const idEach = rule<number | readonly number[]>(
+  "a token id, or a list of one for each prompt",
+  (value, V) => isId(value, V) || isWords(value, V),
+);
 const idLists = rule<TokenLists>("a list of non-empty lists of token ids", (value, V) =>
   isList(value, (words) => isWords(words, V)),
 );
@@ -149,16 +153,16 @@ export const OPTIONS = {
   no_timestamps_token_id: option(id, undefined, "tokens"),
   /** How far above the lowest timestamp the first may be. Default: no limit. */
   max_initial_timestamp_index: option(whole(0), undefined, "output"),
-  /** The token generated first after a single given token, such as the target language. */
-  forced_bos_token_id: option(id, undefined, "tokens"),
+  /** The token generated first after a single given token, such as the target language; one, or one for each prompt. */
+  forced_bos_token_id: option(idEach, undefined, "tokens"),
   /** The token generated last by rows that reach their maximum length. */
   forced_eos_token_id: option(id, undefined, "tokens"),
   /** Tokens that end a row; without any, rows continue to their maximum length. */
   eos_token_id: option(endIds, undefined, "tokens"),
   /** Fills rows after their end. Default: the first of eos_token_id. */
   pad_token_id: option(id, undefined, "tokens"),
-  /** The first token of every target; encoder-decoders need it. Default: bos_token_id. */
-  decoder_start_token_id: option(id, undefined, "tokens"),
+  /** The first token of every target, one or one for each; encoder-decoders need it. Default: bos_token_id. */
+  decoder_start_token_id: option(idEach, undefined, "tokens"),
   /** The first token of every target where there is no decoder_start_token_id. */
   bos_token_id: option(id, undefined, "tokens"),
   /** Normalise log-probabilities again after all rules on scores. Default false. */

@@ -31,8 +31,8 @@ export interface Generation {
   readonly logits_processor: LogitsProcessor | undefined;
   /** Most tokens generated for a sentence. */
   readonly newTokens: number;
-  /** The start token. */
-  readonly start: number;
+  /** The token that is generated first for each prompt; NO_ID where any may be. */
+  readonly forced_bos: readonly number[];
   /** The padding token. */
   readonly pad: number;
   /** Results a prompt. */
@@ -43,6 +43,8 @@ export interface Generation {
 
 /** What the meaning of options depends on. */
 export interface OptionContext {
+  /** The number of prompts. */
+  readonly B: number;
   /** The options given in the call itself. */
   readonly call: GenerateOptions;
   /** Most positions of a target. */
@@ -58,10 +60,10 @@ export interface OptionContext {
  * this call, naming the cure.
  */
 export function resolveOptions(o: AllOptions, context: OptionContext): Generation {
-  const { width } = context;
+  const { B, width } = context;
   const { num_beams: beams, num_beam_groups: groups, num_return_sequences: returned } = o;
   const newTokens = countNew(o, context);
-  const { end, pad, start } = specialTokens(o);
+  const { end, pad } = specialTokens(o);
   checkForced(o, width);
   checkLengthPenalty(o, newTokens);
   const C = countCandidates(o, end.length);
@@ -86,7 +88,7 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
     renormalize: o.renormalize_logits,
     logits_processor,
     newTokens,
-    start: start ?? 0,
+    forced_bos: oneEach("forced_bos_token_id", o.forced_bos_token_id ?? NO_ID, B),
     pad: pad ?? 0,
     returned,
     output_scores,
@@ -104,6 +106,13 @@ export type SpecialOptions = Pick<
 export function specialTokens(o: SpecialOptions) {
   const end = o.eos_token_id === undefined ? [] : [o.eos_token_id].flat();
   return { end, pad: o.pad_token_id ?? end[0], start: o.decoder_start_token_id ?? o.bos_token_id };
+}
+
+/** An id for each of B prompts. Throws OptionError for a list of another length. */
+export function oneEach(name: string, ids: number | readonly number[], B: number): readonly number[] {
+  if (typeof ids === "number") return Array<number>(B).fill(ids);
+  if (ids.length === B) return ids;
+  throw new OptionError(`generate: ${name} must be one id, or one for each of the ${B} prompts, got ${ids.length}`);
 }
 
 const DEFAULT_NEW_TOKENS = 20;
@@ -133,8 +142,8 @@ function countNew(o: AllOptions, { call, P, width, longest }: OptionContext): nu
 /** Throws OptionError for a token that is both forced and suppressed. */
 function checkForced(o: AllOptions, width: number): void {
   for (const name of ["forced_bos_token_id", "forced_eos_token_id"] as const) {
-    const id = o[name];
-    if (id === undefined || (name === "forced_bos_token_id" && width > 1) || !o.suppress_tokens.includes(id)) continue;
+    const id = [o[name] ?? []].flat().find((forced) => o.suppress_tokens.includes(forced));
+    if (id === undefined || (name === "forced_bos_token_id" && width > 1)) continue;
     throw new OptionError(`generate: suppress_tokens must not hold ${name}=${id}, which is forced; drop one of them`);
   }
 }
@@ -167,7 +176,6 @@ function scoreRules(o: AllOptions, given: number): Generation["rules"] {
   return {
     ...groupOf(o, "penalties"),
     min_new_tokens: o.min_new_tokens ?? Math.max(0, o.min_length - given), // min_length counts the prompt
-    forced_bos: o.forced_bos_token_id ?? NO_ID,
     forced_eos: o.forced_eos_token_id ?? NO_ID,
     begin: o.forced_bos_token_id === undefined ? 0 : 1,
     no_timestamps: (o.return_timestamps ? o.no_timestamps_token_id : undefined) ?? NO_ID,

@@ -18,7 +18,7 @@ export async function score(
   const { V, encoder, decoder } = core.architecture;
   checkRowCount("targets", targets, "input_ids", inputs.length);
   const { start } = specialTokens(withDefaults(defaults.options));
-  if (encoder && start === undefined)
+  if (encoder && typeof start !== "number")
     throw new OptionError(`score: ${defaults.file} must give a decoder_start_token_id from 0 to ${V - 1}`);
   const prompts = encoder ? targets.map(() => [start as number]) : inputs;
   const fed = prompts.map((ids, b) => [...ids, ...targets[b]].slice(0, -1));

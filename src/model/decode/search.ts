@@ -1,3 +1,4 @@
+import { NO_ID } from "../../kernels/constants.js";
 import { beamStep, logitsProcess, sample, topk } from "../../kernels/index.js";
 import { type Lead, LEAD_FIELDS, packLeads, packRules } from "../../kernels/logits_process.js";
 import {
@@ -20,11 +21,11 @@ import { createDecoderCache, type DecoderCache } from "./cache.js";
 import type { Capacity } from "./cache_plans.js";
 import { type Generation, hasRules } from "./resolve.js";
 
-/** A sentence before a step, and what the rules see in place of its first tokens. */
+/** A sentence before a step, and what the rules know of it. */
 export type LedStart = SentenceStart & { readonly lead: Lead };
 
 /** The rules see the tokens of a sentence as they are. */
-export const NO_LEAD: Lead = { ids: [], covered: 0 };
+export const NO_LEAD: Lead = { ids: [], covered: 0, forced_bos: NO_ID };
 
 /** The sizes of a search: those of its cache, and how many ids the `lead` of a sentence may have. */
 export interface SearchSize {
