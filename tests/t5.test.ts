@@ -70,7 +70,7 @@ for (const [name, dtype, bound] of [
     const m = await load(folder(path), { gpu: await device(), dtype });
     for (const { inputs, expected, kind } of golden.cases) {
       if (kind !== "forward") continue;
-      const { logits } = await m.forward(inputs as never);
+      const { logits } = await m.forward(inputs);
       const want = golden.tensor(expected.logits);
       const error = worstError(logits!, want) / want.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
       assert.ok(error > 1e-5 && error < bound, `${error} of the largest logit off`);
