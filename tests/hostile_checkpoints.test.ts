@@ -8,7 +8,18 @@ import { inMemory } from "./support/safetensors.js";
 const test = suite("hostile checkpoints");
 
 const CASES = Math.ceil(120 / share); // of each kind
-const FIXTURES = ["distilbert", "bert-sequence-classifier", "roberta", "gpt2", "llama", "qwen3", "marian", "umt5"];
+const FIXTURES = [
+  "distilbert",
+  "bert-sequence-classifier",
+  "roberta",
+  "gpt2",
+  "llama",
+  "qwen3",
+  "marian",
+  "mbart",
+  "m2m_100",
+  "umt5",
+];
 
 interface Fixture {
   readonly name: string;

@@ -53,8 +53,8 @@ const bert = (D: number, H: number, F: number, V: number): Config => ({
   hidden_act: "gelu",
 });
 
-const marian = (D: number, H: number, F: number, V: number): Config => ({
-  model_type: "marian",
+const marian = (D: number, H: number, F: number, V: number, model_type = "marian"): Config => ({
+  model_type,
   d_model: D,
   encoder_attention_heads: H,
   decoder_attention_heads: H,
@@ -66,6 +66,7 @@ const marian = (D: number, H: number, F: number, V: number): Config => ({
   max_position_embeddings: 33,
   activation_function: "swish",
   scale_embedding: true,
+  pad_token_id: 6,
 });
 
 /** Models by the sizes that are unusual in them: the width of a head, of the model and between, the vocabulary. */
@@ -87,6 +88,8 @@ const MODELS: Readonly<Record<string, readonly [Config, generation: Config]>> = 
   "marian, heads of 15 in 30": [marian(30, 2, 37, 7), TRANSLATION],
   "marian, 37 between, 20 tokens": [marian(16, 2, 37, 20), TRANSLATION],
   "marian, heads of 3 in 9, 100 between": [marian(9, 3, 100, 99), TRANSLATION],
+  "m2m_100, heads of 5 in 15": [marian(15, 3, 22, 31, "m2m_100"), TRANSLATION],
+  "mbart, heads of 7 in 14": [marian(14, 2, 19, 33, "mbart"), TRANSLATION],
 };
 
 /** Runs the model's plans launch by launch, on the device and through the references. */
@@ -165,7 +168,7 @@ for (const [name, [config, generation]] of models) {
     ];
     const options = { num_beams: 3, max_new_tokens: 9, length_penalty: 0 };
     const { sequences, sequences_scores = [] } = await model.generate({ input_ids: source }, options);
-    const made = sequences.map((row) => (config.model_type === "marian" ? targetOf(row) : row.slice(-9)));
+    const made = sequences.map((row) => ("d_model" in config ? targetOf(row) : row.slice(-9)));
     const sums = (await model.score({ input_ids: source }, made)).map((row) => row.reduce((sum, one) => sum + one, 0));
     sums.forEach((sum, b) => {
       const got = sequences_scores[b];
