@@ -5,9 +5,8 @@ import { assert, device, folder, suite } from "./support/harness.js";
 import { padded } from "./support/rows.js";
 
 /** What holds for every encoder-decoder of BART's kind, whatever its weights. */
-const test = suite("laws of encoder-decoders", {
-  chrome: "the pipelines of every checkpoint would take minutes; marian stands for all",
-});
+const IN_NODE = "tests of models judge no runtime: they run in Node";
+const test = suite("laws of encoder-decoders", { deno: IN_NODE, chrome: IN_NODE });
 const open = async (name: string): Promise<Model> => openModel(`tests/fixtures/${name}`);
 
 const largest = (values: Float32Array): number => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
