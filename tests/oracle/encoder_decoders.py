@@ -152,10 +152,10 @@ def generate(model, inputs, options):
     return rows, None if scores is None else scores.tolist()
 
 
-def draw_inputs(r, name, rows=3, longest=9, side="right", languages=True, mask=True, prefix=0):
+def draw_inputs(r, name, rows=3, longest=9, exact=False, side="right", languages=True, mask=True, prefix=0):
     """Ragged texts, each with its language and its end."""
     config, (least, most) = FAMILIES[name][1], FAMILIES[name][4]
-    text = lambda: [r.randrange(least, most) for _ in range(r.randint(1, longest))]
+    text = lambda: [r.randrange(least, most) for _ in range(longest if exact else r.randint(1, longest))]
     begin = lambda: [r.randrange(90, 99)] if languages and name in ("m2m_100", "mbart") else []
     texts = [begin() + text() + [config.eos_token_id] for _ in range(rows)]
     width = max(map(len, texts))
@@ -232,14 +232,17 @@ def generate_cases(name, model, double, r):
 
 
 def forward_cases(name, double, r, results):
-    hows = [("ragged sources", dict(rows=3)), ("sources without a mask", dict(rows=2, mask=False)), ("a long source", dict(rows=1, longest=37))]
+    hows = [("ragged sources", dict(rows=3)), ("sources without a mask", dict(rows=2, mask=False)), ("as many tokens as positions", dict(rows=1, longest=None, exact=True))]
     if name == "m2m_100":
         hows.append(("padding within and after, without a mask", dict(rows=2, mask=False)))
     for at, (title, how) in enumerate(hows):
-        inputs = draw_inputs(r, name, **how)
         config = double.config
+        full = config.max_position_embeddings
+        if how.get("exact"):
+            how["longest"] = full - (2 if name in ("m2m_100", "mbart") else 1)  # its language and its end
+        inputs = draw_inputs(r, name, **how)
         least, most = FAMILIES[name][4]
-        inputs["decoder_input_ids"] = [[config.decoder_start_token_id] + [r.randrange(least, most) for _ in range(6)] for _ in inputs["input_ids"]]
+        inputs["decoder_input_ids"] = [[config.decoder_start_token_id] + [r.randrange(least, most) for _ in range(full - 1 if how.get("exact") else 6)] for _ in inputs["input_ids"]]
         if title.startswith("padding"):
             inputs["input_ids"][0][1:3] = [config.pad_token_id] * 2
             inputs["decoder_input_ids"][1][5:] = [config.pad_token_id] * 2
