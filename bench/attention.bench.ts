@@ -15,6 +15,8 @@ export const bench = benchKernel(
     "bert-base N=512": { B: 1, S: 512, H: 12, E: 64, self: 1 },
     "bert-base N=512 as B=4": { B: 4, S: 128, H: 12, E: 64, self: 1 },
     "bert-base B=8, 8 to 120 tokens": { B: 8, S: 64, H: 12, E: 64, self: 1, spread: 1 },
+    "t5-base N=512, biased": { B: 1, S: 512, H: 12, E: 64, self: 1, bias: 128 },
+    "t5-base prompt T=512, biased": { B: 1, S: 512, H: 12, E: 64, self: 1, causal: 1, bias: 128 },
     "gpt2 prompt T=512": { B: 1, S: 512, H: 12, E: 64, self: 1, causal: 1 },
   },
   { args, values, tolerance: 2e-5, small: { B: 2, T: 9, S: 9 } },

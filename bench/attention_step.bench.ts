@@ -12,6 +12,7 @@ export const bench = benchKernel(
     "marian-base B=32 W=4": { B: 32, W: 4, M: 64, H: 8, E: 64 },
     "gpt2 B=1": { B: 1, W: 1, M: 1024, H: 12, E: 64 },
     "gpt2 B=8": { B: 8, W: 1, M: 1024, H: 12, E: 64 },
+    "t5-base B=8, biased": { B: 8, W: 1, M: 1024, H: 12, E: 64, bias: 128 },
     "llama-1b B=1": { B: 1, W: 1, M: 2048, H: 32, K: 8, E: 64, rotary: 1 },
   },
   { args, values, tolerance: 2e-5, small: { B: 1, M: 48 } },

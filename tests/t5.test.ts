@@ -1,15 +1,16 @@
 import { InputError, load, type Model } from "../src/index.js";
+import { gpu as openGpu } from "../src/runtime/gpu.js";
 import { checkCheckpoint, openModel } from "./support/checkpoint.js";
 import { readGolden, worstError } from "./support/golden.js";
 import { assert, device, folder, refuses, suite } from "./support/harness.js";
 import { padded, randomRows } from "./support/rows.js";
 
-const CHROME = "the pipelines of every checkpoint would take minutes; marian stands for all";
+const CHROME = { chrome: "the pipelines of every checkpoint would take minutes; marian stands for all" };
 const FIXTURES = ["t5", "t5-gated", "mt5", "umt5"].map((name) => `tests/fixtures/${name}`);
 
-for (const path of FIXTURES) await checkCheckpoint(path);
+for (const path of FIXTURES) await checkCheckpoint(path, undefined, CHROME);
 
-const laws = suite("laws of T5", { chrome: CHROME });
+const laws = suite("laws of T5", CHROME);
 
 for (const path of FIXTURES) {
   laws(`${path}: a row of a batch is the row alone bit for bit, whatever side its padding is on`, async () => {
@@ -110,6 +111,24 @@ laws(
       /^position_ids: must be absent, t5 has no positions/,
     );
     await refuses(call({ attention_mask: [[1, 0, 1, 1]] }), InputError, /^attention_mask: .* row 0 has a hole at 1/);
+  },
+);
+
+laws(
+  "in variants for GPUs the tokens are the same, in 8 launches a layer: norms ride, and biases take none",
+  async () => {
+    const gpu = await openGpu({ adapter: "gpu", features: ["timestamp-query"], guard: true });
+    const path = "tests/fixtures/umt5";
+    const m = await load(folder(path), { gpu });
+    const { cases } = await readGolden(path);
+    for (const title of ["greedy", "greedy-long"]) {
+      const { inputs, options, expected } = cases.find(({ name }) => name === title)!;
+      const { sequences, stats } = await m.generate(inputs, options);
+      assert.equal(sequences, expected.sequences);
+      assert.equal(stats.launches, { encoder_layer: 7, decoder_layer: 8, outside: 5, step: 2 * 8 + 5 });
+    }
+    m.dispose();
+    gpu.dispose();
   },
 );
 

@@ -210,4 +210,5 @@ def main():
             save_file(found, os.path.join(TO, name, "golden.safetensors"))
 
 
-main()
+if __name__ == "__main__":
+    main()
