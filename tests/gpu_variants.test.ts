@@ -14,3 +14,5 @@ const BUDGETS = {
 for (const [family, budget] of Object.entries(BUDGETS)) {
   await checkCheckpoint(`tests/fixtures/${family}`, { title: "in variants for GPUs", gpu, budget });
 }
+const whisper = { title: "in variants for GPUs", gpu, budget: { layer: 8, outside: 5 } };
+await checkCheckpoint("tests/fixtures/whisper-distil", whisper, { chrome: "the pipelines would take half a minute" });
