@@ -10,7 +10,7 @@ const test = suite("checkpoints as people have them");
 
 const { same, refusesChange } = changes(test);
 
-const HEADS = /^(lm_head|classifier|final_logits_bias)/;
+const HEADS = /^(lm_head|proj_out|classifier|final_logits_bias)/;
 const PREFIXES: Readonly<Record<string, string>> = {
   bert: "bert",
   "bert-token-classifier": "bert",
@@ -24,6 +24,7 @@ const PREFIXES: Readonly<Record<string, string>> = {
   qwen3: "model",
   marian: "model",
   mt5: "transformer",
+  whisper: "model",
 };
 for (const [fixture, prefix] of Object.entries(PREFIXES)) {
   same(`${fixture} without ${prefix}. in front of its tensors`, fixture, (tensors) =>
@@ -44,6 +45,7 @@ const EXTRA: Readonly<Record<string, readonly string[]>> = {
   qwen2: ["layers.0.self_attn.rotary_emb.inv_freq", "value_head.weight"],
   marian: ["classification_head.weight"],
   mt5: ["decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"],
+  whisper: ["projector.weight", "classifier.bias"],
 };
 for (const [fixture, names] of Object.entries(EXTRA)) {
   test(`${fixture} with buffers and heads of other tasks, which are listed`, async () => {
@@ -139,6 +141,12 @@ same("marian tied, with a table of the encoder alone", "marian", (tensors, confi
   for (const name of TABLES.slice(0, 2)) tensors[name] = tensors["model.shared.weight"];
   delete tensors["model.shared.weight"];
 });
+for (const both of [false, true])
+  same(`whisper with its table stored as proj_out.weight ${both ? "too" : "alone"}`, "whisper", (tensors) => {
+    const name = "model.decoder.embed_tokens.weight";
+    tensors["proj_out.weight"] = tensors[name];
+    if (!both) delete tensors[name];
+  });
 same(
   "marian without a bias of the logits has zeros",
   "marian",
@@ -316,6 +324,7 @@ const OPTIONAL: Readonly<Record<string, readonly string[]>> = {
   marian: ["share_encoder_decoder_embeddings", "tie_word_embeddings", "decoder_vocab_size"],
   t5: ["feed_forward_proj", "dense_act_fn", "is_gated_act", "layer_norm_epsilon", "num_decoder_layers"],
   mt5: ["feed_forward_proj", "dense_act_fn", "is_gated_act", "layer_norm_epsilon"],
+  whisper: ["activation_function", "num_mel_bins", "scale_embedding", "tie_word_embeddings"],
 };
 for (const [fixture, keys] of Object.entries(OPTIONAL))
   test(`${fixture} without fields that have their defaults`, async () => {
@@ -340,6 +349,7 @@ for (const [fixture, alias, key] of [
   ["marian", "hidden_size", "d_model"],
   ["umt5", "num_hidden_layers", "num_layers"],
   ["umt5", "head_dim", "d_kv"],
+  ["whisper", "num_attention_heads", "encoder_attention_heads"],
 ] as const)
   same(`${fixture} whose config says ${alias} for ${key}`, fixture, (_, config) => {
     config[alias] = config[key];
@@ -379,6 +389,7 @@ const DEFAULTS: Readonly<Record<string, Json>> = {
   mt5: MULTILINGUAL,
   umt5: MULTILINGUAL,
   marian: { V: 58101, D: 1024, depth: 12, H: 16, F: 4096, P: 1024, activation: "gelu", embeddingScale: 1 },
+  whisper: { V: 51865, D: 384, depth: 4, H: 6, F: 1536, eps: 1e-5, activation: "gelu", embeddingScale: 1 },
 };
 for (const [model_type, wanted] of Object.entries(DEFAULTS))
   test(`${model_type} with an empty config has the sizes of Transformers`, () => {

@@ -65,6 +65,22 @@ test("generate: a list of requests gives a list of answers", async () => {
   assert.is(answers[0].sequences.length, 1);
 });
 
+test("generate and forward: spectra as lists, and as a tensor", async () => {
+  const bands = Array.from({ length: 80 }, (_, c) => Array.from({ length: 100 }, (_, t) => Math.sin(c * t)));
+  const tensor = { dims: [1, 80, 100], data: bands.flat() };
+  const options = { max_new_tokens: 3 };
+  const requests = [[bands], tensor].map((input_features) => ({ input_features }));
+  const whisper = "tests/fixtures/whisper";
+  const generated = await linesOf(["generate", whisper], JSON.stringify(requests.map((one) => ({ ...one, options }))));
+  const [one, other] = JSON.parse(generated[0]) as { sequences: number[][] }[];
+  assert.equal([one.sequences[0].length, other], [4, one]);
+  const states = await linesOf(["forward", whisper], JSON.stringify(requests));
+  const [first, second] = JSON.parse(states[0]) as { encoder_last_hidden_state: { dims: number[] } }[];
+  assert.equal([first.encoder_last_hidden_state.dims, second], [[1, 50, 64], first]);
+  const texts = await wgformer(["generate", whisper], JSON.stringify({ input_ids: [[5]] }));
+  assert.match(texts.errors.join(""), /input_ids: must be absent, whisper reads signals; give input_features$/);
+});
+
 test("forward: logits by shape and values", async () => {
   const [line] = await linesOf(["forward", "models/bert-pos"], JSON.stringify({ input_ids: [[2, 7, 3]] }));
   const { logits } = JSON.parse(line) as { logits: { dims: number[]; data: number[] } };

@@ -3,6 +3,7 @@
 import { load, type Model } from "../src/index.js";
 import { WgformerError } from "../src/runtime/errors.js";
 import { assert, device, randoms, readFile, readJson, share, suite } from "./support/harness.js";
+import { sampleInputs } from "./support/samples.js";
 import { inMemory } from "./support/safetensors.js";
 
 const test = suite("hostile checkpoints");
@@ -16,9 +17,14 @@ const FIXTURES = [
   "llama",
   "qwen3",
   "marian",
+<<<<<<< HEAD
   "mbart",
   "m2m_100",
   "umt5",
+=======
+  "umt5",
+  "whisper",
+>>>>>>> whisper
 ];
 
 interface Fixture {
@@ -37,9 +43,10 @@ async function open(name: string): Promise<Fixture> {
 
 const fixtures = await Promise.all(FIXTURES.map(open));
 
-async function outputs({ architecture: { encoder, decoder, V }, forward }: Model): Promise<number[]> {
-  const input_ids = [[5 % V, 9 % V, 3 % V]];
-  const found = await forward(encoder && decoder ? { input_ids, decoder_input_ids: [[1, 2]] } : { input_ids });
+async function outputs({ architecture, forward }: Model): Promise<number[]> {
+  const { encoder, decoder, V } = architecture;
+  const inputs = sampleInputs(architecture, [[5 % V, 9 % V, 3 % V]]);
+  const found = await forward(encoder && decoder ? { ...inputs, decoder_input_ids: [[1, 2]] } : inputs);
   return Object.values(found).flatMap(({ data }: { data: Float32Array }) => [...data]);
 }
 

@@ -25,7 +25,7 @@ export interface ForwardInputs extends EncodeInputs {
   readonly decoder_attention_mask?: TokenRows;
 }
 
-const PROMPTS = ["input_ids", ...SIGNALS, "attention_mask"];
+const PROMPTS = ["input_ids", "attention_mask", ...SIGNALS];
 const ENCODED = [...PROMPTS, "token_type_ids", "position_ids"];
 const TARGETS = ["decoder_input_ids", "decoder_attention_mask"];
 

@@ -2,9 +2,10 @@ import { type Plan, record, type Run } from "../runtime/plan.js";
 import { type DType, elements, type Tensor, tensor, type TypedArray } from "../runtime/tensor.js";
 import type { Core, DecoderCore } from "./core.js";
 import { decoderPrompt, decoderStep, type PastKeys, sourceKeys } from "./graph/decoder.js";
-import type { Stack } from "./graph/architecture.js";
+import type { Stack, Stem } from "./graph/architecture.js";
 import { encoder } from "./graph/encoder.js";
 import { rotaryTable } from "./graph/positions.js";
+import { leastFrames, packStem, stem } from "./graph/stem.js";
 import { packRows, packSpans } from "./inputs.js";
 
 /** A plan such as a call on the model records it, with inputs of its own. */
@@ -22,13 +23,14 @@ const LENGTH = 64; // most tokens of a sentence or a source, and slots of a cach
 
 /**
  * The plans that a model runs, each over `rows` packed rows: the encoder (with the keys and values for the decoder, if
- * there is one), the decoder over prompts, and one step of the decoder. Nothing is written to the device before
- * `write()`.
+ * there is one), after the stem of a speech model, the decoder over prompts, and one step of the decoder. Nothing is
+ * written to the device before `write()`.
  */
 export function samplePlans(core: Core, rows: number): SamplePlan[] {
   const { encoder: source, decoder: target } = core.architecture;
   const decoding = core as DecoderCore;
   return [
+    ...(source?.stem ? [stemPlan(core, source.stem, rows)] : []),
     ...(source ? [encoderPlan(core, rows)] : []),
     ...(target ? [promptPlan(decoding, rows), stepPlan(decoding, rows)] : []),
   ];
@@ -52,14 +54,32 @@ function samplePlan({ gpu }: Core, name: string, build: (run: Run, input: Input)
   };
 }
 
+function stemPlan(core: Core, front: Stem, N: number): SamplePlan {
+  const { D, encoder: source } = core.architecture;
+  const frames = sentences(N, (source as Stack).P, 1).map(({ length }) => leastFrames(front, length));
+  const packed = packStem(front, frames);
+  const S = frames.reduce((sum, count) => sum + count, 0);
+  return samplePlan(core, "stem", (run, input) => {
+    const put = (name: string, width: number, data: Uint32Array<ArrayBuffer>): Tensor =>
+      input(name, "u32", [data.length / width, width], () => data);
+    const levels = packed.levels.map(({ rows, spans }, i) => ({
+      rows: put(`rows.${i}`, 4, rows),
+      spans: put(`spans.${i}`, 2, spans),
+    }));
+    const signal = inputWaves(input, "signal", [S, front.C]);
+    stem(run, core, { signal, spans: put("spans", 2, packed.spans), levels }, inputWaves(input, "features", [N, D]));
+  });
+}
+
 function encoderPlan(core: Core, N: number): SamplePlan {
   const { architecture } = core;
-  const { P, V = architecture.V } = architecture.encoder as Stack;
-  const ids = sentences(N, P, V);
+  const { P, V = architecture.V, stem: front } = architecture.encoder as Stack;
+  const ids = sentences(N, P, front ? N : V);
   return samplePlan(core, "encoder", (run, input) => {
     const rows = input("rows", "u32", [N, 4], () => packRows(ids));
     const spans = input("spans", "u32", [ids.length, 2], () => packSpans(ids));
-    const encoded = encoder(run, core, { rows, spans });
+    const features = front && inputWaves(input, "features", [N, architecture.D]);
+    const encoded = encoder(run, core, { rows, spans, features });
     if (architecture.decoder) sourceKeys(run, core as DecoderCore, encoded);
   });
 }
@@ -128,9 +148,9 @@ function inputSource(
 }
 
 function inputLayers(input: Input, name: string, layers: number, shape: readonly number[]): Tensor[] {
-  return Array.from({ length: layers }, (_, l) =>
-    input(`decoder.layers.${l}.${name}`, "f32", shape, () =>
-      Float32Array.from({ length: elements({ shape }) }, (_, index) => Math.sin(index * (l + 1))),
-    ),
-  );
+  return Array.from({ length: layers }, (_, l) => inputWaves(input, `decoder.layers.${l}.${name}`, shape, l + 1));
 }
+
+/** Numbers between -1 and 1. */
+const inputWaves = (input: Input, name: string, shape: readonly number[], step = 1): Tensor =>
+  input(name, "f32", shape, () => Float32Array.from({ length: elements({ shape }) }, (_, i) => Math.sin(i * step)));

@@ -1,6 +1,7 @@
 import { load, type Model } from "../../src/index.js";
 import { CheckpointError } from "../../src/runtime/errors.js";
 import { assert, device, readFile, readJson, refuses, type Test } from "./harness.js";
+import { sampleInputs } from "./samples.js";
 import { inMemory, safetensors, type Stored, storedTensors } from "./safetensors.js";
 
 /** The tensors of a checkpoint by their stored names. */
@@ -23,9 +24,9 @@ export async function changed(fixture: string, change: Change): Promise<Record<s
 
 /** What a model computes for some tokens. */
 export async function outputs(model: Model): Promise<number[]> {
-  const input_ids = [[5, 9, 33, 2, 7]];
+  const sources = sampleInputs(model.architecture, [[5, 9, 33, 2, 7]]);
   const { encoder, decoder } = model.architecture;
-  const inputs = encoder && decoder ? { input_ids, decoder_input_ids: [[3, 5, 8]] } : { input_ids };
+  const inputs = encoder && decoder ? { ...sources, decoder_input_ids: [[3, 5, 8]] } : sources;
   return Object.values(await model.forward(inputs)).flatMap(({ data }: { data: Float32Array }) => [...data]);
 }
 

@@ -1,9 +1,10 @@
 import { type Gpu, type HostTensor, load, type Model } from "../../src/index.js";
-import type { Architecture, DecoderArchitecture } from "../../src/model/graph/architecture.js";
-import type { ModelInputs } from "../../src/model/inputs.js";
+import type { DecoderArchitecture } from "../../src/model/graph/architecture.js";
 import { type Golden, type GoldenCase, readGolden, worstError } from "./golden.js";
 import { assert, device, type Except, folder, readJson, suite } from "./harness.js";
+import { sampleInputs } from "./samples.js";
 
+const IDS = [[5, 6, 7, 0]];
 const ENCODERS = new Set(["bert", "roberta", "distilbert"]);
 
 const isGenerative = async (path: string): Promise<boolean> =>
@@ -58,7 +59,7 @@ export async function checkCheckpoint(path: string, setting?: Setting, except?: 
       encoder: encoderLayer = 7,
     } = setting?.budget ?? budgetOf(architecture as DecoderArchitecture);
     const options = { num_beams: 4, max_new_tokens: 3, forced_eos_token_id: null }; // a rule would be one more
-    const { stats } = await generate(sampleInputs(architecture), options);
+    const { stats } = await generate(sampleInputs(architecture, IDS), options);
     assert.equal(stats.launches, {
       encoder_layer: encoder ? encoderLayer : 0,
       decoder_layer: layer,
@@ -74,18 +75,10 @@ export async function checkCheckpoint(path: string, setting?: Setting, except?: 
     };
     const before = await held();
     const m = await load(folder(path), { gpu: await gpu() });
-    await m.generate(sampleInputs(m.architecture), { num_beams: 2, max_new_tokens: 4 });
+    await m.generate(sampleInputs(m.architecture, IDS), { num_beams: 2, max_new_tokens: 4 });
     m.dispose();
     assert.is(await held(), before);
   });
-}
-
-/** Inputs that the model takes: a few tokens, or a signal. */
-function sampleInputs({ encoder }: Architecture): ModelInputs {
-  if (!encoder?.stem) return { input_ids: [[5, 6, 7, 0]] };
-  const { input, C, least } = encoder.stem;
-  const data = Float32Array.from({ length: C * least }, (_, i) => Math.sin(i));
-  return { [input]: { dims: C > 1 ? [1, C, least] : [1, least], data } };
 }
 
 async function checkForward(m: Model, { inputs, expected }: GoldenCase, golden: Golden): Promise<void> {

@@ -59,6 +59,13 @@ const FILLED_IN: Readonly<Record<string, Json>> = {
   m2m_100: { decoder_start_token_id: 2, pad_token_id: 1, bos_token_id: 0, eos_token_id: 2 },
   marian: { decoder_start_token_id: 58100, pad_token_id: 58100, eos_token_id: 0, forced_eos_token_id: 0 },
   mbart: { pad_token_id: 1, bos_token_id: 0, eos_token_id: 2, forced_eos_token_id: 2 },
+  whisper: {
+    decoder_start_token_id: 50257,
+    pad_token_id: 50256,
+    bos_token_id: 50256,
+    eos_token_id: 50256,
+    begin_suppress_tokens: [220, 50256],
+  },
   pegasus: { decoder_start_token_id: 0, pad_token_id: 0, eos_token_id: 1, forced_eos_token_id: 1 },
 };
 

@@ -3,9 +3,9 @@ import { record } from "../../runtime/plan.js";
 import { prefix, type Tensor } from "../../runtime/tensor.js";
 import type { Core } from "../core.js";
 import type { Stack, Stem } from "../graph/architecture.js";
-import { type PackedSignals, stem, stemLengths } from "../graph/stem.js";
+import { type PackedSignals, packStem, stem } from "../graph/stem.js";
 import { type Held, holdTensors } from "../held.js";
-import { type PackedInputs, packRows, packSpans, type SignalInput } from "../inputs.js";
+import type { PackedInputs, SignalInput } from "../inputs.js";
 
 /** Writes the features f32[N,D] of a packed batch, as they are or made of its signals, to the beginning of `to`. */
 export async function writeFeatures(core: Core, { rows, features, signals }: PackedInputs, to: Tensor): Promise<void> {
@@ -39,7 +39,10 @@ async function packSignals(
   const { C } = front;
   const S = signals.reduce((sum, { frames }) => sum + frames, 0);
   const signal = make("signal", "f32", [S, C]);
-  const spans = packSpans(signals.map(({ frames }) => ({ length: frames })));
+  const { spans, levels } = packStem(
+    front,
+    signals.map(({ frames }) => frames),
+  );
   for (const [b, { signal: own, frames }] of signals.entries()) {
     const toAt = spans[2 * b] * C;
     if (own instanceof Float32Array) gpu.write(signal, own, 4 * toAt);
@@ -47,14 +50,12 @@ async function packSignals(
       throw new InputError(`${front.input}: row ${b} must be on the device of the model, is not; compute it again`);
     else await gpu.copy([{ from: own.tensor, fromAt: own.first * C, to: signal, toAt, count: frames * C }]);
   }
-  const lengths = signals.map(({ frames }) => stemLengths(front, frames));
-  const levels = front.convolutions.map((_, i) => {
-    const level = lengths.map((own) => Array<number>(own[i]).fill(0));
-    const rows = packRows(level);
-    return {
-      rows: put(`stem_rows.${i}`, [rows.length / 4, 4], rows),
-      spans: put(`stem_spans.${i}`, [level.length, 2], packSpans(level)),
-    };
-  });
-  return { signal, spans: put("signal_spans", [signals.length, 2], spans), levels };
+  return {
+    signal,
+    spans: put("signal_spans", [signals.length, 2], spans),
+    levels: levels.map((level, i) => ({
+      rows: put(`stem_rows.${i}`, [level.rows.length / 4, 4], level.rows),
+      spans: put(`stem_spans.${i}`, [signals.length, 2], level.spans),
+    })),
+  };
 }

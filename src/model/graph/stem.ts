@@ -1,6 +1,7 @@
 import { unfold } from "../../kernels/index.js";
 import type { Run } from "../../runtime/plan.js";
 import type { Tensor } from "../../runtime/tensor.js";
+import { packRows, packSpans } from "../inputs.js";
 import type { GraphModel, Stack, Stem } from "./architecture.js";
 import { layers } from "./layers.js";
 
@@ -8,6 +9,26 @@ import { layers } from "./layers.js";
 export function stemLengths({ convolutions }: Stem, frames: number): number[] {
   let length = frames;
   return convolutions.map(({ taps, stride, pad }) => (length = Math.floor((length + 2 * pad - taps) / stride) + 1));
+}
+
+/** The fewest frames of which the stem makes so many rows. */
+export const leastFrames = ({ convolutions }: Stem, rows: number): number =>
+  convolutions.reduceRight((length, { taps, stride, pad }) => (length - 1) * stride + taps - 2 * pad, rows);
+
+/** Places in a packed batch: rows u32[N,4] = (0, position, sentence, 0), and spans u32[B,2]. */
+interface Places {
+  readonly rows: Uint32Array<ArrayBuffer>;
+  readonly spans: Uint32Array<ArrayBuffer>;
+}
+
+/** The spans of signals with so many frames, and the places of what each convolution makes of them. */
+export function packStem(stem: Stem, frames: readonly number[]): Pick<Places, "spans"> & { levels: Places[] } {
+  const lengths = frames.map((count) => stemLengths(stem, count));
+  const levels = stem.convolutions.map((_, i) => {
+    const level = lengths.map((own) => Array<number>(own[i]).fill(0));
+    return { rows: packRows(level), spans: packSpans(level) };
+  });
+  return { spans: packSpans(frames.map((length) => ({ length }))), levels };
 }
 
 /** The signals of a packed batch, without padding between them. */
