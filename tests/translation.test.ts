@@ -132,7 +132,7 @@ test("a stream translates each text to its own language", async () => {
 test("names of the Hub open the same tasks; the name of a pair gives its languages, prefix and options", async () => {
   const gpu = await device();
   const { cases } = await reference("t5");
-  const [german] = cases.filter(({ tgt_lang, options }) => tgt_lang === "de" && !options.num_beams);
+  const german = cases.find(({ tgt_lang, options }) => tgt_lang === "de" && !options.num_beams)!;
   const files = await source("t5");
   const pair = await pipeline("translation_en_to_de", files, { gpu });
   const [{ translation_text, token_ids, score }] = await pair(german.text);
@@ -218,8 +218,8 @@ test("long texts are shortened if asked, and results say by how much", async () 
 
 test("languages that there are not are refused, with near ones and how many there are", async () => {
   const nllb = await open("nllb");
-  const bad = (options: object, message: RegExp, run: TextTask<never> = nllb as never) =>
-    refuses(() => run(["a", "a b"], options as never), OptionError, message);
+  const bad = (options: object, message: RegExp, run = nllb) =>
+    refuses(() => run(["a", "a b"], options), OptionError, message);
   await bad(
     { src_lang: "eng_Latn", tgt_lang: "french" },
     /^translation: tgt_lang must be one of the 202 languages of the tokenizer, near ones are fra_Latn; got "french"$/,
@@ -243,7 +243,7 @@ test("languages that there are not are refused, with near ones and how many ther
     /^encode: src_lang must be one of the 202/,
   );
   nllb.dispose();
-  const marian = (await open("marian")) as never as TextTask<never>;
+  const marian = await open("marian");
   await bad({ src_lang: "en", tgt_lang: "fra" }, /src_lang must be absent/, marian);
   await bad(
     { tgt_lang: "fr" },
@@ -256,7 +256,7 @@ test("languages that there are not are refused, with near ones and how many ther
     /texts begin with the target language/,
   );
   marian.dispose();
-  const t5 = (await open("t5")) as never as TextTask<never>;
+  const t5 = await open("t5");
   await bad(
     { src_lang: "en", tgt_lang: "ro" },
     /must be a pair of task_specific_params, en and de; en and fr; got "en" and "ro"/,
@@ -264,7 +264,7 @@ test("languages that there are not are refused, with near ones and how many ther
   );
   await bad({ tgt_lang: "de" }, /must be a pair/, t5);
   t5.dispose();
-  const plain = (await open("t5", "translation", {}, { task_specific_params: null })) as never as TextTask<never>;
+  const plain = await open("t5", "translation", {}, { task_specific_params: null });
   await bad({ tgt_lang: "de" }, /tgt_lang must be absent, there are no such languages to choose from/, plain);
   plain.dispose();
 });

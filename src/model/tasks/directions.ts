@@ -102,10 +102,10 @@ function listOf(
   count: number,
 ): readonly string[] {
   if (value === undefined) return [];
-  const list: readonly unknown[] = Array.isArray(value) ? Array.from(value) : Array<unknown>(count).fill(value);
-  if (list.length !== count || !list.every((one) => typeof one === "string"))
+  const list = typeof value === "string" ? Array<string>(count).fill(value) : value;
+  if (!Array.isArray(list) || list.length !== count || !Array.from(list).every((one) => typeof one === "string"))
     throw new OptionError(
       `${task}: ${name} must be a language, or a list of one for each of the ${count} texts, got ${show(value)}`,
     );
-  return list as readonly string[];
+  return list;
 }

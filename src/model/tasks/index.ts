@@ -52,7 +52,7 @@ export async function pipeline<N extends TaskName>(
   source: CheckpointLike,
   options?: LoadOptions,
 ): Promise<TaskOf<N>> {
-  const kind = languagesIn(String(task)) ? "translation" : task === "text2text-generation" ? "text2text" : task;
+  const kind = languagesIn(task) ? "translation" : task === "text2text-generation" ? "text2text" : task;
   if (!Object.hasOwn(TASKS, kind))
     throw new OptionError(
       `pipeline: task must be one of ${Object.keys(TASKS).join(", ")}, or translation_XX_to_YY, got ${show(task)}`,
