@@ -6,6 +6,8 @@ import {
   openCheckpoint,
   pipeline,
   type TaggingTask,
+  type GeneratedText,
+  type TextName,
   type TextTask,
 } from "../index.js";
 import { readInput } from "./input.js";
@@ -20,6 +22,9 @@ const OPTIONS = {
   "--max_length 128 --batch_tokens 2048": "labels and vectors: tokens of a text and of a batch",
   ...DTYPE,
   "--batch_size 64 --allow_unknown": "text generation: prompts together; letters without a token",
+  "--src_lang en --tgt_lang fr --prefix TEXT":
+    "text to text: languages, as the tokenizer names them; what begins each text",
+  "--truncation": "text to text: shorten texts that are too long",
   ...Object.fromEntries(Object.entries(docs).map(([name, text]) => [`--${name}`, text])),
 };
 
@@ -39,7 +44,7 @@ export const run: Verb = {
       if (name === "token-classification") await tag(task as TaggingTask, lines, options);
       else if (name === "text-classification") await classify(task as ClassificationTask, lines, options);
       else if (name === "feature-extraction") await extract(task as FeatureTask, lines, options);
-      else await generate(task as TextTask, lines, options);
+      else await generate(task as TextTask<TextName>, lines, options);
     } finally {
       task.dispose();
     }
@@ -68,14 +73,16 @@ async function extract(task: FeatureTask, lines: readonly string[], options: Opt
   });
 }
 
-async function generate(task: TextTask, lines: readonly string[], options: Options): Promise<void> {
+async function generate(task: TextTask<TextName>, lines: readonly string[], options: Options): Promise<void> {
   const beams = options.num_beams ?? task.model.generationDefaults.options.num_beams ?? 1;
   const shown = options.do_sample === true ? undefined : { num_return_sequences: beams as number };
   const results = await task(lines, { ...options, ...(options.num_return_sequences === undefined && shown) });
   results.forEach((hypotheses, index) => {
     console.log(lines[index]);
-    for (const { score, generated_text } of hypotheses)
-      console.log(`  ${score?.toFixed(4).padStart(8) ?? ""}  ${generated_text}`);
+    for (const { score, ...named } of hypotheses as Partial<GeneratedText<TextName>>[])
+      console.log(
+        `  ${score?.toFixed(4).padStart(8) ?? ""}  ${named.generated_text ?? named.translation_text ?? named.summary_text}`,
+      );
   });
   const stats = task.stats();
   console.log(`\n${task.model.gpu.info.description}`);

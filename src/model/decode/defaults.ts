@@ -106,7 +106,7 @@ const limitOf = (name: string, V: number, P: number): string =>
   name === "max_length" ? `there are ${P} positions` : `token ids go from 0 to ${V - 1}`;
 
 /** The fields of config.json that are options of generation. */
-function legacyFields(config: Json): Json {
+export function legacyFields(config: Json): Json {
   const filled = { ...FILLED_IN[String(config.model_type)], ...config };
   return Object.fromEntries(
     Object.entries(filled).filter(

@@ -1,171 +1,156 @@
 import { CALLBACK, checkObject, checkOption, FLAG, wholeNumber } from "../../runtime/checks.js";
 import { InputError, OptionError } from "../../runtime/errors.js";
-import type { CheckpointLike } from "../checkpoint/checkpoint.js";
-import type { Launches } from "../decode/loop.js";
+import { type CheckpointLike, openCheckpoint } from "../checkpoint/checkpoint.js";
+import type { GenerateStats } from "../decode/generate.js";
+import type { GenerateOptions } from "../decode/options.js";
 import { longest } from "../inputs.js";
 import { load, type LoadOptions } from "../load.js";
 import type { Model } from "../model.js";
-import type { GenerateOptions } from "../decode/options.js";
 import { continuationOf } from "../text/detokenizer.js";
 import { checkText, requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
+import { createDirections, type Direction, type DirectionOptions } from "./directions.js";
+import { withTaskParams } from "./task_params.js";
 import { generateInputs, type Prompt, readInputs, readPrompt } from "./text_inputs.js";
-
-/** Options of text generation, besides those of `generate()`. */
-export interface TextOptions extends GenerateOptions {
-  readonly signal?: AbortSignal;
-  /** How many texts to decode together, after sorting them by length. Default 64. */
-  readonly batch_size?: number;
-  /** Accept characters outside the vocabulary. Default false. */
-  readonly allow_unknown?: boolean;
-  /** Decoder-only models: begin each result with its prompt. Default true. */
-  readonly return_full_text?: boolean;
-  /** Called after each batch, when `loaded` of `total` texts are done. */
-  readonly progress?: (event: { readonly status: "progress"; readonly loaded: number; readonly total: number }) => void;
-}
-
-/** One result. */
-export interface GeneratedText {
-  readonly generated_text: string;
-  /** Its tokens, beginning with the prompt or the start token. */
-  readonly token_ids: readonly number[];
-  /** With beam search: log-probability / generated length ^ length_penalty. */
-  readonly score?: number;
-}
-
-/** What a call did, summed over its batches. */
-export interface TextStats {
-  /** Decoder steps. */
-  readonly steps: number;
-  /** Generated tokens of all results. */
-  readonly tokens: number;
-  /** Steps without the first one of each batch, which compiles. */
-  readonly timed_steps: number;
-  /** Milliseconds of the timed steps. */
-  readonly ms: number;
-
-  readonly launches: Launches;
-}
-
-/** A piece of a result that no later step can change. */
-export interface TextEvent {
-  /** Index of the input; with samples, of the result. */
-  readonly row: number;
-  readonly token_ids: readonly number[];
-  readonly text: string;
-}
-
-/**
- * Text generation on one checkpoint. One text gives a list of results, best first; a list of texts gives a list of such
- * lists.
- */
-export interface TextTask extends AsyncDisposable {
-  (text: string, options?: TextOptions): Promise<GeneratedText[]>;
-  (texts: readonly string[], options?: TextOptions): Promise<GeneratedText[][]>;
-  /** Generates from one batch of texts and yields pieces of text as they become final. */
-  stream(
-    texts: string | readonly string[],
-    options?: Omit<TextOptions, "batch_size" | "progress">,
-  ): AsyncGenerator<TextEvent>;
-  readonly model: Model;
-  readonly tokenizer: Tokenizer;
-  /** Statistics of the last call. */
-  stats(): TextStats | undefined;
-  /** Releases the model. */
-  dispose(): void;
-}
+import type { GeneratedText, TextEvent, TextName, TextOptions, TextStats, TextTask } from "./text_task.js";
 
 /** Opens text to text with an encoder-decoder. Throws InputError for other models, and all that `load` throws. */
-export function text2text(source: CheckpointLike, options?: LoadOptions): Promise<TextTask> {
-  return open("text2text", true, source, options);
-}
+export const text2text = opener("text2text", "generated_text", true);
+
+/**
+ * Opens translation with an encoder-decoder; its parameters are those of `name`, such as translation_en_to_de, in
+ * `task_specific_params` of config.json. Throws as `text2text` does.
+ */
+export const translation = opener("translation", "translation_text", true);
+
+/** Opens summarization with an encoder-decoder. Throws as `text2text` does. */
+export const summarization = opener("summarization", "summary_text", true);
 
 /**
  * Opens continuation of text with a decoder-only model. Throws InputError for other models, and all that `load` throws.
  */
-export function textGeneration(source: CheckpointLike, options?: LoadOptions): Promise<TextTask> {
-  return open("text-generation", false, source, options);
-}
+export const textGeneration = opener("text-generation", "generated_text", false);
 
-async function open(
-  task: string,
-  encodes: boolean,
-  source: CheckpointLike,
-  options: LoadOptions = {},
-): Promise<TextTask> {
-  const model = await load(source, options);
-  try {
-    if (Boolean(model.architecture.encoder) !== encodes) {
-      throw new InputError(
-        `${task}: the model must ${encodes ? "have an encoder" : "be decoder-only"}, got ${model.architecture.family}; use the other of text2text and text-generation`,
-      );
+function opener<Name extends TextName>(kind: string, textName: Name, encodes: boolean) {
+  return async (source: CheckpointLike, options: LoadOptions = {}, name = kind): Promise<TextTask<Name>> => {
+    const opened = await openCheckpoint(source, { signal: options.signal });
+    const model = await load(withTaskParams(opened, name), options);
+    try {
+      if (Boolean(model.architecture.encoder) !== encodes) {
+        throw new InputError(
+          `${name}: the model must ${encodes ? "have an encoder" : "be decoder-only"}, got ${model.architecture.family}; use the other of text2text and text-generation`,
+        );
+      }
+      return createTask(name, textName, model, requireTokenizer(model.checkpoint, await model.tokenizer));
+    } catch (error) {
+      model.dispose();
+      throw error;
     }
-    return createTask(task, model, requireTokenizer(model.checkpoint, await model.tokenizer));
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+  };
 }
 
-function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask {
+/** What a call does not hand on to `generate()`. */
+interface TaskChoices {
+  readonly return_full_text: boolean;
+  readonly clean_up_tokenization_spaces?: boolean;
+}
+
+function createTask<Name extends TextName>(
+  task: string,
+  textName: Name,
+  model: Model,
+  tokenizer: Tokenizer,
+): TextTask<Name> {
+  const { encoder } = model.architecture;
+  const directions = encoder && createDirections(task, model, tokenizer);
   let stats: TextStats | undefined;
 
   const batch = async (
     prompts: readonly Prompt[],
-    full: boolean,
+    { return_full_text, ...clean }: TaskChoices,
     choices: GenerateOptions & { signal?: AbortSignal },
-  ): Promise<GeneratedText[][]> => {
+  ): Promise<GeneratedText<Name>[][]> => {
     const inputs = generateInputs(prompts);
-    const { sequences, sequences_scores, lengths, stats: done } = await model.generate(inputs, choices);
+    const result = await model.generate(inputs, { ...choices, ...targetsOf(prompts) });
+    const { sequences, sequences_scores, lengths } = result;
     const each = sequences.length / prompts.length;
-    const width = model.architecture.encoder ? 1 : longest(inputs.input_ids);
-    const { steps, ms, launches } = done;
-    stats = {
-      steps: (stats?.steps ?? 0) + steps,
-      tokens: (stats?.tokens ?? 0) + lengths.reduce((sum, length) => sum + length - width, 0),
-      timed_steps: (stats?.timed_steps ?? 0) + steps - 1,
-      ms: (stats?.ms ?? 0) + ms,
-      launches,
-    };
-    return prompts.map(({ text, ids }, b) =>
+    const width = encoder ? 1 : longest(inputs.input_ids);
+    stats = added(
+      stats,
+      result.stats,
+      lengths.reduce((sum, length) => sum + length - width, 0),
+    );
+    return prompts.map(({ text, ids, truncated }, b) =>
       Array.from({ length: each }, (_, rank) => {
         const row = b * each + rank;
-        const begin = model.architecture.encoder ? 0 : width - ids.length; // padding precedes a shorter prompt
+        const begin = encoder ? 0 : width - ids.length; // padding precedes a shorter prompt
         const token_ids = sequences[row].slice(begin, lengths[row]);
         const score = sequences_scores?.[row];
-        const generated_text = model.architecture.encoder
-          ? tokenizer.decode(token_ids, { skip_special_tokens: true })
-          : (full ? text : "") + continuationOf(tokenizer, ids, token_ids.slice(ids.length));
-        return { generated_text, token_ids, ...(score !== undefined && { score }) };
+        const generated = encoder
+          ? tokenizer.decode(token_ids, { skip_special_tokens: true, ...clean })
+          : (return_full_text ? text : "") + continuationOf(tokenizer, ids, token_ids.slice(ids.length));
+        const own = { [textName]: generated } as Readonly<Record<Name, string>>;
+        return {
+          ...own,
+          token_ids,
+          ...(score !== undefined && { score }),
+          ...(truncated !== undefined && { truncated }),
+        };
       }),
     );
   };
 
-  const readPrompts = (input: string | readonly string[], allowUnknown: boolean): Prompt[] =>
-    readInputs(task, input, (text) => readPrompt(model, tokenizer, checkText(text), allowUnknown));
+  /** The tokens of the target languages as an option of `generate()`. */
+  const targetsOf = (prompts: readonly Prompt[]): GenerateOptions => {
+    const targets = prompts.flatMap(({ target }) => target ?? []);
+    return directions && targets.length ? { [directions.option]: targets } : {};
+  };
 
-  async function call(text: string, options?: TextOptions): Promise<GeneratedText[]>;
-  async function call(texts: readonly string[], options?: TextOptions): Promise<GeneratedText[][]>;
+  const readPrompts = (input: string | readonly string[], options: TextOptions): Prompt[] => {
+    const { allow_unknown = false, truncation = false, src_lang, tgt_lang, prefix } = options;
+    checkOption(task, "allow_unknown", allow_unknown, FLAG);
+    checkOption(task, "truncation", truncation, FLAG);
+    checkOption(task, "prefix", prefix, TEXT);
+    const each = directionsOf(Array.isArray(input) ? input.length : 1, { src_lang, tgt_lang, prefix }, options);
+    return readInputs(task, input, (text, index) =>
+      readPrompt(model, tokenizer, checkText(text), { allow_unknown, truncation, direction: each[index] }),
+    );
+  };
+
+  const directionsOf = (count: number, given: DirectionOptions, options: GenerateOptions): Direction[] => {
+    const stray = Object.entries(given).find(([, value]) => value !== undefined)?.[0];
+    if (!directions && stray)
+      throw new OptionError(
+        `${task}: ${stray} must be absent, ${model.architecture.family} has no encoder; leave it out`,
+      );
+    const each = directions?.read(count, given) ?? [];
+    if (directions && each[0]?.target !== undefined && (options[directions.option] ?? undefined) !== undefined)
+      throw new OptionError(
+        `${task}: ${directions.option} must be absent with tgt_lang, which sets it; give one of them`,
+      );
+    return each;
+  };
+
+  async function call(text: string, options?: TextOptions): Promise<GeneratedText<Name>[]>;
+  async function call(texts: readonly string[], options?: TextOptions): Promise<GeneratedText<Name>[][]>;
   async function call(
     input: string | readonly string[],
     options: TextOptions = {},
-  ): Promise<GeneratedText[] | GeneratedText[][]> {
+  ): Promise<GeneratedText<Name>[] | GeneratedText<Name>[][]> {
     checkObject(OptionError, task, options);
-    const { batch_size = 64, allow_unknown = false, return_full_text = true, progress, ...choices } = options;
+    const { batch_size = 64, return_full_text = true, clean_up_tokenization_spaces, progress, ...rest } = options;
     checkOption(task, "batch_size", batch_size, wholeNumber(1));
-    checkOption(task, "allow_unknown", allow_unknown, FLAG);
     checkOption(task, "return_full_text", return_full_text, FLAG);
+    checkOption(task, "clean_up_tokenization_spaces", clean_up_tokenization_spaces, FLAG);
     checkOption(task, "progress", progress, CALLBACK);
-    const prompts = readPrompts(input, allow_unknown);
+    const prompts = readPrompts(input, rest);
+    const choices = withoutTexts(rest);
     const order = prompts.map((_, index) => index).sort((x, y) => prompts[y].ids.length - prompts[x].ids.length);
-    const results: GeneratedText[][] = [];
+    const results: GeneratedText<Name>[][] = [];
     stats = undefined;
     for (let first = 0; first < order.length; first += batch_size) {
       const chosen = order.slice(first, first + batch_size);
-      const generated = await batch(
-        chosen.map((index) => prompts[index]),
-        return_full_text,
-        choices,
-      );
+      const own = chosen.map((index) => prompts[index]);
+      const generated = await batch(own, { return_full_text, clean_up_tokenization_spaces }, choices);
       chosen.forEach((index, at) => (results[index] = generated[at]));
       progress?.({ status: "progress", loaded: Math.min(order.length, first + batch_size), total: order.length });
     }
@@ -174,13 +159,14 @@ function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask 
 
   async function* stream(
     input: string | readonly string[],
-    options: Omit<TextOptions, "batch_size" | "progress"> = {},
+    options: Parameters<TextTask["stream"]>[1] = {},
   ): AsyncGenerator<TextEvent> {
     checkObject(OptionError, task, options);
-    const { allow_unknown = false, return_full_text: _, ...choices } = options;
-    checkOption(task, "allow_unknown", allow_unknown, FLAG);
-    const inputs = generateInputs(readPrompts(input, allow_unknown));
-    for await (const { row, token_ids, text = "" } of model.stream(inputs, choices)) yield { row, token_ids, text };
+    const { return_full_text: _, ...rest } = options;
+    const prompts = readPrompts(input, rest);
+    const choices = { ...withoutTexts(rest), ...targetsOf(prompts) };
+    for await (const { row, token_ids, text = "" } of model.stream(generateInputs(prompts), choices))
+      yield { row, token_ids, text };
   }
 
   const dispose = (): void => model.dispose();
@@ -192,4 +178,23 @@ function createTask(task: string, model: Model, tokenizer: Tokenizer): TextTask 
     dispose,
     [Symbol.asyncDispose]: async () => dispose(),
   });
+}
+
+const TEXT = { words: "a text", holds: (value: unknown) => typeof value === "string" };
+
+/** Options without those of the texts. */
+function withoutTexts(options: TextOptions): GenerateOptions & { signal?: AbortSignal } {
+  const { allow_unknown: _, truncation: _t, src_lang: _s, tgt_lang: _l, prefix: _p, ...choices } = options;
+  return choices;
+}
+
+/** The statistics of a call after one more batch. */
+function added(before: TextStats | undefined, { steps, ms, launches }: GenerateStats, tokens: number): TextStats {
+  return {
+    steps: (before?.steps ?? 0) + steps,
+    tokens: (before?.tokens ?? 0) + tokens,
+    timed_steps: (before?.timed_steps ?? 0) + steps - 1,
+    ms: (before?.ms ?? 0) + ms,
+    launches,
+  };
 }

@@ -3,23 +3,40 @@ import type { Checkpoint, CheckpointLike } from "../checkpoint/checkpoint.js";
 import { describeCheckpoint } from "../families/index.js";
 import type { LoadOptions } from "../load.js";
 import { featureExtraction, type FeatureTask } from "./feature_extraction.js";
-import { text2text, textGeneration, type TextTask } from "./generation.js";
+import { summarization, text2text, textGeneration, translation } from "./generation.js";
+import { languagesIn, onlyTask } from "./task_params.js";
 import { type ClassificationTask, textClassification } from "./text_classification.js";
+import type { TextTask } from "./text_task.js";
 import { type TaggingTask, tokenClassification } from "./token_classification.js";
 
 /** What `pipeline` returns, by the name of the task. */
 export interface Tasks {
   readonly text2text: TextTask;
+  readonly translation: TextTask<"translation_text">;
+  readonly summarization: TextTask<"summary_text">;
   readonly "text-generation": TextTask;
   readonly "feature-extraction": FeatureTask;
   readonly "text-classification": ClassificationTask;
   readonly "token-classification": TaggingTask;
 }
 
-type Opener<T> = (source: CheckpointLike, options?: LoadOptions) => Promise<T>;
+/** The name of a task, here or on the Hub. */
+export type TaskName = keyof Tasks | "text2text-generation" | `translation_${string}_to_${string}`;
+
+/** The task of a name. */
+export type TaskOf<N extends TaskName> = N extends keyof Tasks
+  ? Tasks[N]
+  : N extends "text2text-generation"
+    ? Tasks["text2text"]
+    : Tasks["translation"];
+
+/** Opens a task; `name` is what the caller and config.json call it. */
+type Opener<T> = (source: CheckpointLike, options?: LoadOptions, name?: string) => Promise<T>;
 
 const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
   text2text,
+  translation,
+  summarization,
   "text-generation": textGeneration,
   "feature-extraction": featureExtraction,
   "text-classification": textClassification,
@@ -30,22 +47,28 @@ const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
  * Opens a task on a checkpoint, from text to text, vectors or labels. Throws OptionError for an unknown task,
  * CheckpointError or InputError when the model is not one for the task, and all that `load` throws.
  */
-export async function pipeline<T extends keyof Tasks>(
-  task: T,
+export async function pipeline<N extends TaskName>(
+  task: N,
   source: CheckpointLike,
   options?: LoadOptions,
-): Promise<Tasks[T]> {
-  if (!Object.hasOwn(TASKS, task))
-    throw new OptionError(`pipeline: task must be one of ${Object.keys(TASKS).join(", ")}, got ${show(task)}`);
-  return TASKS[task](source, options);
+): Promise<TaskOf<N>> {
+  const kind = languagesIn(task) ? "translation" : task === "text2text-generation" ? "text2text" : task;
+  if (!Object.hasOwn(TASKS, kind))
+    throw new OptionError(
+      `pipeline: task must be one of ${Object.keys(TASKS).join(", ")}, or translation_XX_to_YY, got ${show(task)}`,
+    );
+  const open: Opener<Tasks[keyof Tasks]> = TASKS[kind as keyof Tasks];
+  return (await open(source, options, task)) as TaskOf<N>;
 }
 
 /**
- * The task that a checkpoint is for, by its architecture. Throws CheckpointError for a family that is not supported.
+ * The task that a checkpoint is for: the only one of `task_specific_params` in config.json if it is one of ours, or else
+ * that of its architecture. Throws CheckpointError for a family that is not supported.
  */
 export function defaultTask(checkpoint: Checkpoint): keyof Tasks {
-  const { encoder, decoder, head } = describeCheckpoint(checkpoint).architecture;
-  if (decoder) return encoder ? "text2text" : "text-generation";
+  const { family, encoder, decoder, head } = describeCheckpoint(checkpoint).architecture;
+  if (decoder && encoder) return onlyTask(checkpoint.config) ?? (family === "m2m_100" ? "translation" : "text2text");
+  if (decoder) return "text-generation";
   if (!head?.classifier) return "feature-extraction";
   return head.classifier === "tokens" ? "token-classification" : "text-classification";
 }

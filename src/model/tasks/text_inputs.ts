@@ -1,16 +1,21 @@
 import { InputError, show } from "../../runtime/errors.js";
 import type { Model } from "../model.js";
 import type { Tokenizer } from "../text/tokenizer.js";
+import type { Direction } from "./directions.js";
 
 /**
  * Reads the input of a task, or each of a list of inputs. Throws InputError with the name of the task and, in a list, the
  * index of the bad one.
  */
-export function readInputs<Input, T>(name: string, input: Input | readonly Input[], read: (one: Input) => T): T[] {
+export function readInputs<Input, T>(
+  name: string,
+  input: Input | readonly Input[],
+  read: (one: Input, index: number) => T,
+): T[] {
   const isList = Array.isArray(input);
   return Array.from((isList ? input : [input]) as readonly Input[], (one, index) => {
     try {
-      return read(one);
+      return read(one, index);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       throw new InputError(`${name}: ${isList ? `input ${index}: ` : ""}${error.message}`, { cause: error });
@@ -22,6 +27,18 @@ export function readInputs<Input, T>(name: string, input: Input | readonly Input
 export interface Prompt {
   readonly text: string;
   readonly ids: readonly number[];
+  /** The token of the language to translate to. */
+  readonly target?: number;
+  /** How many tokens were left out; undefined where texts are not shortened. */
+  readonly truncated?: number;
+}
+
+/** How a text becomes a prompt. */
+export interface ReadOptions {
+  readonly allow_unknown: boolean;
+  /** Whether a text that is too long is shortened. */
+  readonly truncation: boolean;
+  readonly direction: Direction | undefined;
 }
 
 /** Prompts as `generate()` takes them: every token of a text counts, the padding token too. */
@@ -34,12 +51,21 @@ export const generateInputs = (prompts: readonly Prompt[]) => {
  * The tokens of a text; of one without any, the token that texts begin with, as in Transformers. Throws InputError when
  * there is none either, and for what the vocabulary has not unless allowed.
  */
-export function readPrompt(model: Model, tokenizer: Tokenizer, text: string, allowUnknown: boolean): Prompt {
-  const { ids, offsets, sequence_ids, unknown } = tokenizer.encode(text);
+export function readPrompt(
+  model: Model,
+  tokenizer: Tokenizer,
+  own: string,
+  { allow_unknown, truncation, direction: { prefix, src_lang, target } = { prefix: "" } }: ReadOptions,
+): Prompt {
+  const { encoder, decoder } = model.architecture;
+  const text = prefix + own;
+  const most = Math.min(tokenizer.model_max_length ?? Infinity, (encoder ?? decoder)?.P ?? Infinity);
+  const encoding = tokenizer.encode(text, { src_lang, max_length: truncation ? most : undefined });
+  const { ids, offsets, sequence_ids, unknown } = encoding;
   const bos = model.generationDefaults.options.bos_token_id ?? model.checkpoint.config.bos_token_id;
-  if (ids.length === 0 && typeof bos === "number" && !model.architecture.encoder) return { text, ids: [bos] };
+  if (ids.length === 0 && typeof bos === "number" && !encoder) return { text, ids: [bos] };
   if (ids.length === 0) throw new InputError(`text: must give at least one token, ${show(text)} gives none`);
-  if (unknown && !allowUnknown) {
+  if (unknown && !allow_unknown) {
     const strange = ids.flatMap((id, t) =>
       id === tokenizer.unk_token_id && sequence_ids[t] !== null ? text.slice(...offsets[t]) : [],
     );
@@ -48,5 +74,5 @@ export function readPrompt(model: Model, tokenizer: Tokenizer, text: string, all
       `text: ${show(text)} must consist of what the model's vocabulary knows, ${which} is not in it; leave it out, or pass allow_unknown: true`,
     );
   }
-  return { text, ids };
+  return { text, ids, target, truncated: truncation ? encoding.truncated : undefined };
 }

@@ -20,7 +20,7 @@ export interface Template {
 }
 
 /** A whole number, as ids and segments must be. Throws CheckpointError for anything else. */
-function whole(name: string, value: unknown): number {
+export function whole(name: string, value: unknown): number {
   if (Number.isSafeInteger(value) && Number(value) >= 0) return Number(value);
   throw new CheckpointError(`post_processor: ${name} must be a whole number, got ${show(value)}`);
 }

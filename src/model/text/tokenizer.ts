@@ -4,11 +4,12 @@ import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
 import type { AddedToken } from "./added_tokens.js";
 import { cleanUp, createDecoder } from "./decoders.js";
 import { arrange, createReader, type Encoding, readLength, type ReadText, shares, shortened } from "./encoding.js";
+import { createTemplateOf, languagesOf, targetTokens, type TemplateOf } from "./languages.js";
 import { lettersOf, textOf } from "./letters.js";
 import { createNormalizer } from "./normalizers.js";
 import { createPreTokenizer } from "./pre_tokenizers.js";
 import { addedTokensOf, contentOf } from "./special_tokens.js";
-import { createTemplate, type Template } from "./template.js";
+import { createTemplate, type Special, whole } from "./template.js";
 import { createVocabulary } from "./vocabulary.js";
 
 /** How to turn a text into tokens. */
@@ -22,6 +23,11 @@ export interface EncodeOptions {
    * that `truncation_side` of the tokenizer names. Default: no limit.
    */
   readonly max_length?: number;
+  /**
+   * The language of the text, one of `languages`, whose token stands where the tokenizer puts it (NLLB, M2M100, mBART).
+   * Default: as tokenizer_config.json says, or else as in Transformers.
+   */
+  readonly src_lang?: string;
 }
 
 /** How to turn tokens into a text. */
@@ -36,7 +42,7 @@ export interface DecodeOptions {
 }
 
 const TEXT: Rule = { words: "a text", holds: (value) => typeof value === "string" };
-const ENCODE = { text_pair: TEXT, add_special_tokens: FLAG, max_length: wholeNumber(1) };
+const ENCODE = { text_pair: TEXT, add_special_tokens: FLAG, max_length: wholeNumber(1), src_lang: TEXT };
 const DECODE = { skip_special_tokens: FLAG, clean_up_tokenization_spaces: FLAG };
 
 /** Turns texts into token ids and back, by `tokenizer.json` and `tokenizer_config.json`. */
@@ -54,6 +60,11 @@ export interface Tokenizer {
   id_to_token(id: number): string | undefined;
   /** The id that stands for what is not in the vocabulary; undefined when there is none. */
   readonly unk_token_id: number | undefined;
+  /**
+   * The tokens of languages by their codes, as `src_lang` takes them: eng_Latn of NLLB, en is `__en__` in M2M100, fra
+   * `>>fra<<` in Marian.
+   */
+  readonly languages: ReadonlyMap<string, string>;
   /** The most tokens that tokenizer_config.json allows; undefined when it does not say. */
   readonly model_max_length: number | undefined;
   /** Whether `decode` cleans up unless it is told not to. */
@@ -100,14 +111,15 @@ export function checkText(text: unknown, name = "text"): string {
 export function requireTokenizer({ label }: Checkpoint, tokenizer: Tokenizer | undefined): Tokenizer {
   if (tokenizer) return tokenizer;
   throw new CheckpointError(
-    `${label}: must hold tokenizer.json to take text, found none; give token ids to generate() instead`,
+    `${label}: must hold tokenizer.json to take text, found none; save_pretrained() of Transformers writes it, for Marian and M2M100 take that of a conversion for transformers.js, or give token ids to generate()`,
   );
 }
 
 function createTokenizer(definition: Json, config: Json): Tokenizer {
   const vocabulary = createVocabulary((definition.model ?? {}) as Json);
   const normalize = definition.normalizer ? createNormalizer(definition.normalizer as Json) : undefined;
-  const added = addedTokensOf(definition, config, vocabulary.ids).map((token) =>
+  const stated = { ...definition, added_tokens: [definition.added_tokens ?? [], targetTokens(vocabulary.ids)].flat() };
+  const added = addedTokensOf(stated, config, vocabulary.ids).map((token) =>
     token.normalized && normalize ? { ...token, spelling: textOf(normalize(lettersOf(token.content))) } : token,
   );
   const tokens: string[] = [];
@@ -116,6 +128,9 @@ function createTokenizer(definition: Json, config: Json): Tokenizer {
   const ids = new Map(added.map(({ content, id }) => [content, id]));
   const token_to_id = (token: string): number | undefined => ids.get(token) ?? vocabulary.ids.get(token);
   const template = createTemplate(definition.post_processor as Json | null | undefined, token_to_id);
+  const languages = languagesOf(added);
+  const special = (token: string): Special => ({ token, id: whole(`the id of ${show(token)}`, token_to_id(token)) });
+  const templateOf = createTemplateOf(template, languages, config, special);
   const preTokenize = definition.pre_tokenizer ? createPreTokenizer(definition.pre_tokenizer as Json) : undefined;
   const found = config.split_special_tokens === true ? added.filter(({ special }) => !special) : added;
   const read = createReader({ added: found, vocabulary, normalize, preTokenize, trim: template.trim });
@@ -125,11 +140,12 @@ function createTokenizer(definition: Json, config: Json): Tokenizer {
   const cleans = config.clean_up_tokenization_spaces === true && (vocabulary.type !== "BPE" || cleansBpe);
   const { model_max_length: limit, model_input_names: names } = config;
   return {
-    encode: createEncode(template, read, String(side).toLowerCase() === "left", unk_token_id),
+    encode: createEncode(templateOf, read, String(side).toLowerCase() === "left", unk_token_id),
     decode: createDecode(definition, added, tokens, cleans),
     token_to_id,
     id_to_token: (id) => tokens[id],
     unk_token_id,
+    languages,
     model_max_length: wholeNumber(1).holds(limit) ? Number(limit) : undefined,
     clean_up_tokenization_spaces: cleans,
     model_input_names: Array.isArray(names) ? names.map(String) : undefined,
@@ -137,15 +153,16 @@ function createTokenizer(definition: Json, config: Json): Tokenizer {
 }
 
 function createEncode(
-  { single, pair }: Template,
+  templateOf: TemplateOf,
   read: (text: string) => ReadText,
   fromLeft: boolean,
   unknown: number | undefined,
 ): Tokenizer["encode"] {
   return (text, options = {}) => {
     checkOptions("encode", options, ENCODE);
-    const { text_pair, add_special_tokens = true, max_length = Infinity } = options;
+    const { text_pair, add_special_tokens = true, max_length = Infinity, src_lang } = options;
     const texts = [text, ...(text_pair === undefined ? [] : [text_pair])].map((one) => read(checkText(one)));
+    const { single, pair } = templateOf(src_lang);
     const all = texts.length === 1 ? single : pair;
     const slots = add_special_tokens ? all : all.filter((slot) => "text" in slot);
     const room = max_length - slots.reduce((sum, slot) => sum + ("special" in slot ? slot.special.length : 0), 0);

@@ -1,0 +1,83 @@
+import type { Launches } from "../decode/loop.js";
+import type { GenerateOptions } from "../decode/options.js";
+import type { Model } from "../model.js";
+import type { Tokenizer } from "../text/tokenizer.js";
+import type { DirectionOptions } from "./directions.js";
+
+/**
+ * Options of text generation, besides those of `generate()`. Those about languages, `prefix` and `truncation` are for
+ * models with an encoder.
+ */
+export interface TextOptions extends GenerateOptions, DirectionOptions {
+  readonly signal?: AbortSignal;
+  /** How many texts to decode together, after sorting them by length. Default 64. */
+  readonly batch_size?: number;
+  /** Accept characters outside the vocabulary. Default false. */
+  readonly allow_unknown?: boolean;
+  /** Decoder-only models: begin each result with its prompt. Default true. */
+  readonly return_full_text?: boolean;
+  /** Shorten texts that are too long for the model instead of refusing them. Default false. */
+  readonly truncation?: boolean;
+  /**
+   * Take away spaces before punctuation and contractions in the results of a model with an encoder. Default: as the
+   * tokenizer does.
+   */
+  readonly clean_up_tokenization_spaces?: boolean;
+  /** Called after each batch, when `loaded` of `total` texts are done. */
+  readonly progress?: (event: { readonly status: "progress"; readonly loaded: number; readonly total: number }) => void;
+}
+
+/** What a task calls the text of a result: `translation_text`, `summary_text` or `generated_text`, as on the Hub. */
+export type TextName = "translation_text" | "summary_text" | "generated_text";
+
+/** One result. */
+export type GeneratedText<Name extends TextName = "generated_text"> = Readonly<Record<Name, string>> & {
+  /** Its tokens, beginning with the prompt or the start token. */
+  readonly token_ids: readonly number[];
+  /** With beam search: log-probability / generated length ^ length_penalty. */
+  readonly score?: number;
+  /** With `truncation`: how many tokens of the text were left out. */
+  readonly truncated?: number;
+};
+
+/** What a call did, summed over its batches. */
+export interface TextStats {
+  /** Decoder steps. */
+  readonly steps: number;
+  /** Generated tokens of all results. */
+  readonly tokens: number;
+  /** Steps without the first one of each batch, which compiles. */
+  readonly timed_steps: number;
+  /** Milliseconds of the timed steps. */
+  readonly ms: number;
+
+  readonly launches: Launches;
+}
+
+/** A piece of a result that no later step can change. */
+export interface TextEvent {
+  /** Index of the input; with samples, of the result. */
+  readonly row: number;
+  readonly token_ids: readonly number[];
+  readonly text: string;
+}
+
+/**
+ * Text generation on one checkpoint. One text gives a list of results, best first; a list of texts gives a list of such
+ * lists.
+ */
+export interface TextTask<Name extends TextName = "generated_text"> extends AsyncDisposable {
+  (text: string, options?: TextOptions): Promise<GeneratedText<Name>[]>;
+  (texts: readonly string[], options?: TextOptions): Promise<GeneratedText<Name>[][]>;
+  /** Generates from one batch of texts and yields pieces of text as they become final. */
+  stream(
+    texts: string | readonly string[],
+    options?: Omit<TextOptions, "batch_size" | "progress" | "clean_up_tokenization_spaces">,
+  ): AsyncGenerator<TextEvent>;
+  readonly model: Model;
+  readonly tokenizer: Tokenizer;
+  /** Statistics of the last call. */
+  stats(): TextStats | undefined;
+  /** Releases the model. */
+  dispose(): void;
+}
