@@ -2,7 +2,7 @@ import { type Plan, record, type Run } from "../runtime/plan.js";
 import { type DType, elements, type Tensor, tensor, type TypedArray } from "../runtime/tensor.js";
 import type { Core, DecoderCore } from "./core.js";
 import { decoderPrompt, decoderStep, type PastKeys, sourceKeys } from "./graph/decoder.js";
-import type { Stack } from "./graph/architecture.js";
+import { memoryWidth, type Stack } from "./graph/architecture.js";
 import { encoder } from "./graph/encoder.js";
 import { rotaryTable } from "./graph/positions.js";
 import { packRows, packSpans } from "./inputs.js";
@@ -60,7 +60,8 @@ function encoderPlan(core: Core, N: number): SamplePlan {
     const rows = input("rows", "u32", [N, 4], () => packRows(ids));
     const spans = input("spans", "u32", [ids.length, 2], () => packSpans(ids));
     const encoded = encoder(run, core, { rows, spans });
-    if (architecture.decoder) sourceKeys(run, core as DecoderCore, encoded);
+    if (architecture.decoder && memoryWidth(architecture) === architecture.D)
+      sourceKeys(run, core as DecoderCore, encoded);
   });
 }
 

@@ -63,7 +63,7 @@ export function planCall(
   const options = mergeOptions(call, defaults, V);
   const { job, given, width } = readJob(core, inputs, options);
   const context = { call, B: job.prompts.length, P: decoder.P, width, longest: longest(job.prompts) };
-  return { job, given, width, g: resolveOptions(options, context) };
+  return { job, given, width: job.vectors ? 0 : width, g: resolveOptions(options, context) };
 }
 
 /** How a call is followed and stopped. */
