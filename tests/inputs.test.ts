@@ -259,7 +259,6 @@ test("inputs of token ids are packed with their segments", () =>
     kind: "ids",
     rows: Uint32Array.of(7, 0, 0, 0, 8, 1, 0, 1, 9, 0, 1, 0),
     spans: Uint32Array.of(0, 2, 2, 1),
-    vectors: new Float32Array(),
     width: 2,
   }));
 const one = { features: Float32Array.of(5, 6), length: 1 };

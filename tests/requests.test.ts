@@ -37,7 +37,7 @@ for (const [name, call, rest] of CALLS) {
       [{ attention_masks: [[1]] }, /attention_masks is not supported; did you mean attention_mask\?$/],
       [{ inputIds: IDS }, /inputIds is not supported; did you mean input_ids\?$/],
       [{ labels: IDS }, /labels is not supported; score\(\) gives log-probabilities$/],
-      [{ pixel_values: 1 }, /pixel_values is not supported; supported are input_ids, attention_mask/],
+      [{ pixel_values: 1 }, /pixel_values is not supported; supported are input_ids, /],
       [{ pixel_values: null }, /pixel_values is not supported/],
     ] as const)
       await refuses(() => method(model, call)({ input_ids: IDS, ...given }, ...rest), InputError, message);
