@@ -70,13 +70,15 @@ type Observations = Pick<EncoderOutput, "hidden_states" | "attentions">;
 function observed(
   results: readonly SequenceResults[],
   rows: Places,
-  { depth, H }: Stack,
+  { depth, H, lastFactor = 1 }: Stack,
   wanted: Record<keyof Observations, boolean>,
 ): Observations {
+  const state = (l: number): HostTensor => {
+    const { dims, data } = byToken(results, `hidden_states.${l}`, rows);
+    return { dims, data: l === depth && lastFactor !== 1 ? data.map((value) => value / lastFactor) : data };
+  };
   return {
-    ...(wanted.hidden_states && {
-      hidden_states: Array.from({ length: depth + 1 }, (_, l) => byToken(results, `hidden_states.${l}`, rows)),
-    }),
+    ...(wanted.hidden_states && { hidden_states: Array.from({ length: depth + 1 }, (_, l) => state(l)) }),
     ...(wanted.attentions && {
       attentions: Array.from({ length: depth }, (_, l) => byHead(results, `attentions.${l}`, rows, rows, H)),
     }),

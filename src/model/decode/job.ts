@@ -3,6 +3,7 @@ import { InputError, OptionError, show } from "../../runtime/errors.js";
 import { checkInputs, type ForwardInputs, readAttended, readPrompts, readTargets } from "../arguments.js";
 import type { DecoderCore } from "../core.js";
 import { checkRowCount, longest, type TokenLists } from "../inputs.js";
+import type { Places } from "../results.js";
 import type { Sequences } from "../sequences.js";
 import type { Job } from "./batch.js";
 import type { PastKeyValues } from "./past.js";
@@ -22,6 +23,8 @@ interface ReadJob {
   readonly given: TokenLists;
   /** The length of the longest row that the caller gave. */
   readonly width: number;
+  /** Where the rows of the sources are in those that the caller gave. */
+  readonly sourceRows?: Places;
 }
 
 /**
@@ -44,10 +47,10 @@ export function readJob(core: DecoderCore, inputs: GenerateInputs | undefined, o
     const { ids: prompts, given, width, vectors } = rows;
     if (!vectors) return { job: { prompts, leads: leadsOf(rows, architecture.V) }, given, width };
     // Rules and results see nothing of vectors, as in Transformers.
-    const leads = prompts.map(({ length }) => ({ ids: [], covered: length }));
+    const leads = prompts.map(({ length }) => ({ ...NO_LEAD, covered: length }));
     return { job: { prompts, vectors, leads }, given: prompts.map(() => []), width };
   }
-  const { sources } = readAttended(architecture, inputs);
+  const { sources, rows: sourceRows } = readAttended(architecture, inputs);
   if (start === undefined)
     throw new OptionError(
       "generate: decoder_start_token_id must be given, by the checkpoint or by the call; no such id is in the checkpoint's options that can be used",
@@ -55,13 +58,13 @@ export function readJob(core: DecoderCore, inputs: GenerateInputs | undefined, o
   const starts = oneEach("decoder_start_token_id", start, sources.length);
   if (begun === undefined) {
     const prompts = starts.map((id) => [id]);
-    return { job: { prompts, sources }, given: prompts, width: 1 };
+    return { job: { prompts, sources }, given: prompts, width: 1, sourceRows };
   }
   const given = readTargets(architecture, inputs as ForwardInputs);
   checkRowCount("decoder_input_ids", given.ids, "the sources", sources.length);
   const targets = begunWith(starts, given);
   const job = { prompts: targets.ids, leads: leadsOf(targets, architecture.V), sources };
-  return { job, given: targets.given, width: targets.width };
+  return { job, given: targets.given, width: targets.width, sourceRows };
 }
 
 type Rows = Pick<Sequences, "ids" | "given" | "width">;

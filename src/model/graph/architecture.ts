@@ -67,6 +67,8 @@ export interface Stack {
   readonly scale: number;
   /** Whether a norm follows the last layer. */
   readonly lastNorm: boolean;
+  /** Factor that the weights of the last norm include for the logits; hidden states are shown without it. */
+  readonly lastFactor?: number;
   /**
    * Whether scores of self attention are biased by the distance of two tokens, counted in tokens: these have no
    * positions of their own (Raffel et al. 2020, section 2.1).
