@@ -6,12 +6,13 @@ export {
 } from "./model/checkpoint/checkpoint.js";
 export type { Core, HostTensor } from "./model/core.js";
 export type { Launches } from "./model/decode/loop.js";
-export type { ModelInputs, TokenRows } from "./model/inputs.js";
+export type { EncoderOutputs, ModelInputs, SourceInputs, TokenRows, VectorRows } from "./model/inputs.js";
+export type { ForwardOutput } from "./model/decode/forward_rows.js";
 export type { GenerateResult, GenerateStats } from "./model/decode/generate.js";
 export type { GenerateInputs } from "./model/decode/job.js";
 export type { EncodeInputs, ForwardInputs } from "./model/arguments.js";
 export { load, type LoadOptions } from "./model/load.js";
-export type { ForwardOutput, Model } from "./model/model.js";
+export type { Model } from "./model/model.js";
 export type { GenerationDefaults } from "./model/decode/defaults.js";
 export type { GenerateOptions, LogitsProcessor } from "./model/decode/options.js";
 export type { EncoderOptions, EncoderOutput } from "./model/encode/outputs.js";

@@ -1,14 +1,14 @@
-import { f32, u32Rows } from "./support/launch.js";
+import { f32, u32, u32Rows } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
 /**
  * Arguments of `attention_weights`, for tests and benches: B sentences of 1 to S keys in turn and as many queries; `empty` leaves
  * them none to see. In self attention all have S, and queries, keys and values lie in one row; else `pad` columns behind the queries and
- * before the keys are nobody's.
+ * before the keys are nobody's. Of the heads `chosen` ones are asked for, from the last on.
  */
 export const args = (
-  { B, S, H, K = H, E, T, self = 0, gain = 1, empty = 0, pad = 4, bias }: Size,
+  { B, S, H, K = H, E, T, self = 0, gain = 1, empty = 0, pad = 4, bias, chosen }: Size,
   random: () => number,
 ) => {
   const lengths = Array.from({ length: B }, (_, b) => (self ? S : (b % S) + 1));
@@ -22,16 +22,19 @@ export const args = (
     q: f32([N, H * E + (self ? 2 * K * E : pad)], () => gain * random()),
     kv: f32([N, K * E + (self ? (H + K) * E : pad)], () => gain * random()),
     bias: bias === undefined ? undefined : f32([2 * bias + 1, H], random),
-    weights: f32([N, H, T], () => 7),
+    heads: chosen === undefined ? undefined : u32([chosen], (x) => H - 1 - x),
+    weights: f32([N, chosen ?? H, T], () => 7),
   };
 };
 
 /** Scalars and constants of `attention_weights`. */
-export const values = ({ H, K = H, E, T, self = 0, pad = 4 }: Size) => ({
+export const values = ({ H, K = H, E, T, self = 0, pad = 4, chosen = H, causal = 0 }: Size) => ({
   H,
   K,
   E,
+  X: chosen,
   T,
   k_at: self ? H * E : pad,
   scale: E ** -0.5,
+  CAUSAL: causal,
 });

@@ -20,6 +20,8 @@ checkKernel(attentionWeights, {
     "columns that are no whole fours": { B: 3, S: 5, H: 2, K: 2, E: 8, T: 5, pad: 5 },
     "biases by distance": { B: 4, S: 9, H: 2, K: 2, E: 8, T: 9, bias: 3 },
     "a bias of one distance": { B: 2, S: 3, H: 2, K: 1, E: 6, T: 4, bias: 0 },
+    "the last heads alone": { B: 5, S: 4, H: 6, K: 3, E: 8, T: 6, chosen: 2 },
+    "keys up to each query": { B: 2, S: 9, H: 2, K: 2, E: 8, T: 9, self: 1, causal: 1 },
     "no key to see": { B: 2, S: 2, H: 2, K: 1, E: 8, T: 3, empty: 1 },
     "launches past 65535 rows": { B: 65539, S: 1, H: 1, K: 1, E: 4, T: 1 },
   },
@@ -47,12 +49,27 @@ checkKernel(attentionWeights, {
       ],
       "a forgotten bias": ["biases by distance", (wgsl) => wgsl.replace("bias_of(t, row.y, h)", "0.0")],
       "distances from the first key": ["biases by distance", (wgsl) => wgsl.replace("row.y, h", "0u, h")],
+      "the first heads instead of those chosen": [
+        "the last heads alone",
+        (wgsl) => wgsl.replace("h = min(heads[h], params.H - 1u);", ""),
+      ],
+      "keys after the query": [
+        "keys up to each query",
+        (wgsl) => wgsl.replace("visible = min(visible, row.y + 1u);", ""),
+      ],
       "no maximum": ["large scores", (wgsl) => wgsl.replace("exp(weights[out + t] - top)", "exp(weights[out + t])")],
       "weights that do not sum to one": ["one key", (wgsl) => wgsl.replace("/= total", "/= 2.0")],
       "what lay there beyond the keys": ["no key to see", (wgsl) => wgsl.replace("weights[out + t] = 0.0;", "")],
     },
   },
   refused: {
+    "fewer heads without a list of them": [
+      { B: 1, S: 1, H: 4, K: 4, E: 4, T: 1, chosen: 2 },
+      (args) => {
+        args.heads = undefined;
+      },
+      /weights must have all 4 heads without a list of heads, got 2/,
+    ],
     "groups that do not divide the heads": [
       { B: 1, S: 1, H: 4, K: 3, E: 4, T: 1 },
       () => {},

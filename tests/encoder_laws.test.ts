@@ -220,9 +220,9 @@ test("refuses what an encoder cannot do", async () => {
   model.dispose();
   const decoder = await open("models/gpt2-brown");
   await refuses(
-    () => decoder.forward({ input_ids: [[5]] }, { output_attentions: true }),
+    () => decoder.forward({ input_ids: [[5]] }, { batch_tokens: 9 }),
     OptionError,
-    /output_attentions must be absent, gpt2 has a decoder/,
+    /batch_tokens must be absent, gpt2 has a decoder/,
   );
   decoder.dispose();
 });

@@ -17,14 +17,10 @@ const FIXTURES = [
   "llama",
   "qwen3",
   "marian",
-<<<<<<< HEAD
   "mbart",
   "m2m_100",
   "umt5",
-=======
-  "umt5",
   "whisper",
->>>>>>> whisper
 ];
 
 interface Fixture {

@@ -256,16 +256,20 @@ test("spans give first row and length of every sentence", () =>
   assert.equal([...packSpans([[7, 8], [9], [1, 2, 3]])], [0, 2, 2, 1, 3, 3]));
 test("inputs of token ids are packed with their segments", () =>
   assert.equal(packInputs([{ ids: [7, 8], segments: [0, 1] }, { ids: [9] }], 2), {
+    kind: "ids",
     rows: Uint32Array.of(7, 0, 0, 0, 8, 1, 0, 1, 9, 0, 1, 0),
     spans: Uint32Array.of(0, 2, 2, 1),
+    width: 2,
   }));
 const one = { features: Float32Array.of(5, 6), length: 1 };
 const two = { features: Float32Array.of(1, 2, 3, 4), length: 2 };
 test("inputs of features are packed with the numbers of their rows as ids", () =>
   assert.equal(packInputs([two, one], 2), {
+    kind: "features",
     rows: Uint32Array.of(0, 0, 0, 0, 1, 1, 0, 0, 2, 0, 1, 0),
     spans: Uint32Array.of(0, 2, 2, 1),
-    features: Float32Array.of(1, 2, 3, 4, 5, 6),
+    vectors: Float32Array.of(1, 2, 3, 4, 5, 6),
+    width: 2,
   }));
 test("refuses a batch of ids and features, with the cure", () =>
   refuses(

@@ -98,9 +98,11 @@ test("sources given as features that are rows of the token table decode as their
     assert.is(score, want.sequences_scores![row]);
     assert.equal(logProbs, want.token_scores![row]);
   });
-  const forwarded = await m.run((core) => forward(core as DecoderCore, ids, features));
+  const forwarded = await m.run((core) =>
+    forward(core as DecoderCore, { targets: ids, sources: features }, { logits: true }),
+  );
   const whole = await m.forward({ input_ids: ids, decoder_input_ids: ids });
-  assert.equal(forwarded.logits.subarray(0, 5 * V), whole.logits!.data.subarray(0, 5 * V));
+  assert.equal(forwarded.targets[0].logits, whole.logits!.data.subarray(0, 5 * V));
   m.dispose();
 });
 

@@ -49,6 +49,7 @@ test("the defaults are those of Transformers", () =>
     pad: 95,
     returned: 1,
     output_scores: false,
+    output_attentions: false,
     stop_strings: [],
   }));
 test("the checkpoint's options hold where the call has none", () => assert.is(resolved({}, { num_beams: 4 }).W, 4));
@@ -169,6 +170,7 @@ const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...
   min_p: ["a number of at least 0 and at most 1", -0.1, 1.1],
   seed: ["a whole number from 0 to 4294967295", -1, 0.5, 2 ** 32],
   output_scores: ["true or false", 1],
+  output_attentions: ["true or false", 1],
   stop_strings: ["a text or a list of texts, none empty", 5, "", ["a", ""], [5], HOLES],
   logits_processor: ["a function of ids and scores", 5, "softmax"],
 };

@@ -36,9 +36,8 @@ for (const [name, call, rest] of CALLS) {
       [{ attentionMask: [[1]] }, /attentionMask is not supported; did you mean attention_mask\?$/],
       [{ attention_masks: [[1]] }, /attention_masks is not supported; did you mean attention_mask\?$/],
       [{ inputIds: IDS }, /inputIds is not supported; did you mean input_ids\?$/],
-      [{ inputs_embeds: [[[0.5]]] }, /inputs_embeds is not supported; give input_ids$/],
       [{ labels: IDS }, /labels is not supported; score\(\) gives log-probabilities$/],
-      [{ pixel_values: 1 }, /pixel_values is not supported; supported are input_ids, attention_mask/],
+      [{ pixel_values: 1 }, /pixel_values is not supported; supported are input_ids, /],
       [{ pixel_values: null }, /pixel_values is not supported/],
     ] as const)
       await refuses(() => method(model, call)({ input_ids: IDS, ...given }, ...rest), InputError, message);

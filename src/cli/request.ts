@@ -18,6 +18,8 @@ export const generate = requestVerb(
     "input_ids",
     "input_features",
     "input_values",
+    "inputs_embeds",
+    "encoder_outputs",
     "attention_mask",
     "position_ids",
     "decoder_input_ids",
@@ -28,8 +30,13 @@ export const generate = requestVerb(
     if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {
       throw new OptionError(`request: options must be an object, got ${JSON.stringify(options)}`);
     }
-    const { sequences, sequences_scores, token_scores } = await model.generate(inputs, options);
-    return { sequences, ...(sequences_scores && { sequences_scores }), ...(token_scores && { token_scores }) };
+    const { sequences, sequences_scores, token_scores, cross_attentions } = await model.generate(inputs, options);
+    return {
+      sequences,
+      ...(sequences_scores && { sequences_scores }),
+      ...(token_scores && { token_scores }),
+      ...(cross_attentions && { cross_attentions: tensorJson(cross_attentions) }),
+    };
   },
 );
 
@@ -42,6 +49,8 @@ export const forward = requestVerb(
     "input_ids",
     "input_features",
     "input_values",
+    "inputs_embeds",
+    "encoder_outputs",
     "attention_mask",
     "position_ids",
     "token_type_ids",
@@ -51,16 +60,17 @@ export const forward = requestVerb(
     "output_attentions",
   ],
   async (model, { output_hidden_states, output_attentions, ...inputs }) => {
-    if (model.architecture.encoder && model.architecture.decoder && inputs.decoder_input_ids === undefined) {
-      return { encoder_last_hidden_state: tensorJson((await model.encode(inputs)).last_hidden_state) };
-    }
-    const options = Object.entries({ output_hidden_states, output_attentions }).filter(
+    const flags = Object.entries({ output_hidden_states, output_attentions }).filter(
       ([, value]) => value !== undefined,
     );
-    const output = await model.forward(inputs, Object.fromEntries(options));
+    const options = Object.fromEntries(flags);
+    const { encoder, decoder } = model.architecture;
+    const encodes = encoder && decoder && inputs.decoder_input_ids === undefined;
+    const output = await (encodes ? model.encode(inputs, options) : model.forward(inputs, options));
     const json = (value: HostTensor | readonly HostTensor[]): unknown =>
       "dims" in value ? tensorJson(value) : value.map(tensorJson);
-    return Object.fromEntries(Object.entries(output).map(([name, value]) => [name, json(value)]));
+    const named = (name: string): string => (encodes ? `encoder_${name}` : name);
+    return Object.fromEntries(Object.entries(output).map(([name, value]) => [named(name), json(value)]));
   },
 );
 

@@ -9,47 +9,50 @@ import { chunks } from "./chunks.js";
 const parts = ({ E, Q, Z, k_at }: Dims): string => chunks(E, Q, Z, k_at);
 
 /**
- * The softmax weights that `attention` does not keep: weights[n,h,t] = softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[t -
- * position,h]), 0 beyond the sentence. Arguments as those of `attention`; weights f32[N,H,T], T at least the longest sentence. Numerics and
- * source: shaders/attention_weights.wgsl.
+ * The softmax weights that `attention` does not keep: weights[n,x,t] = softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[t -
+ * position,h]), 0 beyond the keys that a query sees; h is heads[x], or x without a list. Arguments as those of
+ * `attention`; heads u32[X]; weights f32[N,X,T], T at least the longest sentence. Numerics and source:
+ * shaders/attention_weights.wgsl.
  */
 export const attentionWeights = defineKernel({
   name: "attention_weights",
-  reads: { rows: "u32[N,4]", spans: "u32[B,2]", q: "f32[N,Q]", kv: "f32[S,Z]", bias: "f32[U,H]?" },
-  writes: { weights: "f32[N,H,T]" },
-  params: ["H", "K", "E", "T", "k_at", "scale"],
-  constants: [],
+  reads: { rows: "u32[N,4]", spans: "u32[B,2]", q: "f32[N,Q]", kv: "f32[S,Z]", bias: "f32[U,H]?", heads: "u32[X]?" },
+  writes: { weights: "f32[N,X,T]" },
+  params: ["H", "K", "E", "X", "T", "k_at", "scale"],
+  constants: ["CAUSAL"],
   variants: [
     {
       name: "direct",
       wgsl: joinShader(direct, biases, constants),
       parts,
-      groups: ({ N, H }) => Math.ceil((N * H) / 64),
+      groups: ({ N, X }) => Math.ceil((N * X) / 64),
       constants: ({ U = 1 }) => ({ DISTANCE: (U - 1) / 2 }),
     },
   ],
-  check({ Q, Z, H, K, E, U = 1, k_at }) {
+  check({ Q, Z, H, K, E, X, U = 1, k_at, HAS_HEADS }) {
     if (H % K) return `K must divide H, got K=${K} and H=${H}`;
+    if (!HAS_HEADS && X !== H) return `weights must have all ${H} heads without a list of heads, got ${X}`;
     if (Q < H * E || Z < k_at + K * E) return `rows of q and kv must hold their heads, got Q=${Q} and Z=${Z}`;
     return U % 2 ? undefined : `bias must have an odd number of distances, the middle one 0, got ${U}`;
   },
-  bytes: ({ N, S, H, K, E, T }) => 4 * (N * H * E + S * K * E + N * H * T) + 16 * N,
-  flops: ({ N, S, B, H, E }) => 2 * N * (S / B) * H * E,
-  reference({ N, Q, Z, H, K, E, T, k_at, scale }, { rows, spans, q, kv, bias, weights }) {
+  bytes: ({ N, S, X, K, E, T }) => 4 * (N * X * E + S * K * E + N * X * T) + 16 * N,
+  flops: ({ N, S, B, X, E }) => 2 * N * (S / B) * X * E,
+  reference({ N, Q, Z, H, K, E, X, T, k_at, scale, CAUSAL = 0 }, { rows, spans, q, kv, bias, heads, weights }) {
     for (let n = 0; n < N; n++) {
       const [position, sentence] = [rows[4 * n + 1], rows[4 * n + 2]];
       const [first, length] = [spans[2 * sentence], spans[2 * sentence + 1]];
-      for (let h = 0; h < H; h++) {
+      const visible = Math.min(length, T, CAUSAL ? position + 1 : T);
+      for (let x = 0; x < X; x++) {
+        const h = heads ? heads[x] : x;
         const head = k_at + Math.floor((h * K) / H) * E;
-        const scores = Array.from({ length: Math.min(length, T) }, (_, t) => {
+        const scores = Array.from({ length: visible }, (_, t) => {
           let dot = 0;
           for (let e = 0; e < E; e++) dot += q[n * Q + h * E + e] * kv[(first + t) * Z + head + e];
           return dot * scale + (bias ? biasAt(bias, H, t - position, h) : 0);
         });
         const top = scores.reduce((a, b) => Math.max(a, b), -Infinity);
         const total = scores.reduce((sum, score) => sum + Math.exp(score - top), 0);
-        for (let t = 0; t < T; t++)
-          weights[(n * H + h) * T + t] = t < scores.length ? Math.exp(scores[t] - top) / total : 0;
+        for (let t = 0; t < T; t++) weights[(n * X + x) * T + t] = t < visible ? Math.exp(scores[t] - top) / total : 0;
       }
     }
   },

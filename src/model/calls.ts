@@ -5,27 +5,22 @@ import {
   checkForward,
   checkInputs,
   decoderCore,
-  type ForwardInputs,
-  readIds,
-  readPrompts,
+  readAttended,
   readRows,
   readSources,
-  readTargets,
 } from "./arguments.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
-import type { Core, DecoderCore, HostTensor } from "./core.js";
+import type { Core, HostTensor } from "./core.js";
 import { createDecoder } from "./decode/decoder.js";
 import type { GenerationDefaults } from "./decode/defaults.js";
-import { forward } from "./decode/forward.js";
+import { forwardRows } from "./decode/forward_rows.js";
 import { type GenerateResult, planCall, runCall } from "./decode/generate.js";
 import { openPast } from "./decode/past.js";
 import { score } from "./decode/score.js";
 import { streamed, type StreamEvent } from "./decode/stream.js";
 import { checkEncoderOptions, type EncoderOutput, encodeRows, ownOutputs } from "./encode/outputs.js";
-import { checkRowCount } from "./inputs.js";
 import type { KeepAlive } from "./lifetime.js";
-import type { CallOptions, ForwardOutput, Model } from "./model.js";
-import { unpack } from "./sequences.js";
+import type { CallOptions, Model } from "./model.js";
 import { requireTokenizer, type Tokenizer } from "./text/tokenizer.js";
 
 /** The calls of a model that has an encoder. */
@@ -48,22 +43,9 @@ export function encoderCalls(core: Core, keepAlive: KeepAlive): Pick<Model, "enc
         checkForward(architecture, inputs, options);
         if (!architecture.decoder)
           return encodeRows(core, readSources(architecture, inputs), ownOutputs(architecture), options);
-        return forwardDecoder(decoderCore("forward", core), inputs);
+        return forwardRows(decoderCore("forward", core), inputs, options);
       }),
   };
-}
-
-async function forwardDecoder(core: DecoderCore, inputs: ForwardInputs): Promise<ForwardOutput> {
-  const { encoder, V, D } = core.architecture;
-  if (!encoder) {
-    const rows = readPrompts(core.architecture, inputs);
-    return { logits: unpack((await forward(core, rows.ids)).logits, rows, V) };
-  }
-  const { rows, sources } = readSources(core.architecture, inputs);
-  const targets = readTargets(core.architecture, inputs);
-  checkRowCount("decoder_input_ids", targets.ids, "input_ids", sources.length);
-  const { logits, encoded = new Float32Array() } = await forward(core, targets.ids, sources);
-  return { logits: unpack(logits, targets, V), encoder_last_hidden_state: unpack(encoded, rows, D) };
 }
 
 /** The calls of a model that has a decoder. `readTexts` gives its tokenizer. */
@@ -80,7 +62,7 @@ export function decoderCalls(
       keepAlive(async () => {
         checkEncoder("decoder", architecture);
         checkInputs("decoder", inputs);
-        const { sources } = readSources(architecture, inputs);
+        const { sources } = readAttended(architecture, inputs);
         return createDecoder(decoderCore("decoder", core), sources, options ?? {}, keepAlive);
       }),
     generate: (inputs, given = {}) =>
@@ -106,7 +88,7 @@ export function decoderCalls(
       keepAlive(async () => {
         const decoding = decoderCore("score", core);
         checkInputs("score", inputs);
-        return score(decoding, defaults, readIds(architecture, inputs), readRows(architecture, "targets", targets).ids);
+        return score(decoding, defaults, inputs ?? {}, readRows(architecture, "targets", targets).ids);
       }),
     past: (inputs, options = {}) =>
       keepAlive(async () => {

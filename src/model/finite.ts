@@ -11,9 +11,3 @@ export function checkFinite(name: string, values: Float32Array, row: number): vo
   if (!allFinite(values))
     throw new InputError(`${name}: must be finite, row ${row} has other values; the weights or a kernel overflow`);
 }
-
-/** As `checkFinite`, for packed rows [N,columns] of several sequences with these lengths. */
-export function checkFiniteRows(name: string, packed: Float32Array, lengths: readonly number[], columns: number): void {
-  let from = 0;
-  lengths.forEach((length, row) => checkFinite(name, packed.subarray(from, (from += length * columns)), row));
-}

@@ -12,6 +12,17 @@ export type TokenLists = readonly (readonly number[])[];
 /** A batch of signals as callers give it: a tensor, lists of lists, or what is on the device already. */
 export type SignalRows = HostTensor | DeviceSignal | readonly unknown[];
 
+/** Rows of vectors as callers give them: f32[B,S,width], or a list for each row with a list for each place. */
+export type VectorRows = HostTensor | readonly (readonly ArrayLike<number>[])[];
+
+/** What an encoder gave, as `encode()` returns it; of hidden states and attentions nothing is read. */
+export interface EncoderOutputs {
+  /** f32[B,S,width], the width that the cross attention of the decoder takes: that of the model unless it says so. */
+  readonly last_hidden_state: VectorRows;
+  /** 1 for a state that the decoder sees, 0 for padding, wherever it stands. Default: all 1. */
+  readonly attention_mask?: TokenRows;
+}
+
 /** What a model reads, and what of it is padding. */
 export interface ModelInputs {
   /** Token ids; speech models read `input_features` or `input_values` instead. */
@@ -21,10 +32,20 @@ export interface ModelInputs {
   /** Models that hear the waveform itself: samples f32[B,frames], or rows of different lengths. */
   readonly input_values?: SignalRows;
   /**
+   * f32[B,S,D] in place of the embeddings of tokens. They are not scaled; positions, segments and norms come on top as
+   * for tokens.
+   */
+  readonly inputs_embeds?: VectorRows;
+  /**
    * 1 for a token, 0 for padding on the left or on the right of a row; encoders and `generate()` of decoder-only models
    * also take 0 between tokens. Default: all 1.
    */
   readonly attention_mask?: TokenRows;
+}
+
+/** What an encoder-decoder reads: what its encoder takes, or the output of an encoder, which then does not run. */
+export interface SourceInputs extends ModelInputs {
+  readonly encoder_outputs?: EncoderOutputs;
 }
 
 /** What may stand beside each token of a sequence. */
@@ -54,11 +75,14 @@ export interface SignalInput {
 /** One sequence for an encoder: token ids; features f32[length,D], which replace the token embeddings; or a signal. */
 export type EncoderInput =
   | ({ readonly ids: readonly number[] } & Beside)
-  | { readonly features: Float32Array<ArrayBuffer>; readonly length: number }
+  | ({ readonly features: Float32Array<ArrayBuffer>; readonly length: number } & Beside)
   | SignalInput;
 
-/** Number of tokens, or of feature rows, of a sequence. */
-export const lengthOf = (sequence: { readonly length: number } | EncoderInput): number =>
+/** What a decoder attends to: one sequence for its encoder, or the output of an encoder, f32[length,width]. */
+export type Source = EncoderInput | { readonly states: Float32Array<ArrayBuffer>; readonly length: number };
+
+/** Number of tokens, of feature rows or of states of a sequence. */
+export const lengthOf = (sequence: { readonly length: number } | Source): number =>
   "ids" in sequence ? sequence.ids.length : sequence.length;
 
 /** The length of the longest of several lists, of which there may be too many for the arguments of a call. */
@@ -66,7 +90,7 @@ export const longest = (lists: readonly { readonly length: number }[]): number =
   lists.reduce((most, { length }) => Math.max(most, length), 0);
 
 /** The sum of the lengths of several sequences. */
-export const totalLength = (sequences: readonly (readonly number[] | EncoderInput)[]): number =>
+export const totalLength = (sequences: readonly (readonly number[] | Source)[]): number =>
   sequences.reduce((sum, sequence) => sum + lengthOf(sequence), 0);
 
 /**
@@ -91,63 +115,69 @@ export function packRows(
 }
 
 /** The argument `spans` u32[B,2] of the kernels: first row and number of rows of each sentence. */
-export function packSpans(
-  sequences: readonly ({ readonly length: number } | EncoderInput)[],
-): Uint32Array<ArrayBuffer> {
+export function packSpans(sequences: readonly ({ readonly length: number } | Source)[]): Uint32Array<ArrayBuffer> {
   let first = 0;
   return Uint32Array.from(sequences.map(lengthOf).flatMap((length) => [(first += length) - length, length]));
 }
 
+const KINDS = ["ids", "features", "signals", "states"] as const;
+
+/** What the sequences of a batch are. */
+export type InputKind = (typeof KINDS)[number];
+
 /**
- * A packed batch for an encoder: its arguments `rows` u32[N,4], `spans` u32[B,2] and, for inputs with features,
- * `features` f32[N,D], or the signals of which a stem makes them.
+ * A packed batch of N rows: the arguments `rows` u32[N,4] and `spans` u32[B,2], and `vectors` f32[N,width] of features
+ * and states, or the signals of which a stem makes features.
  */
 export interface PackedInputs {
+  readonly kind: InputKind;
   readonly rows: Uint32Array<ArrayBuffer>;
   readonly spans: Uint32Array<ArrayBuffer>;
-  readonly features?: Float32Array<ArrayBuffer>;
+  readonly width: number;
+  readonly vectors?: Float32Array<ArrayBuffer>;
   readonly signals?: readonly SignalInput[];
 }
 
+const kindOf = (input: Source): InputKind =>
+  "ids" in input ? "ids" : "signal" in input ? "signals" : "features" in input ? "features" : "states";
+
 /**
- * Packs the inputs of an encoder. Throws InputError when they are of several kinds, when feature rows are not D wide,
- * and for features that are not finite.
+ * Packs the inputs of an encoder, whose features are D wide, or its output, states of the width `memory`. Throws
+ * InputError when they are of several kinds, and for vectors of another width or that are not finite.
  */
-export function packInputs(inputs: readonly EncoderInput[], D: number): PackedInputs {
+export function packInputs(inputs: readonly Source[], D: number, memory = D): PackedInputs {
   const spans = packSpans(inputs);
-  const texts = inputs.filter((input) => "ids" in input);
-  if (texts.length === inputs.length) {
-    const rows = packRows(
-      texts.map(({ ids }) => ids),
-      [],
-      texts,
-    );
-    return { rows, spans };
-  }
-  const features = inputs.filter((input) => "features" in input);
-  const signals = inputs.filter((input) => "signal" in input);
-  if (Math.max(features.length, signals.length) < inputs.length) {
-    const [two, count, kind] = texts.length
-      ? ["token ids or all features", texts.length, "ids"]
-      : ["features or all signals", features.length, "features"];
+  const kinds = inputs.map(kindOf);
+  const [kind, other] = KINDS.filter((one) => kinds.includes(one));
+  if (other) {
+    const count = kinds.filter((one) => one === kind).length;
     throw new InputError(
-      `encoder: a batch must be all ${two}, got ${count} of ${inputs.length} as ${kind}; run each kind alone`,
+      `encoder: a batch must be all ${kind === "ids" ? "token ids" : kind} or all ${other}, got ${count} of ${inputs.length} as ${kind}; run each kind alone`,
     );
   }
-  const numbers = inputs.map((input, b) => Array.from({ length: lengthOf(input) }, (_, t) => spans[2 * b] + t));
-  const rows = packRows(numbers);
-  if (signals.length) return { rows, spans, signals };
-  const odd = features.findIndex((input) => input.features.length !== input.length * D);
-  if (odd >= 0)
+  const width = kind === "states" ? memory : D;
+  const numbers = inputs.map((input, b) =>
+    "ids" in input ? input.ids : Array.from({ length: input.length }, (_, t) => spans[2 * b] + t),
+  );
+  const beside = inputs.map((input) => ("segments" in input || "positions" in input ? input : {}));
+  const packed = { kind, rows: packRows(numbers, [], beside), spans, width };
+  if (kind === "ids") return packed;
+  if (kind === "signals") return { ...packed, signals: inputs as readonly SignalInput[] };
+  const vectors = new Float32Array(totalLength(inputs) * width);
+  inputs.forEach((input, b) => vectors.set(vectorsOf(input, kind, b, width), spans[2 * b] * width));
+  return { ...packed, vectors };
+}
+
+/** The features or states of sequence b. */
+function vectorsOf(input: Source, kind: InputKind, b: number, width: number): Float32Array {
+  const values = "features" in input ? input.features : "states" in input ? input.states : new Float32Array();
+  if (values.length !== lengthOf(input) * width)
     throw new InputError(
-      `encoder: features must be length*D numbers with D=${D}, sequence ${odd} has ${features[odd].features.length} for length ${features[odd].length}`,
+      `encoder: ${kind} must be length*D numbers with D=${width}, sequence ${b} has ${values.length} for length ${lengthOf(input)}`,
     );
-  const broken = features.findIndex((input) => !allFinite(input.features));
-  if (broken >= 0)
-    throw new InputError(`encoder: features must be finite, sequence ${broken} has others; leave it out or mend it`);
-  const joined = new Float32Array(totalLength(inputs) * D);
-  features.forEach((input, b) => joined.set(input.features, spans[2 * b] * D));
-  return { rows, spans, features: joined };
+  if (!allFinite(values))
+    throw new InputError(`encoder: ${kind} must be finite, sequence ${b} has others; leave it out or mend it`);
+  return values;
 }
 
 /** Throws InputError unless the argument `name` has as many rows as the argument `of`, which has `count`. */

@@ -9,6 +9,7 @@ import type { Weights } from "./checkpoint/weights.js";
 import type { Core, HostTensor } from "./core.js";
 import type { Decoder, DecoderOptions } from "./decode/decoder.js";
 import { type GenerationDefaults, readDefaults } from "./decode/defaults.js";
+import type { ForwardOutput } from "./decode/forward_rows.js";
 import type { GenerateResult } from "./decode/generate.js";
 import type { GenerateInputs } from "./decode/job.js";
 import type { GenerateOptions } from "./decode/options.js";
@@ -16,7 +17,7 @@ import type { PastKeyValues, PastOptions } from "./decode/past.js";
 import type { StreamEvent } from "./decode/stream.js";
 import type { EncoderOptions, EncoderOutput } from "./encode/outputs.js";
 import type { Architecture } from "./graph/architecture.js";
-import type { ModelInputs, TokenRows } from "./inputs.js";
+import type { ModelInputs, SourceInputs, TokenRows } from "./inputs.js";
 import { createLifetime } from "./lifetime.js";
 import { readTokenizer, type Tokenizer } from "./text/tokenizer.js";
 import { type TuneOptions, tuneModel } from "./tune.js";
@@ -48,14 +49,14 @@ export interface Model extends AsyncDisposable {
   /**
    * One pass over all positions. A model with a decoder gives logits f32[B,T,V], zeros at padding; if it has an encoder
    * too, those of the targets `decoder_input_ids`. An encoder alone gives the logits of its classifier, or else
-   * last_hidden_state and pooler_output, and takes `options`. Throws InputError and OptionError.
+   * last_hidden_state and pooler_output. Hidden states and attentions on request. Throws InputError and OptionError.
    */
   forward(inputs: ForwardInputs, options?: EncoderOptions): Promise<ForwardOutput>;
   /**
    * Level two, the Decoder of an encoder-decoder: one step a call, in a loop of the caller's. Throws InputError and
    * OptionError.
    */
-  decoder(inputs: ModelInputs, options: DecoderOptions): Promise<Decoder>;
+  decoder(inputs: SourceInputs, options: DecoderOptions): Promise<Decoder>;
   /**
    * Level three, Decoding: the whole loop in one call. Throws InputError, OptionError, and the signal's reason when
    * aborted.
@@ -67,10 +68,10 @@ export interface Model extends AsyncDisposable {
    */
   stream(inputs: GenerateInputs, options?: CallOptions): AsyncGenerator<StreamEvent, GenerateResult>;
   /**
-   * Log-probability of each token of `targets`, given those before it and the prompts `input_ids` (in a model with an
-   * encoder, the sources). Throws InputError.
+   * Log-probability of each token of `targets`, given those before it and the prompts (in a model with an encoder, the
+   * sources). Throws InputError.
    */
-  score(inputs: ModelInputs, targets: TokenRows): Promise<number[][]>;
+  score(inputs: SourceInputs, targets: TokenRows): Promise<number[][]>;
   /**
    * Decoder-only models: reads sequences once, which `generate({ past_key_values })` can then continue any number of
    * times. Throws InputError and OptionError.
@@ -87,12 +88,6 @@ export interface Model extends AsyncDisposable {
   memory(): MemoryUse;
   /** Ends the model: later calls throw InputError. */
   dispose(): void;
-}
-
-/** What `forward()` gives; an encoder-decoder gives the logits of its targets, and the states of its sources. */
-export interface ForwardOutput extends EncoderOutput {
-  /** f32[B,S,D], zeros at padding. */
-  readonly encoder_last_hidden_state?: HostTensor;
 }
 
 /** How a model and its device are held together. */

@@ -2,7 +2,7 @@ import { type Plan, record, type Run } from "../runtime/plan.js";
 import { type DType, elements, type Tensor, tensor, type TypedArray } from "../runtime/tensor.js";
 import type { Core, DecoderCore } from "./core.js";
 import { decoderPrompt, decoderStep, type PastKeys, sourceKeys } from "./graph/decoder.js";
-import type { Stack, Stem } from "./graph/architecture.js";
+import { memoryWidth, type Stack, type Stem } from "./graph/architecture.js";
 import { encoder } from "./graph/encoder.js";
 import { rotaryTable } from "./graph/positions.js";
 import { leastFrames, packStem, stem } from "./graph/stem.js";
@@ -80,7 +80,8 @@ function encoderPlan(core: Core, N: number): SamplePlan {
     const spans = input("spans", "u32", [ids.length, 2], () => packSpans(ids));
     const features = front && inputWaves(input, "features", [N, architecture.D]);
     const encoded = encoder(run, core, { rows, spans, features });
-    if (architecture.decoder) sourceKeys(run, core as DecoderCore, encoded);
+    if (architecture.decoder && memoryWidth(architecture) === architecture.D)
+      sourceKeys(run, core as DecoderCore, encoded);
   });
 }
 

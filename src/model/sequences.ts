@@ -1,5 +1,4 @@
 import { InputError, show } from "../runtime/errors.js";
-import type { HostTensor } from "./core.js";
 import type { Architecture, Stack } from "./graph/architecture.js";
 import { asRows, checkIds, readList, readNumber } from "./lists.js";
 import { type EncoderInput, lengthOf, longest, type TokenLists, type TokenRows } from "./inputs.js";
@@ -107,22 +106,6 @@ export function readNumbersBeside(sequences: Sequences, { name, rows, least, mos
       throw new InputError(`${name}: must be ${words} in rows of ${width}, got ${show(lists[b][column])} in row ${b}`);
     }),
   );
-}
-
-/** Puts packed rows [N,columns] back in their places in [B,width,columns], with zeros at what was masked. */
-export function unpack(
-  packed: Float32Array,
-  { columns: places, width }: Pick<Sequences, "columns" | "width">,
-  columns: number,
-): HostTensor {
-  const data = new Float32Array(places.length * width * columns);
-  let from = 0;
-  places.forEach((own, b) => {
-    for (const place of own) {
-      data.set(packed.subarray(from, (from += columns)), (b * width + place) * columns);
-    }
-  });
-  return { dims: [places.length, width, columns], data };
 }
 
 const readBit = (value: unknown): number => {

@@ -4,14 +4,22 @@ import { storedShape } from "../../src/model/checkpoint/rows.js";
 import { randoms } from "./harness.js";
 import { inMemory, roomy, safetensors, type Stored, storedF32 } from "./safetensors.js";
 
+/** Puts another tensor in the place of one. */
+type Change = (
+  name: string,
+  shape: readonly number[],
+  values: readonly number[],
+) => { readonly shape: readonly number[]; readonly values: readonly number[] };
+
 /**
  * A checkpoint of any family with random weights, by its config: every tensor that the family's rows name. Matrices are
- * scaled by their input width, vectors of norms are near 1.
+ * scaled by their input width, vectors of norms are near 1. `change` may put others in their places.
  */
 export async function tinyCheckpoint(
   config: Readonly<Record<string, unknown>>,
   generation: Readonly<Record<string, unknown>>,
   seed: number,
+  change: Change = (_, shape, values) => ({ shape, values }),
 ) {
   const random = randoms(seed);
   const bare = await openCheckpoint(inMemory({ "config.json": config, "model.safetensors": safetensors({}) }));
@@ -24,10 +32,9 @@ export async function tinyCheckpoint(
       const [scale, base] =
         shape.length > 1 ? [2 / Math.sqrt(row.shape[1] ?? 1), 0] : [0.3, name.endsWith("weight") ? 1 : 0];
       const length = shape.reduce((a, b) => a * b, 1);
-      tensors[name] = storedF32(
-        shape,
-        Array.from({ length }, () => base + scale * random()),
-      );
+      const drawn = Array.from({ length }, () => base + scale * random());
+      const { shape: own, values } = change(name, shape, drawn);
+      tensors[name] = storedF32([...own], [...values]);
     }
   }
   return inMemory({

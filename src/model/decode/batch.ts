@@ -1,7 +1,7 @@
 import type { Lead } from "../../kernels/logits_process.js";
 import type { Plan } from "../../runtime/plan.js";
 import type { DecoderCore } from "../core.js";
-import { type EncoderInput, longest, type TokenLists, totalLength } from "../inputs.js";
+import { longest, type Source, type TokenLists, totalLength } from "../inputs.js";
 import type { DecoderCache } from "./cache.js";
 import type { PastKeyValues } from "./past.js";
 import { createStepReports, REDUNDANT, type StepReports } from "./reports.js";
@@ -12,8 +12,8 @@ import { acquireSearch, type LedStart, NO_LEAD, type Search, type SearchSize } f
 export interface Job {
   /** The tokens that each target begins with, at least one. */
   readonly prompts: TokenLists;
-  /** What the encoder reads, one source for each prompt. */
-  readonly sources?: readonly EncoderInput[];
+  /** What the decoder attends to, one source for each prompt. */
+  readonly sources?: readonly Source[];
   /**
    * What the caller gave in place of the first tokens of each prompt, padding included. Rules on scores see it, as in
    * Transformers; the model does not.
@@ -21,7 +21,12 @@ export interface Job {
   readonly leads?: readonly Lead[];
   /** What may have read the first tokens of each prompt before. */
   readonly past?: PastKeyValues;
+  /** f32[N,D]: what ids of the prompts from V on stand for. */
+  readonly vectors?: Float32Array<ArrayBuffer>;
 }
+
+/** The tokens of each prompt; none where the prompts are vectors. */
+export const tokensOf = ({ prompts, vectors }: Job): TokenLists => (vectors ? prompts.map(() => []) : prompts);
 
 /** Sentences that are decoded together. */
 export interface Batch {
@@ -55,7 +60,7 @@ export async function openBatch(
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 /** The sizes that a job needs, rounded up so that calls of about the same size can share memory. */
-function sizeOf({ prompts, sources, leads }: Job, g: Generation): SearchSize {
+function sizeOf({ prompts, sources, leads, vectors }: Job, g: Generation): SearchSize {
   const given = leads && hasRules(g) ? longest(leads.map(({ ids }) => ids)) : 0;
   return {
     capacity: {
@@ -64,6 +69,7 @@ function sizeOf({ prompts, sources, leads }: Job, g: Generation): SearchSize {
       W: g.W,
       M: roundUp(longest(prompts) + g.newTokens, 16),
       S: sources ? roundUp(totalLength(sources), 64) : 1,
+      vectors: vectors ? roundUp(totalLength(prompts), 64) : 0,
     },
     lead: roundUp(given, 16),
   };
@@ -73,8 +79,9 @@ function sizeOf({ prompts, sources, leads }: Job, g: Generation): SearchSize {
  * Encodes the sources and reads each prompt without its last token, which the first step feeds. Returns the plan of the
  * encoder.
  */
-async function fillCache(cache: DecoderCache, { prompts, sources, past }: Job): Promise<Plan | undefined> {
+async function fillCache(cache: DecoderCache, { prompts, sources, past, vectors }: Job): Promise<Plan | undefined> {
   const plan = sources && (await cache.encode(sources));
+  if (vectors) cache.writeVectors(vectors);
   const read = prompts.map((ids) => ids.slice(0, -1));
   const lengths = (await past?.copyInto(cache, read)) ?? read.map(() => 0);
   const fresh = read.map((ids, b) => ids.slice(lengths[b]));

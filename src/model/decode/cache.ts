@@ -2,10 +2,11 @@ import type { Copy, Gpu } from "../../runtime/gpu.js";
 import type { Plan } from "../../runtime/plan.js";
 import type { Tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
+import { memoryWidth } from "../graph/architecture.js";
 import type { CrossKeys, PastKeys } from "../graph/decoder.js";
-import { writeFeatures } from "../encode/features.js";
+import { writeVectors } from "../encode/features.js";
 import { createIdleCache } from "../idle.js";
-import { type EncoderInput, packInputs, packRows, type TokenLists } from "../inputs.js";
+import { packInputs, packRows, type Source, type TokenLists } from "../inputs.js";
 import { cacheTensors, type Capacity, CHUNK, encodePlan, promptPlan } from "./cache_plans.js";
 
 /**
@@ -19,15 +20,19 @@ export interface DecoderCache {
   readonly past: PastKeys;
   /** Keys and values of the sources; absent without an encoder. */
   readonly cross: CrossKeys | undefined;
+  /** f32[N,D]: what ids of the prompts from V on stand for; absent where prompts are tokens. */
+  readonly vectors: Tensor | undefined;
   /** u32[2,R,M]: the row that holds each token of a row's past, in the two tables of `tableAt`. */
   readonly indirection: Tensor;
   /** First row and number of rows of each source that was last encoded. */
   readonly sourceSpans: Uint32Array<ArrayBuffer>;
   /**
-   * Runs the encoder and stores keys and values for each decoder layer. Returns the plan that it ran; undefined without
-   * an encoder.
+   * Runs the encoder, unless the sources are its output, and stores keys and values for each decoder layer. Returns the
+   * plan that it ran; undefined without an encoder.
    */
-  encode(sources: readonly EncoderInput[]): Promise<Plan | undefined>;
+  encode(sources: readonly Source[]): Promise<Plan | undefined>;
+  /** Writes what ids from V on stand for. */
+  writeVectors(values: Float32Array<ArrayBuffer>): void;
   /**
    * Runs the decoder over the next tokens of each prompt, which has `lengths` tokens so far; their keys go to its first
    * row.
@@ -46,7 +51,7 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
   const { gpu, architecture } = core;
   const { B, n, W, M, S } = capacity;
   const held = cacheTensors(core, capacity);
-  const { rows, indirection, past, cross, source, prompt } = held;
+  const { rows, indirection, past, cross, source, prompt, vectors } = held;
   const plans = createPlanRunner(gpu);
   let sourceSpans = new Uint32Array(2 * B);
   const writeSpans = (spans: Uint32Array<ArrayBuffer>): void => {
@@ -61,20 +66,23 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
     indirection,
     past,
     cross,
+    vectors,
     get sourceSpans() {
       return sourceSpans;
     },
     async encode(sources) {
       if (!cross) return undefined;
-      const packed = packInputs(sources, architecture.D);
-      const N = packed.rows.length / 4;
-      const kind = packed.features || packed.signals ? "features" : "ids";
-      const build = (): Plan => encodePlan(core, held, N, kind);
-      return plans.run(`encode ${N} ${kind}`, build, async () => {
-        gpu.write(source.rows, packed.rows);
-        writeSpans(packed.spans);
-        await writeFeatures(core, packed, source.features);
+      const packed = packInputs(sources, architecture.D, memoryWidth(architecture));
+      const { kind, rows, spans } = packed;
+      const build = (): Plan => encodePlan(core, held, packed);
+      return plans.run(`encode ${rows.length} ${kind}`, build, async () => {
+        gpu.write(source.rows, rows);
+        writeSpans(spans);
+        await writeVectors(core, packed, source.vectors);
       });
+    },
+    writeVectors(values) {
+      if (vectors) gpu.write(vectors, values);
     },
     async prompt(tokens, lengths) {
       const packed = packRows(tokens, lengths);

@@ -1,9 +1,11 @@
 import { type Plan, record } from "../../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
+import { memoryWidth } from "../graph/architecture.js";
 import { type CrossKeys, decoderPrompt, type PastKeys, sourceKeys } from "../graph/decoder.js";
-import { encoder } from "../graph/encoder.js";
+import { encodeSource } from "../graph/encoder.js";
 import { rotaryTable } from "../graph/positions.js";
+import type { PackedInputs } from "../inputs.js";
 
 /**
  * Sizes of a cache: B prompts (and sources) of n sentences each, W beams a sentence; M slots a row; S packed rows of
@@ -15,6 +17,8 @@ export interface Capacity {
   readonly W: number;
   readonly M: number;
   readonly S: number;
+  /** Rows of the prompts that are vectors. Default 0. */
+  readonly vectors?: number;
 }
 
 /** Most rows of a prompt plan, which bounds the memory of its activations. */
@@ -26,13 +30,16 @@ export interface CacheTensors {
   readonly indirection: Tensor;
   readonly past: PastKeys;
   readonly cross: CrossKeys | undefined;
-  readonly source: { readonly rows: Tensor; readonly spans: Tensor; readonly features: Tensor };
+  /** f32[N,D]: what ids from V on stand for. */
+  readonly vectors: Tensor | undefined;
+  /** `vectors` are features or states. */
+  readonly source: { readonly rows: Tensor; readonly spans: Tensor; readonly vectors: Tensor };
   readonly prompt: { readonly rows: Tensor; readonly spans: Tensor };
   readonly all: readonly Tensor[];
 }
 
 /** The tensors of a cache. Only those that are used get memory. */
-export function cacheTensors({ gpu, architecture }: DecoderCore, { B, n, W, M, S }: Capacity): CacheTensors {
+export function cacheTensors({ gpu, architecture }: DecoderCore, { B, n, W, M, S, vectors }: Capacity): CacheTensors {
   const { depth, K, E, rotary } = architecture.decoder;
   const R = B * n * W;
   const all: Tensor[] = [];
@@ -56,26 +63,30 @@ export function cacheTensors({ gpu, architecture }: DecoderCore, { B, n, W, M, S
       kv: perLayer("source_keys", [S, 2 * K * E]),
       spans: make("cross_spans", "u32", [B * n, 2]),
     },
+    vectors: vectors ? make("vectors", "f32", [vectors, architecture.D]) : undefined,
     source: {
       rows: make("source_rows", "u32", [S, 4]),
       spans: make("source_spans", "u32", [B, 2]),
-      features: make("source_features", "f32", [S, architecture.D]),
+      vectors: make("source_vectors", "f32", [S, Math.max(architecture.D, memoryWidth(architecture))]),
     },
     prompt: { rows: make("prompt_rows", "u32", [CHUNK, 4]), spans: make("prompt_spans", "u32", [B, 2]) },
     all,
   };
 }
 
-/** The encoder over N packed rows of sources, followed by the keys and values for each decoder layer. */
+/** The encoder over packed sources, unless they are its output, followed by the keys and values for each decoder layer. */
 export function encodePlan(
   core: DecoderCore,
   { source, cross }: CacheTensors,
-  N: number,
-  kind: "ids" | "features",
+  { rows, kind, width }: PackedInputs,
 ): Plan {
+  const N = rows.length / 4;
   return record("encode", (run) => {
-    const features = kind === "features" ? prefix(source.features, [N, core.architecture.D]) : undefined;
-    const encoded = encoder(run, core, { rows: prefix(source.rows, [N, 4]), spans: source.spans, features });
+    const encoded = encodeSource(run, core, {
+      rows: prefix(source.rows, [N, 4]),
+      spans: source.spans,
+      ...(kind !== "ids" && { [kind === "states" ? kind : "features"]: prefix(source.vectors, [N, width]) }),
+    });
     sourceKeys(
       run,
       core,
@@ -88,7 +99,7 @@ export function encodePlan(
 /** The decoder over N packed rows of prompts. */
 export function promptPlan(
   core: DecoderCore,
-  { past, cross, source, prompt }: CacheTensors,
+  { past, cross, source, prompt, vectors }: CacheTensors,
   N: number,
   rowsPerPrompt: number,
 ): Plan {
@@ -99,6 +110,7 @@ export function promptPlan(
       spans: prompt.spans,
       rowsPerPrompt,
       cross: cross && { kv: cross.kv, spans: source.spans },
+      vectors,
     });
   });
 }

@@ -7,7 +7,7 @@ import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore, HostTensor } from "../core.js";
 import { checkFinite } from "../finite.js";
 import { decoderStep } from "../graph/decoder.js";
-import { type EncoderInput, type TokenLists, totalLength } from "../inputs.js";
+import { type Source, type TokenLists, totalLength } from "../inputs.js";
 import { createLifetime, type KeepAlive } from "../lifetime.js";
 import { createQueue } from "../queue.js";
 import { readList } from "../lists.js";
@@ -36,10 +36,10 @@ export interface DecoderOptions {
   readonly num_beams?: number;
 }
 
-/** Encodes the sources and opens a Decoder over them. Throws OptionError for sizes that the model does not have. */
+/** Encodes the sources, unless they are states, and opens a Decoder over them. Throws OptionError for sizes that the model does not have. */
 export async function createDecoder(
   core: DecoderCore,
-  sources: readonly EncoderInput[],
+  sources: readonly Source[],
   options: Partial<DecoderOptions>,
   keepAlive: KeepAlive,
 ): Promise<Decoder> {

@@ -45,8 +45,8 @@ export const isNeutral = (name: string, value: unknown): boolean =>
 /** Options that act when tokens are drawn alone, besides those of the group `sampling`. */
 export const DRAWING: readonly string[] = ["typical_p", "epsilon_cutoff", "eta_cutoff", "top_h"];
 
-/** Our own options, which Transformers does not read from a file. */
-const OWN = new Set(["seed", "presence_penalty", "logits_processor"]);
+/** Options that no file switches on: our own, and what costs a pass of its own. */
+const OWN = new Set(["seed", "presence_penalty", "logits_processor", "output_attentions"]);
 
 /** What the configuration classes of Transformers fill in where config.json has no such field. */
 const FILLED_IN: Readonly<Record<string, Json>> = {

@@ -1,8 +1,10 @@
 import { OptionError } from "../../runtime/errors.js";
-import type { DecoderCore } from "../core.js";
+import type { DecoderCore, HostTensor } from "../core.js";
 import { longest, type TokenLists } from "../inputs.js";
+import type { Places } from "../results.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { Job } from "./batch.js";
+import { generatedAttentions } from "./cross_attentions.js";
 import type { GenerationDefaults } from "./defaults.js";
 import { type GenerateInputs, readJob } from "./job.js";
 import { decode, type Launches } from "./loop.js";
@@ -23,6 +25,11 @@ export interface GenerateResult {
   readonly sequences_scores?: number[];
   /** With `output_scores` only: log-probability of each generated token of each row, after all rules on scores. */
   readonly token_scores?: number[][];
+  /**
+   * With `output_attentions` only: weights of cross attention f32[rows,L,H,T,S] over the S columns of the sources, by
+   * which each of the T generated tokens was chosen; zeros after the end of a row and at padding.
+   */
+  readonly cross_attentions?: HostTensor;
   /** The length of each row without the padding after its end. */
   readonly lengths: number[];
   readonly stats: GenerateStats;
@@ -50,6 +57,8 @@ export interface Call {
   readonly g: Generation;
   /** How many columns of the result the prompts take. */
   readonly width: number;
+  /** Where the rows of the sources are in those that the caller gave; absent without an encoder. */
+  readonly sourceRows?: Places;
 }
 
 /** Checks the inputs and options of a call. Throws InputError and OptionError. */
@@ -59,11 +68,15 @@ export function planCall(
   inputs: GenerateInputs | undefined,
   call: GenerateOptions,
 ): Call {
-  const { V, decoder } = core.architecture;
+  const { V, decoder, family } = core.architecture;
   const options = mergeOptions(call, defaults, V);
-  const { job, given, width } = readJob(core, inputs, options);
+  const { job, given, width, sourceRows } = readJob(core, inputs, options);
+  if (options.output_attentions && !sourceRows)
+    throw new OptionError(
+      `generate: output_attentions must be false, ${family} has no cross attention; forward() gives attentions`,
+    );
   const context = { call, B: job.prompts.length, P: decoder.P, width, longest: longest(job.prompts) };
-  return { job, given, width, g: resolveOptions(options, context) };
+  return { job, given, width: job.vectors ? 0 : width, sourceRows, g: resolveOptions(options, context) };
 }
 
 /** How a call is followed and stopped. */
@@ -78,9 +91,10 @@ export interface CallHooks {
 /** Runs a call. Throws as `decode` does. */
 export async function runCall(
   core: DecoderCore,
-  { job, given, g, width }: Call,
+  call: Call,
   { tokenizer, signal, emit }: CallHooks,
 ): Promise<GenerateResult> {
+  const { job, g, sourceRows } = call;
   if (emit && g.beamStep.groups > 1)
     throw new OptionError(`stream: num_beam_groups must be 1, got ${g.beamStep.groups}; groups share no beginning`);
   const stopper = g.stop_strings.length && tokenizer ? createStopper(job, g, tokenizer) : undefined;
@@ -91,7 +105,10 @@ export async function runCall(
     return going;
   };
   const { hypotheses, ...stats } = await decode(core, job, g, { signal, onStep, kept: stopper?.kept });
-  return resultOf({ job, given, g, width }, hypotheses, { ...stats, ...(g.sampling && { seed: g.sampling.seed }) });
+  const result = resultOf(call, hypotheses, { ...stats, ...(g.sampling && { seed: g.sampling.seed }) });
+  if (!g.output_attentions || !sourceRows) return result;
+  const rows = hypotheses.flatMap((list, prompt) => list.map(({ ids }) => ({ ids, prompt })));
+  return { ...result, cross_attentions: await generatedAttentions(core, job, rows, sourceRows, signal) };
 }
 
 /** Arranges results as Transformers does: all prompts end in the same column, and padding follows the end of a row. */

@@ -1,8 +1,9 @@
 import type { Lead } from "../../kernels/logits_process.js";
 import { InputError, OptionError, show } from "../../runtime/errors.js";
-import { checkInputs, type ForwardInputs, readPrompts, readSources, readTargets } from "../arguments.js";
+import { checkInputs, type ForwardInputs, readAttended, readPrompts, readTargets } from "../arguments.js";
 import type { DecoderCore } from "../core.js";
 import { checkRowCount, longest, type TokenLists } from "../inputs.js";
+import type { Places } from "../results.js";
 import type { Sequences } from "../sequences.js";
 import type { Job } from "./batch.js";
 import type { PastKeyValues } from "./past.js";
@@ -22,6 +23,8 @@ interface ReadJob {
   readonly given: TokenLists;
   /** The length of the longest row that the caller gave. */
   readonly width: number;
+  /** Where the rows of the sources are in those that the caller gave. */
+  readonly sourceRows?: Places;
 }
 
 /**
@@ -41,9 +44,13 @@ export function readJob(core: DecoderCore, inputs: GenerateInputs | undefined, o
         `generate: decoder_input_ids must be absent, ${architecture.family} has no encoder; begin input_ids with them`,
       );
     const rows = readPrompts(architecture, inputs, { ...limits, holes: "drop" });
-    return { job: { prompts: rows.ids, leads: leadsOf(rows, architecture.V) }, given: rows.given, width: rows.width };
+    const { ids: prompts, given, width, vectors } = rows;
+    if (!vectors) return { job: { prompts, leads: leadsOf(rows, architecture.V) }, given, width };
+    // Rules and results see nothing of vectors, as in Transformers.
+    const leads = prompts.map(({ length }) => ({ ...NO_LEAD, covered: length }));
+    return { job: { prompts, vectors, leads }, given: prompts.map(() => []), width };
   }
-  const { sources } = readSources(architecture, inputs);
+  const { sources, rows: sourceRows } = readAttended(architecture, inputs);
   if (start === undefined)
     throw new OptionError(
       "generate: decoder_start_token_id must be given, by the checkpoint or by the call; no such id is in the checkpoint's options that can be used",
@@ -51,13 +58,13 @@ export function readJob(core: DecoderCore, inputs: GenerateInputs | undefined, o
   const starts = oneEach("decoder_start_token_id", start, sources.length);
   if (begun === undefined) {
     const prompts = starts.map((id) => [id]);
-    return { job: { prompts, sources }, given: prompts, width: 1 };
+    return { job: { prompts, sources }, given: prompts, width: 1, sourceRows };
   }
   const given = readTargets(architecture, inputs as ForwardInputs);
-  checkRowCount("decoder_input_ids", given.ids, "input_ids", sources.length);
+  checkRowCount("decoder_input_ids", given.ids, "the sources", sources.length);
   const targets = begunWith(starts, given);
   const job = { prompts: targets.ids, leads: leadsOf(targets, architecture.V), sources };
-  return { job, given: targets.given, width: targets.width };
+  return { job, given: targets.given, width: targets.width, sourceRows };
 }
 
 type Rows = Pick<Sequences, "ids" | "given" | "width">;
@@ -82,10 +89,10 @@ function readContinuation(core: DecoderCore, past: PastKeyValues, inputs: Genera
   if (typeof past?.check !== "function")
     throw new InputError(`generate: past_key_values must come from past(), got ${show(past)}`);
   past.check(core);
-  const { input_ids, attention_mask, position_ids, decoder_input_ids } = inputs as ForwardInputs;
+  const { input_ids, attention_mask, ...others } = inputs;
   const rows = { input_ids, attention_mask };
   const more = input_ids === undefined ? undefined : readPrompts(core.architecture, rows, { holes: "drop" }).ids;
-  const stray = { position_ids, attention_mask: more ? undefined : attention_mask, decoder_input_ids };
+  const stray = { ...others, past_key_values: undefined, attention_mask: more ? undefined : attention_mask };
   const bad = Object.entries(stray).find(([, value]) => value !== undefined);
   if (bad) throw new InputError(`generate: ${bad[0]} must be absent with these past_key_values; leave it out`);
   if (more) checkRowCount("input_ids", more, "past_key_values", past.ids.length);

@@ -181,6 +181,11 @@ export const OPTIONS = {
   seed: option(whole(0, 2 ** 32 - 1), undefined, "sampling"),
   /** Also return the log-probability of each generated token, after all rules on scores. Default false. */
   output_scores: option(flag, false, "output"),
+  /**
+   * Also return the weights of cross attention by which each token was chosen, computed after the search by one pass over
+   * the results; encoder-decoders alone. Default false.
+   */
+  output_attentions: option(flag, false, "output"),
   /** A row ends with the token that completes one of these texts. Needs tokenizer.json and num_beams 1. */
   stop_strings: option(texts, undefined, "output"),
   /**

@@ -38,6 +38,7 @@ export interface Generation {
   /** Results a prompt. */
   readonly returned: number;
   readonly output_scores: boolean;
+  readonly output_attentions: boolean;
   readonly stop_strings: readonly string[];
 }
 
@@ -67,7 +68,7 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
   checkForced(o, width);
   checkLengthPenalty(o, newTokens);
   const C = countCandidates(o, end.length);
-  const { length_penalty, diversity_penalty, logits_processor, output_scores } = o;
+  const { length_penalty, diversity_penalty, logits_processor, output_scores, output_attentions } = o;
   return {
     beams,
     n: o.do_sample ? returned : groups,
@@ -92,6 +93,7 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
     pad: pad ?? 0,
     returned,
     output_scores,
+    output_attentions,
     stop_strings: [o.stop_strings ?? []].flat(),
   };
 }

@@ -171,13 +171,13 @@ function writeStart(
  */
 function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, g: Generation): Plan {
   const { V } = core.architecture;
-  const { indirection, past, cross } = cache;
+  const { indirection, past, cross, vectors } = cache;
   const { rows, scores, sentences, status, end_ids, rules, history, leads } = state;
   const ruled = hasRules(g);
   return record(
     "step",
     (run) => {
-      const logits = decoderStep(run, core, { rows, past, indirection, cross, logits: state.logits });
+      const logits = decoderStep(run, core, { rows, past, indirection, cross, vectors, logits: state.logits });
       if (ruled) {
         const args = { rows, indirection, sentences, rules, leads, history, logits };
         run(logitsProcess, "logits_process", args, { ...g.rules, LOG_SOFTMAX: Number(g.beams > 1) });

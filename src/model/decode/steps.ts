@@ -3,7 +3,7 @@ import { readReport, STATUS } from "../../kernels/search_state.js";
 import { InputError, OptionError, show } from "../../runtime/errors.js";
 import type { TypedArray } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
-import type { Batch } from "./batch.js";
+import { type Batch, tokensOf } from "./batch.js";
 import { shouldCompact } from "./compaction.js";
 import type { StepReports } from "./reports.js";
 
@@ -71,9 +71,10 @@ async function stepOnHost(core: DecoderCore, batch: Batch): Promise<TypedArray[]
   const [scores] = (await step.run({ launches: [0, chooses], read: [logits] })) as Float32Array<ArrayBuffer>[];
   const bad = scores.findIndex((score) => !Number.isFinite(score));
   if (bad >= 0) throw notFinite(batch, reports.length + 1, Math.floor(bad / V));
+  const prompts = tokensOf(job);
   const ids = Array.from({ length: R }, (_, r) => {
     const chosen = reports.length ? reports.backtrace(Math.floor(r / W), r % W) : [];
-    return [...job.prompts[Math.floor(r / (n * W))], ...chosen.map(({ id }) => id)];
+    return [...prompts[Math.floor(r / (n * W))], ...chosen.map(({ id }) => id)];
   });
   const rows = Array.from({ length: R }, (_, r) => scores.subarray(r * V, (r + 1) * V));
   const changed = (await logits_processor(ids, rows)) ?? rows;

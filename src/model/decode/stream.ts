@@ -1,6 +1,6 @@
 import { createDetokenizer, createStopFinder } from "../text/detokenizer.js";
 import type { Tokenizer } from "../text/tokenizer.js";
-import type { Job } from "./batch.js";
+import { type Job, tokensOf } from "./batch.js";
 import type { StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";
 
@@ -61,8 +61,8 @@ function commonPrefix(a: readonly number[], b: readonly number[]): readonly numb
 type Streamer = (reports: StepReports, kept?: readonly (number | undefined)[]) => StreamEvent[];
 
 /** The prompt of each row: every prompt has n samples. */
-const promptsOf = ({ prompts }: Job, n: number): readonly (readonly number[])[] =>
-  prompts.flatMap((prompt) => Array.from({ length: n }, () => prompt));
+const promptsOf = (job: Job, n: number): readonly (readonly number[])[] =>
+  tokensOf(job).flatMap((prompt) => Array.from({ length: n }, () => prompt));
 
 /**
  * Turns reports into events. Call it after each step; `kept` limits the tokens of rows that a stop string has ended.

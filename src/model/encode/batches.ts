@@ -2,8 +2,9 @@ import { handled } from "../../runtime/scopes.js";
 import type { Core } from "../core.js";
 import { checkFinite } from "../finite.js";
 import { type EncoderInput, lengthOf, totalLength } from "../inputs.js";
+import type { SequenceResults } from "../results.js";
 import { checkSequence } from "../sequences.js";
-import { type BatchSize, type Encoded, prepareBatch, type Wanted } from "./prepared_batch.js";
+import { type BatchSize, prepareBatch, type Wanted } from "./prepared_batch.js";
 
 /** How a caller follows, stops and batches encoding. */
 export interface EncodeHooks {
@@ -26,9 +27,9 @@ export async function encodeAll(
   inputs: readonly EncoderInput[],
   wanted: Wanted,
   { signal, progress, batch_tokens = BATCH_TOKENS }: EncodeHooks = {},
-): Promise<Encoded[]> {
+): Promise<SequenceResults[]> {
   inputs.forEach((input, index) => checkSequence(core.architecture, input, index));
-  const results: Encoded[] = [];
+  const results: SequenceResults[] = [];
   const total = inputs.length;
   let loaded = 0;
   const runBatch = async (batch: readonly number[]): Promise<void> => {
@@ -79,7 +80,7 @@ function batchesOf(lengths: readonly number[], budget: number): number[][] {
 }
 
 /** Runs one batch. Its plan and memory are kept for later batches of the same size. */
-async function encodeBatch(core: Core, inputs: readonly EncoderInput[], wanted: Wanted): Promise<Encoded[]> {
+async function encodeBatch(core: Core, inputs: readonly EncoderInput[], wanted: Wanted): Promise<SequenceResults[]> {
   const size: BatchSize = {
     N: totalLength(inputs),
     B: inputs.length,

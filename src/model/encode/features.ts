@@ -7,9 +7,9 @@ import { type PackedSignals, packStem, stem } from "../graph/stem.js";
 import { type Held, holdTensors } from "../held.js";
 import type { PackedInputs, SignalInput } from "../inputs.js";
 
-/** Writes the features f32[N,D] of a packed batch, as they are or made of its signals, to the beginning of `to`. */
-export async function writeFeatures(core: Core, { rows, features, signals }: PackedInputs, to: Tensor): Promise<void> {
-  if (features) core.gpu.write(to, features);
+/** Writes the vectors of a packed batch, as they are or made of its signals, f32[N,width], to the beginning of `to`. */
+export async function writeVectors(core: Core, { rows, vectors, signals }: PackedInputs, to: Tensor): Promise<void> {
+  if (vectors) core.gpu.write(to, vectors);
   if (signals) await runStem(core, signals, prefix(to, [rows.length / 4, core.architecture.D]));
 }
 

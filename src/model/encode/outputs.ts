@@ -2,9 +2,10 @@ import { CALLBACK, checkOptions, FLAG, SIGNAL, wholeNumber } from "../../runtime
 import type { Sources } from "../arguments.js";
 import type { Architecture, Stack } from "../graph/architecture.js";
 import type { Core, HostTensor } from "../core.js";
+import { byHead, bySequence, byToken, type SequenceResults } from "../results.js";
 import type { Sequences } from "../sequences.js";
 import { type EncodeHooks, encodeAll } from "./batches.js";
-import type { Encoded, Wanted } from "./prepared_batch.js";
+import type { Wanted } from "./prepared_batch.js";
 
 /** What an encoder gives, named as in Transformers: B sequences, S the width of the caller's rows, zeros at padding. */
 export interface EncoderOutput {
@@ -60,7 +61,7 @@ function layOut(
   architecture: Architecture,
   rows: Sequences,
   wanted: Wanted,
-  encoded: readonly Encoded[],
+  encoded: readonly SequenceResults[],
 ): EncoderOutput {
   const { depth: L, H } = architecture.encoder as Stack;
   const tokens = (name: string): HostTensor => byToken(encoded, name, rows);
@@ -69,7 +70,7 @@ function layOut(
     ? Array.from({ length: L + 1 }, (_, l) => tokens(`hidden_states.${l}`))
     : undefined;
   const attentions = wanted.attentions
-    ? Array.from({ length: L }, (_, l) => attentionSquares(encoded, `attentions.${l}`, rows, H))
+    ? Array.from({ length: L }, (_, l) => byHead(encoded, `attentions.${l}`, rows, rows, H))
     : undefined;
   return {
     ...(wanted.last_hidden_state && { last_hidden_state: states?.[L] ?? tokens("last_hidden_state") }),
@@ -78,42 +79,4 @@ function layOut(
     ...(states && { hidden_states: states }),
     ...(attentions && { attentions }),
   };
-}
-
-/** Arranges a result with a row for each token as [B,S,columns]. */
-function byToken(encoded: readonly Encoded[], name: string, { columns: places, width }: Sequences): HostTensor {
-  const columns = encoded[0][name].length / places[0].length;
-  const data = new Float32Array(places.length * width * columns);
-  encoded.forEach((own, b) =>
-    places[b].forEach((place, t) => {
-      data.set(own[name].subarray(t * columns, (t + 1) * columns), (b * width + place) * columns);
-    }),
-  );
-  return { dims: [places.length, width, columns], data };
-}
-
-/** Arranges a result with a row for each sequence as [B,columns]. */
-function bySequence(encoded: readonly Encoded[], name: string): HostTensor {
-  const columns = encoded[0][name].length;
-  const data = new Float32Array(encoded.length * columns);
-  encoded.forEach((own, b) => data.set(own[name], b * columns));
-  return { dims: [encoded.length, columns], data };
-}
-
-/**
- * Arranges attention weights [query,head,key] (with as many keys as the longest sequence of the batch) as [B,H,S,S].
- */
-function attentionSquares(encoded: readonly Encoded[], name: string, rows: Sequences, H: number): HostTensor {
-  const { columns: places, width: S } = rows;
-  const data = new Float32Array(places.length * H * S * S);
-  encoded.forEach((own, b) => {
-    const T = own[name].length / places[b].length / H;
-    places[b].forEach((query, q) => {
-      for (let h = 0; h < H; h++) {
-        const to = ((b * H + h) * S + query) * S;
-        places[b].forEach((key, k) => (data[to + key] = own[name][(q * H + h) * T + k]));
-      }
-    });
-  });
-  return { dims: [places.length, H, S, S], data };
 }

@@ -5,7 +5,8 @@ import type { Architecture, Stack } from "../graph/architecture.js";
 import { encoder, type PackedInput } from "../graph/encoder.js";
 import { head, type PoolingChoice, sentenceVectors } from "../graph/heads.js";
 import { type EncoderInput, lengthOf, packInputs } from "../inputs.js";
-import { writeFeatures } from "./features.js";
+import { type Output, type SequenceResults, sequencesOf } from "../results.js";
+import { writeVectors } from "./features.js";
 
 /** Which results of an encoder to read back; `EncoderOutput` has their shapes. */
 export interface Wanted {
@@ -17,9 +18,6 @@ export interface Wanted {
   /** One vector f32[D] a sequence. */
   readonly embedding?: PoolingChoice;
 }
-
-/** The results of one sequence by name (`logits`, `hidden_states.3`): a row for each token, or a single row. */
-export type Encoded = Readonly<Record<string, Float32Array>>;
 
 /**
  * The size of a batch: N tokens (or feature rows) in B sequences; T the longest one, where attentions are wanted, else
@@ -35,7 +33,7 @@ export interface BatchSize {
 /** An encoder with its head, prepared for batches of one size. */
 export interface PreparedBatch {
   /** Returns results in the order of `inputs`. Throws InputError when these are of different kinds or widths. */
-  run(inputs: readonly EncoderInput[]): Promise<Encoded[]>;
+  run(inputs: readonly EncoderInput[]): Promise<SequenceResults[]>;
   /** Frees its memory. */
   dispose(): void;
 }
@@ -49,7 +47,7 @@ export async function prepareBatch(core: Core, size: BatchSize, wanted: Wanted):
     spans: tensor("spans", "u32", [B, 2]),
     ...(features && { features: tensor("features", "f32", [N, architecture.D]) }),
   };
-  const outputs = createOutputs(architecture, size, wanted);
+  const outputs = encoderOutputs(architecture, size, wanted);
   const { states, attentions, pooled, logits, embedding } = outputs;
   const plan = record("encode", (run) => {
     const hidden = encoder(run, core, packed, { states, attentions });
@@ -74,13 +72,12 @@ export async function prepareBatch(core: Core, size: BatchSize, wanted: Wanted):
   };
 }
 
-/** A result: f32[N,...columns] with a row for each token, or f32[B,...columns] with a row for each sequence. */
-interface Output {
-  readonly per: "token" | "sequence";
-  readonly data: Tensor;
-}
-
-function createOutputs({ D, encoder, head }: Architecture, { N, B, T }: BatchSize, wanted: Wanted) {
+/** The results of an encoder for a batch of this size. */
+export function encoderOutputs(
+  { D, encoder, head }: Architecture,
+  { N, B, T }: Pick<BatchSize, "N" | "B" | "T">,
+  wanted: Wanted,
+) {
   const { H, depth: L } = encoder as Stack;
   const all: Output[] = [];
   const output = (name: string, per: Output["per"], ...columns: number[]): Tensor => {
@@ -109,23 +106,5 @@ async function write(core: Core, to: PackedInput, inputs: readonly EncoderInput[
   const packed = packInputs(inputs, core.architecture.D);
   core.gpu.write(to.rows, packed.rows);
   core.gpu.write(to.spans, packed.spans);
-  if (to.features) await writeFeatures(core, packed, to.features);
-}
-
-/** Splits all outputs into those of each sequence. */
-function sequencesOf(
-  outputs: readonly Output[],
-  values: readonly Float32Array[],
-  lengths: readonly number[],
-): Encoded[] {
-  let first = 0; // of the sequence's tokens
-  return lengths.map((length, b) => {
-    const own = outputs.map(({ per, data }, index) => {
-      const columns = values[index].length / data.shape[0];
-      const [from, count] = per === "token" ? [first, length] : [b, 1];
-      return [data.name, values[index].slice(from * columns, (from + count) * columns)] as const;
-    });
-    first += length;
-    return Object.fromEntries(own);
-  });
+  if (to.features) await writeVectors(core, packed, to.features);
 }

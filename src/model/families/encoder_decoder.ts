@@ -3,16 +3,7 @@ import type { Json } from "../checkpoint/checkpoint.js";
 import { readConfig } from "../checkpoint/config.js";
 import type { WeightRow } from "../checkpoint/rows.js";
 import type { Stack } from "../graph/architecture.js";
-import {
-  type Entries,
-  equalHeads,
-  type Family,
-  layerRows,
-  linearRows,
-  normRows,
-  tableRow,
-  type With,
-} from "./family.js";
+import { equalHeads, type Family, layerRows, linearRows, memoryOf, normRows, tableRow, type With } from "./family.js";
 import { paddingId, type Positions } from "./positions.js";
 
 /** What differs between the encoder-decoders whose layers are BART's. */
@@ -71,7 +62,7 @@ export function bartLike(differences: Differences): Family<With<"encoder" | "dec
         D,
         V: parted(config) ? read.count("decoder_vocab_size", V) : V,
         encoder: { ...stack("encoder"), ...(parted(config) && { V }) },
-        decoder: { ...stack("decoder"), memory: memoryWidth(entries, D) },
+        decoder: { ...stack("decoder"), memory: memoryOf(entries, "decoder.layers.0.encoder_attn.k_proj", D) },
         norm: "layernorm",
         placement,
         eps: 1e-5,
@@ -124,9 +115,3 @@ export function bartLike(differences: Differences): Family<With<"encoder" | "dec
 
 /** Classes of Transformers whose checkpoints have no head for tokens, or no encoder. */
 const OTHER_TASKS = /For(SequenceClassification|QuestionAnswering|CausalLM)$/;
-
-/** The width of the rows that cross attention reads; undefined where it is D. */
-function memoryWidth(entries: Entries, D: number): number | undefined {
-  const width = entries.get("decoder.layers.0.encoder_attn.k_proj.weight")?.shape[1];
-  return width === D ? undefined : width;
-}

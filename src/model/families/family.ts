@@ -42,6 +42,12 @@ export function equalHeads(D: number, H: number): Pick<Stack, "H" | "K" | "E" | 
   return { H, K: H, E: D / H, scale: (D / H) ** -0.5 };
 }
 
+/** The width of the states that a stored projection of keys [K*E,I] reads; undefined where it is D. */
+export function memoryOf(entries: Entries, name: string, D: number): number | undefined {
+  const I = entries.get(`${name}.weight`)?.shape[1];
+  return I === D ? undefined : I;
+}
+
 /**
  * The rows of one layer, repeated for all layers: its names follow `ours.0.` and `theirs.0.`, `ours.1.` and
  * `theirs.1.`, ...

@@ -3,7 +3,7 @@ import type { Json } from "../checkpoint/checkpoint.js";
 import { readConfig } from "../checkpoint/config.js";
 import type { WeightRow } from "../checkpoint/rows.js";
 import type { Stack } from "../graph/architecture.js";
-import { type Entries, type Family, layerRows, linearRows, normRows, tableRow, type With } from "./family.js";
+import { type Entries, type Family, layerRows, linearRows, memoryOf, normRows, tableRow, type With } from "./family.js";
 
 interface Differences {
   readonly model_type: string;
@@ -59,10 +59,16 @@ function t5Like({ model_type, defaults, ownBiases, scaled }: Differences): Famil
         scale: 1,
         lastNorm: true,
       };
-      const decoder = { ...encoder, depth: read.layers("num_decoder_layers", encoder.depth) };
+      const D = read.count("d_model", 512);
+      const decoder: Stack = {
+        ...encoder,
+        depth: read.layers("num_decoder_layers", encoder.depth),
+        memory: memoryOf(entries, "decoder.block.0.layer.1.EncDecAttention.k", D),
+        ...(scaled(config) && { lastFactor: D ** -0.5 }),
+      };
       return {
         family: model_type,
-        D: read.count("d_model", 512),
+        D,
         V: read.count("vocab_size", defaults.V),
         encoder,
         ...(names.some((name) => name.startsWith("decoder.block.")) && { decoder }),
@@ -75,7 +81,6 @@ function t5Like({ model_type, defaults, ownBiases, scaled }: Differences): Famil
     rows({ D, V, encoder, decoder }, config, entries) {
       const { H, E, F, gated } = encoder;
       const { buckets, reach } = readDistances(config, entries);
-      const factor = scaled(config) ? D ** -0.5 : 1;
       const own = (name: string): string => (entries.has(`${name}.weight`) ? name : "shared");
       const linear = (ours: string, theirs: string, parts: readonly string[], O: number, I: number): WeightRow[] =>
         linearRows(
@@ -116,16 +121,17 @@ function t5Like({ model_type, defaults, ownBiases, scaled }: Differences): Famil
       };
       const encoderRows = [...stack("encoder", encoder.depth, []), ...norm("encoder.norm", "encoder.final_layer_norm")];
       if (!decoder) return encoderRows;
+      const { lastFactor = 1 } = decoder;
       const [scaling] = norm("decoder.norm", "decoder.final_layer_norm");
       return [
         ...encoderRows,
         ...stack("decoder", decoder.depth, [
           ...norm("cross_attn_norm", "layer.1.layer_norm"),
           ...linear("cross_attn.q", "layer.1.EncDecAttention", ["q"], H * E, D),
-          ...linear("cross_attn.kv", "layer.1.EncDecAttention", ["k", "v"], 2 * H * E, D),
+          ...linear("cross_attn.kv", "layer.1.EncDecAttention", ["k", "v"], 2 * H * E, decoder.memory ?? D),
           ...linear("cross_attn.out", "layer.1.EncDecAttention", ["o"], D, H * E),
         ]),
-        { ...scaling, derive: ([gamma]) => gamma.map((value) => value * factor) }, // only logits follow this norm
+        { ...scaling, derive: ([gamma]) => gamma.map((value) => value * lastFactor) },
         tableRow("lm_head", own("lm_head"), [V, D], {}),
       ];
     },

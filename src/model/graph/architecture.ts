@@ -54,7 +54,10 @@ export interface Stack {
   readonly unplaced?: number;
   /** Size of its vocabulary, where it may be another than the model's. */
   readonly V?: number;
-  /** Width of the rows that cross attention reads, where it is not D. */
+  /**
+   * Width of the states that cross attention reads, where it is not D: the model then decodes the output of another
+   * encoder (FasterTransformer's `memory_hidden_units`).
+   */
   readonly memory?: number;
   /** Number of segments (token types); absent without a segment table. */
   readonly segments?: number;
@@ -64,6 +67,8 @@ export interface Stack {
   readonly scale: number;
   /** Whether a norm follows the last layer. */
   readonly lastNorm: boolean;
+  /** Factor that the weights of the last norm include for the logits; hidden states are shown without it. */
+  readonly lastFactor?: number;
   /**
    * Whether scores of self attention are biased by the distance of two tokens, counted in tokens: these have no
    * positions of their own (Raffel et al. 2020, section 2.1).
@@ -114,6 +119,9 @@ export interface Architecture {
 export interface DecoderArchitecture extends Architecture {
   readonly decoder: Stack;
 }
+
+/** The width of the states that cross attention reads. */
+export const memoryWidth = ({ D, decoder }: Architecture): number => decoder?.memory ?? D;
 
 /** What a graph is recorded from. */
 export interface GraphModel<A extends Architecture = Architecture> {

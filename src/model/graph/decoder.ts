@@ -2,7 +2,7 @@ import { attentionStep, rope } from "../../kernels/index.js";
 import type { Run } from "../../runtime/plan.js";
 import { prefix, type Tensor } from "../../runtime/tensor.js";
 import type { DecoderArchitecture, GraphModel } from "./architecture.js";
-import { layers, relativeBias } from "./layers.js";
+import { layers, type ObservedWeights, relativeBias } from "./layers.js";
 
 type DecoderModel = GraphModel<DecoderArchitecture>;
 
@@ -30,6 +30,8 @@ export interface StepInput {
   /** u32[2,R,M]: the cache row that holds each token of a row's past. */
   readonly indirection: Tensor;
   readonly cross?: CrossKeys;
+  /** f32[N,D]: what ids from V on stand for. */
+  readonly vectors?: Tensor;
   /** Where to write the logits, if the host reads or changes them. */
   readonly logits?: Tensor;
 }
@@ -46,6 +48,17 @@ export interface PromptInput {
   /** Number of cache rows of a sentence; its keys go to the first of them. */
   readonly rowsPerPrompt: number;
   readonly cross?: CrossKeys;
+  /** f32[N,D]: what ids from V on stand for. */
+  readonly vectors?: Tensor;
+}
+
+/** Where to write what a decoder computes on the way. */
+export interface ObservedDecoder {
+  /** States f32[N,D] after the embeddings and after each layer; those left undefined are not kept. */
+  readonly states?: readonly (Tensor | undefined)[];
+  /** Weights of self attention and of cross attention in each layer. Each takes one more launch. */
+  readonly attentions?: readonly (ObservedWeights | undefined)[];
+  readonly crossAttentions?: readonly (ObservedWeights | undefined)[];
 }
 
 /**
@@ -65,7 +78,7 @@ export function sourceKeys(run: Run, model: DecoderModel, encoded: Tensor, kv?: 
 export function decoderStep(
   run: Run,
   model: DecoderModel,
-  { rows, past, indirection, cross, logits }: StepInput,
+  { rows, past, indirection, cross, vectors, logits }: StepInput,
 ): Tensor {
   const { architecture, weights } = model;
   const { H, K, E, scale } = architecture.decoder;
@@ -75,14 +88,15 @@ export function decoderStep(
     const args = { rows, qkv, indirection, ...tables, cache: past.caches[l] };
     return run(attentionStep, name, args, { H, K, E, scale, eps: architecture.eps, RELATIVE: bias ? 1 : 0 }).out;
   };
-  return lmHead(run, model, decoder(run, model, rows, attendPast, cross), logits);
+  return lmHead(run, model, decoder(run, model, { rows, vectors, cross }, attendPast), logits);
 }
 
 /** A prompt or a whole target, from rows to the last hidden states f32[N,D]. */
 export function decoderPrompt(
   run: Run,
   model: DecoderModel,
-  { rows, past, spans, rowsPerPrompt, cross }: PromptInput,
+  { rows, past, spans, rowsPerPrompt, cross, vectors }: PromptInput,
+  observed: ObservedDecoder = {},
 ): Tensor {
   const { architecture, weights } = model;
   const { attend } = layers(run, model, "decoder");
@@ -93,9 +107,9 @@ export function decoderPrompt(
     const { qkv, cache } = run(rope, `${name}.rope`, args, { H, K, E, W: rowsPerPrompt, eps: architecture.eps });
     const [R, M, width] = cache.shape;
     const keys = { kv: prefix(cache, [R * M, width]), spans, k_at: 0, v_at: K * E };
-    return attend(name, qkv, keys, rows, { causal: true });
+    return attend(name, qkv, keys, rows, { causal: true, observed: observed.attentions?.[l] });
   };
-  return decoder(run, model, rows, attendPrompt, cross);
+  return decoder(run, model, { rows, vectors, cross }, attendPrompt, observed);
 }
 
 /** Logits f32[N,V] of hidden states f32[N,D], written to `logits` if given. */
@@ -109,10 +123,16 @@ type SelfAttention = (layer: number, name: string, qkv: Tensor) => Tensor;
  * The decoder of a transformer (Vaswani et al. 2017, section 3.1; without cross attention, Radford et al. 2019, section
  * 2.3).
  */
-function decoder(run: Run, model: DecoderModel, rows: Tensor, selfAttend: SelfAttention, cross?: CrossKeys): Tensor {
+function decoder(
+  run: Run,
+  model: DecoderModel,
+  { rows, vectors, cross }: Pick<StepInput, "rows" | "vectors" | "cross">,
+  selfAttend: SelfAttention,
+  { states = [], crossAttentions = [] }: ObservedDecoder = {},
+): Tensor {
   const { embed, linear, norm, attend, block, feedForward } = layers(run, model, "decoder");
   const { depth, K, E, lastNorm } = model.architecture.decoder;
-  let h = embed(rows);
+  let h = embed(rows, { vectors, out: states[0] });
   for (let l = 0; l < depth; l++) {
     const at = `decoder.layers.${l}`;
     h = block(`${at}.self_attn_norm`, `${at}.self_attn.out`, h, (x) =>
@@ -121,10 +141,10 @@ function decoder(run: Run, model: DecoderModel, rows: Tensor, selfAttend: SelfAt
     if (cross) {
       const source = { kv: cross.kv[l], spans: cross.spans, k_at: 0, v_at: K * E };
       h = block(`${at}.cross_attn_norm`, `${at}.cross_attn.out`, h, (x) =>
-        attend(`${at}.cross_attn`, linear(`${at}.cross_attn.q`, x), source, rows),
+        attend(`${at}.cross_attn`, linear(`${at}.cross_attn.q`, x), source, rows, { observed: crossAttentions[l] }),
       );
     }
-    h = feedForward(at, h);
+    h = feedForward(at, h, lastNorm && l === depth - 1 ? undefined : states[l + 1]);
   }
-  return lastNorm ? norm("decoder.norm", h) : h;
+  return lastNorm ? norm("decoder.norm", h, { out: states[depth] }) : h;
 }

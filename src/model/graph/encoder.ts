@@ -1,8 +1,7 @@
-import { attentionWeights } from "../../kernels/index.js";
 import type { Run } from "../../runtime/plan.js";
 import type { Tensor } from "../../runtime/tensor.js";
 import type { GraphModel, Stack } from "./architecture.js";
-import { layers, relativeBias } from "./layers.js";
+import { layers } from "./layers.js";
 
 /** A packed batch: the N rows of all sequences, without padding. */
 export interface PackedInput {
@@ -12,6 +11,12 @@ export interface PackedInput {
   readonly spans: Tensor;
   /** f32[N,D], which replaces the token embeddings; token ids then are row numbers in it. */
   readonly features?: Tensor;
+}
+
+/** Packed sources of a decoder. */
+export interface PackedSource extends PackedInput {
+  /** The output of an encoder, f32[N,width], if that is what the sources are. */
+  readonly states?: Tensor;
 }
 
 /** Where to write what an encoder computes on the way. */
@@ -34,21 +39,20 @@ export function encoder(
   { states = [], attentions }: Observed = {},
 ): Tensor {
   const { embed, linear, attend, block, feedForward, norm } = layers(run, model, "encoder");
-  const { H, K, E, scale, depth: L, lastNorm } = model.architecture.encoder as Stack;
+  const { H, K, E, depth: L, lastNorm } = model.architecture.encoder as Stack;
   let h = embed(rows, { features, out: states[0] });
   for (let l = 0; l < L; l++) {
     const at = `encoder.layers.${l}`;
     h = block(`${at}.self_attn_norm`, `${at}.self_attn.out`, h, (x) => {
       const qkv = linear(`${at}.self_attn.qkv`, x);
-      if (attentions) {
-        const bias = model.weights.find(relativeBias(`${at}.self_attn`));
-        const args = { rows, spans, q: qkv, kv: qkv, bias, weights: attentions[l] };
-        const values = { H, K, E, T: attentions[l].shape[2], k_at: H * E, scale };
-        run(attentionWeights, `${at}.self_attn.weights`, args, values);
-      }
-      return attend(`${at}.self_attn`, qkv, { kv: qkv, spans, k_at: H * E, v_at: (H + K) * E }, rows);
+      const keys = { kv: qkv, spans, k_at: H * E, v_at: (H + K) * E };
+      return attend(`${at}.self_attn`, qkv, keys, rows, { observed: attentions && { weights: attentions[l] } });
     });
     h = feedForward(at, h, lastNorm && l === L - 1 ? undefined : states[l + 1]);
   }
   return lastNorm ? norm("encoder.norm", h, { out: states[L] }) : h;
 }
+
+/** The states that cross attention reads: those that are given, or else the encoder's. */
+export const encodeSource = (run: Run, model: GraphModel, source: PackedSource, observed?: Observed): Tensor =>
+  source.states ?? encoder(run, model, source, observed);

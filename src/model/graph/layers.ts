@@ -1,6 +1,6 @@
 import { type Activation, ACTIVATIONS } from "../../kernels/activation.js";
 import { NO_ID } from "../../kernels/constants.js";
-import { attention, embed, layernormResidual, matmul } from "../../kernels/index.js";
+import { attention, attentionWeights, embed, layernormResidual, matmul } from "../../kernels/index.js";
 import { NORM, takesNorm } from "../../kernels/matmul.js";
 import type { Run } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
@@ -44,22 +44,34 @@ interface NormOptions {
   readonly out?: Tensor;
 }
 
+/** Where to write attention weights: f32[N,H,T], or f32[N,X,T] of the X heads of the list `heads` u32[X]. */
+export interface ObservedWeights {
+  readonly weights: Tensor;
+  readonly heads?: Tensor;
+}
+
+interface AttentionKind {
+  /** To the keys up to each token alone. Default: to all keys of its sentence. */
+  readonly causal?: boolean;
+  readonly observed?: ObservedWeights;
+}
+
 /** The layers of which graphs are made. The name of a layer's weights is also the label of its launch. */
 export interface Layers {
   /**
    * The sum of token, position and segment embeddings, as far as the model has them, and their norm if it has one.
-   * `features` replace token embeddings.
+   * `features` replace token embeddings; `vectors` stand for ids from V on. Neither is scaled.
    */
-  embed(rows: Tensor, options?: { readonly features?: Tensor; readonly out?: Tensor }): Tensor;
+  embed(
+    rows: Tensor,
+    options?: { readonly features?: Tensor; readonly vectors?: Tensor; readonly out?: Tensor },
+  ): Tensor;
   /** A linear layer, in as many launches as its weight has parts: f32[N,O]. */
   linear(name: string, x: Tensor | PendingNorm, options?: LinearOptions): Tensor;
   /** LayerNorm or RMSNorm, f32[N,D]. */
   norm(name: string, x: Tensor, options?: NormOptions): Tensor;
-  /**
-   * Attention f32[N,H*E] to all keys of a sentence, or only to those up to each token (`causal`), with biases by
-   * distance if this attention has them.
-   */
-  attend(name: string, q: Tensor, keys: Keys, rows: Tensor, kind?: { causal?: boolean }): Tensor;
+  /** Attention f32[N,H*E], with biases by distance if it has them. One more launch observes its weights. */
+  attend(name: string, q: Tensor, keys: Keys, rows: Tensor, kind?: AttentionKind): Tensor;
   /** A residual block: h + project(body(norm(h))) in pre-norm models, norm(h + project(body(h))) in post-norm ones. */
   block(norm: string, project: string, h: Tensor, body: (x: Tensor | PendingNorm) => Tensor, out?: Tensor): Tensor;
   /** The residual block of fc1, activation and fc2. */
@@ -74,9 +86,10 @@ export function layers(run: Run, { architecture, weights }: GraphModel, side: "e
   const stack = architecture[side] as Stack;
   const { eps } = architecture;
 
-  const embedRows: Layers["embed"] = (rows, { features, out } = {}) => {
+  const embedRows: Layers["embed"] = (rows, { features, vectors, out } = {}) => {
     const [gamma, beta] = [weights.find(`${side}.embed_norm.weight`), weights.find(`${side}.embed_norm.bias`)];
-    const tables = features ? [features] : weights.parts(`${side}.embed_tokens.weight`);
+    const tokens = features ? [] : weights.parts(`${side}.embed_tokens.weight`);
+    const tables = [...tokens, features ?? [], vectors ?? []].flat();
     const fused = tables.length === 1; // with a table in parts, rows are complete only after the last part
     const tail = {
       positions: weights.find(`${side}.embed_positions.weight`),
@@ -86,14 +99,14 @@ export function layers(run: Run, { architecture, weights }: GraphModel, side: "e
     const values = {
       shift: stack.positionShift ?? 0,
       unplaced: features ? NO_ID : (stack.unplaced ?? NO_ID),
-      scale: features ? 1 : stack.embeddingScale,
       eps,
     };
     let first = 0;
     let sum = fused || !gamma ? out : undefined;
     for (const weight of tables) {
       const args = { rows, weight, ...tail, ...(sum && { out: sum }) };
-      sum = run(embed, `${side}.embed`, args, { first, ...values }).out;
+      const scale = tokens.includes(weight) ? stack.embeddingScale : 1;
+      sum = run(embed, `${side}.embed`, args, { first, scale, ...values }).out;
       first += weight.shape[0];
     }
     return fused || !gamma ? (sum as Tensor) : norm(`${side}.embed_norm`, sum as Tensor, { out });
@@ -137,11 +150,15 @@ export function layers(run: Run, { architecture, weights }: GraphModel, side: "e
     linear,
     norm,
     block,
-    attend(name, q, { kv, spans, k_at, v_at }, rows, { causal = false } = {}) {
+    attend(name, q, { kv, spans, k_at, v_at }, rows, { causal = false, observed } = {}) {
       const { H, K, E, scale } = stack;
-      const bias = weights.find(relativeBias(name));
-      const values = { H, K, E, k_at, v_at, scale, CAUSAL: Number(causal) };
-      return run(attention, name, { rows, spans, q, kv, bias }, values).out;
+      const args = { rows, spans, q, kv, bias: weights.find(relativeBias(name)) };
+      const values = { H, K, E, k_at, scale, CAUSAL: Number(causal) };
+      if (observed) {
+        const [, X, T] = observed.weights.shape;
+        run(attentionWeights, `${name}.weights`, { ...args, ...observed }, { ...values, X, T });
+      }
+      return run(attention, name, args, { ...values, v_at }).out;
     },
     feedForward(at, h, out) {
       const { activation, gated } = stack;

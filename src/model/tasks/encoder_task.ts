@@ -2,9 +2,10 @@ import { CALLBACK, checkOptions, FLAG, type Rule, SIGNAL, wholeNumber } from "..
 import { CheckpointError, InputError } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import { type EncodeHooks, encodeAll } from "../encode/batches.js";
-import type { Encoded, Wanted } from "../encode/prepared_batch.js";
+import type { Wanted } from "../encode/prepared_batch.js";
 import type { Stack } from "../graph/architecture.js";
 import { load, type LoadOptions } from "../load.js";
+import type { SequenceResults } from "../results.js";
 import type { Model } from "../model.js";
 import type { Encoding } from "../text/encoding.js";
 import { checkText, requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
@@ -65,7 +66,7 @@ interface TaskDefinition<Input, Options, Result> {
   /** The text or texts of an input. Throws InputError for a bad one. */
   texts(input: Input, options: Options): Texts;
   /** Makes the result of an input. */
-  result(encoded: Encoded, read: Encoding, input: Input, options: Options): Result;
+  result(encoded: SequenceResults, read: Encoding, input: Input, options: Options): Result;
   /** The most tokens of a sequence, if the checkpoint says so for this task. */
   readonly longest?: number;
 }
