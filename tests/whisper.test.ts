@@ -54,12 +54,12 @@ laws("hidden states and attentions on request, the last states among them", asyn
   const { hidden_states = [], attentions = [], last_hidden_state } = output;
   assert.equal(
     hidden_states.map(({ dims }) => dims),
-    Array(3).fill([1, 50, 64]),
+    Array.from({ length: 3 }, () => [1, 50, 64]),
   );
   assert.equal(hidden_states[2], last_hidden_state);
   assert.equal(
     attentions.map(({ dims }) => dims),
-    Array(2).fill([1, 4, 50, 50]),
+    Array.from({ length: 2 }, () => [1, 4, 50, 50]),
   );
 });
 
