@@ -46,7 +46,7 @@ export const isNeutral = (name: string, value: unknown): boolean =>
 export const DRAWING: readonly string[] = ["typical_p", "epsilon_cutoff", "eta_cutoff", "top_h"];
 
 /** Our own options, which Transformers does not read from a file. */
-const OWN = new Set(["seed", "presence_penalty", "logits_processor"]);
+const OWN = new Set(["seed", "presence_penalty", "logits_processor", "search"]);
 
 /** What the configuration classes of Transformers fill in where config.json has no such field. */
 const FILLED_IN: Readonly<Record<string, Json>> = {
