@@ -4,9 +4,9 @@
 //          rank goes to the best of these, and the invocation that had it finds its next best; all copy the past; the
 //          first one writes finished hypotheses
 // Numerics early_stopping: 0 false, 1 true, 2 "never"; the same sums and choices as the direct variant
-// Source   Transformers 5 generation/utils.py, _beam_search; OpenNMT-tf utils/decoding.py, BeamSearch; FasterTransformer
-//          v5 (cache indirection); Vijayakumar et al. 2016, arXiv:1610.02424, eq. 5 with Hamming diversity; Wu et al.
-//          2016, arXiv:1609.08144, eq. 14
+// Source   Transformers 5 generation/utils.py, _beam_search; OpenNMT-tf utils/decoding.py, BeamSearch;
+//          FasterTransformer v5 (cache indirection); Vijayakumar et al. 2016, arXiv:1610.02424, eq. 5 with Hamming
+//          diversity; Wu et al. 2016, arXiv:1609.08144, eq. 14
 
 
 const LANES: u32 = 64;

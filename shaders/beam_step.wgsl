@@ -2,9 +2,9 @@
 // Parts    beam_step, opennmt, search_state, constants
 // Launch   one invocation a sentence of the group
 // Numerics early_stopping: 0 false, 1 true, 2 "never"
-// Source   Transformers 5 generation/utils.py, _beam_search; OpenNMT-tf utils/decoding.py, BeamSearch; FasterTransformer
-//          v5 (cache indirection); Vijayakumar et al. 2016, arXiv:1610.02424, eq. 5 with Hamming diversity; Wu et al.
-//          2016, arXiv:1609.08144, eq. 14
+// Source   Transformers 5 generation/utils.py, _beam_search; OpenNMT-tf utils/decoding.py, BeamSearch;
+//          FasterTransformer v5 (cache indirection); Vijayakumar et al. 2016, arXiv:1610.02424, eq. 5 with Hamming
+//          diversity; Wu et al. 2016, arXiv:1609.08144, eq. 14
 
 
 const BEAMS: u32 = 32;                           // W, for arrays; loops to params.W are not unrolled
