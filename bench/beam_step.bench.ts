@@ -1,4 +1,4 @@
-import { EARLY_STOPPING } from "../src/kernels/beam_step.js";
+import { EARLY_STOPPING } from "../src/kernels/beam_reference.js";
 import { beamStep } from "../src/kernels/index.js";
 import { args, values } from "../tests/beam_step.args.js";
 import { benchKernel, type Size } from "./support/harness.js";

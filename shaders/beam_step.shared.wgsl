@@ -1,18 +1,17 @@
 // beam_step: through workgroup memory, for GPUs.
-// Parts    beam_step, search_state, constants
+// Parts    beam_step, opennmt, search_state, constants
 // Launch   a workgroup of LANES invocations a sentence of the group; each knows the best candidate of its lists; each
 //          rank goes to the best of these, and the invocation that had it finds its next best; all copy the past; the
 //          first one writes finished hypotheses
 // Numerics early_stopping: 0 false, 1 true, 2 "never"; the same sums and choices as the direct variant
-// Source   Transformers 5 generation/utils.py, _beam_search; FasterTransformer v5 (cache indirection); Vijayakumar et
-//          al. 2016, arXiv:1610.02424, eq. 5 with Hamming diversity
+// Source   Transformers 5 generation/utils.py, _beam_search; OpenNMT-tf utils/decoding.py, BeamSearch;
+//          FasterTransformer v5 (cache indirection); Vijayakumar et al. 2016, arXiv:1610.02424, eq. 5 with Hamming
+//          diversity; Wu et al. 2016, arXiv:1609.08144, eq. 14
 
 
 const LANES: u32 = 64;
 const BEAMS = 32u;                               // most of W, and of W * G: constant, so that one text serves all
 const LISTS = 512u;
-
-struct Candidate { score: f32, log_prob: f32, choice: u32, list: u32 }     // choice: w * V + id
 
 var<workgroup> state: vec4u;                     // length, prompt length, limit, done
 var<workgroup> running: array<f32, BEAMS>;
@@ -28,26 +27,18 @@ var<workgroup> stopped: array<Candidate, BEAMS>;
 var<workgroup> stops: u32;                       // of stopped
 var<workgroup> enough: u32;                      // 1 once no further candidate matters
 
-fn beats(a: Candidate, b: Candidate) -> bool {
-  return a.score > b.score || (a.score == b.score && a.choice < b.choice);
-}
-
 // The best candidate of the invocation's lists after the choice that was taken last.
 fn best_of_lists(b: u32, lane: u32, last: Candidate) -> Candidate {
   let diverse = params.diversity_penalty != 0.0;
-  var found = Candidate(BANNED, 0.0, NO_ID, 0u);
+  var found = Candidate(ABSENT, 0.0, NO_ID, 0u);
   for (var l = lane; l < params.W * params.G; l += LANES) {
     // Lists are sorted: only their first candidates compete, unless penalties change the order.
+    let w = l / params.G;
     let first = select(heads[l], 0u, diverse);
     let end = select(min(first + 1u, params.C), params.C, diverse);
     for (var c = first; c < end; c++) {
-      let at = b * params.W * params.G + l;
-      let id = indices[at * params.C + c];
-      if (id == NO_ID) { break; }
-      let w = l / params.G;
-      var own = values[at * (params.C + 2u) + c] - top[w] - log_sum[w];
-      if (diverse) { own -= params.diversity_penalty * chosen_before(b, id); }
-      let candidate = Candidate(running[w] + own, own, w * params.V + id, l);
+      let candidate = candidate_at(b, l, c, running[w], top[w], log_sum[w]);
+      if (candidate.choice == NO_ID) { break; }
       if ((!diverse || beats(last, candidate)) && beats(candidate, found)) { found = candidate; }
     }
   }
@@ -99,7 +90,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     }
     lost = own.choice == best[0].choice && own.choice != NO_ID;
     if (lost) {
-      if (length + 1u >= limit || is_end(own.choice % params.V)) {
+      if (SEARCH == TRANSFORMERS && (length + 1u >= limit || is_end(own.choice % params.V))) {
         if (rank < params.W) {
           stopped[stops] = own;
           stops++;
@@ -114,16 +105,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     if (lane == 0u && best[0].choice == NO_ID) { enough = 1u; }
     if (workgroupUniformLoad(&enough) == 1u) { break; }
   }
+  if (SEARCH == OPENNMT) {
+    var kept = vec4u();
+    if (lane < taken) { kept = hypothesis_of(b, next[lane]); }
+    storageBarrier();
+    if (lane < params.W) { keep(b, lane, next[lane].score, kept); }
+    storageBarrier();
+  }
   if (lane == 0u) {
     for (var i = 0u; i < stops; i++) {
       let hypothesis = vec3u(length + 1u, stopped[i].choice / params.V, stopped[i].choice % params.V);
       finish(b, penalised(stopped[i].score, length + 1u - start), stopped[i].log_prob, hypothesis);
     }
-    let full = is_full(b);
-    var done = length + 1u >= limit || (full && params.early_stopping == 1u);
-    let horizon = select(length + 1u, limit, params.early_stopping == 2u && params.length_penalty > 0.0) - start;
-    let worst = scores[(PLANE_FINISHED * params.B + b) * params.W + params.W - 1u];
-    done = done || taken == 0u || (full && penalised(next[0].score, horizon) <= worst);
+    var done = length + 1u >= limit || taken == 0u;
+    if (SEARCH == OPENNMT) {
+      done = done || have_ended(b, taken);
+    } else {
+      done = done || is_settled(b, next[0].score, length + 1u - start, limit - start);
+    }
     sentences[sentence + SENTENCE_LENGTH] = length + 1u;
     state.w = u32(done);
     if (done) {
@@ -146,7 +145,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     }
     if (w % LANES == lane) {
       indirection[to + length - 1u] = parent;
-      scores[r] = select(LOWEST, live.score, w < taken);
+      scores[r] = select(LOWEST, running[live.choice / params.V] + live.log_prob, w < taken);
       scores[PLANE_TOKEN * R + r] = live.log_prob;
       rows[r] = vec4u(live.choice % params.V, length, b, live.choice / params.V);
     }

@@ -1,4 +1,4 @@
-import { EARLY_STOPPING } from "../src/kernels/beam_step.js";
+import { EARLY_STOPPING, SEARCH } from "../src/kernels/beam_reference.js";
 import { ABSENT, LOWEST, NO_ID } from "../src/kernels/constants.js";
 import {
   FINISHED,
@@ -58,16 +58,17 @@ function runningOf({ B, W, steps = 0, first = 0, base = 0, dead = W }: Size, ran
 }
 
 /** The scores of beams and of `finished` hypotheses a sentence; log-probabilities of tokens, each another. */
-function scoresOf({ B, W, finished = 0, worst = 9 }: Size, running: readonly number[]): Filled {
+function scoresOf(size: Size, running: readonly number[]): Filled {
+  const { B, W, worst = 9 } = size;
   const R = B * W;
   return f32([PLANES, R], (i) => {
     const w = i % W;
     const logProb = -(i % 31) / 8;
     const plane: Readonly<Record<number, number>> = {
       [PLANE.running]: running[i],
-      [PLANE.finished]: w < finished ? -worst - w / 256 : 0,
+      [PLANE.finished]: isFinished(size, w) ? -worst - w / 256 : 0,
       [PLANE.token]: logProb,
-      [PLANE.last]: w < finished ? logProb - 4 : 0,
+      [PLANE.last]: isFinished(size, w) ? logProb - 4 : 0,
     };
     return plane[Math.floor(i / R)];
   });
@@ -75,8 +76,11 @@ function scoresOf({ B, W, finished = 0, worst = 9 }: Size, running: readonly num
 
 const isDone = (b: number, closed = 0): boolean => closed > 0 && b % closed === closed - 1;
 
+/** Whether hypothesis w is there: the first of them, or `odd` ones, as beams of OpenNMT's search end in any order. */
+const isFinished = ({ finished = 0, odd = 0 }: Size, w: number): boolean => (odd ? w % 2 === 1 : w < finished);
+
 function sentencesOf(size: Size): Filled {
-  const { B, W, V, length, spread = 1, start = 1, limit = 99, finished = 0, closed } = size;
+  const { B, W, V, length, spread = 1, start = 1, limit = 99, closed, search } = size;
   const width = sentenceWidth(W);
   return u32([B, width], (i) => {
     const [b, at] = [Math.floor(i / width), i % width];
@@ -87,13 +91,14 @@ function sentencesOf(size: Size): Filled {
       [SENTENCE.done]: Number(isDone(b, closed)),
     };
     if (at < SENTENCE_HEAD) return head[at];
-    const hypothesis: Readonly<Record<number, number>> = {
-      [FINISHED.length]: length,
-      [FINISHED.parent]: i % W,
-      [FINISHED.id]: i % V,
-    };
     const field = at - SENTENCE_HEAD;
-    return field < FINISHED_FIELDS * finished ? hypothesis[field % FINISHED_FIELDS] : 0;
+    const w = Math.floor(field / FINISHED_FIELDS);
+    const hypothesis: Readonly<Record<number, number>> = {
+      [FINISHED.length]: search ? Math.max(start + 1, length - w) : length,
+      [FINISHED.parent]: i % W,
+      [FINISHED.id]: search ? (5 * w + 1) % V : i % V,
+    };
+    return isFinished(size, w) ? hypothesis[field % FINISHED_FIELDS] : 0;
   });
 }
 
@@ -132,5 +137,6 @@ export const values = (size: Size) => {
     group,
     diversity_penalty: diversity,
     LOG_PROBS: Number(steps > 0),
+    SEARCH: size.search ?? SEARCH.transformers,
   };
 };

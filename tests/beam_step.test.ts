@@ -1,5 +1,6 @@
 import { beamStep } from "../src/kernels/index.js";
-import { candidateCount, EARLY_STOPPING } from "../src/kernels/beam_step.js";
+import { EARLY_STOPPING, SEARCH } from "../src/kernels/beam_reference.js";
+import { candidateCount } from "../src/kernels/beam_step.js";
 import { cpu } from "../src/runtime/cpu.js";
 import { args, values } from "./beam_step.args.js";
 import { assert, randoms, suite } from "./support/harness.js";
@@ -7,6 +8,9 @@ import { recordLaunch } from "./support/launch.js";
 import { checkKernel, f32, type Mutants, u32 } from "./support/kernel.js";
 
 const { false: patient, true: early, never } = EARLY_STOPPING;
+
+/** Sentences of OpenNMT's search. */
+const opennmt = { search: SEARCH.opennmt, B: 12, W: 4, G: 2, C: 6, V: 12, M: 8, penalty: 0 };
 
 /** Faults that the texts of all variants can have. */
 const mutants: Mutants = {
@@ -30,10 +34,10 @@ const mutants: Mutants = {
     "the last of three groups, few ids",
     (wgsl) => wgsl.replace("params.C, diverse);", "first + 1u, diverse);"),
   ],
-  "a missing log-sum": ["no end id", (wgsl) => wgsl.replace(" - log_sum[w];", ";")],
+  "a missing log-sum": ["no end id", (wgsl) => wgsl.replace(" - top - log_sum;", " - top;")],
   "end ids that go on": [
     "a first step of few tokens",
-    (wgsl) => wgsl.replace(/ \|\| is_end\((id|own\.choice % params\.V)\)/, ""),
+    (wgsl) => wgsl.replace(/ \|\| is_end\((id|own\.choice % params\.V)\)\)\) \{/, ")) {"),
   ],
   "only the first end id": [
     "greedy, two end ids",
@@ -41,7 +45,7 @@ const mutants: Mutants = {
   ],
   "a limit one step late": [
     "the limit",
-    (wgsl) => wgsl.replace("if (length + 1u >= limit ||", "if (length >= limit ||"),
+    (wgsl) => wgsl.replace("&& (length + 1u >= limit ||", "&& (length >= limit ||"),
   ],
   "hypotheses of any rank": [
     "three end ids",
@@ -82,15 +86,54 @@ const mutants: Mutants = {
   ],
   "banned candidates that go on": [
     "fewer tokens than beams",
-    (wgsl) => wgsl.replace(/(score = |Candidate\()BANNED/, "$1ABSENT"),
+    (wgsl) => wgsl.replace("score > BANNED);", "score > ABSENT);"),
   ],
   "dead beams that live": [
     "fewer tokens than beams",
     (wgsl) => wgsl.replace(/select\(LOWEST, (\w+)/, "select(0.0, $1"),
   ],
-  "a sentence without candidates that goes on": [
-    "no token",
-    (wgsl) => wgsl.replace("done || taken == 0u ||", "done ||"),
+  "a sentence without candidates that goes on": ["no token", (wgsl) => wgsl.replace("|| taken == 0u;", ";")],
+  "beams that have ended and go on": [
+    "opennmt, half of the beams have ended",
+    (wgsl) => wgsl.replace("SEARCH == OPENNMT && has_ended(b, w)", "false"),
+  ],
+  "an end that costs": ["opennmt, half of the beams have ended", (wgsl) => wgsl.replace("    own = 0.0;\n", "")],
+  "an end that comes twice": [
+    "opennmt, half of the beams have ended",
+    (wgsl) => wgsl.replace("list % params.G == 0u && c == 0u", "list % params.G == 0u"),
+  ],
+  "an end with another id": [
+    "opennmt, half of the beams have ended",
+    (wgsl) => wgsl.replace("+ FINISHED_ID], list %", "+ FINISHED_PARENT], list %"),
+  ],
+  "a beam that ranks without its penalty": [
+    "opennmt, length penalty 0.8",
+    (wgsl) => wgsl.replace("{ score = penalised(score, 1u + generated(b, w)); }", "{}"),
+  ],
+  "a length that stops short": [
+    "opennmt, length penalty 0.8",
+    (wgsl) => wgsl.replace("1u + generated(b, w)", "generated(b, w)"),
+  ],
+  "one length for all": ["opennmt, length penalty 0.8", (wgsl) => wgsl.replace("ended, ended != 0u)", "ended, false)")],
+  "the penalty of Transformers": [
+    "opennmt, length penalty 1",
+    (wgsl) => wgsl.replace("6.0, SEARCH == OPENNMT", "6.0, false"),
+  ],
+  "hypotheses that do not follow their beams": [
+    "opennmt, half of the beams have ended",
+    (wgsl) => wgsl.replace("let w = candidate.choice / params.V;\n  let id", "let w = 0u;\n  let id"),
+  ],
+  "a limit that ends no beam": [
+    "opennmt, the limit",
+    (wgsl) => wgsl.replace("length >= sentences[sentence + SENTENCE_LIMIT] || is_end", "is_end"),
+  ],
+  "an end at the first beam's": [
+    "opennmt, half of the beams have ended",
+    (wgsl) => wgsl.replace("w == count", "w > 0u"),
+  ],
+  "a search that waits for dead beams": [
+    "opennmt, no token but of those that have ended",
+    (wgsl) => wgsl.replace("have_ended(b, taken)", "have_ended(b, params.W)"),
   ],
   "a grid without y": ["workgroups past 65535", (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x")],
 };
@@ -226,6 +269,23 @@ checkKernel(beamStep, {
       steps: 4,
       faulty: 3,
     },
+    opennmt: { ...opennmt, length: 4 },
+    "opennmt, half of the beams have ended": { ...opennmt, length: 5, odd: 1 },
+    "opennmt, the first beams have ended": { ...opennmt, length: 5, start: 2, finished: 2 },
+    "opennmt, all have ended": { ...opennmt, length: 5, finished: 4 },
+    "opennmt, most tokens end": { ...opennmt, length: 5, X: 6, C: 10, V: 9, finished: 2 },
+    "opennmt, the first step": { ...opennmt, length: 1, first: 1 },
+    "opennmt, the limit": { ...opennmt, length: 5, limit: 6, odd: 1 },
+    "opennmt, length penalty 0.8": { ...opennmt, length: 5, odd: 1, penalty: 0.8 },
+    "opennmt, length penalty 1": { ...opennmt, length: 5, finished: 2, penalty: 1 },
+    "opennmt, length penalty 8": { ...opennmt, length: 9, M: 12, odd: 1, penalty: 8, dead: 3 },
+    "opennmt, ties": { ...opennmt, length: 3, steps: 2, odd: 1 },
+    "opennmt, fewer tokens than beams": { ...opennmt, length: 3, V: 3, C: 5, dead: 2, odd: 1 },
+    "opennmt, no token but of those that have ended": { ...opennmt, length: 4, allowed: 0, odd: 1 },
+    "opennmt, no token": { ...opennmt, length: 4, allowed: 0 },
+    "opennmt, sentences done": { ...opennmt, length: 4, spread: 4, closed: 3, odd: 1 },
+    "opennmt, 32 beams": { ...opennmt, B: 5, W: 32, C: 64, V: 96, length: 4, odd: 1, penalty: 0.6 },
+    "opennmt, 97 beams": { ...opennmt, B: 2, W: 97, G: 1, C: 98, V: 101, M: 5, length: 3, odd: 1 },
     "three end ids": { B: 40, W: 3, G: 2, C: 12, V: 8, M: 6, length: 3, X: 3 },
     greedy: { B: 5, W: 1, G: 1, C: 1, V: 3, M: 8, length: 3, spread: 3, stop: early },
     "greedy, patient": { B: 5, W: 1, G: 1, C: 1, V: 3, M: 8, length: 3, spread: 3, stop: patient },
@@ -371,14 +431,14 @@ checkKernel(beamStep, {
   mutants: {
     direct: {
       ...mutants,
-      "ties to the larger id": ["ties", (wgsl) => wgsl.replace("flat < choice", "flat > choice")],
+      "ties to the larger id": ["ties", (wgsl) => wgsl.replace("a.choice < b.choice", "a.choice > b.choice")],
       "log-probabilities that are not stored": [
         "no end id",
-        (wgsl) => wgsl.replace("    scores[PLANE_TOKEN * R + r] = next_log_prob[live];\n", ""),
+        (wgsl) => wgsl.replace("    scores[PLANE_TOKEN * R + r] = live.log_prob;\n", ""),
       ],
       "log-probabilities that add up": [
         "no end id",
-        (wgsl) => wgsl.replace("next_log_prob[taken] = log_prob;", "next_log_prob[taken] = score;"),
+        (wgsl) => wgsl.replace("Candidate(score, own, choice", "Candidate(score, score, choice"),
       ],
       "finished ties before the older": [
         "32 beams, ties with finished ones, faulty parts",
@@ -399,7 +459,7 @@ checkKernel(beamStep, {
       ],
       "log-probabilities that add up": [
         "parts shorter than C, an empty part",
-        (wgsl) => wgsl.replace("Candidate(running[w] + own, own,", "Candidate(running[w] + own, running[w] + own,"),
+        (wgsl) => wgsl.replace("Candidate(score, own, choice", "Candidate(score, score, choice"),
       ],
       "finished ties before the older": [
         "32 beams, ties with finished ones, faulty parts",

@@ -29,6 +29,7 @@ test("the defaults are those of Transformers", () =>
     n: 1,
     W: 1,
     C: 1,
+    search: "transformers",
     beamStep: { groups: 1, length_penalty: 1, diversity_penalty: 0, early_stopping: 1 },
     rules: {
       repetition_penalty: 1,
@@ -138,6 +139,7 @@ const HOLES = Object.assign([] as unknown[], { length: 2 });
 const IDS = "token ids? from 0 to 96";
 const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...wrong: unknown[]]>> = {
   num_beams: ["a whole number from 1 to 32", 0, 33, 1.5, "4", true, NaN, Infinity, 4n],
+  search: ['"transformers" or "opennmt"', "beam", 1, "toString"],
   num_beam_groups: ["a whole number from 1 to 32", 0, 33],
   diversity_penalty: ["a number of at least 0 and below 1e6", -1, NaN],
   num_return_sequences: ["a whole number from 1 to 32", 0, 33, 0.5],
@@ -202,14 +204,38 @@ refusesOptions(
 );
 test("an option that is not supported may be given as it does nothing", () =>
   assert.equal(resolved({ guidance_scale: 1, typical_p: null }), resolved()));
-for (const call of [{ length_penalty: 2 }, { early_stopping: true }, { early_stopping: "never" }])
+for (const call of [
+  { length_penalty: 2 },
+  { early_stopping: true },
+  { early_stopping: "never" },
+  { search: "opennmt" },
+])
   refusesOptions(
     `${JSON.stringify(call)} without beams`,
     call,
-    /^generate: (length_penalty|early_stopping) acts only with num_beams above 1, which is 1$/,
+    /^generate: (search|length_penalty|early_stopping) acts only with num_beams above 1, which is 1$/,
   );
 test("what acts with beams alone may be given as it is by default, or by the checkpoint", () =>
   assert.equal(resolved({ length_penalty: 1, early_stopping: false }, { early_stopping: true }), resolved()));
+test("OpenNMT's search has no length penalty but that of the call", () => {
+  const call = { search: "opennmt", num_beams: 2 };
+  const checkpoint = { length_penalty: 2, early_stopping: "never", search: "opennmt" };
+  const { length_penalty, early_stopping } = resolved(call, checkpoint).beamStep;
+  assert.equal([length_penalty, early_stopping], [0, 0]);
+  assert.is(resolved({ ...call, length_penalty: 0.6 }, checkpoint).beamStep.length_penalty, 0.6);
+  assert.is(resolved({ ...call, length_penalty: null }, checkpoint).beamStep.length_penalty, 0);
+  assert.is(resolved({ num_beams: 2 }, checkpoint).search, "transformers");
+});
+refusesOptions(
+  "groups in OpenNMT's search",
+  { search: "opennmt", num_beams: 4, num_beam_groups: 2, diversity_penalty: 1 },
+  /^generate: num_beam_groups must be 1 with search: "opennmt", got 2;/,
+);
+refusesOptions(
+  "an end of OpenNMT's search",
+  { search: "opennmt", num_beams: 4, early_stopping: true },
+  /^generate: early_stopping acts only with search: "transformers"; "opennmt" ends when all beams have ended$/,
+);
 refusesOptions(
   "a length_penalty whose powers no f32 holds",
   { num_beams: 2, length_penalty: -1000, max_new_tokens: 6 },

@@ -8,6 +8,9 @@
 //   done: `limit` is reached; or no candidate goes on; or early_stopping = 1 and W finished; or no beam can beat the
 //   worst of W finished
 //   greedy search is W = 1, early_stopping = 1
+//   with SEARCH 1, OpenNMT's: candidates rank by score / ((5 + generated) / 6)^length_penalty, and the best W go on; a
+//   beam that ends stays, with its end id at log-probability 0 as its only candidate, which counts as one more token;
+//   done: `limit` is reached, or all beams have ended
 //   diverse beams: `groups` sentences a prompt, with a launch for each `group` in turn; diversity_penalty is subtracted
 //   from a log-probability for each beam of the prompt's earlier groups that chose the same id in this step
 // Shapes   values: f32[R,G,C+2]   indices: u32[R,G,C] (from topk)   end_ids: u32[X]   R = B*W
@@ -28,10 +31,40 @@ struct Params { B: u32, W: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_st
 @group(0) @binding(8) var<storage, read_write> status: array<atomic<u32>>;
 
 const LOG_PROBS: u32 = 0;                        // values already are log-probabilities
+const SEARCH: u32 = 0;                           // whose rules hold
+const TRANSFORMERS = 0u;
+const OPENNMT = 1u;
+
+struct Candidate { score: f32, log_prob: f32, choice: u32, list: u32 }     // choice: w * V + id
+
+fn beats(a: Candidate, b: Candidate) -> bool {
+  return a.score > b.score || (a.score == b.score && a.choice < b.choice);
+}
+
+// Candidate c of a list of sentence b, one of the G parts of a row, whose log-softmax is value - top - log_sum. Its
+// choice is NO_ID if there is none, or if it is banned.
+fn candidate_at(b: u32, list: u32, c: u32, running: f32, top: f32, log_sum: f32) -> Candidate {
+  let w = list / params.G;
+  let at = b * params.W * params.G + list;
+  var id = indices[at * params.C + c];
+  var own = values[at * (params.C + 2u) + c] - top - log_sum;
+  let stays = SEARCH == OPENNMT && has_ended(b, w);
+  if (stays) {
+    id = select(NO_ID, sentences[hypothesis_at(b, w) + FINISHED_ID], list % params.G == 0u && c == 0u);
+    own = 0.0;
+  }
+  if (id == NO_ID) { return Candidate(ABSENT, 0.0, NO_ID, list); }
+  if (params.diversity_penalty != 0.0) { own -= params.diversity_penalty * chosen_before(b, id); }
+  var score = running + own;
+  let choice = select(NO_ID, w * params.V + id, score > BANNED);
+  if (SEARCH == OPENNMT) { score = penalised(score, 1u + generated(b, w)); }
+  return Candidate(score, own, choice, list);
+}
 
 fn penalised(score: f32, generated: u32) -> f32 {
-  if (params.length_penalty == 1.0) { return score / f32(generated); }
-  return score / pow(f32(generated), params.length_penalty);
+  let size = select(f32(generated), (5.0 + f32(generated)) / 6.0, SEARCH == OPENNMT);
+  if (params.length_penalty == 1.0) { return score / size; }
+  return score / pow(size, params.length_penalty);
 }
 
 fn is_end(id: u32) -> bool {
@@ -41,7 +74,7 @@ fn is_end(id: u32) -> bool {
 
 // Inserts a hypothesis (length, parent, id) into the sentence's finished list, best first, if it is among the best W.
 fn finish(b: u32, score: f32, log_prob: f32, hypothesis: vec3u) {
-  let list = sentence_at(b, params.W) + SENTENCE_HEAD;
+  let list = hypothesis_at(b, 0u);
   let first = (PLANE_FINISHED * params.B + b) * params.W;
   let last = (PLANE_LAST * params.B + b) * params.W;
   var at = 0u;
@@ -59,10 +92,15 @@ fn finish(b: u32, score: f32, log_prob: f32, hypothesis: vec3u) {
   for (var field = 0u; field < FINISHED_FIELDS; field++) { sentences[to + field] = hypothesis[field]; }
 }
 
-// Whether the sentence has W finished hypotheses.
-fn is_full(b: u32) -> bool {
-  let last = sentence_at(b, params.W) + SENTENCE_HEAD + FINISHED_FIELDS * (params.W - 1u);
-  return sentences[last + FINISHED_LENGTH] != 0u;
+// Where hypothesis i of sentence b begins in `sentences`.
+fn hypothesis_at(b: u32, i: u32) -> u32 { return sentence_at(b, params.W) + SENTENCE_HEAD + FINISHED_FIELDS * i; }
+
+// Whether a sentence whose best beam has this score needs no more of Transformers' steps.
+fn is_settled(b: u32, score: f32, generated: u32, most: u32) -> bool {
+  if (sentences[hypothesis_at(b, params.W - 1u) + FINISHED_LENGTH] == 0u) { return false; }
+  let horizon = select(generated, most, params.early_stopping == 2u && params.length_penalty > 0.0);
+  let worst = scores[(PLANE_FINISHED * params.B + b) * params.W + params.W - 1u];
+  return params.early_stopping == 1u || penalised(score, horizon) <= worst;
 }
 
 // How many beams of the prompt's earlier groups chose this id in this step.

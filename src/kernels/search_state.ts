@@ -22,8 +22,8 @@ export const SENTENCE = { length: 0, start: 1, limit: 2, done: 3 } as const;
 export const SENTENCE_HEAD = 4;
 
 /**
- * Fields of each of the W finished hypotheses that follow, best first: length (0 if there is none), parent beam, last
- * token.
+ * Fields of each of the W finished hypotheses that follow: length (0 if there is none), parent beam, last token. They
+ * are the best first; in OpenNMT's search those of beams 0 to W-1.
  */
 export const FINISHED = { length: 0, parent: 1, id: 2 } as const;
 /** Number of fields of a finished hypothesis. */
@@ -105,7 +105,11 @@ export interface BeamReport extends Beam {
 }
 
 /** A sentence after a step. */
-export type SentenceReport = Sentence<BeamReport> & { readonly done: boolean };
+export interface SentenceReport extends Sentence<BeamReport> {
+  readonly done: boolean;
+  /** The places of its finished hypotheses, some of them empty: their length is 0. */
+  readonly slots: readonly Finished[];
+}
 
 type Reported<A> = Readonly<Record<(typeof REPORT)[number], A>>;
 
@@ -209,12 +213,14 @@ export function readSentence(report: SearchReport, b: number, W: number): Senten
     };
   };
   const each = Array.from({ length: W }, (_, w) => w);
+  const slots = each.map(hypothesis);
   return {
     length: sentences[at + SENTENCE.length],
     start: sentences[at + SENTENCE.start],
     limit: sentences[at + SENTENCE.limit],
     done: sentences[at + SENTENCE.done] === 1,
     beams: each.map((w) => readBeam(report, b, w, W)),
-    finished: each.map(hypothesis).filter(({ length }) => length > 0),
+    finished: slots.filter(({ length }) => length > 0),
+    slots,
   };
 }

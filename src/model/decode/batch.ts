@@ -1,3 +1,4 @@
+import { LOWEST } from "../../kernels/constants.js";
 import type { Lead } from "../../kernels/logits_process.js";
 import type { Plan } from "../../runtime/plan.js";
 import type { DecoderCore } from "../core.js";
@@ -92,7 +93,9 @@ async function fillCache(cache: DecoderCache, { prompts, sources, past, vectors 
 /**
  * The first step: all beams feed the last token of the prompt; the tokens before it are in the first row of the prompt.
  */
-function firstStep({ prompts, leads }: Job, { n, W, newTokens, forced_bos }: Generation): LedStart[] {
+function firstStep({ prompts, leads }: Job, g: Generation): LedStart[] {
+  const { n, W, search, newTokens, forced_bos } = g;
+  const redundant = search === "opennmt" ? LOWEST : REDUNDANT;
   return prompts.flatMap((ids, b) => {
     const tokens = ids.slice(0, -1);
     const past = tokens.map(() => b * n * W);
@@ -102,7 +105,7 @@ function firstStep({ prompts, leads }: Job, { n, W, newTokens, forced_bos }: Gen
       length: ids.length,
       start: ids.length,
       limit: ids.length + newTokens,
-      beams: Array.from({ length: W }, (_, w) => ({ id, score: w === 0 ? 0 : REDUNDANT, tokens, past })),
+      beams: Array.from({ length: W }, (_, w) => ({ id, score: w === 0 ? 0 : redundant, tokens, past })),
       finished: [],
       lead: { ...(leads?.[b] ?? NO_LEAD), forced_bos: forced_bos[b] },
     };

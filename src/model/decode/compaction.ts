@@ -44,13 +44,13 @@ export async function compactBatch(core: DecoderCore, { job, g, search, places, 
 
 /** Sentence b after its last report, in another place of a batch. */
 function resumed({ prompts, leads }: Job, reports: StepReports, b: number, place: number): LedStart {
-  const { length, start, limit, beams, finished } = reports.latest(b);
+  const { length, start, limit, beams, slots } = reports.latest(b);
   const given = prompts[b].slice(0, -1).map(() => 0);
   return {
     length,
     start,
     limit,
-    finished,
+    finished: slots,
     lead: leads?.[b] ?? NO_LEAD,
     beams: beams.map(({ id, score }, w) => {
       const links = reports.backtrace(b, w);

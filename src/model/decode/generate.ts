@@ -21,7 +21,10 @@ export interface GenerateResult {
    * of a row.
    */
   readonly sequences: number[][];
-  /** With beam search only: log-probability / generated length ^ length_penalty of each row. */
+  /**
+   * With beam search only: log-probability / generated length ^ length_penalty of each row; with search: "opennmt", the score by
+   * which it ranked last.
+   */
   readonly sequences_scores?: number[];
   /** With `output_scores` only: log-probability of each generated token of each row, after all rules on scores. */
   readonly token_scores?: number[][];

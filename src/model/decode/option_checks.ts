@@ -11,7 +11,7 @@ import { type AllOptions, type GenerateOptions, namesOf, OPTIONS, ruleWords, wit
  */
 export function mergeOptions(call: GenerateOptions, defaults: GenerationDefaults, V: number): AllOptions {
   const given = checkCall(call, V);
-  const merged = withDefaults({ ...defaults.options, ...given });
+  const merged = withDefaults({ ...defaults.options, ...given, ...(given.search === "opennmt" && opennmt(given)) });
   for (const [name, reason] of Object.entries(defaults.unsupported)) {
     if (isGiven(call, name) || !acts(name, merged)) continue;
     throw new OptionError(`${defaults.file}: ${name} ${reason}; give ${name} in the call, null switches it off`);
@@ -20,15 +20,21 @@ export function mergeOptions(call: GenerateOptions, defaults: GenerationDefaults
   return merged;
 }
 
+/** The options of OpenNMT's search: a checkpoint's penalty and stopping are those of Transformers'. */
+const opennmt = ({ length_penalty }: GenerateOptions): GenerateOptions => ({
+  length_penalty: length_penalty ?? 0,
+  early_stopping: false,
+});
+
 /** Whether an option of the checkpoint would have a say beside the other options. */
-function acts(name: string, { num_beams, max_new_tokens, min_new_tokens, do_sample }: AllOptions): boolean {
+function acts(name: string, { num_beams, search, max_new_tokens, min_new_tokens, do_sample }: AllOptions): boolean {
   if (DRAWING.includes(name) || (namesOf("sampling") as string[]).includes(name)) return do_sample;
-  if ((BEAMS_ONLY as readonly string[]).includes(name)) return num_beams > 1;
+  if ((BEAMS_ONLY as readonly string[]).includes(name)) return num_beams > 1 && search === "transformers";
   if (name === "max_length") return max_new_tokens === undefined;
   return name !== "min_length" || min_new_tokens === undefined;
 }
 
-const BEAMS_ONLY = ["length_penalty", "early_stopping"] as const;
+const BEAMS_ONLY = ["search", "length_penalty", "early_stopping"] as const;
 
 const isGiven = (call: object, name: string): boolean => (call as Record<string, unknown>)[name] !== undefined;
 
@@ -69,6 +75,7 @@ function checkTogether(o: AllOptions, call: GenerateOptions): void {
   if (stray) throw new OptionError(`generate: ${stray} acts only with do_sample: true, which is not set`);
   const beamless = BEAMS_ONLY.find((name) => beams === 1 && given(name) && call[name] !== OPTIONS[name].default);
   if (beamless) throw new OptionError(`generate: ${beamless} acts only with num_beams above 1, which is 1`);
+  if (o.search === "opennmt") checkOpenNMT(o, call);
   const missing = (["no_timestamps_token_id", "eos_token_id"] as const).find((name) => o[name] === undefined);
   if (o.return_timestamps && missing)
     throw new OptionError(
@@ -77,5 +84,17 @@ function checkTogether(o: AllOptions, call: GenerateOptions): void {
   if (o.stop_strings !== undefined && beams > 1)
     throw new OptionError(
       `generate: num_beams must be 1 with stop_strings, got ${beams}; use eos_token_id to end beams`,
+    );
+}
+
+/** Throws OptionError for what OpenNMT's search has not. */
+function checkOpenNMT({ num_beam_groups }: AllOptions, { early_stopping }: GenerateOptions): void {
+  if (num_beam_groups > 1)
+    throw new OptionError(
+      `generate: num_beam_groups must be 1 with search: "opennmt", got ${num_beam_groups}; groups are of "transformers"`,
+    );
+  if (early_stopping)
+    throw new OptionError(
+      'generate: early_stopping acts only with search: "transformers"; "opennmt" ends when all beams have ended',
     );
 }

@@ -1,3 +1,4 @@
+import { SEARCH } from "../../kernels/beam_reference.js";
 import type { TokenLists, TokenRows } from "../inputs.js";
 
 type Scores = readonly ArrayLike<number>[];
@@ -82,6 +83,9 @@ const stopping = rule<boolean | "never">(
   'true, false or "never"',
   (value) => typeof value === "boolean" || value === "never",
 );
+const searches = rule<keyof typeof SEARCH>('"transformers" or "opennmt"', (value) =>
+  Object.keys(SEARCH).includes(value as string),
+);
 const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
 const texts = rule<string | readonly string[]>(
   "a text or a list of texts, none empty",
@@ -97,6 +101,11 @@ export const OPTIONS = {
   /** Beams for each prompt, 1 to 32; 1 means greedy search, or sampling. Default 1. */
   num_beams: option(whole(1, MAX_BEAMS), 1, "search"),
   /**
+   * Whose beam search: "transformers", or "opennmt", as OpenNMT and FasterTransformer have it: a beam that ends stays among
+   * the num_beams until all have ended, and competes with its end token at log-probability 0. Default "transformers".
+   */
+  search: option(searches, "transformers", "search"),
+  /**
    * Groups of beams that avoid one another's tokens (diverse beam search, Vijayakumar et al. 2016); divides num_beams.
    * Default 1.
    */
@@ -109,13 +118,14 @@ export const OPTIONS = {
   /** Results for each prompt, best first: at most num_beams hypotheses, or this many samples. Default 1. */
   num_return_sequences: option(whole(1, MAX_BEAMS), 1, "search"),
   /**
-   * The score of a hypothesis is log-probability / generated length ^ length_penalty. Acts with num_beams above 1 alone.
-   * Default 1.
+   * The score of a hypothesis is log-probability / generated length ^ length_penalty. With search: "opennmt" it is
+   * log-probability / ((5 + generated length) / 6) ^ length_penalty (Wu et al. 2016, eq. 14), beams rank by it too, and only
+   * the call's own value counts, else 0. Acts with num_beams above 1 alone. Default 1.
    */
   length_penalty: option(finite, 1, "search"),
   /**
    * When a sentence ends: true: at num_beams hypotheses; false: when better ones are unlikely; "never": when
-   * impossible. Acts with num_beams above 1 alone. Default false.
+   * impossible. Acts with num_beams above 1 alone, and not with search: "opennmt". Default false.
    */
   early_stopping: option(stopping, false, "search"),
   /**

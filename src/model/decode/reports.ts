@@ -48,7 +48,7 @@ export interface StepReports {
 }
 
 /** A list of reports, empty at first. */
-export function createStepReports({ W, beamStep: { length_penalty } }: Generation): StepReports {
+export function createStepReports({ W, search, beamStep: { length_penalty } }: Generation): StepReports {
   const reports: { readonly report: SearchReport; readonly places: readonly number[] }[] = [];
 
   const lastStep = (b: number): number => reports.findLastIndex(({ places }) => places[b] >= 0);
@@ -67,8 +67,10 @@ export function createStepReports({ W, beamStep: { length_penalty } }: Generatio
   };
   const hypothesis = (b: number, rank: number): Hypothesis => {
     const { start, finished } = latest(b);
-    const { length, parent, id, logProb } = finished[rank];
-    return hypothesisOf([...backtrace(b, parent, length - start - 2), { id, logProb, parent }], length_penalty);
+    const { length, parent, id, logProb, score } = finished[rank];
+    const links = [...backtrace(b, parent, length - start - 2), { id, logProb, parent }];
+    const hypothesis = hypothesisOf(links, length_penalty);
+    return search === "opennmt" ? { ...hypothesis, score } : hypothesis;
   };
 
   return {

@@ -1,5 +1,6 @@
 import { NO_ID } from "../../kernels/constants.js";
-import { type beamStep, candidateCount, EARLY_STOPPING } from "../../kernels/beam_step.js";
+import { EARLY_STOPPING, type SEARCH } from "../../kernels/beam_reference.js";
+import { type beamStep, candidateCount } from "../../kernels/beam_step.js";
 import type { logitsProcess, RuleLists } from "../../kernels/logits_process.js";
 import type { sample } from "../../kernels/sample.js";
 import { MOST_CANDIDATES } from "../../kernels/topk.js";
@@ -18,6 +19,8 @@ export interface Generation {
   readonly W: number;
   /** Candidates that a step keeps of each row (`candidateCount`). */
   readonly C: number;
+  /** Whose beam search. */
+  readonly search: keyof typeof SEARCH;
   /** Parameters of `beam_step`. */
   readonly beamStep: Omit<Parameters<typeof beamStep>, "W" | "V" | "group">;
   /** Parameters of `logits_process`. */
@@ -74,6 +77,7 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
     n: o.do_sample ? returned : groups,
     W: beams / groups,
     C,
+    search: o.search,
     beamStep: { groups, length_penalty, diversity_penalty, early_stopping: stopCode(o) },
     rules: scoreRules(o, width),
     lists: {

@@ -1,3 +1,4 @@
+import { SEARCH } from "../../kernels/beam_reference.js";
 import { NO_ID } from "../../kernels/constants.js";
 import { beamStep, logitsProcess, sample, topk } from "../../kernels/index.js";
 import { type Lead, LEAD_FIELDS, packLeads, packRules } from "../../kernels/logits_process.js";
@@ -64,9 +65,9 @@ export async function acquireSearch(
   fill: (cache: DecoderCache) => Promise<readonly LedStart[]>,
 ): Promise<Search> {
   // All that the plan of a step depends on; other settings, such as the seed, may differ between calls.
-  const { beams, C, beamStep, rules, lists, renormalize, logits_processor } = g;
+  const { beams, C, search: kind, beamStep, rules, lists, renormalize, logits_processor } = g;
   const sampling = g.sampling && { ...g.sampling, seed: 0 };
-  const recorded = { size, beams, C, beamStep, rules, lists, renormalize, sampling };
+  const recorded = { size, beams, C, kind, beamStep, rules, lists, renormalize, sampling };
   const key = JSON.stringify([recorded, Boolean(logits_processor)]);
   const create = (): Promise<Search> => createSearch(core, size, g, () => core.idle.release(key, search));
   const search: Search = await core.idle.acquire(key, create);
@@ -189,7 +190,8 @@ function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, 
       const LOG_PROBS = Number(ruled && g.beams > 1 && !g.renormalize);
       for (let group = 0; group < g.beamStep.groups; group++) {
         const args = { values, indices, end_ids, rows, scores, sentences, indirection, status };
-        run(beamStep, "beam_step", args, { ...g.beamStep, W: g.W, V, group, LOG_PROBS });
+        const rules = { ...g.beamStep, W: g.W, V, group, LOG_PROBS, SEARCH: SEARCH[g.search] };
+        run(beamStep, "beam_step", args, rules);
       }
     },
     { status },
