@@ -56,7 +56,7 @@ export async function checkCheckpoint(path: string, setting?: Setting, except?: 
     const options = { num_beams: 4, max_new_tokens: 3, forced_eos_token_id: null }; // a rule would be one more
     const { stats } = await generate(sampleInputs(architecture), options);
     assert.equal(stats.launches, {
-      encoder_layer: encoder ? 7 : 0,
+      encoder_layer: encoder ? (encoder.rotary ? 8 : 7) : 0,
       decoder_layer: layer,
       outside,
       step: layer * decoder.depth + outside,

@@ -18,6 +18,8 @@ export interface Convolution {
   /** Frames of zeros before and after a signal. */
   readonly pad: number;
   readonly activation: Activation;
+  /** Whether all that it gives for a signal is then normalised together. Not for the last convolution. */
+  readonly groupNorm?: boolean;
 }
 
 /** The front end of a speech model: convolutions that turn a signal f32[frames,C] into the rows of its encoder. */
