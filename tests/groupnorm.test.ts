@@ -19,7 +19,7 @@ checkKernel(groupnorm, {
     "sentences past 65535": { B: 65537, D: 4, most: 2 },
   },
   mutants: {
-    shared: {
+    direct: {
       "a width of whole fours": [
         "width 7",
         (wgsl) => wgsl.replaceAll("params.D / CHUNK", "params.D / 4u * 4u / CHUNK"),

@@ -1,8 +1,8 @@
 import { load, type Model } from "../src/index.js";
 import { readWav } from "../src/model/speech/wav.js";
+import { InputError } from "../src/runtime/errors.js";
 import { checkCheckpoint, openModel } from "./support/checkpoint.js";
-import { assert, device, folder, readFile, readJson, suite } from "./support/harness.js";
-import { rejects } from "./support/rejects.js";
+import { assert, device, folder, readFile, readJson, refuses, suite } from "./support/harness.js";
 
 /** Why Chrome leaves a model out. */
 const CHROME = { chrome: "the pipelines of every checkpoint would take minutes; marian stands for all" };
@@ -33,7 +33,8 @@ laws("a recording gives in a batch what it gives alone", async () => {
   for (const [b, recording] of recordings.entries()) {
     const { dims, data } = (await encode({ input_values: [recording] })).last_hidden_state;
     const at = b * together.dims[1] * together.dims[2];
-    assert.equal(together.data.slice(at, at + data.length), data, `recording ${b}, ${dims[1]} rows`);
+    const worst = data.reduce((most, value, i) => Math.max(most, Math.abs(value - together.data[at + i])), 0);
+    assert.ok(worst < 5e-6, `recording ${b} of ${dims[1]} rows is ${worst} off`);
   }
 });
 
@@ -45,7 +46,7 @@ laws("wrong recordings are refused", async () => {
     [{ input_values: [wave(2000).fill(NaN, 9, 10)] }, /input_values: must be finite, row 0 has other values/],
     [{ input_ids: [[1, 2]] }, /input_ids: must be absent, moonshine reads signals; give input_values/],
   ];
-  for (const [input, message] of cases) await rejects(async () => void (await generate(input)), message);
+  for (const [input, message] of cases) await refuses(() => generate(input), InputError, message);
 });
 
 interface Recording {
@@ -62,8 +63,7 @@ const TEXTS = {
 
 const trained = suite("models/moonshine-tiny", CHROME);
 let loading: Promise<Model> | undefined;
-const model = async (): Promise<Model> =>
-  (loading ??= load(folder("models/moonshine-tiny"), { gpu: await device() }));
+const model = async (): Promise<Model> => (loading ??= load(folder("models/moonshine-tiny"), { gpu: await device() }));
 const reference = readJson<{ recordings: Record<string, Recording> }>("tests/fixtures/moonshine-tiny.json");
 const read = async (name: string): Promise<Float32Array> =>
   readWav(await readFile(`tests/fixtures/audio/${name}.wav`)).channels[0];
@@ -75,13 +75,14 @@ for (const [name, text] of Object.entries(TEXTS)) {
     const input_values = [await read(name)];
     assert.equal((await generate({ input_values })).sequences, [greedy]);
     assert.equal((await generate({ input_values }, { num_beams: 5 })).sequences, [beams]);
-    assert.is((await tokenizer()).decode(greedy, { skip_special_tokens: true }), text);
+    assert.is((await tokenizer)?.decode(greedy, { skip_special_tokens: true }), text);
   });
 
   trained(`${name}: the logits of Transformers, and those of onnxruntime within the error of its int8`, async () => {
     const { forward } = await model();
     const { greedy, steps } = (await reference).recordings[name];
     const { logits } = await forward({ input_values: [await read(name)], decoder_input_ids: [greedy.slice(0, -1)] });
+    assert.ok(logits);
     let [exact, int8] = [0, 0];
     for (const [t, { ids, ...want }] of steps.entries())
       for (const [i, id] of ids.entries()) {

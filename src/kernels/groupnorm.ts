@@ -1,4 +1,4 @@
-import shared from "../../shaders/groupnorm.wgsl";
+import direct from "../../shaders/groupnorm.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
 import { chunkOf, chunks } from "./chunks.js";
 
@@ -16,8 +16,8 @@ export const groupnorm = defineKernel({
   constants: [],
   variants: [
     {
-      name: "shared",
-      wgsl: shared,
+      name: "direct",
+      wgsl: direct,
       parts: ({ D }) => chunks(D),
       groups: ({ B }) => B,
       constants: ({ B, N, D }) => ({ LANES: lanes((N * D) / chunkOf(D) / Math.max(1, B)) }),

@@ -12,7 +12,9 @@ const { InferenceSession, Tensor } = createRequire(new URL("bench/peers/", root)
 const [START, END, LAYERS, TOP] = [1, 2, 6, 6]; // TOP: logits that are kept of a step
 
 const folder = mkdtempSync(`${tmpdir()}/moonshine-`);
-const archive = execFileSync("npm", ["pack", "@moonshine-ai/moonshine-js@0.1.29", "--silent"], { cwd: folder }).toString();
+const archive = execFileSync("npm", ["pack", "@moonshine-ai/moonshine-js@0.1.29", "--silent"], {
+  cwd: folder,
+}).toString();
 execFileSync("tar", ["-xzf", archive.trim()], { cwd: folder });
 const open = (name) => InferenceSession.create(`${folder}/package/dist/model/tiny/quantized/${name}.onnx`);
 const [encoder, decoder] = [await open("encoder_model"), await open("decoder_model_merged")];
@@ -70,7 +72,10 @@ async function beams(states, W, most) {
   const closed = [];
   const mean = ({ row, sum }) => sum / (row.length - 1);
   while (open[0].row.length <= most) {
-    const logits = await logitsOf(states, open.map(({ row }) => row));
+    const logits = await logitsOf(
+      states,
+      open.map(({ row }) => row),
+    );
     const next = open.flatMap(({ row, sum }, w) => {
       const norm = Math.log(logits[w].reduce((total, x) => total + Math.exp(x), 0));
       return best(logits[w], 2 * W).map((id) => ({ row: [...row, id], sum: sum + logits[w][id] - norm }));
