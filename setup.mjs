@@ -1,9 +1,11 @@
-// Makes a fresh machine ready for `npm start` and `npm test`: packages, a WebGPU adapter, the build.
-// Tests and benches in Chrome ask for a browser too; to pack the package (`--no-adapter`), no adapter is needed. Imports only what Node ships and apt.mjs, because it runs before `npm ci` has.
+// Makes a fresh machine ready for `npm start` and `npm test`: packages, a WebGPU adapter, the model of speech, the build.
+// Tests and benches in Chrome ask for a browser too; to pack the package (`--no-adapter`), neither adapter nor model is
+// needed. Imports only what Node ships and files that do so too, because it runs before `npm ci` has.
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { adapterCommands, browserCommands, FOLDER, readRelease } from "./apt.mjs";
+import { hasModel, makeModel } from "./models/moonshine-tiny/convert.mjs";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const windows = process.platform === "win32";
@@ -47,6 +49,16 @@ function findAdapter() {
   })`;
   const { stdout } = spawnSync(process.execPath, ["-e", probe], { cwd: root, encoding: "utf8", timeout: 60_000 });
   return stdout?.trim();
+}
+
+function ensureSpeechModel() {
+  if (hasModel()) return;
+  say("making models/moonshine-tiny from its npm package");
+  try {
+    makeModel();
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error));
+  }
 }
 
 function linuxRelease() {
@@ -109,6 +121,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19)) fail(`Node 20.19 or newer is needed, this is ${process.version}`);
   installPackages();
-  if (!process.argv.includes("--no-adapter")) ensureAdapter();
+  if (!process.argv.includes("--no-adapter")) {
+    ensureAdapter();
+    ensureSpeechModel();
+  }
   run(process.execPath, ["build.mjs"]);
 }

@@ -1,4 +1,5 @@
-// rope: prepare the heads of packed new rows for attention, in place, and append their keys and values to the cache.
+// rope: prepare the heads of packed new rows for attention, in place, and append their keys and values to a cache, if
+//   there is one.
 //   q and k heads: x * rsqrt(mean(x^2) + eps) * gamma when qk_norm is given, then rotated by the row's position when
 //   rotary is:
 //   (a, b) -> (a cos - b sin, b cos + a sin) for the pairs a = x[i], b = x[i+E/2]
@@ -7,7 +8,7 @@
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)
 //          rotary: f32[M,E] (cosines, then sines, of a position)   qk_norm: f32[2,E] (gamma of q, of k)
 //          qkv: f32[N,H*E+2*K*E]   cache: f32[R,M,2*K*E] (key, value)
-// Launch   one invocation a head of a row, value heads too
+// Launch   one invocation a head of a row, value heads too where there is a cache
 // Numerics f32; cosines and sines come from f64
 // Source   Su et al. 2021, arXiv:2104.09864, eq. 34; Transformers modeling_llama (halves), modeling_qwen3 (norms)
 struct Params { N: u32, M: u32, H: u32, K: u32, E: u32, W: u32, eps: f32 }
@@ -23,6 +24,7 @@ const INTERLEAVED: u32 = 0;
 const HAS_ROTARY: u32 = 0;
 const HAS_QK_NORM: u32 = 0;
 const HAS_STATUS: u32 = 0;
+const HAS_CACHE: u32 = 0;
 
 fn normalise(at: u32, gamma: u32) {
   var squares = 0.0;
@@ -50,17 +52,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         @builtin(local_invocation_index) lane: u32) {
   if (HAS_STATUS == 1u && status[0] == 0u) { return; }
   let index = (group.y * grid.x + group.x) * 64u + lane;
-  let heads = params.H + 2u * params.K;
+  let heads = params.H + (1u + HAS_CACHE) * params.K; // those that have something to do
   let n = index / heads;
   if (n >= params.N) { return; }
   let head = index - n * heads;
-  let at = index * params.E;
+  let at = (n * (params.H + 2u * params.K) + head) * params.E;
   let position = rows[n].y;
   if (head < params.H + params.K) {
     if (HAS_QK_NORM == 1u) { normalise(at, select(params.E, 0u, head < params.H)); }
     if (HAS_ROTARY == 1u) { rotate(at, position); }
   }
-  if (head >= params.H) {
+  if (HAS_CACHE == 1u && head >= params.H) {
     let slot = ((rows[n].z * params.W * params.M + position) * 2u * params.K + head - params.H) * params.E;
     for (var e = 0u; e < params.E; e++) { cache[slot + e] = qkv[at + e]; }
   }

@@ -4,7 +4,22 @@ type Size = Readonly<Record<string, number>>;
 
 /** Arguments of `rope`, for tests and benches: B sentences of T new rows each; a sentence begins 3 positions after the one before. */
 export const args = (size: Size, random: () => number) => {
-  const { B, T = 1, W = 1, M, H, K, E, position = 0, rotary = 1, norms = 0, gain = 1, offset = 0, status } = size;
+  const {
+    B,
+    T = 1,
+    W = 1,
+    M,
+    H,
+    K,
+    E,
+    position = 0,
+    rotary = 1,
+    norms = 0,
+    gain = 1,
+    offset = 0,
+    status,
+    cache = 1,
+  } = size;
   const N = B * T;
   const row = (n: number): number[] => {
     const b = Math.floor(n / T);
@@ -16,7 +31,7 @@ export const args = (size: Size, random: () => number) => {
     qk_norm: norms ? f32([2, E], random) : undefined,
     status: status === undefined ? undefined : u32([2], () => status),
     qkv: f32([N, (H + 2 * K) * E], () => gain * random() + offset),
-    cache: f32([B * W, M, 2 * K * E], random),
+    cache: cache ? f32([B * W, M, 2 * K * E], random) : undefined,
   };
 };
 

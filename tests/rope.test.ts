@@ -18,6 +18,8 @@ checkKernel(rope, {
     "interleaved, norms": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 8, position: 1, interleaved: 1, norms: 1 },
     "norms alone": { B: 2, T: 3, W: 3, M: 9, H: 4, K: 2, E: 8, position: 1, rotary: 0, norms: 1 },
     neither: { B: 3, T: 2, W: 4, M: 9, H: 3, K: 3, E: 8, position: 5, rotary: 0 },
+    "interleaved, no cache": { B: 2, T: 3, M: 9, H: 4, K: 2, E: 12, position: 4, interleaved: 1, cache: 0 },
+    "a workgroup and a half, no cache": { B: 2, T: 6, M: 9, H: 5, K: 3, E: 6, cache: 0 },
     "one group": { B: 2, T: 4, M: 5, H: 6, K: 1, E: 6 },
     "as many groups as heads": { B: 2, T: 4, W: 2, M: 5, H: 3, K: 3, E: 10 },
     "a full cache": { B: 1, T: 7, W: 2, M: 7, H: 2, K: 1, E: 4 },
@@ -89,7 +91,11 @@ checkKernel(rope, {
       ],
       "a first key that is not stored": [
         "heads of two",
-        (wgsl) => wgsl.replace("if (head >= params.H) {", "if (head > params.H) {"),
+        (wgsl) => wgsl.replace("HAS_CACHE == 1u && head >= params.H", "HAS_CACHE == 1u && head > params.H"),
+      ],
+      "rows of the heads that are rotated": [
+        "a workgroup and a half, no cache",
+        (wgsl) => wgsl.replace("(n * (params.H + 2u * params.K) + head)", "index"),
       ],
       "a guard that is one row late": ["heads of two", (wgsl) => wgsl.replace("n >= params.N", "n > params.N")],
       "a stop that is not heeded": [
@@ -112,7 +118,7 @@ checkKernel(rope, {
       (args) => {
         args.rotary = f32([3, 4], () => 0);
       },
-      /cache must be f32\[R,M,2\*K\*E\] with R=1, M=3, K=1, E=4, got cache f32\[1,4,8\]/,
+      /cache must be f32\[R,M,2\*K\*E\]\? with R=1, M=3, K=1, E=4, got cache f32\[1,4,8\]/,
     ],
     "one gamma for queries and keys": [
       { B: 1, M: 4, H: 1, K: 1, E: 4, norms: 1 },

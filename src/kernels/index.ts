@@ -6,6 +6,7 @@ export { EARLY_STOPPING, SEARCH } from "./beam_reference.js";
 export { beamStep } from "./beam_step.js";
 export { dynamicRange } from "./dynamic_range.js";
 export { embed } from "./embed.js";
+export { groupnorm } from "./groupnorm.js";
 export { layernormResidual } from "./layernorm_residual.js";
 export { logMel } from "./log_mel.js";
 export { logitsProcess, packRules, type RuleLists } from "./logits_process.js";

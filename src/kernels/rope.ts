@@ -27,20 +27,26 @@ export function prepareHead(
 }
 
 /**
- * Prepares the heads of packed new rows in place, and appends keys and values to the cache. With qk_norm, q and k are
- * normalised; then, with rotary, their pairs (a, b) are rotated to (a cos - b sin, b cos + a sin). rows u32[N,4];
+ * Prepares the heads of packed new rows in place, and appends keys and values to a cache, if given. With qk_norm, q and
+ * k are normalised; then, with rotary, their pairs (a, b) are rotated to (a cos - b sin, b cos + a sin). rows u32[N,4];
  * rotary f32[M,E], cosines then sines; qk_norm f32[2,E]; qkv f32[N,H*E+2*K*E]; cache f32[R,M,2*K*E], sentence b in row
  * b*W. Numerics and source: shaders/rope.wgsl.
  */
 export const rope = defineKernel({
   name: "rope",
   reads: { rows: "u32[N,4]", rotary: "f32[M,E]?", qk_norm: "f32[2,E]?", status: "u32[2]?" },
-  writes: { qkv: "f32[N,H*E+2*K*E]", cache: "f32[R,M,2*K*E]" },
+  writes: { qkv: "f32[N,H*E+2*K*E]", cache: "f32[R,M,2*K*E]?" },
   params: ["H", "K", "E", "W", "eps"],
   constants: ["INTERLEAVED"],
-  variants: [{ name: "direct", wgsl: direct, groups: ({ N, H, K }) => Math.ceil((N * (H + 2 * K)) / 64) }],
+  variants: [
+    {
+      name: "direct",
+      wgsl: direct,
+      groups: ({ N, H, K, HAS_CACHE }) => Math.ceil((N * (H + (1 + HAS_CACHE) * K)) / 64),
+    },
+  ],
   check: ({ E, HAS_ROTARY }) => (HAS_ROTARY && E % 2 ? `E must be even to rotate, got ${E}` : undefined),
-  bytes: ({ N, H, K, E, HAS_ROTARY }) => 4 * N * E * (HAS_ROTARY ? 2 * (H + K) + 4 * K : 4 * K),
+  bytes: ({ N, H, K, E, HAS_ROTARY, HAS_CACHE }) => 4 * N * E * (HAS_ROTARY * 2 * (H + K) + HAS_CACHE * 4 * K),
   flops: ({ N, H, K, E }) => 3 * N * (H + K) * E,
   reference(d, { rows, rotary, qk_norm, qkv, cache }) {
     const { N, H, K, E, M, W } = d;
@@ -55,7 +61,7 @@ export const rope = defineKernel({
           prepareHead(d, before, position, gamma, rotary).forEach((value, e) => (qkv[at + e] = value));
         }
         const slot = ((sentence * W * M + position) * 2 * K + head - H) * E;
-        for (let e = 0; head >= H && e < E; e++) cache[slot + e] = qkv[at + e];
+        for (let e = 0; cache && head >= H && e < E; e++) cache[slot + e] = qkv[at + e];
       }
     }
   },

@@ -56,7 +56,7 @@ function samplePlan({ gpu }: Core, name: string, build: (run: Run, input: Input)
 
 function stemPlan(core: Core, front: Stem, N: number): SamplePlan {
   const { D, encoder: source } = core.architecture;
-  const frames = sentences(N, (source as Stack).P, 1).map(({ length }) => leastFrames(front, length));
+  const frames = sentences(N, (source as Stack).P, 1).map(({ length }) => leastFrames(front.convolutions, length));
   const packed = packStem(front, frames);
   const S = frames.reduce((sum, count) => sum + count, 0);
   return samplePlan(core, "stem", (run, input) => {

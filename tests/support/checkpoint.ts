@@ -53,11 +53,8 @@ export async function checkCheckpoint(path: string, setting?: Setting, except?: 
   test("launches keep to the budget", async () => {
     const { architecture, generate } = await model();
     const { encoder, decoder } = architecture as DecoderArchitecture;
-    const {
-      layer,
-      outside,
-      encoder: encoderLayer = 7,
-    } = setting?.budget ?? budgetOf(architecture as DecoderArchitecture);
+    const budget = setting?.budget ?? budgetOf(architecture as DecoderArchitecture);
+    const { layer, outside, encoder: encoderLayer = encoder?.rotary ? 8 : 7 } = budget;
     const options = { num_beams: 4, max_new_tokens: 3, forced_eos_token_id: null }; // a rule would be one more
     const { stats } = await generate(sampleInputs(architecture, IDS), options);
     assert.equal(stats.launches, {

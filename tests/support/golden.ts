@@ -5,7 +5,7 @@ import { readFile, readJson } from "./harness.js";
 export interface GoldenCase {
   readonly name: string;
   readonly kind: "forward" | "generate";
-  /** Token ids and masks; `input_features` is a tensor. */
+  /** Token ids and masks; `input_features` is a tensor, `input_values` a list of them. */
   readonly inputs: Readonly<Record<string, number[][]>>;
   readonly options?: Readonly<Record<string, unknown>>;
   readonly expected: Readonly<Record<string, string>> & {
@@ -35,7 +35,11 @@ export async function readTensors(path: string): Promise<Golden["tensor"]> {
 export async function readGolden(folder: string): Promise<Golden> {
   const { cases } = await readJson<{ cases: GoldenCase[] }>(`${folder}/golden.json`);
   const tensor = await readTensors(`${folder}/golden.safetensors`);
-  const named = (value: unknown): unknown => (typeof value === "string" ? tensor(value) : value);
+  const named = (value: unknown): unknown => {
+    if (typeof value === "string") return tensor(value);
+    const isRagged = Array.isArray(value) && typeof value[0] === "string";
+    return isRagged ? value.map((name) => tensor(name as string).data) : value;
+  };
   const resolve = (inputs: object): object =>
     Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, named(value)]));
   return { cases: cases.map((one) => ({ ...one, inputs: resolve(one.inputs) as GoldenCase["inputs"] })), tensor };

@@ -10,6 +10,7 @@ import { llama, qwen2, qwen3 } from "./llama.js";
 import { m2m_100 } from "./m2m_100.js";
 import { marian } from "./marian.js";
 import { mbart } from "./mbart.js";
+import { moonshine } from "./moonshine.js";
 import { pegasus } from "./pegasus.js";
 import { mt5, t5, umt5 } from "./t5.js";
 import { whisper } from "./whisper.js";
@@ -23,6 +24,7 @@ const FAMILIES: readonly Family[] = [
   m2m_100,
   marian,
   mbart,
+  moonshine,
   mt5,
   pegasus,
   qwen2,

@@ -3,8 +3,10 @@ import type { Weights } from "../checkpoint/weights.js";
 
 /** Rotary positions: pair i of a head is rotated by position * frequencies[i]. */
 export interface Rotary {
-  /** In radians per position, E/2 of them. */
+  /** In radians per position: E/2 of them, or fewer, then the last pairs stay as they are. */
   readonly frequencies: readonly number[];
+  /** Pair i is (2i, 2i+1) of a head's numbers; else (i, i + E/2). */
+  readonly interleaved?: boolean;
 }
 
 /** A convolution over the frames of a signal. */
@@ -16,6 +18,8 @@ export interface Convolution {
   /** Frames of zeros before and after a signal. */
   readonly pad: number;
   readonly activation: Activation;
+  /** Whether all that it gives for a signal is then normalised together. Not for the last convolution. */
+  readonly groupNorm?: boolean;
 }
 
 /** The front end of a speech model: convolutions that turn a signal f32[frames,C] into the rows of its encoder. */

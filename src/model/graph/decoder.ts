@@ -3,6 +3,7 @@ import type { Run } from "../../runtime/plan.js";
 import { prefix, type Tensor } from "../../runtime/tensor.js";
 import type { DecoderArchitecture, GraphModel } from "./architecture.js";
 import { layers, type ObservedWeights, relativeBias } from "./layers.js";
+import { interleaving } from "./positions.js";
 
 type DecoderModel = GraphModel<DecoderArchitecture>;
 
@@ -81,12 +82,13 @@ export function decoderStep(
   { rows, past, indirection, cross, vectors, logits }: StepInput,
 ): Tensor {
   const { architecture, weights } = model;
-  const { H, K, E, scale } = architecture.decoder;
+  const { H, K, E, scale, rotary } = architecture.decoder;
   const attendPast = (l: number, name: string, qkv: Tensor): Tensor => {
     const bias = weights.find(relativeBias(name));
     const tables = { positional: bias ?? past.rotary, qk_norm: weights.find(`${name}.qk_norm`) };
     const args = { rows, qkv, indirection, ...tables, cache: past.caches[l] };
-    return run(attentionStep, name, args, { H, K, E, scale, eps: architecture.eps, RELATIVE: bias ? 1 : 0 }).out;
+    const constants = { RELATIVE: bias ? 1 : 0, INTERLEAVED: interleaving(rotary) };
+    return run(attentionStep, name, args, { H, K, E, scale, eps: architecture.eps, ...constants }).out;
   };
   return lmHead(run, model, decoder(run, model, { rows, vectors, cross }, attendPast), logits);
 }
@@ -100,11 +102,12 @@ export function decoderPrompt(
 ): Tensor {
   const { architecture, weights } = model;
   const { attend } = layers(run, model, "decoder");
-  const { H, K, E } = architecture.decoder;
+  const { H, K, E, rotary } = architecture.decoder;
+  const values = { H, K, E, W: rowsPerPrompt, eps: architecture.eps, INTERLEAVED: interleaving(rotary) };
   const attendPrompt = (l: number, name: string, projected: Tensor): Tensor => {
     const tables = { rotary: past.rotary, qk_norm: weights.find(`${name}.qk_norm`) };
-    const args = { rows, ...tables, qkv: projected, cache: past.caches[l] };
-    const { qkv, cache } = run(rope, `${name}.rope`, args, { H, K, E, W: rowsPerPrompt, eps: architecture.eps });
+    const cache = past.caches[l];
+    const { qkv } = run(rope, `${name}.rope`, { rows, ...tables, qkv: projected, cache }, values);
     const [R, M, width] = cache.shape;
     const keys = { kv: prefix(cache, [R * M, width]), spans, k_at: 0, v_at: K * E };
     return attend(name, qkv, keys, rows, { causal: true, observed: observed.attentions?.[l] });

@@ -1,7 +1,9 @@
+import { rope } from "../../kernels/index.js";
 import type { Run } from "../../runtime/plan.js";
 import type { Tensor } from "../../runtime/tensor.js";
 import type { GraphModel, Stack } from "./architecture.js";
 import { layers } from "./layers.js";
+import { ENCODER_ROTARY, interleaving } from "./positions.js";
 
 /** A packed batch: the N rows of all sequences, without padding. */
 export interface PackedInput {
@@ -29,8 +31,8 @@ export interface Observed {
 
 /**
  * The encoder of a transformer (Vaswani et al. 2017, section 3.1; Devlin et al. 2019, section 3), from packed rows to
- * the last states f32[N,D], which are the last of `states` if given: 1 + 7 launches a layer, and 1 more for a last
- * norm.
+ * the last states f32[N,D], which are the last of `states` if given: 1 + 7 launches a layer, or 8 with rotary
+ * positions, and 1 more for a last norm.
  */
 export function encoder(
   run: Run,
@@ -39,12 +41,17 @@ export function encoder(
   { states = [], attentions }: Observed = {},
 ): Tensor {
   const { embed, linear, attend, block, feedForward, norm } = layers(run, model, "encoder");
-  const { H, K, E, depth: L, lastNorm } = model.architecture.encoder as Stack;
+  const { architecture, weights } = model;
+  const { H, K, E, rotary, depth: L, lastNorm } = architecture.encoder as Stack;
   let h = embed(rows, { features, out: states[0] });
   for (let l = 0; l < L; l++) {
     const at = `encoder.layers.${l}`;
     h = block(`${at}.self_attn_norm`, `${at}.self_attn.out`, h, (x) => {
       const qkv = linear(`${at}.self_attn.qkv`, x);
+      if (rotary) {
+        const values = { H, K, E, W: 1, eps: architecture.eps, INTERLEAVED: interleaving(rotary) };
+        run(rope, `${at}.self_attn.rope`, { rows, rotary: weights.get(ENCODER_ROTARY), qkv }, values);
+      }
       const keys = { kv: qkv, spans, k_at: H * E, v_at: (H + K) * E };
       return attend(`${at}.self_attn`, qkv, keys, rows, { observed: attentions && { weights: attentions[l] } });
     });

@@ -4,10 +4,16 @@ import type { Rotary } from "./architecture.js";
 export function rotaryTable({ frequencies }: Rotary, M: number, E: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: M * E }, (_, index) => {
     const [position, e] = [Math.floor(index / E), index % E];
-    const angle = position * frequencies[e % (E / 2)];
+    const angle = position * (frequencies[e % (E / 2)] ?? 0);
     return e < E / 2 ? Math.cos(angle) : Math.sin(angle);
   });
 }
+
+/** The constant INTERLEAVED of `rope` and `attention_step`. */
+export const interleaving = (rotary: Rotary | undefined): number => Number(rotary?.interleaved ?? false);
+
+/** The name of the table of rotations in an encoder, f32[P,E]. */
+export const ENCODER_ROTARY = "encoder.rotary";
 
 /** Frequencies of plain rotary positions: theta^(-2i/E) (Su et al. 2021, arXiv:2104.09864, eq. 15). */
 export function plainFrequencies(E: number, theta: number): number[] {
