@@ -13,6 +13,18 @@ const { same, refusesChange } = changes(test);
 
 const FAMILIES = ["bart", "mbart", "pegasus", "m2m_100"];
 const SHARED = "model.shared.weight";
+/** What configs of the first conversions say beside what Transformers reads. */
+const OLD_FIELDS = {
+  add_bias_logits: false,
+  add_final_layer_norm: true,
+  classif_dropout: 0,
+  extra_pos_embeddings: 1,
+  force_bos_token_to_be_generated: true,
+  normalize_before: true,
+  normalize_embedding: false,
+  static_position_embeddings: true,
+  num_hidden_layers: 12,
+};
 const TABLES = ["model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight"];
 
 for (const fixture of [...FAMILIES, "marian-untied"])
@@ -59,7 +71,8 @@ for (const fixture of FAMILIES) {
       "encoder.embed_positions.weights",
       "classification_head.dense.weight",
     ];
-    const files = await changed(fixture, (tensors) => {
+    const files = await changed(fixture, (tensors, config) => {
+      Object.assign(config, OLD_FIELDS);
       for (const name of names) tensors[name.startsWith("class") ? name : `model.${name}`] = storedF32([1], [3]);
     });
     const model = await load(inMemory(files), { gpu: await device() });
@@ -183,3 +196,43 @@ for (const [model_type, [sizes, options]] of Object.entries(DEFAULTS))
     }
     assert.equal(readDefaults({ config } as never, architecture.V, 1024).options, options);
   });
+
+// generation_config.json of bart-large-cnn, pegasus-xsum and nllb-200.
+const PUBLISHED: readonly Json[] = [
+  {
+    bos_token_id: 0,
+    decoder_start_token_id: 2,
+    early_stopping: true,
+    eos_token_id: 2,
+    forced_bos_token_id: 0,
+    forced_eos_token_id: 2,
+    length_penalty: 2,
+    max_length: 142,
+    min_length: 56,
+    no_repeat_ngram_size: 3,
+    num_beams: 4,
+    pad_token_id: 1,
+  },
+  {
+    bos_token_id: 0,
+    decoder_start_token_id: 0,
+    eos_token_id: 1,
+    forced_eos_token_id: 1,
+    length_penalty: 0.6,
+    max_length: 64,
+    num_beams: 8,
+    pad_token_id: 0,
+  },
+  { bos_token_id: 0, decoder_start_token_id: 2, eos_token_id: 2, max_length: 200, pad_token_id: 1 },
+];
+test("options of published checkpoints are all used", () => {
+  for (const generationConfig of PUBLISHED) {
+    const defaults = readDefaults(
+      { config: {}, generationConfig: { _from_model_config: true, ...generationConfig } },
+      50264,
+      1024,
+    );
+    assert.equal(defaults.options, generationConfig);
+    assert.equal([Object.keys(defaults.setAside), defaults.unsupported], [["_from_model_config"], {}]);
+  }
+});

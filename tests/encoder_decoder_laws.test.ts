@@ -24,23 +24,26 @@ function rowOf({ dims: [B, T, columns], data }: HostTensor, b: number, first: nu
 
 /**
  * Measured errors of logits with f16 and with int8 weights, relative to them: weights are random, not trained to be robust.
- * Three checkpoints are stored in 16 bits, which f16 holds. The same int8 in PyTorch: 0.016, 0.228, 0.062, 0.140, 0.026.
+ * Those without an error of f16 are stored in 16 bits. The same int8 in PyTorch: 0.016, 0.228, 0.062, 0.140, 0.026.
  */
-const ROUNDING: Readonly<Record<string, readonly [f16: number, int8: number]>> = {
-  bart: [6.2e-4, 0.016],
-  mbart: [7e-6, 0.229],
-  pegasus: [2.6e-3, 0.062],
-  m2m_100: [3.2e-6, 0.138],
-  "marian-untied": [5.2e-7, 0.027],
+const ROUNDING: Readonly<Record<string, { readonly f16?: number; readonly int8: number }>> = {
+  bart: { f16: 6.2e-4, int8: 0.016 },
+  mbart: { int8: 0.229 },
+  pegasus: { f16: 2.6e-3, int8: 0.062 },
+  m2m_100: { int8: 0.138 },
+  "marian-untied": { int8: 0.027 },
 };
 
 for (const name of Object.keys(ROUNDING)) {
   test(`${name}: a row of a batch is the row alone bit for bit, whatever side its padding is on`, async () => {
     const { forward } = await open(name);
-    for (const side of ["right", "left"] as const) {
-      const batch = await forward({ ...padded(SOURCES, side, PAD), decoder_input_ids: TARGETS });
-      for (const [b, source] of SOURCES.entries()) {
-        const alone = await forward({ input_ids: [source], decoder_input_ids: [TARGETS[b]] });
+    const batches = {
+      right: await forward({ ...padded(SOURCES, "right", PAD), decoder_input_ids: TARGETS }),
+      left: await forward({ ...padded(SOURCES, "left", PAD), decoder_input_ids: TARGETS }),
+    };
+    for (const [b, source] of SOURCES.entries()) {
+      const alone = await forward({ input_ids: [source], decoder_input_ids: [TARGETS[b]] });
+      for (const [side, batch] of Object.entries(batches)) {
         const first = side === "left" ? 30 - source.length : 0;
         assert.equal(
           rowOf(batch.encoder_last_hidden_state!, b, first, source.length),
@@ -87,12 +90,9 @@ for (const name of Object.keys(ROUNDING)) {
     steps.dispose();
   });
 
-  for (const [dtype, measured] of [
-    ["f16", ROUNDING[name][0]],
-    ["int8", ROUNDING[name][1]],
-  ] as const)
+  for (const [dtype, measured] of Object.entries(ROUNDING[name]))
     test(`${name}: ${dtype} weights stay close`, async () => {
-      const error = await errorOf(name, dtype);
+      const error = await errorOf(name, dtype as "f16" | "int8");
       assert.ok(error > 0 && error < 1.25 * measured, `${error} off`);
     });
 }
