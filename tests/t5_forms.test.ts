@@ -105,6 +105,15 @@ same("shards of 16 bits", "mt5", (tensors) => {
   };
 });
 
+same("wo in f32 among weights in 16 bits, as Transformers keeps it", "umt5", (tensors) => {
+  for (const [name, { shape, data }] of Object.entries(tensors))
+    if (name.endsWith(".wo.weight")) {
+      const halves = Uint32Array.from(new Uint16Array(data.slice().buffer), (bits) => bits << 16);
+      tensors[name] = storedF32(shape, new Float32Array(halves.buffer));
+    }
+});
+same("positions of an old config, which limit nothing", "umt5", config({ n_positions: 2 }));
+
 // Buckets.
 for (const [more, message] of [
   [{ relative_attention_max_distance: 4 }, /relative_attention_max_distance must be above half of .*buckets=9, got 4/],

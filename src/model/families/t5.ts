@@ -80,34 +80,15 @@ function t5Like({ model_type, defaults, ownBiases, scaled }: Differences): Famil
 
     rows({ D, V, encoder, decoder }, config, entries) {
       const { H, E, F, gated } = encoder;
-      const { buckets, reach } = readDistances(config, entries);
+      const distances = readDistances(config, entries);
       const own = (name: string): string => (entries.has(`${name}.weight`) ? name : "shared");
-      const linear = (ours: string, theirs: string, parts: readonly string[], O: number, I: number): WeightRow[] =>
-        linearRows(
-          ours,
-          parts.map((part) => `${theirs}.${part}`),
-          O,
-          I,
-          { bias: false, interleave: ours === "fc1" },
-        );
       const norm = (ours: string, theirs: string): WeightRow[] => normRows(ours, theirs, D, { bias: false });
-      const biases = (side: string, depth: number): WeightRow[] => {
-        const derive = ([stored]: readonly Float32Array[]) => relativeBias(stored, H, reach, side === "encoder");
-        return Array.from({ length: depth }, (_, l) => ({
-          ours: `${side}.layers.${l}.self_attn.relative_bias`,
-          theirs: [`${side}.block.${ownBiases ? l : 0}.layer.0.SelfAttention.relative_attention_bias.weight`],
-          shape: [2 * reach + 1, H],
-          stored: [buckets, H],
-          f32: true,
-          derive,
-        }));
-      };
       const stack = (side: string, depth: number, crossRows: readonly WeightRow[]): WeightRow[] => {
         const last = `layer.${crossRows.length ? 2 : 1}`;
         const up = gated ? ["wi_0", "wi_1"] : ["wi"];
         return [
           tableRow(`${side}.embed_tokens`, own(`${side}.embed_tokens`), [V, D], { lookup: true }),
-          ...biases(side, depth),
+          ...biasRows(side, depth, H, { ...distances, ownBiases }),
           ...layerRows(`${side}.layers`, `${side}.block`, depth, [
             ...norm("self_attn_norm", "layer.0.layer_norm"),
             ...linear("self_attn.qkv", "layer.0.SelfAttention", ["q", "k", "v"], 3 * H * E, D),
@@ -141,6 +122,27 @@ function t5Like({ model_type, defaults, ownBiases, scaled }: Differences): Famil
 
     ignored: [/^decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$/], // of early checkpoints
   };
+}
+
+/** The rows of a linear layer without a bias; those of its parts alternate in gated layers. */
+function linear(ours: string, theirs: string, parts: readonly string[], O: number, I: number): WeightRow[] {
+  const names = parts.map((part) => `${theirs}.${part}`);
+  return linearRows(ours, names, O, I, { bias: false, interleave: ours === "fc1" });
+}
+
+type Biases = ReturnType<typeof readDistances> & Pick<Differences, "ownBiases">;
+
+/** The biases f32[2*reach+1,H] of each layer by distance, from those that it, or the first layer, stores by bucket. */
+function biasRows(side: string, depth: number, H: number, { buckets, reach, ownBiases }: Biases): WeightRow[] {
+  const derive: WeightRow["derive"] = ([stored]) => relativeBias(stored, H, reach, side === "encoder");
+  return Array.from({ length: depth }, (_, l) => ({
+    ours: `${side}.layers.${l}.self_attn.relative_bias`,
+    theirs: [`${side}.block.${ownBiases ? l : 0}.layer.0.SelfAttention.relative_attention_bias.weight`],
+    shape: [2 * reach + 1, H],
+    stored: [buckets, H],
+    f32: true,
+    derive,
+  }));
 }
 
 /** How biases are stored, and the distance beyond which they are all the same. Throws CheckpointError. */
