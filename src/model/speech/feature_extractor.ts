@@ -48,12 +48,16 @@ export async function readFeatureExtractor(checkpoint: Checkpoint): Promise<Feat
  */
 export function fourierTable(n_fft: number): Float32Array<ArrayBuffer> {
   const X = Math.floor(n_fft / 2) + 1;
-  const angle = (k: number): number => (2 * Math.PI * (k % n_fft)) / n_fft;
-  return Float32Array.from({ length: 2 * X * n_fft }, (_, index) => {
-    const [row, t] = [Math.floor(index / n_fft), index % n_fft];
-    const hann = 0.5 - 0.5 * Math.cos(angle(t));
-    return hann * (row < X ? Math.cos(angle(row * t)) : -Math.sin(angle((row - X) * t)));
-  });
+  const angles = Array.from({ length: n_fft }, (_, k) => (2 * Math.PI * k) / n_fft);
+  const [cosines, sines] = [angles.map(Math.cos), angles.map(Math.sin)];
+  const table = new Float32Array(2 * X * n_fft);
+  for (let x = 0; x < X; x++)
+    for (let t = 0; t < n_fft; t++) {
+      const hann = 0.5 - 0.5 * cosines[t];
+      table[x * n_fft + t] = hann * cosines[(x * t) % n_fft];
+      table[(X + x) * n_fft + t] = -hann * sines[(x * t) % n_fft];
+    }
+  return table;
 }
 
 /** Filters of mel bands, and which bins of the spectrum each of them has: the arguments of the kernel `log_mel`. */
