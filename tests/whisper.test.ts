@@ -90,6 +90,23 @@ laws("the caller's own loop, a stream and the whole loop give the same tokens", 
   assert.equal(looped, sequences);
 });
 
+laws("states of its encoder stand for the signals, and scores are those of what it generates", async () => {
+  const m = await openModel(WHISPER);
+  const input_features = await features();
+  const { last_hidden_state } = await m.encode({ input_features });
+  const options = { max_new_tokens: 5, output_scores: true };
+  const want = await m.generate({ input_features }, options);
+  const got = await m.generate({ encoder_outputs: { last_hidden_state } }, options);
+  assert.equal(got.sequences, want.sequences);
+  const scores = await m.score(
+    { input_features },
+    want.sequences.map((row) => row.slice(1)),
+  );
+  assert.ok(scores.flat().every((score, i) => Math.abs(score - (want.token_scores?.flat()[i] ?? NaN)) < 1e-4));
+  const both = { input_features, encoder_outputs: { last_hidden_state } };
+  await refuses(() => m.generate(both), InputError, /input_features: must be absent with encoder_outputs/);
+});
+
 laws("launches: four of the stem, eight a layer of a step where norms ride in the layers behind them", async () => {
   const m = await openModel(WHISPER);
   await m.run(async (core) => {
