@@ -1,18 +1,13 @@
-import type { Json } from "../src/model/checkpoint/checkpoint.js";
 import type { Core } from "../src/model/core.js";
 import { encodeAll } from "../src/model/encode/batches.js";
 import type { EncoderInput } from "../src/model/inputs.js";
 import { encoder } from "../src/model/graph/encoder.js";
 import { bert } from "../src/model/families/bert.js";
-import { createIdleCache } from "../src/model/idle.js";
-import type { Weights } from "../src/model/checkpoint/weights.js";
-import type { Gpu } from "../src/runtime/gpu.js";
 import { countLaunches, type Plan, record } from "../src/runtime/plan.js";
-import { type Tensor, tensor } from "../src/runtime/tensor.js";
+import { tensor } from "../src/runtime/tensor.js";
 import { randoms } from "../tests/support/harness.js";
-import { roomy } from "../tests/support/safetensors.js";
-import { f32 } from "../tests/support/launch.js";
 import { type Bench, type Context, spread } from "./support/harness.js";
+import { openRandom } from "./support/random_model.js";
 
 const MODELS = {
   minilm: { hidden_size: 384, num_attention_heads: 12, num_hidden_layers: 6, intermediate_size: 1536 },
@@ -30,27 +25,6 @@ const SHORTEST = 5;
 const LONGEST_MS = 10e3; // of one call; slower shapes are skipped, by the rate measured so far
 const SAMPLING_MS = 2e3;
 const FULL = { last_hidden_state: true };
-/** A model of BERT's architecture with meaningless weights. */
-function openRandom(gpu: Gpu, config: Json): Core {
-  const a = bert.architecture(config, roomy);
-  const random = randoms(5);
-  const made = new Map<string, Tensor>();
-  for (const { ours, shape } of bert.rows(a, config, roomy)) {
-    const t = tensor(ours, "f32", shape, "weight");
-    const { data } = f32(shape, random);
-    const scale = shape.length > 1 ? shape[shape.length - 1] ** -0.5 : 0.1;
-    gpu.write(
-      t,
-      (data as Float32Array<ArrayBuffer>).map((value) => value * scale),
-    );
-    made.set(ours, t);
-  }
-  const get = (name: string): Tensor => made.get(name) as Tensor;
-  const parts = (name: string): Tensor[] => [made.get(name)].filter((t) => t !== undefined);
-  const w: Weights = { get, find: (name) => made.get(name), parts, tensors: new Set(made.values()), unused: [] };
-  return { gpu, architecture: a, weights: w, idle: createIdleCache(4) };
-}
-
 function planOf(core: Core, lengths: readonly number[]): Plan {
   const N = lengths.reduce((sum, length) => sum + length, 0);
   const [rows, spans] = [tensor("rows", "u32", [N, 4]), tensor("spans", "u32", [lengths.length, 2])];
@@ -82,7 +56,7 @@ async function checkPacking(core: Core, rows: readonly EncoderInput[]): Promise<
 }
 
 async function measureModel({ gpu, roofs, report, skip }: Context, model: keyof typeof MODELS): Promise<void> {
-  const core = openRandom(gpu, { ...COMMON, ...MODELS[model] });
+  const core = openRandom(gpu, bert, { ...COMMON, ...MODELS[model] });
   const random = randoms(11);
   const sentence = (length: number): EncoderInput => ({
     ids: Array.from({ length }, () => Math.floor((random() + 1) * 15000)),

@@ -6,7 +6,17 @@ export {
 } from "./model/checkpoint/checkpoint.js";
 export type { Core, HostTensor } from "./model/core.js";
 export type { Launches } from "./model/decode/loop.js";
-export type { EncoderOutputs, ModelInputs, SourceInputs, TokenRows, VectorRows } from "./model/inputs.js";
+export type {
+  DeviceSignal,
+  EncoderOutputs,
+  ModelInputs,
+  SignalRows,
+  SourceInputs,
+  TokenRows,
+  VectorRows,
+} from "./model/inputs.js";
+export { type FeatureExtractor, readFeatureExtractor } from "./model/speech/feature_extractor.js";
+export { type LogMel, type LogMelOptions, logMelSpectrum } from "./model/speech/log_mel.js";
 export type { ForwardOutput } from "./model/decode/forward_rows.js";
 export type { GenerateResult, GenerateStats } from "./model/decode/generate.js";
 export type { GenerateInputs } from "./model/decode/job.js";

@@ -20,5 +20,3 @@ for (const [family, budget] of Object.entries(BUDGETS)) {
     family === "m2m_100" ? CHROME : {},
   );
 }
-const whisper = { title: "in variants for GPUs", gpu, budget: { layer: 8, outside: 5 } };
-await checkCheckpoint("tests/fixtures/whisper-distil", whisper, { chrome: "the pipelines would take half a minute" });

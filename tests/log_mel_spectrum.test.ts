@@ -120,6 +120,24 @@ test("spectra go from the device into the model, and past a recording there are 
   );
 });
 
+test("gives its memory back, also when it is stopped", async () => {
+  const [extractor, gpu] = [await second(), await device()];
+  const held = (): number => gpu.use().total - gpu.use().staging;
+  const before = held();
+  const spectrum = await logMelSpectrum({ gpu }, extractor, SIGNALS.noise());
+  await spectrum.read();
+  spectrum.dispose();
+  assert.is(held(), before);
+  const stopped = new AbortController();
+  stopped.abort(new Error("enough"));
+  await refuses(
+    () => logMelSpectrum({ gpu }, extractor, SIGNALS.noise(), { signal: stopped.signal }),
+    Error,
+    /^enough$/,
+  );
+  assert.is(held(), before);
+});
+
 test("refuses samples that are not finite or too few", async () => {
   const [extractor, gpu] = [await second(), await device()];
   const make = (samples: Float32Array) => () => logMelSpectrum({ gpu }, extractor, samples);
@@ -144,6 +162,8 @@ test("reads the extractor where it is, with the defaults of its class", async ()
     ],
     [{ dither: 0.1 }, /^folder\/preprocessor_config\.json: dither must be 0: noise is not supported, got 0.1$/],
     [{ do_normalize: true }, /do_normalize must be false, got true$/],
+    [{ feature_size: 1e9 }, /feature_size must be at most 1024, got 1000000000$/],
+    [{ n_fft: 100 }, /hop_length must be at most 100, got 160$/],
     [{ hop_length: 0 }, /hop_length must be a whole number above 0, got 0$/],
   ];
   for (const [config, message] of wrong)

@@ -3,7 +3,9 @@ import {
   attentionStep,
   attentionWeights,
   beamStep,
+  dynamicRange,
   logitsProcess,
+  logMel,
   pooling,
   rope,
   sample,
@@ -16,6 +18,8 @@ import * as attentionArgs from "./attention.args.js";
 import * as attentionStepArgs from "./attention_step.args.js";
 import * as attentionWeightsArgs from "./attention_weights.args.js";
 import * as beamStepArgs from "./beam_step.args.js";
+import * as dynamicRangeArgs from "./dynamic_range.args.js";
+import * as logMelArgs from "./log_mel.args.js";
 import * as logitsProcessArgs from "./logits_process.args.js";
 import * as poolingArgs from "./pooling.args.js";
 import * as ropeArgs from "./rope.args.js";
@@ -192,6 +196,8 @@ for (const E of [8, 7]) {
     }
   }
 }
+spreads("log_mel", logMel, logMelArgs, { N: 2, X: 4, C: 3, wide: 2 }, ["spectrum", 1], "out", (i) => i === 1);
+spreads("dynamic_range", dynamicRange, dynamicRangeArgs, { N: 2, T: 3, C: 3 }, ["x", 4], "out", (i) => i === 4);
 spreads("unfold", unfold, unfoldArgs, { lengths: 4, I: 2, pad: 1 }, ["x", 0], "columns", (i) => i === 1 || i === 6);
 spreads("rope, a query", rope, ropeArgs, { B: 2, M: 4, H: 1, K: 1, E: 6, norms: 1 }, ["qkv", 1], "qkv", (i) => i < 6);
 test("logits_process, log-softmax", async () => {

@@ -1,4 +1,12 @@
-import { type HostTensor, InputError, load, type Model, OptionError } from "../src/index.js";
+import {
+  countLaunches,
+  type HostTensor,
+  InputError,
+  load,
+  type Model,
+  OptionError,
+  samplePlans,
+} from "../src/index.js";
 import { checkCheckpoint, openModel } from "./support/checkpoint.js";
 import { readTensors } from "./support/golden.js";
 import { assert, device, folder, refuses, suite } from "./support/harness.js";
@@ -52,15 +60,10 @@ laws("hidden states and attentions on request, the last states among them", asyn
   const options = { output_hidden_states: true, output_attentions: true };
   const output = await m.encode({ input_features: rowOf(await features(), 1) }, options);
   const { hidden_states = [], attentions = [], last_hidden_state } = output;
-  assert.equal(
-    hidden_states.map(({ dims }) => dims),
-    Array.from({ length: 3 }, () => [1, 50, 64]),
-  );
+  assert.equal([hidden_states.length, attentions.length], [3, 2]);
+  for (const { dims } of hidden_states) assert.equal(dims, [1, 50, 64]);
   assert.equal(hidden_states[2], last_hidden_state);
-  assert.equal(
-    attentions.map(({ dims }) => dims),
-    Array.from({ length: 2 }, () => [1, 4, 50, 50]),
-  );
+  for (const { dims } of attentions) assert.equal(dims, [1, 4, 50, 50]);
 });
 
 laws("the caller's own loop, a stream and the whole loop give the same tokens", async () => {
@@ -85,6 +88,33 @@ laws("the caller's own loop, a stream and the whole loop give the same tokens", 
   }
   decoder.dispose();
   assert.equal(looped, sequences);
+});
+
+laws("states of its encoder stand for the signals, and scores are those of what it generates", async () => {
+  const m = await openModel(WHISPER);
+  const input_features = await features();
+  const { last_hidden_state } = await m.encode({ input_features });
+  const options = { max_new_tokens: 5, output_scores: true };
+  const want = await m.generate({ input_features }, options);
+  const got = await m.generate({ encoder_outputs: { last_hidden_state } }, options);
+  assert.equal(got.sequences, want.sequences);
+  const scores = await m.score(
+    { input_features },
+    want.sequences.map((row) => row.slice(1)),
+  );
+  assert.ok(scores.flat().every((score, i) => Math.abs(score - (want.token_scores?.flat()[i] ?? NaN)) < 1e-4));
+  const both = { input_features, encoder_outputs: { last_hidden_state } };
+  await refuses(() => m.generate(both), InputError, /input_features: must be absent with encoder_outputs/);
+});
+
+laws("launches: four of the stem, eight a layer of a step where norms ride in the layers behind them", async () => {
+  const m = await openModel(WHISPER);
+  await m.run(async (core) => {
+    const architecture = { ...core.architecture, normInLinear: true };
+    const [stem, encoder, , step] = samplePlans({ ...core, architecture }, 2).map(({ plan }) => plan);
+    assert.equal([countLaunches(stem), countLaunches(encoder, "encoder.layers.1")], [4, 5]);
+    assert.is(countLaunches(step, "decoder.layers.1"), 8);
+  });
 });
 
 for (const [dtype, most] of [

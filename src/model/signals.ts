@@ -69,7 +69,11 @@ function readSpectra(name: string, C: number, value: unknown): Float32Array<Arra
       throw new InputError(
         `${name}: row ${b} must have ${C} mel bands of equal length, got ${bands ? bands.length : show(row)}; its dims are [B,${C},frames]`,
       );
-    return Float32Array.from({ length: C * (frames as number) }, (_, i) => readNumber(bands[i % C][Math.floor(i / C)]));
+    const spectrum = new Float32Array(C * (frames as number));
+    bands.forEach((band, c) => {
+      for (let t = 0; t < band.length; t++) spectrum[t * C + c] = readNumber(band[t]);
+    });
+    return spectrum;
   });
 }
 

@@ -18,7 +18,7 @@ export interface FeatureExtractor {
 /**
  * Reads preprocessor_config.json, or the feature extractor in processor_config.json; undefined when there is neither.
  * Fields that are absent have the defaults of WhisperFeatureExtractor in Transformers. Throws CheckpointError for
- * another kind of extractor, and for dither, another padding value or normalised samples.
+ * another kind of extractor, for sizes out of reason, and for dither, another padding value or normalised samples.
  */
 export async function readFeatureExtractor(checkpoint: Checkpoint): Promise<FeatureExtractor | undefined> {
   const own = await checkpoint.json("preprocessor_config.json");
@@ -26,20 +26,21 @@ export async function readFeatureExtractor(checkpoint: Checkpoint): Promise<Feat
   const found = own ?? ((await checkpoint.json("processor_config.json"))?.feature_extractor as Json | undefined);
   if (!found) return undefined;
   const { count, number, flag, refuse } = readConfig(found, undefined, file);
+  const size = (key: string, fallback: number, most: number): number => {
+    const value = count(key, fallback);
+    if (value > most) throw refuse(key, `at most ${most}`, value);
+    return value;
+  };
   const kind = found.feature_extractor_type ?? "WhisperFeatureExtractor";
   if (kind !== "WhisperFeatureExtractor") throw refuse("feature_extractor_type", "WhisperFeatureExtractor");
   if (number("dither", 0) !== 0) throw refuse("dither", "0: noise is not supported");
   if (number("padding_value", 0) !== 0) throw refuse("padding_value", "0: silence");
   if (flag("do_normalize", false)) throw refuse("do_normalize", "false");
-  const sampling_rate = count("sampling_rate", 16000);
-  const hop_length = count("hop_length", 160);
-  return {
-    sampling_rate,
-    feature_size: count("feature_size", 80),
-    n_fft: count("n_fft", 400),
-    hop_length,
-    window: Math.floor((count("chunk_length", 30) * sampling_rate) / hop_length),
-  };
+  const sampling_rate = size("sampling_rate", 16000, 192000);
+  const n_fft = size("n_fft", 400, 4096);
+  const hop_length = size("hop_length", 160, n_fft);
+  const window = Math.floor((size("chunk_length", 30, 600) * sampling_rate) / hop_length);
+  return { sampling_rate, feature_size: size("feature_size", 80, 1024), n_fft, hop_length, window };
 }
 
 /**
@@ -48,12 +49,16 @@ export async function readFeatureExtractor(checkpoint: Checkpoint): Promise<Feat
  */
 export function fourierTable(n_fft: number): Float32Array<ArrayBuffer> {
   const X = Math.floor(n_fft / 2) + 1;
-  const angle = (k: number): number => (2 * Math.PI * (k % n_fft)) / n_fft;
-  return Float32Array.from({ length: 2 * X * n_fft }, (_, index) => {
-    const [row, t] = [Math.floor(index / n_fft), index % n_fft];
-    const hann = 0.5 - 0.5 * Math.cos(angle(t));
-    return hann * (row < X ? Math.cos(angle(row * t)) : -Math.sin(angle((row - X) * t)));
-  });
+  const angles = Array.from({ length: n_fft }, (_, k) => (2 * Math.PI * k) / n_fft);
+  const [cosines, sines] = [angles.map(Math.cos), angles.map(Math.sin)];
+  const table = new Float32Array(2 * X * n_fft);
+  for (let x = 0; x < X; x++)
+    for (let t = 0; t < n_fft; t++) {
+      const hann = 0.5 - 0.5 * cosines[t];
+      table[x * n_fft + t] = hann * cosines[(x * t) % n_fft];
+      table[(X + x) * n_fft + t] = -hann * sines[(x * t) % n_fft];
+    }
+  return table;
 }
 
 /** Filters of mel bands, and which bins of the spectrum each of them has: the arguments of the kernel `log_mel`. */

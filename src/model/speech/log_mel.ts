@@ -5,6 +5,7 @@ import type { Gpu } from "../../runtime/gpu.js";
 import { record, type Run } from "../../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Core, HostTensor } from "../core.js";
+import { allFinite } from "../finite.js";
 import { type Held, holdTensors } from "../held.js";
 import { type DeviceSignal, packRows, packSpans } from "../inputs.js";
 import { type FeatureExtractor, fourierTable, melFilters } from "./feature_extractor.js";
@@ -73,11 +74,10 @@ export async function logMelSpectrum(
     window: (first) => ({ tensor: out, first, frames: window }),
     async read() {
       const [rows] = await gpu.read(out);
-      const data = Float32Array.from({ length: C * sound.frames }, (_, i) => {
-        const [c, t] = [Math.floor(i / sound.frames), i % sound.frames];
-        return rows[t * C + c];
-      });
-      return { dims: [1, C, sound.frames], data };
+      const T = sound.frames;
+      const data = new Float32Array(C * T);
+      for (let c = 0; c < C; c++) for (let t = 0; t < T; t++) data[c * T + t] = rows[t * C + c];
+      return { dims: [1, C, T], data };
     },
     dispose: () => gpu.memory.free([out]),
   };
@@ -95,8 +95,10 @@ interface Mirrored {
 function mirror({ hop_length, n_fft }: FeatureExtractor, samples: Float32Array, wanted?: number): Mirrored {
   const half = Math.floor(n_fft / 2);
   const length = wanted === undefined ? samples.length : wanted * hop_length;
-  const bad = samples.findIndex((value) => !(Math.abs(value) < Infinity));
-  if (bad >= 0) throw new InputError(`audio: samples must be finite, sample ${bad} is ${samples[bad]}; mend it`);
+  if (!allFinite(samples)) {
+    const bad = samples.findIndex((value) => !Number.isFinite(value));
+    throw new InputError(`audio: samples must be finite, sample ${bad} is ${samples[bad]}; mend it`);
+  }
   const least = Math.max(half + 1, hop_length);
   if (length < least) throw new InputError(`audio: must have at least ${least} samples, got ${length}; add silence`);
   const frames = Math.floor(length / hop_length);
@@ -104,11 +106,14 @@ function mirror({ hop_length, n_fft }: FeatureExtractor, samples: Float32Array, 
   return {
     frames,
     heard: Math.min(frames, heard),
-    slice: (first, count) =>
-      Float32Array.from({ length: count }, (_, i) => {
+    slice(first, count) {
+      const slice = new Float32Array(count);
+      for (let i = 0; i < count; i++) {
         const at = length - 1 - Math.abs(length - 1 - Math.abs(first + i - half));
-        return at < samples.length ? samples[at] : 0;
-      }),
+        if (at < samples.length) slice[i] = samples[at];
+      }
+      return slice;
+    },
   };
 }
 
