@@ -1,5 +1,5 @@
 // Measures rivals against wgformer on one adapter in one run:
-// node bench/peers/run.mjs [ort] [chrome] [kernels] [encoder] [--json FILE] [--rounds N].
+// node bench/peers/run.mjs [ort] [chrome] [kernels] [encoder] [translation] [speech] [--json FILE] [--rounds N].
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
@@ -18,6 +18,8 @@ const PARTS = {
   chrome: async () => (await import("./decoder/chrome.mjs")).measureChrome,
   kernels: async () => (await import("./kernels/part.mjs")).measureKernels,
   encoder: async () => (await import("./encoder/part.mjs")).measureEncoder,
+  translation: async () => (await import("./decoder/translation.mjs")).measureTranslation,
+  speech: async () => (await import("./speech/part.mjs")).measureSpeech,
 };
 
 const options = { json: { type: "string" }, rounds: { type: "string" } };

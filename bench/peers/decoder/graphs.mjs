@@ -8,8 +8,8 @@ const HALVES = Float32Array.from({ length: 65536 }, (_, bits) => {
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
 });
 
-/** The checkpoint's configuration, and its f16 weights as f32 by name; `transposed` turns [O,I] into [I,O]. */
-function open(folder) {
+/** The checkpoint's configuration, and its weights (f16 or f32) as f32 by name; `transposed` turns [O,I] into [I,O]. */
+export function open(folder) {
   const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
   const file = readFileSync(`${folder}/model.safetensors`);
   const base = 8 + Number(file.readBigUInt64LE(0));
@@ -20,9 +20,10 @@ function open(folder) {
       shape,
       data_offsets: [start, end],
     } = header[name];
-    if (dtype !== "F16") throw new Error(`${name}: must be F16, got ${dtype}`);
-    const halves = new Uint16Array(file.buffer.slice(file.byteOffset + base + start, file.byteOffset + base + end));
-    return { shape, data: Float32Array.from(halves, (bits) => HALVES[bits]) };
+    const bytes = file.buffer.slice(file.byteOffset + base + start, file.byteOffset + base + end);
+    if (dtype === "F32") return { shape, data: new Float32Array(bytes) };
+    if (dtype !== "F16") throw new Error(`${name}: must be F16 or F32, got ${dtype}`);
+    return { shape, data: Float32Array.from(new Uint16Array(bytes), (bits) => HALVES[bits]) };
   };
   const transposed = (name) => {
     const {

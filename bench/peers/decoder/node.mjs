@@ -1,5 +1,6 @@
-// onnxruntime-node's WebGPU provider stepping the decoder of g2p-en, its cache on the GPU, against generate().
+// onnxruntime-node's WebGPU provider stepping decoders of Marian, their cache on the GPU, against generate().
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import ort from "onnxruntime-node";
 import { load } from "../build/wgformer.mjs";
 import { here, models, readCases, watchOthers } from "../harness.mjs";
@@ -11,19 +12,22 @@ const CASES = [
   { name: "one-word-beam-4", rounds: 31 },
   { name: "beam-4-64", rounds: 9 },
 ];
-const MAX_LENGTH = 48;
 const TOLERANCE = 1e-3;
 const NOWHERE = -1e9; // added to the scores of padding
 
-const folder = `${models}g2p-en`;
-const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
-const HEADS = config.decoder_attention_heads;
-const CACHE = Array.from({ length: config.decoder_layers }, (_, l) =>
-  ["key", "value"].map((part) => `present.${l}.decoder.${part}`),
-).flat();
 const built = `${here}build/`;
 
-async function openRival({ provider, fused }) {
+/** Heads of a checkpoint's decoder, and the names of its cache. */
+function shapeOf(folder) {
+  const config = JSON.parse(readFileSync(`${folder}/config.json`, "utf8"));
+  const parts = (l) => ["key", "value"].map((part) => `present.${l}.decoder.${part}`);
+  return {
+    heads: config.decoder_attention_heads,
+    cache: Array.from({ length: config.decoder_layers }, (_, l) => parts(l)).flat(),
+  };
+}
+
+async function openRival(folder, { provider, fused }) {
   const open = async (file, kept) => {
     const plain = { executionProviders: [provider], logSeverityLevel: 3 };
     if (provider === "cpu") return ort.InferenceSession.create(file, plain);
@@ -33,7 +37,7 @@ async function openRival({ provider, fused }) {
     cross: await open(marianCross(folder), "gpu-buffer"),
     decoder: await open(
       marianDecoder(folder, { fused }),
-      Object.fromEntries(CACHE.map((name) => [name, "gpu-buffer"])),
+      Object.fromEntries(shapeOf(folder).cache.map((name) => [name, "gpu-buffer"])),
     ),
   };
 }
@@ -73,10 +77,10 @@ async function prepareSource({ cross }, { R, N, D, states }) {
 }
 
 /** Feeds all tokens as transformers.js does: the cache stays where it is, logits come to JavaScript every step. */
-async function steps({ decoder }, given, source) {
+async function steps({ decoder }, { heads, cache }, given, source) {
   const { R, N, D, bias, tokens } = given;
-  const empty = () => new ort.Tensor("float32", new Float32Array(0), [R, HEADS, 0, D / HEADS]);
-  let past = asPast(Object.fromEntries(CACHE.map((name) => [name, empty()])));
+  const empty = () => new ort.Tensor("float32", new Float32Array(0), [R, heads, 0, D / heads]);
+  let past = asPast(Object.fromEntries(cache.map((name) => [name, empty()])));
   const all = [];
   for (const [t, ids] of tokens.entries()) {
     const { logits, ...present } = await decoder.run({
@@ -96,8 +100,8 @@ async function steps({ decoder }, given, source) {
 }
 
 /** Largest difference of any logit from wgformer's own step by step decoder. */
-async function compare(model, { inputs }, { W, tokens }, theirs) {
-  const stepper = await model.decoder(trim(inputs), { max_length: MAX_LENGTH, num_beams: W });
+async function compare(model, { inputs, options }, { W, tokens }, theirs) {
+  const stepper = await model.decoder(trim(inputs), { max_length: options.max_length, num_beams: W });
   let worst = 0;
   for (const [t, ids] of tokens.entries()) {
     const { data } = await stepper.step(ids);
@@ -123,39 +127,42 @@ const RIVALS = [
   { name: "onnxruntime-node, CPU provider", provider: "cpu", fused: true },
 ];
 
-export async function measureOrt(report) {
+/**
+ * Measures cases of a checkpoint of Marian: what goes in, options, the sequences that come out, and the rounds. A file
+ * of each graph is left in the folder of what was built.
+ */
+export async function measureMarian(report, { folder, name, cases }) {
   mkdirSync(built, { recursive: true });
   for (const { fused } of RIVALS.filter((one) => one.provider === "webgpu")) {
-    const file = `${built}g2p-en${fused ? ".fused" : ""}.onnx`;
+    const file = `${built}${basename(folder)}${fused ? ".fused" : ""}.onnx`;
     writeFileSync(file, marianDecoder(folder, { fused }));
     provePlacement(file);
   }
   const model = await load(folder);
+  const shape = shapeOf(folder);
   console.log(`wgformer: ${model.gpu.info.description}\n`);
-  for (const { name, rounds } of CASES) {
-    const golden = readCases("g2p-en").find((one) => one.name === name);
-    await verifyGolden(model, golden);
-    const options = { num_beams: golden.options.num_beams, max_length: MAX_LENGTH };
+  for (const one of await cases(model)) {
+    const { inputs, options, rounds } = one;
     const {
       stats: { steps: count },
-    } = await model.generate(golden.inputs, options);
-    const given = await sources(model, golden, count);
+    } = await model.generate(inputs, options);
+    const given = await sources(model, one, count);
     for (const rival of RIVALS) {
-      const sessions = await openRival(rival);
+      const sessions = await openRival(folder, rival);
       const source = await prepareSource(sessions, given);
-      const { all, location } = await steps(sessions, given, source);
-      const worst = await compare(model, golden, given, all);
+      const { all, location } = await steps(sessions, shape, given, source);
+      const worst = await compare(model, one, given, all);
       const timed = await alternate(
         rounds,
-        () => model.generate(golden.inputs, options),
-        () => steps(sessions, given, source),
+        () => model.generate(inputs, options),
+        () => steps(sessions, shape, given, source),
         watchOthers,
       );
       release(source);
       await Promise.all(Object.values(sessions).map((session) => session.release()));
       report({
         rival: rival.name,
-        setting: `g2p-en, a step at B=${given.R / given.W} W=${given.W}`,
+        setting: `${name}, a step at B=${given.R / given.W} W=${given.W}`,
         theirs: timed.map(({ theirs }) => theirs / count),
         ours: timed.map(({ ours }) => ours / count),
         loop: timed.map(
@@ -174,3 +181,17 @@ export async function measureOrt(report) {
   }
   model.dispose();
 }
+
+export const measureOrt = (report) =>
+  measureMarian(report, {
+    folder: `${models}g2p-en`,
+    name: "g2p-en",
+    async cases(model) {
+      const found = CASES.map(({ name, rounds }) => ({
+        ...readCases("g2p-en").find((one) => one.name === name),
+        rounds,
+      }));
+      for (const golden of found) await verifyGolden(model, golden);
+      return found.map((one) => ({ ...one, options: { num_beams: one.options.num_beams, max_length: 48 } }));
+    },
+  });
