@@ -16,6 +16,11 @@ export interface TextOptions extends GenerateOptions, DirectionOptions {
   readonly allow_unknown?: boolean;
   /** Decoder-only models: begin each result with its prompt. Default true. */
   readonly return_full_text?: boolean;
+  /**
+   * What the results must begin with, or those of each text, in whole words: with `return_alternatives`, the words before
+   * those that are wanted. It is part of the results. For models with an encoder.
+   */
+  readonly target_prefix?: string | readonly string[];
   /** Shorten texts that are too long for the model instead of refusing them. Default false. */
   readonly truncation?: boolean;
   /**
