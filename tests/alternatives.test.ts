@@ -55,6 +55,7 @@ for (const search of [
   test(`each alternative is what the search gives where nothing else may come first: ${JSON.stringify(search)}`, async () => {
     const m = await model();
     const options = { ...search, max_new_tokens: 9 };
+    const power = "length_penalty" in search ? 0.6 : "search" in search ? 0 : 1;
     const together = await m.generate(
       { input_ids: SOURCES, decoder_input_ids: PREFIXES },
       { ...options, return_alternatives: true, num_return_sequences: 5, output_scores: true },
@@ -78,9 +79,7 @@ for (const search of [
         const token_scores = together.token_scores![r];
         assert.is(token_scores.length, row.length - prefix.length);
         if (!("repetition_penalty" in search)) close(token_scores[0], logProbs[token]);
-        const score =
-          token_scores.reduce((sum, one) => sum + one, 0) /
-          token_scores.length ** ("length_penalty" in search ? 0.6 : 1);
+        const score = token_scores.reduce((sum, one) => sum + one, 0) / token_scores.length ** power;
         close(together.sequences_scores![r], score);
         if (search.num_beams > 1) close(together.sequences_scores![r], alone.sequences_scores![0]);
       }
