@@ -8,7 +8,7 @@ import {
   type TextTask,
 } from "../src/index.js";
 import { readTokenizer } from "../src/model/text/tokenizer.js";
-import { assert, device, readFile, readJson, refuses, suite } from "./support/harness.js";
+import { assert, device, folder, readFile, readJson, refuses, suite } from "./support/harness.js";
 
 const test = suite("translation and summarization", {
   chrome: "the pipelines of every checkpoint would take minutes; marian stands for all",
@@ -238,6 +238,73 @@ test("a prefix of config.json begins texts where the task has none", async () =>
   assert.equal(await run("c"), await bare("a b c"));
   run.dispose();
   bare.dispose();
+});
+
+test("sounds look at the letters that they come from", async () => {
+  const run = await pipeline("text2text", folder("models/g2p-en"), { gpu: await device() });
+  const words = ["transformer", "knight", "phonetics", "boxes"];
+  const wanted = [
+    "t-T r-R a-AE0 n-N s-S f-F o-AO1 r-R m-M r-ER0",
+    "n-N i-AY1 t-T",
+    "p-F o-AH0 n-N e-EH1 t-T i-IH0 c-K s-S",
+    "b-B o-AA1 x-K x-S e-IH0 s-Z",
+  ];
+  const results = await run(words, { num_beams: 4, num_return_sequences: 2, return_alignments: true, batch_size: 3 });
+  for (const [b, [best, second]] of results.entries()) {
+    const letters = best.alignments!.map(({ start, end, token }) => `${words[b].slice(start, end)}-${token.trim()}`);
+    assert.is(letters.join(" "), wanted[b]);
+    assert.equal(
+      second.alignments!.map(({ token_id }) => token_id),
+      second.token_ids.slice(1, -1),
+    );
+  }
+  run.dispose();
+});
+
+test("alignments are the places of the text with most attention, whatever begins it or was given", async () => {
+  const run = await open("t5", "summarization");
+  const text = "the boat sails on  the sea";
+  const [{ token_ids, alignments }] = await run(text, { return_alignments: true });
+  const { ids, offsets } = run.tokenizer.encode("summarize: " + text);
+  const { cross_attentions } = await run.model.generate({ input_ids: [ids] }, { output_attentions: true });
+  const [, L, H, T, S] = cross_attentions!.dims;
+  const mean = (t: number, s: number): number => {
+    const each = Array.from({ length: L * H }, (_, x) => cross_attentions!.data[(x * T + t) * S + s]);
+    return each.reduce((sum, one) => sum + one, 0) / (L * H);
+  };
+  const own = offsets.map((_, s) => s).filter((s) => offsets[s][1] > "summarize: ".length && s < ids.length - 1);
+  const shown = token_ids
+    .slice(1)
+    .map((id, t) => ({ id, t }))
+    .filter(({ id }) => run.tokenizer.decode([id], { skip_special_tokens: true }) !== "");
+  assert.is(alignments!.length, shown.length);
+  for (const [i, { id, t }] of shown.entries()) {
+    const best = own.reduce((most, s) => (mean(t, s) > mean(t, most) ? s : most));
+    const { token_id, start, end, weight } = alignments![i];
+    assert.is(token_id, id);
+    close(weight, mean(t, best));
+    assert.is(text.slice(start, end), ("summarize: " + text).slice(...offsets[best]).trim());
+  }
+  const nllb = await open("nllb");
+  const options = {
+    src_lang: "eng_Latn",
+    tgt_lang: "fra_Latn",
+    target_prefix: ["the", "das"],
+    return_alternatives: true,
+    num_return_sequences: 3,
+    return_alignments: true,
+    max_new_tokens: 5,
+  };
+  for (const [b, results] of (await nllb(["the boat", "a"], options)).entries())
+    for (const result of results) {
+      assert.ok(result.alignments!.length > 0 && result.alignments!.length <= 5);
+      assert.ok(
+        result.alignments!.every(({ start, end }) => start >= 0 && end > start && end <= ["the boat", "a"][b].length),
+      );
+    }
+  assert.equal(await nllb("a", { ...options, target_prefix: "the", min_alternative_expansion_prob: 1 }), []);
+  nllb.dispose();
+  run.dispose();
 });
 
 test("spaces before punctuation go if asked", async () => {

@@ -7,6 +7,7 @@ import { load, type LoadOptions } from "../load.js";
 import type { CallOptions, Model } from "../model.js";
 import { continuationOf } from "../text/detokenizer.js";
 import { requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
+import { alignmentsOf } from "./alignments.js";
 import { createReader } from "./reader.js";
 import { withTaskParams } from "./task_params.js";
 import type { Prompt } from "./text_inputs.js";
@@ -50,6 +51,7 @@ function opener<Name extends TextName>(kind: string, textName: Name, encodes: bo
 /** What a call does not hand on to `generate()`. */
 interface TaskChoices {
   readonly return_full_text: boolean;
+  readonly return_alignments: boolean;
   readonly clean_up_tokenization_spaces?: boolean;
 }
 
@@ -65,27 +67,34 @@ function createTask<Name extends TextName>(
 
   const batch = async (
     prompts: readonly Prompt[],
-    { return_full_text, ...clean }: TaskChoices,
+    { return_full_text, return_alignments, ...clean }: TaskChoices,
     choices: CallOptions,
   ): Promise<GeneratedText<Name>[][]> => {
     const { inputs, options, given } = callOf(prompts, choices);
-    const { sequences, sequences_scores, lengths, alternatives, ...result } = await model.generate(inputs, options);
+    const all = return_alignments ? { ...options, output_attentions: true } : options;
+    const { sequences, sequences_scores, lengths, alternatives, ...result } = await model.generate(inputs, all);
     const width = longest(given);
     stats = added(
       stats,
       result.stats,
       lengths.reduce((sum, length) => sum + length - width, 0),
     );
-    const resultOf = ({ text, truncated }: Prompt, { length }: readonly number[], row: number): GeneratedText<Name> => {
+    const resultOf = (prompt: Prompt, { length }: readonly number[], row: number): GeneratedText<Name> => {
+      const { text, truncated } = prompt;
       const token_ids = sequences[row].slice(width - length, lengths[row]); // padding precedes what was given
       const score = sequences_scores?.[row];
       const generated = encoder
         ? tokenizer.decode(token_ids, { skip_special_tokens: true, ...clean })
         : (return_full_text ? text : "") +
           continuationOf(tokenizer, token_ids.slice(0, length), token_ids.slice(length));
-      const own = { [textName]: generated } as Readonly<Record<Name, string>>;
-      const rest = { ...(score !== undefined && { score }), ...(truncated !== undefined && { truncated }) };
-      return { ...own, token_ids, ...rest };
+      const weights = result.cross_attentions;
+      return {
+        ...({ [textName]: generated } as Readonly<Record<Name, string>>),
+        token_ids,
+        ...(score !== undefined && { score }),
+        ...(weights && { alignments: alignmentsOf(weights, row, token_ids.slice(length), prompt, tokenizer) }),
+        ...(truncated !== undefined && { truncated }),
+      };
     };
     let row = 0;
     return prompts.map((prompt, b) =>
@@ -102,11 +111,14 @@ function createTask<Name extends TextName>(
     options: TextOptions = {},
   ): Promise<GeneratedText<Name>[] | GeneratedText<Name>[][]> {
     checkObject(OptionError, task, options);
-    const { batch_size = 64, return_full_text = true, clean_up_tokenization_spaces, progress, ...rest } = options;
+    const { batch_size = 64, return_full_text = true, return_alignments = false, progress, ...others } = options;
+    const { clean_up_tokenization_spaces, ...rest } = others;
     checkOption(task, "batch_size", batch_size, wholeNumber(1));
     checkOption(task, "return_full_text", return_full_text, FLAG);
+    checkOption(task, "return_alignments", return_alignments, FLAG);
     checkOption(task, "clean_up_tokenization_spaces", clean_up_tokenization_spaces, FLAG);
     checkOption(task, "progress", progress, CALLBACK);
+    const how = { return_full_text, return_alignments, clean_up_tokenization_spaces };
     const { prompts, choices } = read(input, rest);
     const order = prompts.map((_, index) => index).sort((x, y) => prompts[y].ids.length - prompts[x].ids.length);
     const results: GeneratedText<Name>[][] = [];
@@ -114,7 +126,7 @@ function createTask<Name extends TextName>(
     for (let first = 0; first < order.length; first += batch_size) {
       const chosen = order.slice(first, first + batch_size);
       const own = chosen.map((index) => prompts[index]);
-      const generated = await batch(own, { return_full_text, clean_up_tokenization_spaces }, choices);
+      const generated = await batch(own, how, choices);
       chosen.forEach((index, at) => (results[index] = generated[at]));
       progress?.({ status: "progress", loaded: Math.min(order.length, first + batch_size), total: order.length });
     }

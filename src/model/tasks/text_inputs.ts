@@ -1,6 +1,7 @@
 import { InputError, show } from "../../runtime/errors.js";
 import type { Model } from "../model.js";
 import type { Encoding } from "../text/encoding.js";
+import type { Range } from "../text/letters.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { Direction } from "./directions.js";
 
@@ -26,8 +27,12 @@ export function readInputs<Input, T>(
 
 /** A text and its tokens. */
 export interface Prompt {
+  /** The text with its prefix, and how long that is. */
   readonly text: string;
+  readonly prefix: number;
   readonly ids: readonly number[];
+  /** The part of the text of each token; undefined of special ones and of the prefix. */
+  readonly places: readonly (Range | undefined)[];
   /** The token of the language to translate to. */
   readonly target?: number;
   /** The tokens with which the result must begin, if that is said, after those that begin all results. */
@@ -62,7 +67,8 @@ export function readPrompt(
   const encoding = tokenizer.encode(text, { src_lang, max_length: truncation ? most : undefined });
   const { ids } = encoding;
   const bos = model.generationDefaults.options.bos_token_id ?? model.checkpoint.config.bos_token_id;
-  if (ids.length === 0 && typeof bos === "number" && !encoder) return { text, ids: [bos] };
+  if (ids.length === 0 && typeof bos === "number" && !encoder)
+    return { text, prefix: 0, ids: [bos], places: [undefined] };
   if (ids.length === 0) throw new InputError(`text: must give at least one token, ${show(text)} gives none`);
   const begun =
     target_prefix === undefined ? undefined : tokenizer.encode(target_prefix, { add_special_tokens: false });
@@ -70,7 +76,17 @@ export function readPrompt(
     checkKnown("text", text, encoding, tokenizer);
     if (begun) checkKnown("target_prefix", target_prefix as string, begun, tokenizer);
   }
-  return { text, ids, target, begun: begun?.ids, truncated: truncation ? encoding.truncated : undefined };
+  const isOwn = (t: number): boolean => encoding.sequence_ids[t] !== null && encoding.offsets[t][1] > prefix.length;
+  const places = encoding.offsets.map((range, t) => (isOwn(t) ? range : undefined));
+  return {
+    text,
+    prefix: prefix.length,
+    ids,
+    places,
+    target,
+    begun: begun?.ids,
+    truncated: truncation ? encoding.truncated : undefined,
+  };
 }
 
 /** Throws InputError for a text with what the vocabulary has not. */
