@@ -33,6 +33,7 @@ export type { Decoder, DecoderOptions } from "./model/decode/decoder.js";
 export type { StreamEvent } from "./model/decode/stream.js";
 export type { EncoderTask, EncodingOptions, TextInput } from "./model/tasks/encoder_task.js";
 export type { Features, FeatureOptions, FeatureTask } from "./model/tasks/feature_extraction.js";
+export type { Alignment } from "./model/tasks/alignments.js";
 export type { DirectionOptions } from "./model/tasks/directions.js";
 export type { GeneratedText, TextEvent, TextName, TextOptions, TextStats, TextTask } from "./model/tasks/text_task.js";
 export type { Classification, ClassificationOptions, ClassificationTask } from "./model/tasks/text_classification.js";

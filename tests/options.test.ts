@@ -150,6 +150,8 @@ const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...
   min_length: ["a whole number of at least 0", -1, 0.5],
   min_new_tokens: ["a whole number of at least 0", -1, 0.5],
   repetition_penalty: ["a number from 1e-30 to 1e6", 0, 1e7, -1, NaN, Infinity, "2", 1e-46, 5e-324],
+  return_alternatives: ["true or false", 1, "true"],
+  min_alternative_expansion_prob: ["a number of at least 0 and at most 1", -0.1, 1.1, "0.5", NaN],
   presence_penalty: ["a number from -1e6 to 1e6", "1", NaN, Infinity, 1e39, 1e308],
   no_repeat_ngram_size: ["a whole number of at least 0", -1, 1.5],
   bad_words_ids: [`a list of non-empty lists of ${IDS}`, 5, [5], [[]], [[V]], [[1.5]], HOLES, [HOLES]],

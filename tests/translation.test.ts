@@ -8,7 +8,7 @@ import {
   type TextTask,
 } from "../src/index.js";
 import { readTokenizer } from "../src/model/text/tokenizer.js";
-import { assert, device, readFile, readJson, refuses, suite } from "./support/harness.js";
+import { assert, device, folder, readFile, readJson, refuses, suite } from "./support/harness.js";
 
 const test = suite("translation and summarization", {
   chrome: "the pipelines of every checkpoint would take minutes; marian stands for all",
@@ -111,6 +111,57 @@ for (const name of NAMES)
     run.dispose();
   });
 
+test("results begin with a target_prefix, and go on as the model does; alternatives follow it, for each text its own", async () => {
+  const gpu = await device();
+  for (const [name, src_lang, tgt_lang] of [
+    ["nllb", "eng_Latn", "fra_Latn"],
+    ["mbart", "en_XX", "ro_RO"],
+    ["marian", undefined, "deu"],
+  ] as const) {
+    const run = await pipeline("translation", await source(name), { gpu });
+    const texts = ["the boat sails on the sea", "a b c", "das haus"];
+    const target_prefix = ["the boat", "", "a"];
+    const options = { src_lang, tgt_lang, num_beams: 2, max_new_tokens: 12 };
+    const { tokenizer, model } = run;
+    const defaults = model.generationDefaults.options;
+    const target = tokenizer.token_to_id(tokenizer.languages.get(tgt_lang)!)!;
+    const prompts = texts.map((text, b) => {
+      const ids = tokenizer.encode(target_prefix[b], { add_special_tokens: false }).ids;
+      const start = defaults.decoder_start_token_id as number;
+      const first = { nllb: [start, target], mbart: [target], marian: [start] }[name];
+      const before = name === "marian" ? ">>deu<< " : "";
+      return { ids: tokenizer.encode(before + text, { src_lang }).ids, given: [...first, ...ids] };
+    });
+    const plain = await run(texts, { ...options, target_prefix, batch_size: 2 });
+    const all = {
+      ...options,
+      return_alternatives: true,
+      num_return_sequences: 4,
+      min_alternative_expansion_prob: 0.01,
+    };
+    const others = await run(texts, { ...all, target_prefix, batch_size: 2 });
+    for (const [b, { ids, given }] of prompts.entries()) {
+      const inputs = { input_ids: [ids], decoder_input_ids: [given] };
+      const { src_lang: _, tgt_lang: _t, ...own } = options;
+      const start = name === "mbart" ? { decoder_start_token_id: target } : {};
+      const alone = await model.generate(inputs, { ...own, ...start });
+      assert.equal(plain[b][0].token_ids, alone.sequences[0].slice(0, alone.lengths[0]));
+      const { src_lang: _s, tgt_lang: _u, ...rest } = all;
+      const wanted = await model.generate(inputs, { ...rest, ...start });
+      assert.equal(
+        others[b].map(({ token_ids, score }) => [token_ids, score]),
+        wanted.sequences.map((row, i) => [row.slice(0, wanted.lengths[i]), wanted.sequences_scores![i]]),
+      );
+      assert.ok(
+        others[b].length > 0 && others[b].every(({ token_ids }) => given.every((id, t) => token_ids[t] === id)),
+      );
+      assert.is(new Set(others[b].map(({ token_ids }) => token_ids[given.length])).size, others[b].length);
+      assert.ok(others[b].every(({ translation_text }) => translation_text.startsWith(target_prefix[b])));
+    }
+    run.dispose();
+  }
+});
+
 test("a stream translates each text to its own language", async () => {
   const { cases } = await reference("nllb");
   const run = await open("nllb");
@@ -189,6 +240,73 @@ test("a prefix of config.json begins texts where the task has none", async () =>
   bare.dispose();
 });
 
+test("sounds look at the letters that they come from", async () => {
+  const run = await pipeline("text2text", folder("models/g2p-en"), { gpu: await device() });
+  const words = ["transformer", "knight", "phonetics", "boxes"];
+  const wanted = [
+    "t-T r-R a-AE0 n-N s-S f-F o-AO1 r-R m-M r-ER0",
+    "n-N i-AY1 t-T",
+    "p-F o-AH0 n-N e-EH1 t-T i-IH0 c-K s-S",
+    "b-B o-AA1 x-K x-S e-IH0 s-Z",
+  ];
+  const results = await run(words, { num_beams: 4, num_return_sequences: 2, return_alignments: true, batch_size: 3 });
+  for (const [b, [best, second]] of results.entries()) {
+    const letters = best.alignments!.map(({ start, end, token }) => `${words[b].slice(start, end)}-${token.trim()}`);
+    assert.is(letters.join(" "), wanted[b]);
+    assert.equal(
+      second.alignments!.map(({ token_id }) => token_id),
+      second.token_ids.slice(1, -1),
+    );
+  }
+  run.dispose();
+});
+
+test("alignments are the places of the text with most attention, whatever begins it or was given", async () => {
+  const run = await open("t5", "summarization");
+  const text = "the boat sails on  the sea";
+  const [{ token_ids, alignments }] = await run(text, { return_alignments: true });
+  const { ids, offsets } = run.tokenizer.encode("summarize: " + text);
+  const { cross_attentions } = await run.model.generate({ input_ids: [ids] }, { output_attentions: true });
+  const [, L, H, T, S] = cross_attentions!.dims;
+  const mean = (t: number, s: number): number => {
+    const each = Array.from({ length: L * H }, (_, x) => cross_attentions!.data[(x * T + t) * S + s]);
+    return each.reduce((sum, one) => sum + one, 0) / (L * H);
+  };
+  const own = offsets.map((_, s) => s).filter((s) => offsets[s][1] > "summarize: ".length && s < ids.length - 1);
+  const shown = token_ids
+    .slice(1)
+    .map((id, t) => ({ id, t }))
+    .filter(({ id }) => run.tokenizer.decode([id], { skip_special_tokens: true }) !== "");
+  assert.is(alignments!.length, shown.length);
+  for (const [i, { id, t }] of shown.entries()) {
+    const best = own.reduce((most, s) => (mean(t, s) > mean(t, most) ? s : most));
+    const { token_id, start, end, weight } = alignments![i];
+    assert.is(token_id, id);
+    close(weight, mean(t, best));
+    assert.is(text.slice(start, end), ("summarize: " + text).slice(...offsets[best]).trim());
+  }
+  const nllb = await open("nllb");
+  const options = {
+    src_lang: "eng_Latn",
+    tgt_lang: "fra_Latn",
+    target_prefix: ["the", "das"],
+    return_alternatives: true,
+    num_return_sequences: 3,
+    return_alignments: true,
+    max_new_tokens: 5,
+  };
+  for (const [b, results] of (await nllb(["the boat", "a"], options)).entries())
+    for (const result of results) {
+      assert.ok(result.alignments!.length > 0 && result.alignments!.length <= 5);
+      assert.ok(
+        result.alignments!.every(({ start, end }) => start >= 0 && end > start && end <= ["the boat", "a"][b].length),
+      );
+    }
+  assert.equal(await nllb("a", { ...options, target_prefix: "the", min_alternative_expansion_prob: 1 }), []);
+  nllb.dispose();
+  run.dispose();
+});
+
 test("spaces before punctuation go if asked", async () => {
   const run = await open("t5", "translation", {}, { task_specific_params: null });
   const text = async (clean_up_tokenization_spaces?: boolean): Promise<string> => {
@@ -229,10 +347,10 @@ test("languages that there are not are refused, with near ones and how many ther
     /src_lang must be one of the 202 languages of the tokenizer, near ones are eng_Latn; got "eng"/,
   );
   await bad({ src_lang: "zz", tgt_lang: "fra_Latn" }, /such as ace_Arab, .*; got "zz"/);
-  await bad({ tgt_lang: 5 }, /tgt_lang must be a language, or a list of one for each of the 2 texts, got 5/);
+  await bad({ tgt_lang: 5 }, /tgt_lang must be a text, or a list of one for each of the 2 texts, got 5/);
   await bad(
     { tgt_lang: ["fra_Latn"] },
-    /tgt_lang must be a language, or a list of one for each of the 2 texts, got \["fra_Latn"\]/,
+    /tgt_lang must be a text, or a list of one for each of the 2 texts, got \["fra_Latn"\]/,
   );
   await bad({ src_lang: "eng_Latn" }, /tgt_lang must be one of the 202 languages of the tokenizer, .*; got nothing/);
   await bad({ tgt_lang: "fra_Latn", forced_bos_token_id: 5 }, /forced_bos_token_id must be absent with tgt_lang/);
@@ -241,6 +359,11 @@ test("languages that there are not are refused, with near ones and how many ther
     () => Promise.resolve(nllb.tokenizer.encode("a", { src_lang: "xx" })),
     OptionError,
     /^encode: src_lang must be one of the 202/,
+  );
+  await bad({ tgt_lang: "fra_Latn", target_prefix: ["a"] }, /target_prefix must be a text, or a list of one for each/);
+  await bad(
+    { decoder_start_token_id: [5, 6], tgt_lang: "fra_Latn" },
+    /decoder_start_token_id must be one id; tgt_lang takes/,
   );
   nllb.dispose();
   const marian = await open("marian");

@@ -5,7 +5,7 @@ import type { DecoderCore } from "../core.js";
 import { longest, type Source, type TokenLists, totalLength } from "../inputs.js";
 import type { DecoderCache } from "./cache.js";
 import type { PastKeyValues } from "./past.js";
-import { createStepReports, REDUNDANT, type StepReports } from "./reports.js";
+import { createStepReports, type Link, REDUNDANT, type StepReports } from "./reports.js";
 import { type Generation, hasRules } from "./resolve.js";
 import { acquireSearch, type LedStart, NO_LEAD, type Search, type SearchSize } from "./search.js";
 
@@ -13,13 +13,18 @@ import { acquireSearch, type LedStart, NO_LEAD, type Search, type SearchSize } f
 export interface Job {
   /** The tokens that each target begins with, at least one. */
   readonly prompts: TokenLists;
-  /** What the decoder attends to, one source for each prompt. */
+  /** What the decoder attends to, one source for each prompt; those that are one object are encoded once. */
   readonly sources?: readonly Source[];
   /**
    * What the caller gave in place of the first tokens of each prompt, padding included. Rules on scores see it, as in
    * Transformers; the model does not.
    */
   readonly leads?: readonly Lead[];
+  /**
+   * The log-probability of the last token of each prompt, if that is the first generated one: results begin with it, and
+   * it counts in their scores and lengths.
+   */
+  readonly chosen?: readonly number[];
   /** What may have read the first tokens of each prompt before. */
   readonly past?: PastKeyValues;
   /** f32[N,D]: what ids of the prompts from V on stand for. */
@@ -55,8 +60,12 @@ export async function openBatch(
     return firstStep(job, g);
   });
   const places = Array.from({ length: job.prompts.length * g.n }, (_, b) => b);
-  return { batch: { job, g, search, places, reports: createStepReports(g) }, encoded };
+  return { batch: { job, g, search, places, reports: createStepReports(g, begunLinks(job)) }, encoded };
 }
+
+/** The generated token with which the results of each prompt begin, if there is any. */
+const begunLinks = ({ prompts, chosen }: Job): Link[] | undefined =>
+  chosen?.map((logProb, b) => ({ id: prompts[b][prompts[b].length - 1], logProb, parent: 0 }));
 
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
@@ -69,7 +78,7 @@ function sizeOf({ prompts, sources, leads, vectors }: Job, g: Generation): Searc
       n: g.n,
       W: g.W,
       M: roundUp(longest(prompts) + g.newTokens, 16),
-      S: sources ? roundUp(totalLength(sources), 64) : 1,
+      S: sources ? roundUp(totalLength([...new Set(sources)]), 64) : 1,
       vectors: vectors ? roundUp(totalLength(prompts), 64) : 0,
     },
     lead: roundUp(given, 16),
@@ -93,19 +102,25 @@ async function fillCache(cache: DecoderCache, { prompts, sources, past, vectors 
 /**
  * The first step: all beams feed the last token of the prompt; the tokens before it are in the first row of the prompt.
  */
-function firstStep({ prompts, leads }: Job, g: Generation): LedStart[] {
+function firstStep({ prompts, leads, chosen }: Job, g: Generation): LedStart[] {
   const { n, W, search, newTokens, forced_bos } = g;
   const redundant = search === "opennmt" ? LOWEST : REDUNDANT;
   return prompts.flatMap((ids, b) => {
     const tokens = ids.slice(0, -1);
     const past = tokens.map(() => b * n * W);
     const id = ids[ids.length - 1];
+    const begin = ids.length - Number(chosen !== undefined);
     // All beams are equal at first: only the first may be continued.
     const start: LedStart = {
       length: ids.length,
-      start: ids.length,
-      limit: ids.length + newTokens,
-      beams: Array.from({ length: W }, (_, w) => ({ id, score: w === 0 ? 0 : redundant, tokens, past })),
+      start: begin,
+      limit: begin + newTokens,
+      beams: Array.from({ length: W }, (_, w) => ({
+        id,
+        score: w === 0 ? (chosen?.[b] ?? 0) : redundant,
+        tokens,
+        past,
+      })),
       finished: [],
       lead: { ...(leads?.[b] ?? NO_LEAD), forced_bos: forced_bos[b] },
     };

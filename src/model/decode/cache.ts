@@ -27,8 +27,8 @@ export interface DecoderCache {
   /** First row and number of rows of each source that was last encoded. */
   readonly sourceSpans: Uint32Array<ArrayBuffer>;
   /**
-   * Runs the encoder, unless the sources are its output, and stores keys and values for each decoder layer. Returns the
-   * plan that it ran; undefined without an encoder.
+   * Runs the encoder, unless the sources are its output, and stores keys and values for each decoder layer; of a source
+   * that several prompts share, once. Returns the plan that it ran; undefined without an encoder.
    */
   encode(sources: readonly Source[]): Promise<Plan | undefined>;
   /** Writes what ids from V on stand for. */
@@ -72,14 +72,25 @@ export function createDecoderCache(core: DecoderCore, capacity: Capacity): Decod
     },
     async encode(sources) {
       if (!cross) return undefined;
-      const packed = packInputs(sources, architecture.D, memoryWidth(architecture));
+      const own = [...new Set(sources)];
+      const packed = packInputs(own, architecture.D, memoryWidth(architecture));
       const { kind, rows, spans } = packed;
       const build = (): Plan => encodePlan(core, held, packed);
-      return plans.run(`encode ${rows.length} ${kind}`, build, async () => {
+      const plan = await plans.run(`encode ${rows.length} ${kind}`, build, async () => {
         gpu.write(source.rows, rows);
-        writeSpans(spans);
+        gpu.write(
+          source.spans,
+          new Uint32Array(2 * B).map((_, i) => spans[i]),
+        );
         await writeVectors(core, packed, source.vectors);
       });
+      const at = new Map(own.map((one, b) => [one, 2 * b]));
+      const spanOf = (one: Source): number[] => {
+        const first = at.get(one) as number;
+        return [spans[first], spans[first + 1]];
+      };
+      writeSpans(Uint32Array.from(sources.flatMap(spanOf)));
+      return plan;
     },
     writeVectors(values) {
       if (vectors) gpu.write(vectors, values);

@@ -46,7 +46,15 @@ export const isNeutral = (name: string, value: unknown): boolean =>
 export const DRAWING: readonly string[] = ["typical_p", "epsilon_cutoff", "eta_cutoff", "top_h"];
 
 /** Options that no file switches on: our own, and what costs a pass of its own. */
-const OWN = new Set(["seed", "presence_penalty", "logits_processor", "output_attentions", "search"]);
+const OWN = new Set([
+  "seed",
+  "presence_penalty",
+  "logits_processor",
+  "output_attentions",
+  "search",
+  "return_alternatives",
+  "min_alternative_expansion_prob",
+]);
 
 /** What the configuration classes of Transformers fill in where config.json has no such field. */
 const FILLED_IN: Readonly<Record<string, Json>> = {

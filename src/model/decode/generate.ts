@@ -3,6 +3,7 @@ import type { DecoderCore, HostTensor } from "../core.js";
 import { longest, type TokenLists } from "../inputs.js";
 import type { Places } from "../results.js";
 import type { Tokenizer } from "../text/tokenizer.js";
+import { type Branching, branchOptions, decodeAlternatives } from "./alternatives.js";
 import type { Job } from "./batch.js";
 import { generatedAttentions } from "./cross_attentions.js";
 import type { GenerationDefaults } from "./defaults.js";
@@ -22,10 +23,15 @@ export interface GenerateResult {
    */
   readonly sequences: number[][];
   /**
-   * With beam search only: log-probability / generated length ^ length_penalty of each row; with search: "opennmt", the score by
+   * With beam search or alternatives only: log-probability / generated length ^ length_penalty of each row; with search: "opennmt", the score by
    * which it ranked last.
    */
   readonly sequences_scores?: number[];
+  /**
+   * With `return_alternatives` only: how many rows each input has. They are fewer than num_return_sequences where no more
+   * next tokens are allowed and probable enough.
+   */
+  readonly alternatives?: number[];
   /** With `output_scores` only: log-probability of each generated token of each row, after all rules on scores. */
   readonly token_scores?: number[][];
   /**
@@ -62,6 +68,8 @@ export interface Call {
   readonly width: number;
   /** Where the rows of the sources are in those that the caller gave; absent without an encoder. */
   readonly sourceRows?: Places;
+  /** How alternatives are found, if these are what is wanted. */
+  readonly branching?: Branching;
 }
 
 /** Checks the inputs and options of a call. Throws InputError and OptionError. */
@@ -79,7 +87,12 @@ export function planCall(
       `generate: output_attentions must be false, ${family} has no cross attention; forward() gives attentions`,
     );
   const context = { call, B: job.prompts.length, P: decoder.P, width, longest: longest(job.prompts) };
-  return { job, given, width: job.vectors ? 0 : width, sourceRows, g: resolveOptions(options, context) };
+  if (job.vectors && options.return_alternatives)
+    throw new OptionError("generate: return_alternatives must be absent with inputs_embeds; give input_ids");
+  const least = options.min_alternative_expansion_prob;
+  const branching = options.return_alternatives && { first: resolveOptions(branchOptions(options), context), least };
+  const g = resolveOptions(options, context);
+  return { job, given, width: job.vectors ? 0 : width, sourceRows, g, ...(branching && { branching }) };
 }
 
 /** How a call is followed and stopped. */
@@ -97,7 +110,11 @@ export async function runCall(
   call: Call,
   { tokenizer, signal, emit }: CallHooks,
 ): Promise<GenerateResult> {
-  const { job, g, sourceRows } = call;
+  const { job, g, sourceRows, branching } = call;
+  if (emit && branching)
+    throw new OptionError(
+      "stream: return_alternatives must be absent, alternatives share no beginning; use generate()",
+    );
   if (emit && g.beamStep.groups > 1)
     throw new OptionError(`stream: num_beam_groups must be 1, got ${g.beamStep.groups}; groups share no beginning`);
   const stopper = g.stop_strings.length && tokenizer ? createStopper(job, g, tokenizer) : undefined;
@@ -107,7 +124,10 @@ export async function runCall(
     if (streamer) emit(streamer(reports, stopper?.kept));
     return going;
   };
-  const { hypotheses, ...stats } = await decode(core, job, g, { signal, onStep, kept: stopper?.kept });
+  const decoding = branching
+    ? decodeAlternatives(core, job, g, branching, { signal })
+    : decode(core, job, g, { signal, onStep, kept: stopper?.kept });
+  const { hypotheses, ...stats } = await decoding;
   const result = resultOf(call, hypotheses, { ...stats, ...(g.sampling && { seed: g.sampling.seed }) });
   if (!g.output_attentions || !sourceRows) return result;
   const rows = hypotheses.flatMap((list, prompt) => list.map(({ ids }) => ({ ids, prompt })));
@@ -116,7 +136,7 @@ export async function runCall(
 
 /** Arranges results as Transformers does: all prompts end in the same column, and padding follows the end of a row. */
 function resultOf(
-  { given, g, width }: Call,
+  { given, g, width, branching }: Call,
   hypotheses: readonly (readonly Hypothesis[])[],
   stats: GenerateStats,
 ): GenerateResult {
@@ -130,7 +150,8 @@ function resultOf(
       ...ids,
       ...pads(length - width - ids.length),
     ]),
-    ...(g.beams > 1 && { sequences_scores: results.map(({ score }) => score) }),
+    ...(branching && { alternatives: hypotheses.map(({ length }) => length) }),
+    ...((g.beams > 1 || branching) && { sequences_scores: results.map(({ score }) => score) }),
     ...(g.output_scores && { token_scores: results.map(({ logProbs }) => [...logProbs]) }),
     lengths: results.map(({ ids }) => width + ids.length),
     stats,

@@ -61,7 +61,7 @@ function checkTogether(o: AllOptions, call: GenerateOptions): void {
   const { num_beams: beams, num_beam_groups: groups, num_return_sequences: returned, diversity_penalty } = o;
   if (o.do_sample && beams > 1)
     throw new OptionError(`generate: num_beams must be 1 with do_sample, got ${beams}; beams are searched, not drawn`);
-  if (returned > beams && !o.do_sample)
+  if (returned > beams && !o.do_sample && !o.return_alternatives)
     throw new OptionError(
       `generate: num_return_sequences must be at most num_beams=${beams}, got ${returned}; raise num_beams or set do_sample`,
     );
@@ -71,6 +71,7 @@ function checkTogether(o: AllOptions, call: GenerateOptions): void {
       `generate: num_beam_groups above 1 and diversity_penalty above 0 go together, got ${groups} and ${diversity_penalty}`,
     );
   const given = (name: keyof GenerateOptions): boolean => (call[name] ?? undefined) !== undefined;
+  checkAlternatives(o);
   const stray = o.do_sample ? undefined : namesOf("sampling").find(given);
   if (stray) throw new OptionError(`generate: ${stray} acts only with do_sample: true, which is not set`);
   const beamless = BEAMS_ONLY.find((name) => beams === 1 && given(name) && call[name] !== OPTIONS[name].default);
@@ -97,4 +98,16 @@ function checkOpenNMT({ num_beam_groups }: AllOptions, { early_stopping }: Gener
     throw new OptionError(
       'generate: early_stopping acts only with search: "transformers"; "opennmt" ends when all beams have ended',
     );
+}
+
+/** Throws OptionError for options that do not fit together with alternatives. */
+function checkAlternatives(o: AllOptions): void {
+  if (!o.return_alternatives && o.min_alternative_expansion_prob > 0)
+    throw new OptionError(
+      "generate: min_alternative_expansion_prob acts only with return_alternatives: true, which is not set",
+    );
+  const others = { do_sample: o.do_sample, num_beam_groups: o.num_beam_groups > 1, stop_strings: o.stop_strings };
+  const stray = Object.entries(others).find(([, value]) => value)?.[0];
+  if (o.return_alternatives && stray)
+    throw new OptionError(`generate: ${stray} must be absent with return_alternatives, which searches by itself`);
 }

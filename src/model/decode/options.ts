@@ -118,6 +118,13 @@ export const OPTIONS = {
   /** Results for each prompt, best first: at most num_beams hypotheses, or this many samples. Default 1. */
   num_return_sequences: option(whole(1, MAX_BEAMS), 1, "search"),
   /**
+   * Results are alternatives: the num_return_sequences most probable next tokens after the given ones, none of which
+   * ends the text, each continued by the search as if alone. Default false.
+   */
+  return_alternatives: option(flag, false, "search"),
+  /** With return_alternatives: leaves out next tokens that are less probable than this. Default 0. */
+  min_alternative_expansion_prob: option(fraction, 0, "search"),
+  /**
    * The score of a hypothesis is log-probability / generated length ^ length_penalty. With search: "opennmt" it is
    * log-probability / ((5 + generated length) / 6) ^ length_penalty (Wu et al. 2016, eq. 14), beams rank by it too, and only
    * the call's own value counts, else 0. Acts with num_beams above 1 alone. Default 1.

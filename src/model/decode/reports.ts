@@ -47,8 +47,14 @@ export interface StepReports {
   truncate(b: number, count: number): Hypothesis;
 }
 
-/** A list of reports, empty at first. */
-export function createStepReports({ W, search, beamStep: { length_penalty } }: Generation): StepReports {
+/**
+ * A list of reports, empty at first. `begun` has a token of each sentence that was generated before, if there is any:
+ * hypotheses begin with it, `backtrace` does not.
+ */
+export function createStepReports(
+  { W, search, beamStep: { length_penalty } }: Generation,
+  begun: readonly Link[] | undefined,
+): StepReports {
   const reports: { readonly report: SearchReport; readonly places: readonly number[] }[] = [];
 
   const lastStep = (b: number): number => reports.findLastIndex(({ places }) => places[b] >= 0);
@@ -68,8 +74,9 @@ export function createStepReports({ W, search, beamStep: { length_penalty } }: G
   const hypothesis = (b: number, rank: number): Hypothesis => {
     const { start, finished } = latest(b);
     const { length, parent, id, logProb, score } = finished[rank];
-    const links = [...backtrace(b, parent, length - start - 2), { id, logProb, parent }];
-    const hypothesis = hypothesisOf(links, length_penalty);
+    const before = begun ? [begun[b]] : [];
+    const links = [...backtrace(b, parent, length - start - 2 - before.length), { id, logProb, parent }];
+    const hypothesis = hypothesisOf(links, length_penalty, before);
     return search === "opennmt" ? { ...hypothesis, score } : hypothesis;
   };
 
@@ -89,9 +96,13 @@ export function createStepReports({ W, search, beamStep: { length_penalty } }: G
   };
 }
 
-/** A hypothesis of these tokens; its score is summed in f64 from that of the beam with which it begins. */
-function hypothesisOf(links: readonly Link[], length_penalty: number): Hypothesis {
-  const logProbs = links.map(({ logProb }) => logProb);
+/**
+ * A hypothesis of these tokens after those of `before`; its score is summed in f64 from that of the beam with which it
+ * begins.
+ */
+function hypothesisOf(links: readonly Link[], length_penalty: number, before: readonly Link[] = []): Hypothesis {
+  const all = [...before, ...links];
+  const logProbs = all.map(({ logProb }) => logProb);
   const sum = logProbs.reduce((total, logProb) => total + logProb, links[0]?.parent ? REDUNDANT : 0);
-  return { ids: links.map(({ id }) => id), score: sum / links.length ** length_penalty, logProbs };
+  return { ids: all.map(({ id }) => id), score: sum / all.length ** length_penalty, logProbs };
 }

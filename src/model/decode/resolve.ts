@@ -95,7 +95,7 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
     newTokens,
     forced_bos: oneEach("forced_bos_token_id", o.forced_bos_token_id ?? NO_ID, B),
     pad: pad ?? 0,
-    returned,
+    returned: o.return_alternatives ? 1 : returned,
     output_scores,
     output_attentions,
     stop_strings: [o.stop_strings ?? []].flat(),

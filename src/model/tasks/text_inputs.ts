@@ -1,5 +1,7 @@
 import { InputError, show } from "../../runtime/errors.js";
 import type { Model } from "../model.js";
+import type { Encoding } from "../text/encoding.js";
+import type { Range } from "../text/letters.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { Direction } from "./directions.js";
 
@@ -25,10 +27,16 @@ export function readInputs<Input, T>(
 
 /** A text and its tokens. */
 export interface Prompt {
+  /** The text with its prefix, and how long that is. */
   readonly text: string;
+  readonly prefix: number;
   readonly ids: readonly number[];
+  /** The part of the text of each token; undefined of special ones and of the prefix. */
+  readonly places: readonly (Range | undefined)[];
   /** The token of the language to translate to. */
   readonly target?: number;
+  /** The tokens with which the result must begin, if that is said, after those that begin all results. */
+  readonly begun?: readonly number[];
   /** How many tokens were left out; undefined where texts are not shortened. */
   readonly truncated?: number;
 }
@@ -39,13 +47,9 @@ export interface ReadOptions {
   /** Whether a text that is too long is shortened. */
   readonly truncation: boolean;
   readonly direction: Direction | undefined;
+  /** What the result must begin with. */
+  readonly target_prefix: string | undefined;
 }
-
-/** Prompts as `generate()` takes them: every token of a text counts, the padding token too. */
-export const generateInputs = (prompts: readonly Prompt[]) => {
-  const input_ids = prompts.map(({ ids }) => ids);
-  return { input_ids, attention_mask: input_ids.map((ids) => ids.map(() => 1)) };
-};
 
 /**
  * The tokens of a text; of one without any, the token that texts begin with, as in Transformers. Throws InputError when
@@ -55,24 +59,49 @@ export function readPrompt(
   model: Model,
   tokenizer: Tokenizer,
   own: string,
-  { allow_unknown, truncation, direction: { prefix, src_lang, target } = { prefix: "" } }: ReadOptions,
+  { allow_unknown, truncation, direction: { prefix, src_lang, target } = { prefix: "" }, target_prefix }: ReadOptions,
 ): Prompt {
   const { encoder, decoder } = model.architecture;
   const text = prefix + own;
   const most = Math.min(tokenizer.model_max_length ?? Infinity, (encoder ?? decoder)?.P ?? Infinity);
   const encoding = tokenizer.encode(text, { src_lang, max_length: truncation ? most : undefined });
-  const { ids, offsets, sequence_ids, unknown } = encoding;
+  const { ids } = encoding;
   const bos = model.generationDefaults.options.bos_token_id ?? model.checkpoint.config.bos_token_id;
-  if (ids.length === 0 && typeof bos === "number" && !encoder) return { text, ids: [bos] };
+  if (ids.length === 0 && typeof bos === "number" && !encoder)
+    return { text, prefix: 0, ids: [bos], places: [undefined] };
   if (ids.length === 0) throw new InputError(`text: must give at least one token, ${show(text)} gives none`);
-  if (unknown && !allow_unknown) {
-    const strange = ids.flatMap((id, t) =>
-      id === tokenizer.unk_token_id && sequence_ids[t] !== null ? text.slice(...offsets[t]) : [],
-    );
-    const which = [...new Set(strange)].map(show).join(", ");
-    throw new InputError(
-      `text: ${show(text)} must consist of what the model's vocabulary knows, ${which} is not in it; leave it out, or pass allow_unknown: true`,
-    );
+  const begun =
+    target_prefix === undefined ? undefined : tokenizer.encode(target_prefix, { add_special_tokens: false });
+  if (!allow_unknown) {
+    checkKnown("text", text, encoding, tokenizer);
+    if (begun) checkKnown("target_prefix", target_prefix as string, begun, tokenizer);
   }
-  return { text, ids, target, truncated: truncation ? encoding.truncated : undefined };
+  const isOwn = (t: number): boolean => encoding.sequence_ids[t] !== null && encoding.offsets[t][1] > prefix.length;
+  const places = encoding.offsets.map((range, t) => (isOwn(t) ? range : undefined));
+  return {
+    text,
+    prefix: prefix.length,
+    ids,
+    places,
+    target,
+    begun: begun?.ids,
+    truncated: truncation ? encoding.truncated : undefined,
+  };
+}
+
+/** Throws InputError for a text with what the vocabulary has not. */
+function checkKnown(
+  name: string,
+  text: string,
+  { ids, offsets, sequence_ids, unknown }: Encoding,
+  tokenizer: Tokenizer,
+): void {
+  if (!unknown) return;
+  const strange = ids.flatMap((id, t) =>
+    id === tokenizer.unk_token_id && sequence_ids[t] !== null ? text.slice(...offsets[t]) : [],
+  );
+  const which = [...new Set(strange)].map(show).join(", ");
+  throw new InputError(
+    `${name}: ${show(text)} must consist of what the model's vocabulary knows, ${which} is not in it; leave it out, or pass allow_unknown: true`,
+  );
 }

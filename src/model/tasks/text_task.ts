@@ -2,6 +2,7 @@ import type { Launches } from "../decode/loop.js";
 import type { GenerateOptions } from "../decode/options.js";
 import type { Model } from "../model.js";
 import type { Tokenizer } from "../text/tokenizer.js";
+import type { Alignment } from "./alignments.js";
 import type { DirectionOptions } from "./directions.js";
 
 /**
@@ -16,6 +17,13 @@ export interface TextOptions extends GenerateOptions, DirectionOptions {
   readonly allow_unknown?: boolean;
   /** Decoder-only models: begin each result with its prompt. Default true. */
   readonly return_full_text?: boolean;
+  /**
+   * What the results must begin with, or those of each text, in whole words: with `return_alternatives`, the words before
+   * those that are wanted. It is part of the results. For models with an encoder.
+   */
+  readonly target_prefix?: string | readonly string[];
+  /** Also say which part of its text each generated token looks at, by one more pass. Default false. */
+  readonly return_alignments?: boolean;
   /** Shorten texts that are too long for the model instead of refusing them. Default false. */
   readonly truncation?: boolean;
   /**
@@ -36,6 +44,8 @@ export type GeneratedText<Name extends TextName = "generated_text"> = Readonly<R
   readonly token_ids: readonly number[];
   /** With beam search: log-probability / generated length ^ length_penalty. */
   readonly score?: number;
+  /** With `return_alignments`: of each generated token with a text, what it looks at. */
+  readonly alignments?: readonly Alignment[];
   /** With `truncation`: how many tokens of the text were left out. */
   readonly truncated?: number;
 };
@@ -72,7 +82,7 @@ export interface TextTask<Name extends TextName = "generated_text"> extends Asyn
   /** Generates from one batch of texts and yields pieces of text as they become final. */
   stream(
     texts: string | readonly string[],
-    options?: Omit<TextOptions, "batch_size" | "progress" | "clean_up_tokenization_spaces">,
+    options?: Omit<TextOptions, "batch_size" | "progress" | "clean_up_tokenization_spaces" | "return_alignments">,
   ): AsyncGenerator<TextEvent>;
   readonly model: Model;
   readonly tokenizer: Tokenizer;
