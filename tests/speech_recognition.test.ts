@@ -1,6 +1,7 @@
 import {
   CheckpointError,
   InputError,
+  OptionError,
   pipeline,
   type Recognition,
   type RecognitionEvent,
@@ -236,6 +237,52 @@ test("a bad recording in a list is named", async () => {
   await refuses(() => transcribe(new Float32Array()), InputError, /^audio: must have at least one sample/);
   await refuses(() => transcribe(wav([], {})), InputError, /must have at least one sample/);
 });
+
+const moonshine = async (): Promise<RecognitionTask> =>
+  (trained ??= pipeline("automatic-speech-recognition", folder("models/moonshine-tiny"), { gpu: await device() }));
+let trained: Promise<RecognitionTask> | undefined;
+
+test("moonshine hears recordings together as alone, by beams and piece by piece", async () => {
+  const transcribe = await moonshine();
+  const audios = [await speech(), await readFile("tests/fixtures/audio/coffee.wav")];
+  const texts = [
+    "The encoder listens and the decoder writes it down.",
+    "I would like a cup of coffee and a glass of water.",
+  ];
+  const seen: number[] = [];
+  const results = await transcribe(audios, { progress: ({ loaded, total }) => void seen.push(loaded / total) });
+  assert.equal(
+    results,
+    texts.map((text) => ({ text })),
+  );
+  assert.is(seen[seen.length - 1], 1);
+  const { text, alternatives = [] } = await transcribe(audios[1], { num_beams: 3, num_return_sequences: 2 });
+  assert.equal([text, alternatives[0].text, alternatives.length], [texts[1], texts[1], 2]);
+  assert.ok((alternatives[0].score ?? NaN) > (alternatives[1].score ?? NaN));
+  let last: RecognitionEvent | undefined;
+  for await (const event of transcribe.stream(audios[1])) {
+    assert.ok(event.text.startsWith(last?.text ?? ""));
+    last = event;
+  }
+  assert.equal(last, { row: 0, text: texts[1], final: true });
+  const drawn = await transcribe(audios[1], { temperature: 0.1, seed: 1 });
+  assert.ok(drawn.text);
+});
+
+for (const [title, options, message] of [
+  [
+    "timestamps",
+    { return_timestamps: true },
+    /return_timestamps must be absent, moonshine gives text alone; leave it out, or use a Whisper/,
+  ],
+  ["a language", { language: "en" }, /language must be absent, moonshine gives text alone/],
+  ["a list of temperatures", { temperature: [0, 0.5] }, /temperature must be a number, moonshine has no thresholds/],
+  ["an unknown option", { num_beam: 3 }, /num_beam is not supported; did you mean num_beams\?/],
+] as const)
+  test(`moonshine refuses ${title}`, async () => {
+    const transcribe = await moonshine();
+    await refuses(async () => transcribe(await speech(), options as object), OptionError, message);
+  });
 
 test("models that hear nothing are refused", async () => {
   const gpu = await device();

@@ -30,7 +30,7 @@ export function waveformRecogniser(model: Model, tokenizer: Tokenizer, sampling_
       let event = await running.next();
       for (; !event.done; event = await running.next()) {
         const { row, text = "" } = event.value;
-        if (row % each) continue;
+        if (row % each || !text) continue; // an end token has none
         heard[row / each] += text;
         emit?.({ row: row / each, text: heard[row / each], final: false });
       }

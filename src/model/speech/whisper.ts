@@ -72,12 +72,18 @@ async function hear(
   const resolved = resolveSpeech(options, { config, isLong: long, spell: (text) => spellPrompt(speech, text) });
   const spelling = (language?: string): Spelling => ({ tokenizer, end: config.end, language });
   const timed = resolved.return_timestamps !== false;
+  const shown = rows.map(() => "");
   const hooks: SpeechHooks = {
     signal,
     onTokens:
       emit &&
-      ((i, tokens) => emit({ row: rows[i], text: textOf(tokens, spelling()).replace(/\ufffd+$/, ""), final: false })),
+      ((i, tokens) => {
+        const text = textOf(tokens, spelling()).replace(/\ufffd+$/, ""); // bytes that make no character yet
+        if (text !== shown[i]) emit({ row: rows[i], text, final: false });
+        shown[i] = text;
+      }),
     onWindow(i, segments, frames) {
+      shown[i] = "";
       for (const chunk of segments.flatMap((segment) => chunkOf(segment, spelling()) ?? []))
         emit?.({ row: rows[i], text: chunk.text, final: true, ...(timed && { timestamp: chunk.timestamp }) });
       onSeconds?.(rows[i], frames < heard[i].frames ? frames / FRAMES_A_SECOND : Infinity);
