@@ -5,8 +5,8 @@ const transcribe = await pipeline("automatic-speech-recognition", "models/moonsh
 const files = ["tests/fixtures/audio/coffee.wav", "tests/fixtures/audio/train.wav"];
 for (const { text } of await transcribe(files)) console.log(text);
 
-const { alternatives } = await transcribe(files[0], { num_beams: 3, num_return_sequences: 3 });
-for (const { text, score } of alternatives) console.log(`  ${score.toFixed(2)} ${text}`);
+const { alternatives = [] } = await transcribe(files[0], { num_beams: 3, num_return_sequences: 3 });
+for (const { text, score } of alternatives) console.log(`  ${score?.toFixed(2)} ${text}`);
 
 for await (const { text, final } of transcribe.stream(files[1])) if (final) console.log(text);
 transcribe.dispose();
