@@ -36,6 +36,11 @@ export type { Features, FeatureOptions, FeatureTask } from "./model/tasks/featur
 export type { Alignment } from "./model/tasks/alignments.js";
 export type { DirectionOptions } from "./model/tasks/directions.js";
 export type { GeneratedText, TextEvent, TextName, TextOptions, TextStats, TextTask } from "./model/tasks/text_task.js";
+export type { RecognitionOptions, RecognitionTask } from "./model/tasks/speech_recognition.js";
+export type { AudioBufferLike, AudioInput, RawAudio } from "./model/speech/audio.js";
+export type { SpeechChunk, SpeechWord } from "./model/speech/chunks.js";
+export type { SpeechOptions } from "./model/speech/options.js";
+export type { Recognition, RecognitionEvent, SpeechAlternative } from "./model/speech/recogniser.js";
 export type { Classification, ClassificationOptions, ClassificationTask } from "./model/tasks/text_classification.js";
 export type { Entity, Tagging, TaggingOptions, TaggingTask, TokenInput } from "./model/tasks/token_classification.js";
 export type { Encoding } from "./model/text/encoding.js";

@@ -10,6 +10,7 @@ const EXAMPLES = [
   "kernel",
   "past",
   "score",
+  "speech_recognition",
   "text2text",
   "text_generation",
   "token_classification",

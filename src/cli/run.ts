@@ -5,6 +5,7 @@ import {
   type FeatureTask,
   openCheckpoint,
   pipeline,
+  type RecognitionTask,
   type TaggingTask,
   type GeneratedText,
   type TextName,
@@ -20,6 +21,12 @@ const OPTIONS = {
   "--top_k 3 --function_to_apply sigmoid": "labels of texts: how many; softmax, sigmoid or none",
   "--pooling mean --normalize": "vectors: cls, mean, max or none; to length 1",
   "--max_length 128 --batch_tokens 2048": "labels and vectors: tokens of a text and of a batch",
+  "--language de --task translate": "speech: what is spoken; transcribe it or translate it into English",
+  "--return_timestamps, --return_timestamps word": "speech: times of phrases or of words",
+  "--prompt_ids TEXT --condition_on_prev_tokens": "speech: words that occur; see the text before",
+  "--temperature [0,0.2,0.4] --logprob_threshold -1": "speech: try again at the next temperature below this,",
+  "--compression_ratio_threshold 1.35": "or where text repeats itself more than this",
+  "--no_speech_threshold 0.6": "speech: leave out what is more probably silence than this",
   ...DTYPE,
   "--batch_size 64 --allow_unknown": "text generation: prompts together; letters without a token",
   "--src_lang en --tgt_lang fr --prefix TEXT":
@@ -28,12 +35,12 @@ const OPTIONS = {
   ...Object.fromEntries(Object.entries(docs).map(([name, text]) => [`--${name}`, text])),
 };
 
-/** `wgformer run`: runs texts, or the lines of standard input, through the task of the checkpoint. */
+/** `wgformer run`: runs texts or recordings, or the lines of standard input, through the task of the checkpoint. */
 export const run: Verb = {
   usage: "MODEL [TEXT ...]",
-  summary: "run texts through the task of the checkpoint",
+  summary: "run texts, or WAV files, through the task of the checkpoint",
   details:
-    "Without TEXT it reads the lines of standard input. Options are those of the checkpoint's task; last here, those of text generation.",
+    "Without TEXT it reads the lines of standard input. Speech models take paths or URLs of WAV files in place of texts. Options are those of the checkpoint's task; last here, those of generation.",
   options: OPTIONS,
   async run(source, texts, { dtype, ...options }) {
     const lines = texts.length ? texts : (await readInput("run")).split(/\r?\n/).filter((line) => line.trim());
@@ -43,6 +50,7 @@ export const run: Verb = {
     try {
       if (name === "token-classification") await tag(task as TaggingTask, lines, options);
       else if (name === "text-classification") await classify(task as ClassificationTask, lines, options);
+      else if (name === "automatic-speech-recognition") await transcribe(task as RecognitionTask, lines, options);
       else if (name === "feature-extraction") await extract(task as FeatureTask, lines, options);
       else await generate(task as TextTask<TextName>, lines, options);
     } finally {
@@ -70,6 +78,18 @@ async function extract(task: FeatureTask, lines: readonly string[], options: Opt
     const dims = states?.dims ?? [embedding?.length];
     const shown = Array.from((embedding ?? states?.data ?? []).slice(0, 6), (value) => value.toFixed(4));
     console.log(`${lines[index]}\n  [${dims.join(", ")}]  ${shown.join(" ")} ...`);
+  });
+}
+
+async function transcribe(task: RecognitionTask, files: readonly string[], options: Options): Promise<void> {
+  const results = await task(files, options);
+  results.forEach(({ text, chunks, language, alternatives }, index) => {
+    console.log(`${files[index]}${language === undefined ? "" : `  (${language})`}`);
+    const timed = chunks?.flatMap(({ words, ...chunk }) => words ?? [chunk]);
+    for (const { text, timestamp } of timed ?? [])
+      console.log(`  ${timestamp.map((time) => time.toFixed(2).padStart(7)).join(" ")}  ${text.trim()}`);
+    for (const { score, text } of alternatives ?? []) console.log(`  ${score?.toFixed(4) ?? ""}  ${text.trim()}`);
+    if (!timed && !alternatives) console.log(`  ${text.trim()}`);
   });
 }
 

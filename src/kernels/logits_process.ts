@@ -73,8 +73,11 @@ function unpackRules(rules: Values): RuleLists {
   return { end, suppress, begin_suppress, banned: Array.from({ length: rules[3] }, () => take(rules[at++])) };
 }
 
-/** Applies the rules to the scores of one row, in f64. `ids` are its tokens so far. */
-function applyRules(
+/**
+ * Applies the rules to the scores of one row, in place and in f64. `ids` are its tokens so far, of which `start` were
+ * given, and it has at most `limit`; `d` holds the parameters of `logits_process`.
+ */
+export function applyRules(
   scores: number[],
   ids: readonly number[],
   { start, limit, forced_bos }: { readonly start: number; readonly limit: number; readonly forced_bos: number },

@@ -4,6 +4,7 @@ import { describeCheckpoint } from "../families/index.js";
 import type { LoadOptions } from "../load.js";
 import { featureExtraction, type FeatureTask } from "./feature_extraction.js";
 import { summarization, text2text, textGeneration, translation } from "./generation.js";
+import { type RecognitionTask, speechRecognition } from "./speech_recognition.js";
 import { languagesIn, onlyTask } from "./task_params.js";
 import { type ClassificationTask, textClassification } from "./text_classification.js";
 import type { TextTask } from "./text_task.js";
@@ -18,6 +19,7 @@ export interface Tasks {
   readonly "feature-extraction": FeatureTask;
   readonly "text-classification": ClassificationTask;
   readonly "token-classification": TaggingTask;
+  readonly "automatic-speech-recognition": RecognitionTask;
 }
 
 /** The name of a task, here or on the Hub. */
@@ -41,10 +43,11 @@ const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
   "feature-extraction": featureExtraction,
   "text-classification": textClassification,
   "token-classification": tokenClassification,
+  "automatic-speech-recognition": speechRecognition,
 };
 
 /**
- * Opens a task on a checkpoint, from text to text, vectors or labels. Throws OptionError for an unknown task,
+ * Opens a task on a checkpoint: from text to text, vectors or labels, or from speech to text. Throws OptionError for an unknown task,
  * CheckpointError or InputError when the model is not one for the task, and all that `load` throws.
  */
 export async function pipeline<N extends TaskName>(
@@ -67,6 +70,7 @@ export async function pipeline<N extends TaskName>(
  */
 export function defaultTask(checkpoint: Checkpoint): keyof Tasks {
   const { family, encoder, decoder, head } = describeCheckpoint(checkpoint).architecture;
+  if (decoder && encoder?.stem) return "automatic-speech-recognition";
   if (decoder && encoder) return onlyTask(checkpoint.config) ?? (family === "m2m_100" ? "translation" : "text2text");
   if (decoder) return "text-generation";
   if (!head?.classifier) return "feature-extraction";
