@@ -33,10 +33,16 @@ export async function judge(
   return typeof ratio === "number" && (await compressionRatio(tokens, V)) > ratio ? "retry" : "keep";
 }
 
-/** Bytes of the token ids by bytes of the same compressed by zlib, whose last few bytes depend on the runtime. */
+/** What Deno adds where the input ends, before the checksum: an empty block that flushes, and one that ends the stream. */
+const FLUSH = [0, 0, 255, 255, 3, 0];
+
+/** Bytes of the token ids by bytes of the same compressed by zlib, of which runtimes make a few more or less. */
 export async function compressionRatio(tokens: readonly number[], V: number): Promise<number> {
   const width = Math.floor(Math.log2(V) / 8) + 1;
   const bytes = Uint8Array.from(tokens.flatMap((id) => Array.from({ length: width }, (_, k) => (id >> (8 * k)) & 255)));
-  const compressed = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"));
-  return bytes.length / (await new Response(compressed).arrayBuffer()).byteLength;
+  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"));
+  const compressed = new Uint8Array(await new Response(stream).arrayBuffer());
+  const end = compressed.subarray(-4 - FLUSH.length);
+  const flushed = FLUSH.every((byte, i) => end[i] === byte) ? FLUSH.length : 0;
+  return bytes.length / (compressed.length - flushed);
 }

@@ -16,14 +16,27 @@ export async function encodeWindows(
   }));
 }
 
-/** The logits of one pass over each target, f32[T,V]. */
+const MOST = 2 ** 24; // logits that a pass gives: 64 MiB
+
+/** The logits after each token of each target, f32[T,V], of as many targets at a time as 64 MiB allow. */
 export async function logitsOf(
   core: DecoderCore,
   targets: TokenLists,
   sources: readonly Source[],
 ): Promise<Float32Array[]> {
-  const results = await forward(core, { targets, sources }, { logits: true });
-  return results.targets.map(({ logits }) => logits);
+  const found: Float32Array[] = [];
+  while (found.length < targets.length) {
+    const first = found.length;
+    let last = first;
+    for (let rows = 0; last < targets.length; last++) {
+      rows += targets[last].length;
+      if (last > first && rows * core.architecture.V > MOST) break;
+    }
+    const job = { targets: targets.slice(first, last), sources: sources.slice(first, last) };
+    const results = await forward(core, job, { logits: true });
+    found.push(...results.targets.map(({ logits }) => logits));
+  }
+  return found;
 }
 
 /** The logits after the last token of each target, f32[V]. */
@@ -33,5 +46,5 @@ export async function lastLogits(
   sources: readonly Source[],
 ): Promise<Float32Array[]> {
   const logits = await logitsOf(core, targets, sources);
-  return logits.map((own) => own.subarray(-core.architecture.V));
+  return logits.map((own) => own.slice(-core.architecture.V));
 }
