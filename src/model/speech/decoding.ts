@@ -95,20 +95,19 @@ async function search(
     { job, given: prompts, width, g },
     { tokenizer: g.stop_strings.length ? tokenizer : undefined, signal, emit: emitter(jobs, g) },
   );
-  return Promise.all(
-    jobs.map(async ({ prompt, source, noSpeech }, index) => {
-      const rows = Array.from({ length: g.returned }, (_, rank) => index * g.returned + rank);
-      const results = rows.map((row) => ({
-        tokens: found.sequences[row].slice(width, found.lengths[row]),
-        ...(found.sequences_scores && { score: found.sequences_scores[row] }),
-      }));
-      const [{ tokens }] = results;
-      const logprob =
-        found.token_scores &&
-        (await meanLogProbability(core, g, { prompt, source, tokens, scores: found.token_scores[rows[0]] }));
-      return { results, verdict: await judge({ tokens, logprob, noSpeech }, thresholds, V) };
-    }),
-  );
+  const judged: Pick<Decoded, "results" | "verdict">[] = [];
+  for (const [index, { prompt, source, noSpeech }] of jobs.entries()) {
+    const rows = Array.from({ length: g.returned }, (_, rank) => index * g.returned + rank);
+    const results = rows.map((row) => ({
+      tokens: found.sequences[row].slice(width, found.lengths[row]),
+      ...(found.sequences_scores && { score: found.sequences_scores[row] }),
+    }));
+    const [{ tokens }] = results;
+    const scores = found.token_scores?.[rows[0]];
+    const logprob = scores && (await meanLogProbability(core, g, { prompt, source, tokens, scores }));
+    judged.push({ results, verdict: await judge({ tokens, logprob, noSpeech }, thresholds, V) });
+  }
+  return judged;
 }
 
 /** The options of a search at a temperature: beams search only at 0, and tokens are drawn only above. */

@@ -1,7 +1,7 @@
 import type { DecoderCore } from "../core.js";
 import type { Source, TokenLists } from "../inputs.js";
 import { logSoftmax } from "./logprob.js";
-import { lastLogits } from "./passes.js";
+import { logitsOf } from "./passes.js";
 
 /** The language of each window: the one whose token is most probable after the start token. */
 export async function detectLanguages(
@@ -11,7 +11,7 @@ export async function detectLanguages(
   languages: Readonly<Record<string, number>>,
 ): Promise<string[]> {
   const codes = Object.keys(languages);
-  const logits = await lastLogits(
+  const logits = await logitsOf(
     core,
     sources.map(() => [start]),
     sources,
@@ -31,6 +31,6 @@ export async function detectSilence(
   begun: TokenLists,
   silence: number,
 ): Promise<number[]> {
-  const logits = await lastLogits(core, begun, sources);
+  const logits = await logitsOf(core, begun, sources, 1);
   return logits.map((scores) => Math.exp(logSoftmax([...scores])[silence]));
 }

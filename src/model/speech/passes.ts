@@ -18,33 +18,28 @@ export async function encodeWindows(
 
 const MOST = 2 ** 24; // logits that a pass gives: 64 MiB
 
-/** The logits after each token of each target, f32[T,V], of as many targets at a time as 64 MiB allow. */
+/**
+ * The logits after each of the `last` tokens of each target, f32[T,V], by passes of as many targets as 64 MiB of logits
+ * allow. Default: after all its tokens.
+ */
 export async function logitsOf(
   core: DecoderCore,
   targets: TokenLists,
   sources: readonly Source[],
+  last = Infinity,
 ): Promise<Float32Array[]> {
+  const { V } = core.architecture;
   const found: Float32Array[] = [];
   while (found.length < targets.length) {
     const first = found.length;
-    let last = first;
-    for (let rows = 0; last < targets.length; last++) {
-      rows += targets[last].length;
-      if (last > first && rows * core.architecture.V > MOST) break;
+    let end = first;
+    for (let rows = 0; end < targets.length; end++) {
+      rows += targets[end].length;
+      if (end > first && rows * V > MOST) break;
     }
-    const job = { targets: targets.slice(first, last), sources: sources.slice(first, last) };
+    const job = { targets: targets.slice(first, end), sources: sources.slice(first, end) };
     const results = await forward(core, job, { logits: true });
-    found.push(...results.targets.map(({ logits }) => logits));
+    found.push(...results.targets.map(({ logits }) => logits.slice(-last * V)));
   }
   return found;
-}
-
-/** The logits after the last token of each target, f32[V]. */
-export async function lastLogits(
-  core: DecoderCore,
-  targets: TokenLists,
-  sources: readonly Source[],
-): Promise<Float32Array[]> {
-  const logits = await logitsOf(core, targets, sources);
-  return logits.map((own) => own.slice(-core.architecture.V));
 }
