@@ -1,7 +1,7 @@
 import { describeCheckpoint } from "../../src/model/families/index.js";
 import { openCheckpoint } from "../../src/model/checkpoint/checkpoint.js";
 import { storedShape } from "../../src/model/checkpoint/rows.js";
-import { randoms } from "./harness.js";
+import { randoms } from "./random.js";
 import { inMemory, roomy, safetensors, type Stored, stored, storedF32 } from "./safetensors.js";
 
 /** Puts another tensor in the place of one. */
