@@ -1,12 +1,9 @@
-import type { Gpu } from "../src/runtime/gpu.js";
-import { USAGE } from "../src/runtime/memory.js";
-import type { Prepared, RunOptions } from "../src/runtime/prepare.js";
-import { profile } from "../src/runtime/profile.js";
-import { tensor, type TypedArray } from "../src/runtime/tensor.js";
 import { load } from "../src/model/load.js";
 import type { Model } from "../src/model/model.js";
 import { folder, readJson } from "../tests/support/harness.js";
 import { type Bench, type Context, type Row, spread, timestamps } from "./support/harness.js";
+import { hostLoop } from "./support/host_loop.js";
+import { freshMeter, type Meter, metered } from "./support/meter.js";
 
 interface GoldenCase {
   readonly name: string;
@@ -31,134 +28,6 @@ const CASES: Readonly<Record<string, DecodeCase>> = {
 };
 const MAX_LENGTH = 48;
 const [START, END] = [100, 0]; // of g2p-en, whose start token is also its padding
-
-/** What was measured during one call. */
-interface Meter {
-  /** "clock" measures whole steps on the device, "profile" each launch, one step after the other. */
-  mode: "plain" | "clock" | "profile";
-  launches: number;
-  submits: number;
-  /** Time that JavaScript took to encode and submit. */
-  submitMs: number;
-  /** Time until the call of `mapAsync` returned, which in Deno is when the device is done. */
-  mapMs: number;
-  inFlight: number;
-  /** Number of steps that were submitted only after the previous report: the device waited for the host. */
-  waits: number;
-  stepUs: number[];
-  kernelUs: Map<string, { us: number; launches: number }>[];
-  /** Resolves when all profiled steps have run, including those that the call no longer waits for. */
-  late: Promise<unknown>;
-}
-
-const freshMeter = (mode: Meter["mode"]): Meter => ({
-  mode,
-  launches: 0,
-  submits: 0,
-  submitMs: 0,
-  mapMs: 0,
-  inFlight: 0,
-  waits: 0,
-  stepUs: [],
-  kernelUs: [],
-  late: Promise.resolve(),
-});
-
-/** A device that measures the plans of decoding steps; all other plans run as usual. */
-function metered(gpu: Gpu, meter: () => Meter): Gpu {
-  return {
-    ...gpu,
-    async prepare(plan, progress) {
-      const prepared = await gpu.prepare(plan, progress);
-      if (plan.name !== "step" && plan.name !== "decoder") return prepared;
-      const run = (options: RunOptions = {}): Promise<TypedArray[]> => {
-        const now = meter();
-        now.launches = plan.launches.length;
-        if (now.mode === "profile") {
-          const turn = now.late.then(() => profileStep(gpu, prepared, now, options));
-          now.late = turn;
-          return turn;
-        }
-        now.waits += Number(now.submits > 0 && now.inFlight === 0);
-        now.submits++;
-        now.inFlight++;
-        const drive = now.mode === "plain" ? plainStep : clockStep;
-        return drive(gpu, prepared, now, options).finally(() => now.inFlight--);
-      };
-      return { ...prepared, run };
-    },
-  };
-}
-
-type MeteredRun = (gpu: Gpu, prepared: Prepared, meter: Meter, options: RunOptions) => Promise<TypedArray[]>;
-
-const plainStep: MeteredRun = (_, prepared, meter, options) => {
-  const start = performance.now();
-  let submitted = start;
-  const values = prepared.run({ ...options, submitted: () => (submitted = performance.now()) });
-  meter.submitMs += submitted - start;
-  meter.mapMs += performance.now() - submitted;
-  return values;
-};
-
-const clockStep: MeteredRun = async (gpu, prepared, meter, options) => {
-  const querySet = gpu.device.createQuerySet({ type: "timestamp", count: 2 });
-  const buffer = gpu.device.createBuffer({ size: 16, usage: USAGE.queryResolve | USAGE.copySource });
-  const words = { tensor: tensor("timestamps", "u32", [4]), buffer, offset: 0 };
-  const timestampWrites = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
-  const running = prepared.run({ ...options, timestampWrites });
-  const [times] = await gpu.submit((encoder) => encoder.resolveQuerySet(querySet, 0, 2, buffer, 0), [words]);
-  const [begin, end] = new BigUint64Array(times.buffer);
-  meter.stepUs.push(Number(end - begin) / 1e3);
-  querySet.destroy();
-  buffer.destroy();
-  return running;
-};
-
-const profileStep: MeteredRun = async (gpu, prepared, meter, { read = [] }) => {
-  const kernels: Meter["kernelUs"][number] = new Map();
-  for (const { kernel, label, ms } of await profile(gpu, prepared)) {
-    const name = kernel === label ? kernel : `${kernel} ${label.replace(/^decoder\.(layers\.\d+\.)?/, "")}`;
-    const { us, launches: count } = kernels.get(name) ?? { us: 0, launches: 0 };
-    kernels.set(name, { us: us + 1e3 * ms, launches: count + 1 });
-  }
-  meter.kernelUs.push(kernels);
-  return gpu.submit(() => {}, read.map(prepared.locate));
-};
-
-/** Beam search on the host with `model.decoder()`, without the loop on the device. Returns the milliseconds of its steps. */
-async function hostLoop(model: Model, rows: number[][], W: number, steps: number): Promise<number[]> {
-  const decoder = await model.decoder({ input_ids: rows }, { max_length: MAX_LENGTH, num_beams: W });
-  const { V } = model.architecture;
-  let ids = rows.flatMap(() => Array<number>(W).fill(START));
-  let parents = rows.flatMap(() => Array.from({ length: W }, (_, w) => w));
-  let scores: number[] = ids.map((_, r) => (r % W === 0 ? 0 : -1e9));
-  const times: number[] = [];
-  for (let step = 0; step < steps; step++) {
-    const begin = performance.now();
-    const { data } = await decoder.step(ids, parents);
-    const best = rows.flatMap((_, b) => {
-      const candidates: { id: number; w: number; score: number }[] = [];
-      for (let w = 0; w < W; w++) {
-        const logits = data.subarray((b * W + w) * V, (b * W + w + 1) * V);
-        const top = logits.reduce((a, x) => Math.max(a, x), -Infinity);
-        const logSum = top + Math.log(logits.reduce((sum, x) => sum + Math.exp(x - top), 0));
-        logits.forEach((x, id) => candidates.push({ id, w, score: scores[b * W + w] + x - logSum }));
-      }
-      candidates.sort((x, y) => y.score - x.score);
-      return candidates
-        .slice(0, 2 * W)
-        .filter(({ id }) => W === 1 || id !== END)
-        .slice(0, W);
-    });
-    ids = best.map(({ id }) => id);
-    parents = best.map(({ w }) => w);
-    scores = best.map(({ score }) => score);
-    times.push(performance.now() - begin);
-  }
-  decoder.dispose();
-  return times;
-}
 
 /** Checks that the model generates what golden.json says, before anything is timed. */
 async function verify(model: Model, { name, inputs, options, expected }: GoldenCase): Promise<void> {
@@ -220,7 +89,8 @@ async function measure(
     meter = freshMeter("plain");
     const hostUs: number[] = [];
     for (let call = 0; call < Math.min(calls, 8); call++) {
-      const times = await hostLoop(model, rowsOf(call), W, Math.round(total.steps / calls));
+      const loop = { B, W, steps: Math.round(total.steps / calls), start: START, end: END };
+      const { times } = await hostLoop(model, { input_ids: rowsOf(call) }, loop);
       hostUs.push(...times.map((ms) => 1e3 * ms));
     }
     const row: DecodeRow = {

@@ -157,10 +157,10 @@ test("states of another width: a memory twice as wide, with halved weights, deco
 });
 
 /** Keys and values of a memory [m, m] whose weights are halved: what m gives with whole ones. */
-function doubledMemory(name: string, shape: readonly number[], values: readonly number[]) {
+function doubledMemory(name: string, shape: readonly number[], values: Float32Array<ArrayBuffer>) {
   if (!/decoder.*encoder_attn\.[kv]_proj\.weight$/.test(name)) return { shape, values };
   const [O, I] = shape;
-  const doubled = Array.from({ length: 2 * O * I }, (_, i) => values[Math.floor(i / 2 / I) * I + (i % I)] / 2);
+  const doubled = Float32Array.from({ length: 2 * O * I }, (_, i) => values[Math.floor(i / 2 / I) * I + (i % I)] / 2);
   return { shape: [O, 2 * I], values: doubled };
 }
 

@@ -1,5 +1,5 @@
 // Measures rivals against wgformer on one adapter in one run:
-// node bench/peers/run.mjs [ort] [chrome] [kernels] [encoder] [translation] [speech] [--json FILE] [--rounds N].
+// node bench/peers/run.mjs [ort] [chrome] [kernels] [encoder] [translation] [speech] [ft] [--json FILE] [--rounds N].
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
@@ -20,6 +20,7 @@ const PARTS = {
   encoder: async () => (await import("./encoder/part.mjs")).measureEncoder,
   translation: async () => (await import("./decoder/translation.mjs")).measureTranslation,
   speech: async () => (await import("./speech/part.mjs")).measureSpeech,
+  ft: async () => (await import("./ft/part.mjs")).measureFt,
 };
 
 const options = { json: { type: "string" }, rounds: { type: "string" } };
@@ -45,7 +46,7 @@ function installPackages() {
 const bundle = () =>
   build({
     ...common,
-    entryPoints: { wgformer: "bench/peers/wgformer.ts", random: "tests/support/random.ts" },
+    entryPoints: { wgformer: "bench/peers/wgformer.ts", random: "tests/support/random.ts", ft: "bench/peers/ft.ts" },
     outdir: `${here}build`,
     outExtension: { ".js": ".mjs" },
     platform: "neutral",

@@ -1,15 +1,15 @@
 import { describeCheckpoint } from "../../src/model/families/index.js";
 import { openCheckpoint } from "../../src/model/checkpoint/checkpoint.js";
 import { storedShape } from "../../src/model/checkpoint/rows.js";
-import { randoms } from "./harness.js";
-import { inMemory, roomy, safetensors, type Stored, storedF32 } from "./safetensors.js";
+import { randoms } from "./random.js";
+import { inMemory, roomy, safetensors, type Stored, stored, storedF32 } from "./safetensors.js";
 
 /** Puts another tensor in the place of one. */
 type Change = (
   name: string,
   shape: readonly number[],
-  values: readonly number[],
-) => { readonly shape: readonly number[]; readonly values: readonly number[] };
+  values: Float32Array<ArrayBuffer>,
+) => { readonly shape: readonly number[]; readonly values: Float32Array<ArrayBuffer> };
 
 /**
  * A checkpoint of any family with random weights, by its config: every tensor that the family's rows name. Matrices are
@@ -32,9 +32,10 @@ export async function tinyCheckpoint(
       const [scale, base] =
         shape.length > 1 ? [2 / Math.sqrt(row.shape[1] ?? 1), 0] : [0.3, name.endsWith("weight") ? 1 : 0];
       const length = shape.reduce((a, b) => a * b, 1);
-      const drawn = Array.from({ length }, () => base + scale * random());
+      const drawn = new Float32Array(length);
+      for (let i = 0; i < length; i++) drawn[i] = base + scale * random(); // millions, for benches
       const { shape: own, values } = change(name, shape, drawn);
-      tensors[name] = storedF32([...own], [...values]);
+      tensors[name] = stored("F32", own, values);
     }
   }
   return inMemory({

@@ -36,7 +36,7 @@ export function open(folder) {
 }
 
 /** What both models are made of. */
-function layers(g, { read, transposed }, { D, H, eps }) {
+export function layers(g, { read, transposed }, { D, H, eps }) {
   const E = D / H;
   const weight = (name) => {
     const { shape, data } = read(name);
