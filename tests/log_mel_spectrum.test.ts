@@ -111,6 +111,8 @@ test("spectra go from the device into the model, and past a recording there are 
   assert.equal(got.data.subarray(0, 3200), want.data);
   const { last_hidden_state: alone } = await model.encode({ input_features: two.window(0) });
   assert.equal(got.data.subarray(3200), alone.data);
+  const late = () => model.encode({ input_features: one.window(400) });
+  await refuses(late, InputError, /^input_features: row 0 must lie within \d+ frames, got 100 from 400 on; begin/);
   one.dispose();
   two.dispose();
   await refuses(

@@ -53,6 +53,10 @@ export function signalInput(stem: Stem, signal: SignalInput["signal"], b = 0): S
     throw new InputError(
       `${input}: row ${b} must have ${C} mel bands, got ${signal.tensor.shape[1]}; use the model's own feature extractor`,
     );
+  if ("tensor" in signal && !(signal.first >= 0 && signal.first + frames <= signal.tensor.shape[0]))
+    throw new InputError(
+      `${input}: row ${b} must lie within ${signal.tensor.shape[0]} frames, got ${frames} from ${signal.first} on; begin before the end of the recording`,
+    );
   const must = least === most ? `exactly ${most}` : `${least} to ${most}`;
   const cure = frames < least ? "pad it as the feature extractor of the model does" : "split or shorten it";
   if (!(frames >= least && frames <= most))

@@ -28,14 +28,14 @@ export interface LogMelOptions {
   readonly signal?: AbortSignal;
 }
 
-const CHUNK = 3000; // most frames of a pass, which bounds the memory of its spectra
+const CHUNK = 1000; // most frames of a pass, which bounds the memory of its spectra
 const [FLOOR, RANGE] = [1e-10, 8]; // the least power; powers of ten below the peak
 const FAN = 64; // rows of which an invocation finds the peak
 
 /**
  * The log-mel spectrum of samples at the rate of the extractor (Radford et al. 2022, arXiv:2212.04356, section 2.2), as
  * WhisperFeatureExtractor of Transformers computes it: mirrored at both ends, without the last frame, limited to 8
- * powers of ten below the peak of the recording. Three launches for every 3,000 frames that are not silence, and a few
+ * powers of ten below the peak of the recording. Three launches for every 1,000 frames that are not silence, and a few
  * in the end. Throws InputError for samples that are not finite or too few, and the signal's reason.
  */
 export async function logMelSpectrum(
