@@ -34,7 +34,7 @@ export function alignmentsOf(
       if (!best || sum > best.weight) best = { place, weight: sum };
     });
     if (!best) return [];
-    const { place, weight } = best as { readonly place: Range; readonly weight: number };
+    const { place, weight } = best;
     const [start, end] = trimmed(text, place);
     return [{ token_id, token, start: start - prefix, end: end - prefix, weight: weight / (L * H) }];
   });
