@@ -230,6 +230,13 @@ test("a call has precedence over task_specific_params, and these over generation
   const translate = await open("t5");
   assert.is(translate.model.generationDefaults.options.max_length, 15); // what all pairs have alike
   translate.dispose();
+  const start = { task_specific_params: { translation_en_to_ro: { decoder_start_token_id: 50, num_beams: 5 } } };
+  const romanian = await open("mbart50", "translation", {}, start); // one pair's start token is not for others
+  assert.is(romanian.model.generationDefaults.options.decoder_start_token_id, 2);
+  romanian.dispose();
+  const named = await pipeline("translation_en_to_ro", await source("t5", {}, start), { gpu: await device() });
+  assert.is(named.model.generationDefaults.options.decoder_start_token_id, 50);
+  named.dispose();
 });
 
 test("a prefix of config.json begins texts where the task has none", async () => {
