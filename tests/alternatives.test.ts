@@ -201,6 +201,44 @@ test("decoder-only models have alternatives too", async () => {
   m.dispose();
 });
 
+test("alternatives go on in smaller batches, and after a past, as alone", async () => {
+  const m = await model();
+  const input_ids = Array.from({ length: 9 }, (_, b) => [5 + 7 * b, 6 + b, 30 + b, 0]);
+  const options = {
+    return_alternatives: true,
+    num_return_sequences: 4,
+    num_beams: 2,
+    max_new_tokens: 50,
+    no_repeat_ngram_size: 2,
+  };
+  const together = await m.generate({ input_ids }, options);
+  assert.ok(together.stats.compactions > 0);
+  for (const b of [0, 4, 8]) {
+    const alone = await m.generate({ input_ids: [input_ids[b]] }, options);
+    alone.sequences.forEach((row, i) => {
+      const own = together.sequences[4 * b + i].slice(0, together.lengths[4 * b + i]);
+      assert.equal(own, row.slice(0, alone.lengths[i]));
+      assert.is(together.sequences_scores![4 * b + i], alone.sequences_scores![i]);
+    });
+  }
+  const gpt2 = await load(folder("tests/fixtures/gpt2"), { gpu: await device() });
+  const past_key_values = await gpt2.past({ input_ids: [[5, 6, 7], [9]] });
+  const short = { ...options, max_new_tokens: 5 };
+  const continued = await gpt2.generate({ past_key_values, input_ids: [[4], [8]] }, short);
+  const whole = await gpt2.generate(
+    {
+      input_ids: [
+        [5, 6, 7, 4],
+        [9, 8],
+      ],
+    },
+    short,
+  );
+  assert.equal(continued.sequences, whole.sequences);
+  past_key_values.dispose();
+  gpt2.dispose();
+});
+
 test("options that do not go with alternatives are refused", async () => {
   const m = await model();
   const input = { input_ids: SOURCES };

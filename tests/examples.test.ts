@@ -4,6 +4,7 @@ const read = async (path: string): Promise<string> => new TextDecoder().decode(a
 
 const test = suite("examples", { deno: "examples run in Node", chrome: "examples run in Node" });
 const EXAMPLES = [
+  "alternatives",
   "decoder",
   "encoder",
   "graph",

@@ -230,6 +230,13 @@ test("a call has precedence over task_specific_params, and these over generation
   const translate = await open("t5");
   assert.is(translate.model.generationDefaults.options.max_length, 15); // what all pairs have alike
   translate.dispose();
+  const start = { task_specific_params: { translation_en_to_ro: { decoder_start_token_id: 50, num_beams: 5 } } };
+  const romanian = await open("mbart50", "translation", {}, start); // one pair's start token is not for others
+  assert.is(romanian.model.generationDefaults.options.decoder_start_token_id, 2);
+  romanian.dispose();
+  const named = await pipeline("translation_en_to_ro", await source("t5", {}, start), { gpu: await device() });
+  assert.is(named.model.generationDefaults.options.decoder_start_token_id, 50);
+  named.dispose();
 });
 
 test("a prefix of config.json begins texts where the task has none", async () => {
@@ -347,10 +354,10 @@ test("languages that there are not are refused, with near ones and how many ther
     /src_lang must be one of the 202 languages of the tokenizer, near ones are eng_Latn; got "eng"/,
   );
   await bad({ src_lang: "zz", tgt_lang: "fra_Latn" }, /such as ace_Arab, .*; got "zz"/);
-  await bad({ tgt_lang: 5 }, /tgt_lang must be a text, or a list of one for each of the 2 texts, got 5/);
+  await bad({ tgt_lang: 5 }, /tgt_lang must be a language, or a list of one for each of the 2 texts, got 5/);
   await bad(
     { tgt_lang: ["fra_Latn"] },
-    /tgt_lang must be a text, or a list of one for each of the 2 texts, got \["fra_Latn"\]/,
+    /tgt_lang must be a language, or a list of one for each of the 2 texts, got \["fra_Latn"\]/,
   );
   await bad({ src_lang: "eng_Latn" }, /tgt_lang must be one of the 202 languages of the tokenizer, .*; got nothing/);
   await bad({ tgt_lang: "fra_Latn", forced_bos_token_id: 5 }, /forced_bos_token_id must be absent with tgt_lang/);
@@ -360,7 +367,10 @@ test("languages that there are not are refused, with near ones and how many ther
     OptionError,
     /^encode: src_lang must be one of the 202/,
   );
-  await bad({ tgt_lang: "fra_Latn", target_prefix: ["a"] }, /target_prefix must be a text, or a list of one for each/);
+  await bad(
+    { tgt_lang: "fra_Latn", target_prefix: ["a"] },
+    /target_prefix must be a text or token ids, or a list of such for each of the 2 texts/,
+  );
   await bad(
     { decoder_start_token_id: [5, 6], tgt_lang: "fra_Latn" },
     /decoder_start_token_id must be one id; tgt_lang takes/,

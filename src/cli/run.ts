@@ -31,7 +31,7 @@ const OPTIONS = {
   "--batch_size 64 --allow_unknown": "text generation: prompts together; letters without a token",
   "--src_lang en --tgt_lang fr --prefix TEXT":
     "text to text: languages, as the tokenizer names them; what begins each text",
-  "--truncation": "text to text: shorten texts that are too long",
+  "--truncation --target_prefix TEXT": "text to text: shorten texts that are too long; what results begin with",
   ...Object.fromEntries(Object.entries(docs).map(([name, text]) => [`--${name}`, text])),
 };
 

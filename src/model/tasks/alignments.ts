@@ -23,20 +23,20 @@ export function alignmentsOf(
   { places, text, prefix }: Prompt,
   tokenizer: Tokenizer,
 ): Alignment[] {
+  const weightAt = (t: number, s: number): number => {
+    let sum = 0;
+    for (let x = 0; x < L * H; x++) sum += data[((row * L * H + x) * T + t) * S + s];
+    return sum;
+  };
   return ids.flatMap((token_id, t): Alignment[] => {
     const token = tokenizer.decode([token_id], { skip_special_tokens: true });
     if (token === "") return [];
-    let best: { readonly place: Range; readonly weight: number } | undefined;
-    places.forEach((place, s) => {
-      if (!place) return;
-      let sum = 0;
-      for (let x = 0; x < L * H; x++) sum += data[((row * L * H + x) * T + t) * S + s];
-      if (!best || sum > best.weight) best = { place, weight: sum };
-    });
-    if (!best) return [];
-    const { place, weight } = best;
+    const sums = places.map((place, s) => (place ? weightAt(t, s) : -1));
+    const best = sums.reduce((most, sum, s) => (sum > sums[most] ? s : most), 0);
+    const place = places[best];
+    if (!place) return [];
     const [start, end] = trimmed(text, place);
-    return [{ token_id, token, start: start - prefix, end: end - prefix, weight: weight / (L * H) }];
+    return [{ token_id, token, start: start - prefix, end: end - prefix, weight: sums[best] / (L * H) }];
   });
 }
 

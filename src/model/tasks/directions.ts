@@ -94,8 +94,8 @@ function pairOf(task: string, pairs: readonly Pair[], { src_lang, tgt_lang }: La
   );
 }
 
-/** A string for each text; none where none is given. Throws OptionError for a list of another length. */
-export function listOf(
+/** A language for each text; none where none is given. Throws OptionError for a list of another length. */
+function listOf(
   task: string,
   name: string,
   value: string | readonly string[] | undefined,
@@ -105,7 +105,7 @@ export function listOf(
   const list = typeof value === "string" ? Array<string>(count).fill(value) : value;
   if (!Array.isArray(list) || list.length !== count || !Array.from(list).every((one) => typeof one === "string"))
     throw new OptionError(
-      `${task}: ${name} must be a text, or a list of one for each of the ${count} texts, got ${show(value)}`,
+      `${task}: ${name} must be a language, or a list of one for each of the ${count} texts, got ${show(value)}`,
     );
   return list;
 }

@@ -1,11 +1,11 @@
 import { checkOption, FLAG } from "../../runtime/checks.js";
-import { OptionError } from "../../runtime/errors.js";
+import { OptionError, show } from "../../runtime/errors.js";
 import type { GenerateInputs } from "../decode/job.js";
 import type { TokenLists } from "../inputs.js";
 import type { CallOptions, Model } from "../model.js";
 import { checkText, type Tokenizer } from "../text/tokenizer.js";
-import { createDirections, listOf } from "./directions.js";
-import { type Prompt, readInputs, readPrompt } from "./text_inputs.js";
+import { createDirections } from "./directions.js";
+import { type Beginning, type Prompt, readInputs, readPrompt } from "./text_inputs.js";
 import type { TextOptions } from "./text_task.js";
 
 /** Turns texts and options of a task into what `generate()` takes. */
@@ -48,7 +48,7 @@ export function createReader(task: string, model: Model, tokenizer: Tokenizer): 
     if (!directions && stray)
       throw new OptionError(`${task}: ${stray} must be absent, ${family} has no encoder; leave it out`);
     const count = Array.isArray(input) ? input.length : 1;
-    const begun = listOf(task, "target_prefix", target_prefix, count);
+    const begun = prefixesOf(task, target_prefix, count);
     const each = directions?.read(count, own) ?? [];
     checkTargets(choices, each[0]?.target !== undefined);
     const prompts = readInputs(task, input, (text, index) => {
@@ -89,4 +89,20 @@ export function createReader(task: string, model: Model, tokenizer: Tokenizer): 
     return { inputs: { ...inputs, decoder_input_ids: given }, options, given };
   };
   return { read, callOf };
+}
+
+/** Whether a value is a list of token ids. */
+const isIds = (value: unknown): value is readonly number[] =>
+  Array.isArray(value) && value.length > 0 && Array.from<unknown>(value).every(Number.isInteger);
+
+/** What the result of each text must begin with; nothing where it is not said. Throws OptionError. */
+function prefixesOf(task: string, value: TextOptions["target_prefix"], count: number): readonly Beginning[] {
+  if (value === undefined) return [];
+  const list: readonly unknown[] =
+    Array.isArray(value) && !isIds(value) ? Array.from<unknown>(value) : Array<unknown>(count).fill(value);
+  const isBeginning = (one: unknown): one is Beginning => typeof one === "string" || isIds(one);
+  if (list.length === count && list.every(isBeginning)) return list;
+  throw new OptionError(
+    `${task}: target_prefix must be a text or token ids, or a list of such for each of the ${count} texts, got ${show(value)}`,
+  );
 }

@@ -46,17 +46,18 @@ export function readPrefixes(config: Json, task: string): Prefixes {
   return { own: typeof own === "string" ? own : "", pairs };
 }
 
-/** The parameters of a task; of translation without languages, those that are the same for all pairs. */
+/**
+ * The parameters of a task; of translation without languages, those that are the same for all pairs with a prefix. Those
+ * of other pairs, such as the start token of one language, are not for all.
+ */
 function taskParams(config: Json, task: string): Json {
   const params = paramsOf(config);
   if (Object.hasOwn(params, task)) return params[task];
-  const pairs =
-    task === "translation"
-      ? Object.keys(params)
-          .filter(languagesIn)
-          .map((name) => params[name])
-      : [];
-  const [first = {}, ...others] = pairs;
+  if (task !== "translation") return {};
+  const isPair = (name: string): boolean => Boolean(languagesIn(name)) && typeof params[name].prefix === "string";
+  const [first = {}, ...others] = Object.keys(params)
+    .filter(isPair)
+    .map((name) => params[name]);
   return Object.fromEntries(
     Object.entries(first).filter(([name, value]) => others.every((other) => other[name] === value)),
   );

@@ -41,6 +41,9 @@ export interface Prompt {
   readonly truncated?: number;
 }
 
+/** What a result begins with: a text, or token ids. */
+export type Beginning = string | readonly number[];
+
 /** How a text becomes a prompt. */
 export interface ReadOptions {
   readonly allow_unknown: boolean;
@@ -48,7 +51,7 @@ export interface ReadOptions {
   readonly truncation: boolean;
   readonly direction: Direction | undefined;
   /** What the result must begin with. */
-  readonly target_prefix: string | undefined;
+  readonly target_prefix: Beginning | undefined;
 }
 
 /**
@@ -70,12 +73,7 @@ export function readPrompt(
   if (ids.length === 0 && typeof bos === "number" && !encoder)
     return { text, prefix: 0, ids: [bos], places: [undefined] };
   if (ids.length === 0) throw new InputError(`text: must give at least one token, ${show(text)} gives none`);
-  const begun =
-    target_prefix === undefined ? undefined : tokenizer.encode(target_prefix, { add_special_tokens: false });
-  if (!allow_unknown) {
-    checkKnown("text", text, encoding, tokenizer);
-    if (begun) checkKnown("target_prefix", target_prefix as string, begun, tokenizer);
-  }
+  if (!allow_unknown) checkKnown("text", text, encoding, tokenizer);
   const isOwn = (t: number): boolean => encoding.sequence_ids[t] !== null && encoding.offsets[t][1] > prefix.length;
   const places = encoding.offsets.map((range, t) => (isOwn(t) ? range : undefined));
   return {
@@ -84,9 +82,16 @@ export function readPrompt(
     ids,
     places,
     target,
-    begun: begun?.ids,
+    begun: typeof target_prefix === "string" ? readBeginning(target_prefix, allow_unknown, tokenizer) : target_prefix,
     truncated: truncation ? encoding.truncated : undefined,
   };
+}
+
+/** The tokens of the beginning of a result. */
+function readBeginning(text: string, allow_unknown: boolean, tokenizer: Tokenizer): readonly number[] {
+  const encoding = tokenizer.encode(text, { add_special_tokens: false });
+  if (!allow_unknown) checkKnown("target_prefix", text, encoding, tokenizer);
+  return encoding.ids;
 }
 
 /** Throws InputError for a text with what the vocabulary has not. */

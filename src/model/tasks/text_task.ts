@@ -4,6 +4,7 @@ import type { Model } from "../model.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { Alignment } from "./alignments.js";
 import type { DirectionOptions } from "./directions.js";
+import type { Beginning } from "./text_inputs.js";
 
 /**
  * Options of text generation, besides those of `generate()`. Those about languages, `prefix` and `truncation` are for
@@ -18,10 +19,10 @@ export interface TextOptions extends GenerateOptions, DirectionOptions {
   /** Decoder-only models: begin each result with its prompt. Default true. */
   readonly return_full_text?: boolean;
   /**
-   * What the results must begin with, or those of each text, in whole words: with `return_alternatives`, the words before
-   * those that are wanted. It is part of the results. For models with an encoder.
+   * What the results must begin with, or those of each text, in whole words or as token ids: with `return_alternatives`,
+   * what stands before the words that are wanted. It is part of the results. For models with an encoder.
    */
-  readonly target_prefix?: string | readonly string[];
+  readonly target_prefix?: Beginning | readonly Beginning[];
   /** Also say which part of its text each generated token looks at, by one more pass. Default false. */
   readonly return_alignments?: boolean;
   /** Shorten texts that are too long for the model instead of refusing them. Default false. */
