@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         @builtin(local_invocation_index) lane: u32) {
   let b = (group.y * grid.x + group.x) * params.groups + params.group;
   if (b >= params.B) { return; }
-  let sentence = sentence_at(b, params.W);
+  let sentence = sentence_at(b, params.A);
   if (lane == 0u) {
     state = vec4u(sentences[sentence + SENTENCE_LENGTH], sentences[sentence + SENTENCE_START],
                   sentences[sentence + SENTENCE_LIMIT], sentences[sentence + SENTENCE_DONE]);
@@ -146,7 +146,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     if (w % LANES == lane) {
       indirection[to + length - 1u] = parent;
       scores[r] = select(LOWEST, running[live.choice / params.V] + live.log_prob, w < taken);
-      scores[PLANE_TOKEN * R + r] = live.log_prob;
+      scores[PLANE_TOKEN * params.Q + r] = live.log_prob;
       rows[r] = vec4u(live.choice % params.V, length, b, live.choice / params.V);
     }
   }

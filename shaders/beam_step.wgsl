@@ -14,7 +14,7 @@ const LISTS: u32 = 256;                          // W * G, likewise
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let b = (group.y * grid.x + group.x) * params.groups + params.group;
   if (b >= params.B) { return; }
-  let sentence = sentence_at(b, params.W);
+  let sentence = sentence_at(b, params.A);
   if (sentences[sentence + SENTENCE_DONE] == 1u) { return; }
   let length = sentences[sentence + SENTENCE_LENGTH];
   let start = sentences[sentence + SENTENCE_START];
@@ -94,7 +94,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     for (var t = 0u; t + 1u < length; t++) { indirection[to + t] = indirection[table + parent * params.M + t]; }
     indirection[to + length - 1u] = parent;
     scores[r] = select(LOWEST, total[w], w < taken);
-    scores[PLANE_TOKEN * R + r] = live.log_prob;
+    scores[PLANE_TOKEN * params.Q + r] = live.log_prob;
     rows[r] = vec4u(live.choice % params.V, length, b, live.choice / params.V);
   }
 }

@@ -5,6 +5,7 @@ import {
   FINISHED_FIELDS,
   PLANE,
   PLANES,
+  planeWidth,
   ROW_FIELDS,
   SENTENCE,
   SENTENCE_HEAD,
@@ -59,18 +60,18 @@ function runningOf({ B, W, steps = 0, first = 0, base = 0, dead = W }: Size, ran
 
 /** The scores of beams and of `finished` hypotheses a sentence; log-probabilities of tokens, each another. */
 function scoresOf(size: Size, running: readonly number[]): Filled {
-  const { B, W, worst = 9 } = size;
-  const R = B * W;
-  return f32([PLANES, R], (i) => {
-    const w = i % W;
+  const { B, W, A = W, worst = 9 } = size;
+  const Q = planeWidth(B, W, A);
+  return f32([PLANES, Q], (i) => {
+    const w = i % A;
     const logProb = -(i % 31) / 8;
     const plane: Readonly<Record<number, number>> = {
-      [PLANE.running]: running[i],
+      [PLANE.running]: running[i] ?? 0,
       [PLANE.finished]: isFinished(size, w) ? -worst - w / 256 : 0,
       [PLANE.token]: logProb,
       [PLANE.last]: isFinished(size, w) ? logProb - 4 : 0,
     };
-    return plane[Math.floor(i / R)];
+    return plane[Math.floor(i / Q)];
   });
 }
 
@@ -80,8 +81,8 @@ const isDone = (b: number, closed = 0): boolean => closed > 0 && b % closed === 
 const isFinished = ({ finished = 0, odd = 0 }: Size, w: number): boolean => (odd ? w % 2 === 1 : w < finished);
 
 function sentencesOf(size: Size): Filled {
-  const { B, W, V, length, spread = 1, start = 1, limit = 99, closed, search } = size;
-  const width = sentenceWidth(W);
+  const { B, W, A = W, V, length, spread = 1, start = 1, limit = 99, closed, search } = size;
+  const width = sentenceWidth(A);
   return u32([B, width], (i) => {
     const [b, at] = [Math.floor(i / width), i % width];
     const head: Readonly<Record<number, number>> = {
@@ -130,6 +131,7 @@ export const values = (size: Size) => {
   const { W, V, stop = EARLY_STOPPING.false, penalty = 1, steps = 0, groups = 1, group = 0, diversity = 0 } = size;
   return {
     W,
+    A: size.A ?? W,
     V,
     early_stopping: stop,
     length_penalty: penalty,

@@ -93,6 +93,14 @@ const mutants: Mutants = {
     (wgsl) => wgsl.replace(/select\(LOWEST, (\w+)/, "select(0.0, $1"),
   ],
   "a sentence without candidates that goes on": ["no token", (wgsl) => wgsl.replace("|| taken == 0u;", ";")],
+  "no more hypotheses than beams": [
+    "twice as many hypotheses as beams",
+    (wgsl) => wgsl.replace("at < params.A &&", "at < params.W &&").replace("at == params.A", "at >= params.W"),
+  ],
+  "full at as many hypotheses as beams": [
+    "twice as many hypotheses as beams, full, early",
+    (wgsl) => wgsl.replace("hypothesis_at(b, params.A - 1u)", "hypothesis_at(b, params.W - 1u)"),
+  ],
   "beams that have ended and go on": [
     "opennmt, half of the beams have ended",
     (wgsl) => wgsl.replace("SEARCH == OPENNMT && has_ended(b, w)", "false"),
@@ -286,6 +294,70 @@ checkKernel(beamStep, {
     "opennmt, sentences done": { ...opennmt, length: 4, spread: 4, closed: 3, odd: 1 },
     "opennmt, 32 beams": { ...opennmt, B: 5, W: 32, C: 64, V: 96, length: 4, odd: 1, penalty: 0.6 },
     "opennmt, 97 beams": { ...opennmt, B: 2, W: 97, G: 1, C: 98, V: 101, M: 5, length: 3, odd: 1 },
+    "twice as many hypotheses as beams": {
+      B: 9,
+      W: 3,
+      A: 6,
+      G: 2,
+      C: 6,
+      V: 6,
+      M: 8,
+      length: 4,
+      finished: 5,
+      worst: 0.05,
+    },
+    "twice as many hypotheses as beams, full, early": {
+      B: 9,
+      W: 3,
+      A: 6,
+      G: 2,
+      C: 6,
+      V: 6,
+      M: 8,
+      length: 4,
+      finished: 5,
+      worst: 0.05,
+      stop: early,
+    },
+    "twice as many hypotheses as beams, full": {
+      B: 9,
+      W: 3,
+      A: 6,
+      G: 2,
+      C: 6,
+      V: 6,
+      M: 8,
+      length: 4,
+      finished: 6,
+      worst: 1,
+      limit: 12,
+    },
+    "fewer hypotheses than beams": { B: 9, W: 5, A: 2, G: 2, C: 6, V: 9, M: 8, length: 4, finished: 1, worst: 1 },
+    "fewer hypotheses than beams, early": {
+      B: 9,
+      W: 5,
+      A: 2,
+      G: 2,
+      C: 6,
+      V: 9,
+      M: 8,
+      length: 4,
+      finished: 1,
+      worst: 1,
+      stop: early,
+    },
+    "32 beams, 100 hypotheses": {
+      B: 5,
+      W: 32,
+      A: 100,
+      G: 2,
+      C: 64,
+      V: 96,
+      M: 8,
+      length: 4,
+      finished: 90,
+      worst: 2,
+    },
     "three end ids": { B: 40, W: 3, G: 2, C: 12, V: 8, M: 6, length: 3, X: 3 },
     greedy: { B: 5, W: 1, G: 1, C: 1, V: 3, M: 8, length: 3, spread: 3, stop: early },
     "greedy, patient": { B: 5, W: 1, G: 1, C: 1, V: 3, M: 8, length: 3, spread: 3, stop: patient },
@@ -434,7 +506,7 @@ checkKernel(beamStep, {
       "ties to the larger id": ["ties", (wgsl) => wgsl.replace("a.choice < b.choice", "a.choice > b.choice")],
       "log-probabilities that are not stored": [
         "no end id",
-        (wgsl) => wgsl.replace("    scores[PLANE_TOKEN * R + r] = live.log_prob;\n", ""),
+        (wgsl) => wgsl.replace("    scores[PLANE_TOKEN * params.Q + r] = live.log_prob;\n", ""),
       ],
       "log-probabilities that add up": [
         "no end id",
@@ -455,7 +527,7 @@ checkKernel(beamStep, {
       "ties to the larger id": ["ties", (wgsl) => wgsl.replace("a.choice < b.choice", "a.choice > b.choice")],
       "log-probabilities that are not stored": [
         "parts shorter than C, an empty part",
-        (wgsl) => wgsl.replace("      scores[PLANE_TOKEN * R + r] = live.log_prob;\n", ""),
+        (wgsl) => wgsl.replace("      scores[PLANE_TOKEN * params.Q + r] = live.log_prob;\n", ""),
       ],
       "log-probabilities that add up": [
         "parts shorter than C, an empty part",
@@ -532,19 +604,26 @@ checkKernel(beamStep, {
       () => {},
       /C must be at least 7 for W=2, groups=3 and 1 end ids, got 6/,
     ],
+    "scores without room for hypotheses": [
+      { B: 2, W: 2, A: 3, G: 1, C: 4, V: 8, M: 4, length: 1 },
+      (args) => {
+        args.scores = f32([4, 4], () => 0);
+      },
+      /Q must be B times the larger of W and A, got Q=4, B=2, W=2 and A=3/,
+    ],
     "sentences without room for hypotheses": [
       { B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
       (args) => {
         args.sentences = u32([1, 7], () => 0);
       },
-      /sentences must be u32\[B,4\+3\*W\] with B=1, W=2, got sentences u32\[1,7\]/,
+      /sentences must be u32\[B,4\+3\*A\] with B=1, A=2, got sentences u32\[1,7\]/,
     ],
     "scores without log-probabilities": [
       { B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
       (args) => {
         args.scores = f32([2, 2], () => 0);
       },
-      /scores must be f32\[4,R\] with R=2, got scores f32\[2,2\]/,
+      /scores must be f32\[4,Q\] with Q=2, got scores f32\[2,2\]/,
     ],
     "end ids that are missing": [
       { B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },

@@ -30,7 +30,7 @@ test("the defaults are those of Transformers", () =>
     W: 1,
     C: 1,
     search: "transformers",
-    beamStep: { groups: 1, length_penalty: 1, diversity_penalty: 0, early_stopping: 1 },
+    beamStep: { A: 1, groups: 1, length_penalty: 1, diversity_penalty: 0, early_stopping: 1 },
     rules: {
       repetition_penalty: 1,
       presence_penalty: 0,
@@ -145,6 +145,7 @@ const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...
   num_return_sequences: ["a whole number from 1 to 32", 0, 33, 0.5],
   length_penalty: ["a finite number", "1", NaN, Infinity, [1]],
   early_stopping: ['true, false or "never"', "always", 1],
+  patience: ["a number above 0 and at most 32", 0, -1, 33, "1", NaN],
   max_length: ["a whole number of at least 1", 0, -1, 2.5, 2 ** 40],
   max_new_tokens: ["a whole number of at least 1", 0, -1, 2.5, "9"],
   min_length: ["a whole number of at least 0", -1, 0.5],
@@ -211,11 +212,12 @@ for (const call of [
   { early_stopping: true },
   { early_stopping: "never" },
   { search: "opennmt" },
+  { patience: 2 },
 ])
   refusesOptions(
     `${JSON.stringify(call)} without beams`,
     call,
-    /^generate: (search|length_penalty|early_stopping) acts only with num_beams above 1, which is 1$/,
+    /^generate: (search|length_penalty|early_stopping|patience) acts only with num_beams above 1, which is 1$/,
   );
 test("what acts with beams alone may be given as it is by default, or by the checkpoint", () =>
   assert.equal(resolved({ length_penalty: 1, early_stopping: false }, { early_stopping: true }), resolved()));
@@ -228,6 +230,21 @@ test("OpenNMT's search has no length penalty but that of the call", () => {
   assert.is(resolved({ ...call, length_penalty: null }, checkpoint).beamStep.length_penalty, 0);
   assert.is(resolved({ num_beams: 2 }, checkpoint).search, "transformers");
 });
+test("a search keeps num_beams * patience hypotheses, and at least one", () => {
+  const kept = (patience: number) => resolved({ num_beams: 3, patience }).beamStep.A;
+  assert.equal([0.1, 0.5, 1, 1.5, 2].map(kept), [1, 2, 3, 5, 6]);
+});
+refusesOptions(
+  "more results than patience leaves",
+  { num_beams: 4, patience: 0.5, num_return_sequences: 3 },
+  /^generate: num_return_sequences must be at most 2 with num_beams=4 and patience=0.5, got 3; raise patience$/,
+);
+for (const other of [{ search: "opennmt" }, { num_beam_groups: 2, diversity_penalty: 1 }])
+  refusesOptions(
+    `patience with ${JSON.stringify(other)}`,
+    { num_beams: 4, patience: 2, ...other },
+    /^generate: patience acts only with search: "transformers" and num_beam_groups 1, got (opennmt and 1|transformers and 2);/,
+  );
 refusesOptions(
   "groups in OpenNMT's search",
   { search: "opennmt", num_beams: 4, num_beam_groups: 2, diversity_penalty: 1 },

@@ -4,9 +4,9 @@
 //   a candidate ends if id is an end id, or if the sentence then has `limit` tokens
 //   next beams: the best W that do not end; the others, where there are fewer, are dead: copies of the first with score
 //   LOWEST
-//   finished: those that end and are among the best W, sorted by score / generated^length_penalty
-//   done: `limit` is reached; or no candidate goes on; or early_stopping = 1 and W finished; or no beam can beat the
-//   worst of W finished
+//   finished: those that end and are among the best W, sorted by score / generated^length_penalty; the best A stay
+//   done: `limit` is reached; or no candidate goes on; or early_stopping = 1 and A finished; or no beam can beat the
+//   worst of A finished
 //   greedy search is W = 1, early_stopping = 1
 //   with SEARCH 1, OpenNMT's: candidates rank by score / ((5 + generated) / 6)^length_penalty, and the best W go on; a
 //   beam that ends stays, with its end id at log-probability 0 as its only candidate, which counts as one more token;
@@ -15,11 +15,11 @@
 //   from a log-probability for each beam of the prompt's earlier groups that chose the same id in this step
 // Shapes   values: f32[R,G,C+2]   indices: u32[R,G,C] (from topk)   end_ids: u32[X]   R = B*W
 //          rows: u32[R,4] (token id, position, sentence, parent beam)
-//          scores: f32[4,R]   status: u32[2]
-//          sentences: u32[B,4+3*W]   (search_state names the fields of all these)
+//          scores: f32[4,Q]   status: u32[2]
+//          sentences: u32[B,4+3*A]   (search_state names the fields of all these)
 //          indirection: u32[2,R,M]
-struct Params { B: u32, W: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_stopping: u32, length_penalty: f32,
-  groups: u32, group: u32, diversity_penalty: f32 }
+struct Params { B: u32, W: u32, A: u32, Q: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_stopping: u32,
+  length_penalty: f32, groups: u32, group: u32, diversity_penalty: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> values: array<f32>;
 @group(0) @binding(2) var<storage, read> indices: array<u32>;
@@ -72,15 +72,15 @@ fn is_end(id: u32) -> bool {
   return false;
 }
 
-// Inserts a hypothesis (length, parent, id) into the sentence's finished list, best first, if it is among the best W.
+// Inserts a hypothesis (length, parent, id) into the sentence's finished list, best first, if it is among the best A.
 fn finish(b: u32, score: f32, log_prob: f32, hypothesis: vec3u) {
   let list = hypothesis_at(b, 0u);
-  let first = (PLANE_FINISHED * params.B + b) * params.W;
-  let last = (PLANE_LAST * params.B + b) * params.W;
+  let first = PLANE_FINISHED * params.Q + b * params.A;
+  let last = PLANE_LAST * params.Q + b * params.A;
   var at = 0u;
-  while (at < params.W && sentences[list + FINISHED_FIELDS * at] != 0u && scores[first + at] >= score) { at++; }
-  if (at == params.W) { return; }
-  for (var i = params.W - 1u; i > at; i--) {
+  while (at < params.A && sentences[list + FINISHED_FIELDS * at] != 0u && scores[first + at] >= score) { at++; }
+  if (at == params.A) { return; }
+  for (var i = params.A - 1u; i > at; i--) {
     scores[first + i] = scores[first + i - 1u];
     scores[last + i] = scores[last + i - 1u];
     let to = list + FINISHED_FIELDS * i;
@@ -93,13 +93,13 @@ fn finish(b: u32, score: f32, log_prob: f32, hypothesis: vec3u) {
 }
 
 // Where hypothesis i of sentence b begins in `sentences`.
-fn hypothesis_at(b: u32, i: u32) -> u32 { return sentence_at(b, params.W) + SENTENCE_HEAD + FINISHED_FIELDS * i; }
+fn hypothesis_at(b: u32, i: u32) -> u32 { return sentence_at(b, params.A) + SENTENCE_HEAD + FINISHED_FIELDS * i; }
 
 // Whether a sentence whose best beam has this score needs no more of Transformers' steps.
 fn is_settled(b: u32, score: f32, generated: u32, most: u32) -> bool {
-  if (sentences[hypothesis_at(b, params.W - 1u) + FINISHED_LENGTH] == 0u) { return false; }
+  if (sentences[hypothesis_at(b, params.A - 1u) + FINISHED_LENGTH] == 0u) { return false; }
   let horizon = select(generated, most, params.early_stopping == 2u && params.length_penalty > 0.0);
-  let worst = scores[(PLANE_FINISHED * params.B + b) * params.W + params.W - 1u];
+  let worst = scores[PLANE_FINISHED * params.Q + b * params.A + params.A - 1u];
   return params.early_stopping == 1u || penalised(score, horizon) <= worst;
 }
 
@@ -107,7 +107,7 @@ fn is_settled(b: u32, score: f32, generated: u32, most: u32) -> bool {
 fn chosen_before(b: u32, id: u32) -> f32 {
   var count = 0.0;
   for (var other = b - params.group; other < b; other++) {
-    if (sentences[sentence_at(other, params.W) + SENTENCE_DONE] == 1u) { continue; }
+    if (sentences[sentence_at(other, params.A) + SENTENCE_DONE] == 1u) { continue; }
     for (var r = other * params.W; r < (other + 1u) * params.W; r++) {
       if (rows[r].x == id && scores[r] > BANNED) { count += 1.0; }     // a dead beam chose nothing
     }

@@ -44,13 +44,15 @@ function candidates(
   const { length, start, slots } = sentence;
   const found: Candidate[] = [];
   const add = (w: number, id: number, logProb: number): void => {
-    const total = scores[PLANE.running * d.R + b * W + w] + logProb;
-    const score = d.SEARCH === SEARCH.opennmt ? penalised(d, total, 1 + (slots[w].length || length) - start) : total;
+    const total = scores[PLANE.running * d.Q + b * W + w] + logProb;
+    const generated = (ended(d, slots, w)?.length ?? length) - start;
+    const score = d.SEARCH === SEARCH.opennmt ? penalised(d, total, 1 + generated) : total;
     if (total > BANNED) found.push({ w, id, total, score, logProb });
   };
   for (let w = 0; w < W; w++) {
-    if (hasEnded(d, slots[w])) {
-      add(w, slots[w].id, 0);
+    const end = ended(d, slots, w)?.id;
+    if (end !== undefined) {
+      add(w, end, 0);
       continue;
     }
     const parts = Array.from({ length: G }, (_, g) => (b * W + w) * G + g);
@@ -70,8 +72,9 @@ function candidates(
   return found.sort((x, y) => y.score - x.score || x.w * V + x.id - (y.w * V + y.id));
 }
 
-/** Whether a beam of OpenNMT's search, whose hypothesis this is, has ended. */
-const hasEnded = ({ SEARCH: rules }: Dims, { length }: Finished): boolean => rules === SEARCH.opennmt && length > 0;
+/** The hypothesis of beam w of OpenNMT's search, if it has ended. */
+const ended = ({ SEARCH: rules }: Dims, slots: readonly Finished[], w: number): Finished | undefined =>
+  rules === SEARCH.opennmt && slots[w].length > 0 ? slots[w] : undefined;
 
 /** A sum of log-probabilities divided by the penalty for so many tokens; in OpenNMT's search that of Wu et al. 2016, eq. 14. */
 const penalised = ({ SEARCH: rules, length_penalty }: Dims, total: number, generated: number): number =>
@@ -89,9 +92,9 @@ interface State {
 }
 
 /** The tokens that the beams of the prompt's earlier groups chose in this step. */
-function chosenBefore({ W, group }: Dims, { rows, scores, sentences }: State, b: number): number[] {
+function chosenBefore({ W, A, group }: Dims, { rows, scores, sentences }: State, b: number): number[] {
   const earlier = Array.from({ length: group }, (_, i) => b - group + i);
-  const open = earlier.filter((other) => !sentences[other * sentenceWidth(W) + SENTENCE.done]);
+  const open = earlier.filter((other) => !sentences[other * sentenceWidth(A) + SENTENCE.done]);
   const beams = open.flatMap((other) => Array.from({ length: W }, (_, w) => other * W + w));
   return beams.filter((r) => scores[r] > BANNED).map((r) => rows[r * ROW_FIELDS + ROW.id]);
 }
@@ -112,7 +115,7 @@ export function stepSentence(d: Dims, t: State, b: number): void {
   const choose = d.SEARCH === SEARCH.opennmt ? chooseAsOpenNMT : chooseAsTransformers;
   const { running, finished, settled } = choose(d, before, found, stops);
   writeFinished(d, t, b, finished);
-  const sentence = b * sentenceWidth(W);
+  const sentence = b * sentenceWidth(d.A);
   sentences[sentence + SENTENCE.length] = next;
   if (next < before.limit && running.length && !settled) return writeBeams(d, t, b, before.length, running);
   sentences[sentence + SENTENCE.done] = 1;
@@ -130,7 +133,7 @@ type Choose = (d: Dims, before: SentenceReport, found: readonly Candidate[], sto
 
 /** Candidates that end leave the beams; the best hypotheses stay. */
 const chooseAsTransformers: Choose = (d, { length, start, limit, finished: before }, found, stops) => {
-  const { W, early_stopping, length_penalty } = d;
+  const { W, A, early_stopping, length_penalty } = d;
   const hypothesis = ({ w, id, logProb, total }: Candidate): Finished => ({
     length: length + 1,
     parent: w,
@@ -140,11 +143,11 @@ const chooseAsTransformers: Choose = (d, { length, start, limit, finished: befor
   });
   const running = found.filter(({ id }) => !stops(id));
   const ended = found.slice(0, W).filter(({ id }) => stops(id));
-  const finished = [...before, ...ended.map(hypothesis)].sort((x, y) => y.score - x.score).slice(0, W);
-  const full = finished.length === W;
+  const finished = [...before, ...ended.map(hypothesis)].sort((x, y) => y.score - x.score).slice(0, A);
+  const full = finished.length === A;
   const never = early_stopping === EARLY_STOPPING.never && length_penalty > 0;
   const horizon = (never ? limit : length + 1) - start;
-  const hopeless = full && running.length > 0 && penalised(d, running[0].total, horizon) <= finished[W - 1].score;
+  const hopeless = full && running.length > 0 && penalised(d, running[0].total, horizon) <= finished[A - 1].score;
   return { running, finished, settled: hopeless || (full && early_stopping === EARLY_STOPPING.true) };
 };
 
@@ -154,23 +157,24 @@ const chooseAsOpenNMT: Choose = (d, { length, slots }, found, stops) => {
   const finished = Array.from({ length: d.W }, (_, beam) => {
     if (beam >= running.length) return { length: 0, parent: 0, id: 0, logProb: 0, score: 0 };
     const { w, id, logProb, score } = running[beam];
-    if (hasEnded(d, slots[w])) return { ...slots[w], score };
+    const end = ended(d, slots, w);
+    if (end) return { ...end, score };
     return { length: stops(id) ? length + 1 : 0, parent: w, id, logProb, score };
   });
   return { running, finished, settled: running.every((_, beam) => finished[beam].length > 0) };
 };
 
-function writeFinished({ W, R }: Dims, { scores, sentences }: State, b: number, finished: readonly Finished[]): void {
+function writeFinished({ A, Q }: Dims, { scores, sentences }: State, b: number, finished: readonly Finished[]): void {
   finished.forEach((hypothesis, i) => {
-    const at = b * sentenceWidth(W) + SENTENCE_HEAD + i * FINISHED_FIELDS;
+    const at = b * sentenceWidth(A) + SENTENCE_HEAD + i * FINISHED_FIELDS;
     for (const [name, field] of Object.entries(FINISHED) as [keyof typeof FINISHED, number][])
       sentences[at + field] = hypothesis[name];
-    scores[PLANE.finished * R + b * W + i] = hypothesis.score;
-    scores[PLANE.last * R + b * W + i] = hypothesis.logProb;
+    scores[PLANE.finished * Q + b * A + i] = hypothesis.score;
+    scores[PLANE.last * Q + b * A + i] = hypothesis.logProb;
   });
 }
 
-function writeBeams({ W, R, M }: Dims, t: State, b: number, length: number, running: readonly Candidate[]): void {
+function writeBeams({ W, Q, R, M }: Dims, t: State, b: number, length: number, running: readonly Candidate[]): void {
   const { rows, scores, indirection } = t;
   const [old, fresh] = [tableAt(length - 1) * R, tableAt(length) * R];
   for (let beam = 0; beam < W; beam++) {
@@ -179,8 +183,8 @@ function writeBeams({ W, R, M }: Dims, t: State, b: number, length: number, runn
     const [r, parent] = [b * W + beam, b * W + w];
     for (let at = 0; at < length - 1; at++) indirection[(fresh + r) * M + at] = indirection[(old + parent) * M + at];
     indirection[(fresh + r) * M + length - 1] = parent;
-    scores[PLANE.running * R + r] = total;
-    scores[PLANE.token * R + r] = logProb;
+    scores[PLANE.running * Q + r] = total;
+    scores[PLANE.token * Q + r] = logProb;
     const row = { id, position: length, sentence: b, parent: w };
     for (const [name, field] of Object.entries(ROW) as [keyof typeof ROW, number][])
       rows[r * ROW_FIELDS + field] = row[name];

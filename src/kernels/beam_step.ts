@@ -7,6 +7,7 @@ import searchState from "../../shaders/parts/search_state.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { stepSentence } from "./beam_reference.js";
+import { planeWidth } from "./search_state.js";
 
 /**
  * How many candidates of each row a step needs for W beams with so many end ids, of the `beams` that all groups of a
@@ -16,11 +17,11 @@ export const candidateCount = (W: number, ends: number, beams = W): number => (b
 
 /**
  * One step of beam search for each sentence. As `_beam_search` of Transformers 5: of the candidates of all its beams, the
- * best W that do not end go on; those that end and are among the best W join its finished hypotheses; it is done when no
+ * best W that do not end go on; those that end and are among the best W join its finished hypotheses, of which the best A stay; it is done when no
  * beam can do better, or none goes on. With SEARCH 1 as in OpenNMT-tf's `BeamSearch`: the best W go on, whether they end or
  * not, until all have ended. Where fewer than W go on, the others are dead: they copy the first, and their score LOWEST
  * lets them neither go on nor finish. values f32[R,G,C+2] and indices u32[R,G,C] come from `topk`; end_ids u32[X]. The
- * state is updated in place (`search_state.ts`): rows u32[R,4], scores f32[4,R], sentences u32[B,4+3*W], indirection
+ * state is updated in place (`search_state.ts`): rows u32[R,4], scores f32[4,Q], sentences u32[B,4+3*A], indirection
  * u32[2,R,M], status u32[2]. Numerics and source: shaders/beam_step*.wgsl.
  */
 export const beamStep = defineKernel({
@@ -28,12 +29,12 @@ export const beamStep = defineKernel({
   reads: { values: "f32[R,G,C+2]", indices: "u32[R,G,C]", end_ids: "u32[X]" },
   writes: {
     rows: "u32[R,4]",
-    scores: "f32[4,R]",
-    sentences: "u32[B,4+3*W]",
+    scores: "f32[4,Q]",
+    sentences: "u32[B,4+3*A]",
     indirection: "u32[2,R,M]",
     status: "u32[2]",
   },
-  params: ["W", "V", "early_stopping", "length_penalty", "groups", "group", "diversity_penalty"],
+  params: ["W", "A", "V", "early_stopping", "length_penalty", "groups", "group", "diversity_penalty"],
   constants: ["LOG_PROBS", "SEARCH"],
   variants: [
     {
@@ -52,8 +53,10 @@ export const beamStep = defineKernel({
       constants: ({ W, G }) => ({ BEAMS: W, LISTS: W * G }),
     },
   ],
-  check({ R, B, W, C, X, groups }) {
+  check({ R, B, W, A, Q, C, X, groups }) {
     if (R !== B * W) return `R must be B*W, got R=${R}, B=${B} and W=${W}`;
+    if (Q !== planeWidth(B, W, A))
+      return `Q must be B times the larger of W and A, got Q=${Q}, B=${B}, W=${W} and A=${A}`;
     const least = candidateCount(W, X, W * groups);
     return C < least
       ? `C must be at least ${least} for W=${W}, groups=${groups} and ${X} end ids, got ${C}`

@@ -1,8 +1,8 @@
 import type { TypedArray } from "../runtime/tensor.js";
 
 /**
- * The layout of the state of a search on the device: B sentences of W beams, R = B*W rows, M cache slots a row. Shaders
- * have the same names in upper case (`SENTENCE_LIMIT`, `PLANE_TOKEN`). No other TypeScript knows the numbers of these
+ * The layout of the state of a search on the device: B sentences of W beams that keep A hypotheses, R = B*W rows, M cache
+ * slots a row. Shaders have the same names in upper case (`SENTENCE_LIMIT`, `PLANE_TOKEN`). No other TypeScript knows the numbers of these
  * fields.
  */
 
@@ -14,7 +14,7 @@ export const ROW = { id: 0, position: 1, sentence: 2, parent: 3 } as const;
 export const ROW_FIELDS = 4;
 
 /**
- * The first fields of a row of `sentences` u32[B,4+3*W]: how many tokens it has, how many its prompt has, how many it
+ * The first fields of a row of `sentences` u32[B,4+3*A]: how many tokens it has, how many its prompt has, how many it
  * may have; and 1 once it is done.
  */
 export const SENTENCE = { length: 0, start: 1, limit: 2, done: 3 } as const;
@@ -22,7 +22,7 @@ export const SENTENCE = { length: 0, start: 1, limit: 2, done: 3 } as const;
 export const SENTENCE_HEAD = 4;
 
 /**
- * Fields of each of the W finished hypotheses that follow: length (0 if there is none), parent beam, last token. They
+ * Fields of each of the A finished hypotheses that follow: length (0 if there is none), parent beam, last token. They
  * are the best first; in OpenNMT's search those of beams 0 to W-1.
  */
 export const FINISHED = { length: 0, parent: 1, id: 2 } as const;
@@ -30,7 +30,7 @@ export const FINISHED = { length: 0, parent: 1, id: 2 } as const;
 export const FINISHED_FIELDS = 3;
 
 /**
- * Planes of `scores` f32[4,R]: the sum of log-probabilities of each beam; the score of each finished hypothesis; the
+ * Planes of `scores` f32[4,Q], Q the larger of R and B*A: the sum of log-probabilities of each beam; the score of each finished hypothesis; the
  * log-probability of the token of each row, and of the last token of each finished hypothesis.
  */
 export const PLANE = { running: 0, finished: 1, token: 2, last: 3 } as const;
@@ -48,8 +48,11 @@ export const STATUS_FIELDS = 2;
 /** The tensors that the host reads after each step, in this order. */
 export const REPORT = ["rows", "scores", "sentences", "status"] as const;
 
-/** Number of fields of a sentence of W beams. */
-export const sentenceWidth = (W: number): number => SENTENCE_HEAD + FINISHED_FIELDS * W;
+/** Number of fields of a sentence that keeps A hypotheses. */
+export const sentenceWidth = (A: number): number => SENTENCE_HEAD + FINISHED_FIELDS * A;
+
+/** Number of scores in a plane. */
+export const planeWidth = (B: number, W: number, A: number): number => B * Math.max(W, A);
 
 /**
  * Which of the two tables of `indirection` u32[2,R,M] holds the past of a token at this position; a step writes the
@@ -116,19 +119,19 @@ type Reported<A> = Readonly<Record<(typeof REPORT)[number], A>>;
 /** The arrays that the host reads after a step. */
 export type SearchReport = Reported<ArrayLike<number>>;
 
-/** The arrays of `REPORT` before the first step. */
-export function packSearch(starts: readonly SentenceStart[], W: number): Reported<TypedArray> {
-  const R = starts.length * W;
-  const scores = new Float32Array(PLANES * R);
-  const sentences = new Uint32Array(starts.length * sentenceWidth(W));
+/** The arrays of `REPORT` before the first step of sentences of W beams that keep A hypotheses. */
+export function packSearch(starts: readonly SentenceStart[], W: number, A: number): Reported<TypedArray> {
+  const Q = planeWidth(starts.length, W, A);
+  const scores = new Float32Array(PLANES * Q);
+  const sentences = new Uint32Array(starts.length * sentenceWidth(A));
   starts.forEach(({ length, start, limit, beams, finished }, b) => {
-    beams.forEach(({ score }, w) => (scores[PLANE.running * R + b * W + w] = score));
-    const at = b * sentenceWidth(W);
+    beams.forEach(({ score }, w) => (scores[PLANE.running * Q + b * W + w] = score));
+    const at = b * sentenceWidth(A);
     sentences.set(fields(SENTENCE, { length, start, limit, done: 0 }), at);
     finished.forEach((hypothesis, i) => {
       sentences.set(fields(FINISHED, hypothesis), at + SENTENCE_HEAD + i * FINISHED_FIELDS);
-      scores[PLANE.finished * R + b * W + i] = hypothesis.score;
-      scores[PLANE.last * R + b * W + i] = hypothesis.logProb;
+      scores[PLANE.finished * Q + b * A + i] = hypothesis.score;
+      scores[PLANE.last * Q + b * A + i] = hypothesis.logProb;
     });
   });
   const fed = starts.flatMap(({ length, beams }, sentence) =>
@@ -188,32 +191,34 @@ export function readReport(values: readonly TypedArray[]): SearchReport {
 /** Beam w of sentence b in a report with W beams a sentence. */
 export function readBeam({ rows, scores }: SearchReport, b: number, w: number, W: number): BeamReport {
   const r = b * W + w;
-  const R = rows.length / ROW_FIELDS;
+  const Q = scores.length / PLANES;
   return {
     id: rows[r * ROW_FIELDS + ROW.id],
     parent: rows[r * ROW_FIELDS + ROW.parent],
-    score: scores[PLANE.running * R + r],
-    logProb: scores[PLANE.token * R + r],
+    score: scores[PLANE.running * Q + r],
+    logProb: scores[PLANE.token * Q + r],
   };
 }
 
 /** Sentence b in a report with W beams a sentence. */
 export function readSentence(report: SearchReport, b: number, W: number): SentenceReport {
   const { rows, scores, sentences } = report;
-  const R = rows.length / ROW_FIELDS;
-  const at = b * sentenceWidth(W);
+  const width = (sentences.length / (rows.length / ROW_FIELDS)) * W;
+  const A = (width - SENTENCE_HEAD) / FINISHED_FIELDS;
+  const Q = scores.length / PLANES;
+  const at = b * width;
   const hypothesis = (i: number): Finished => {
     const first = at + SENTENCE_HEAD + i * FINISHED_FIELDS;
     return {
       length: sentences[first + FINISHED.length],
       parent: sentences[first + FINISHED.parent],
       id: sentences[first + FINISHED.id],
-      score: scores[PLANE.finished * R + b * W + i],
-      logProb: scores[PLANE.last * R + b * W + i],
+      score: scores[PLANE.finished * Q + b * A + i],
+      logProb: scores[PLANE.last * Q + b * A + i],
     };
   };
   const each = Array.from({ length: W }, (_, w) => w);
-  const slots = each.map(hypothesis);
+  const slots = Array.from({ length: A }, (_, i) => hypothesis(i));
   return {
     length: sentences[at + SENTENCE.length],
     start: sentences[at + SENTENCE.start],

@@ -52,6 +52,7 @@ const OWN = new Set([
   "logits_processor",
   "output_attentions",
   "search",
+  "patience",
   "return_alternatives",
   "min_alternative_expansion_prob",
 ]);

@@ -20,6 +20,10 @@ export function mergeOptions(call: GenerateOptions, defaults: GenerationDefaults
   return merged;
 }
 
+/** How many hypotheses of a prompt a search keeps. */
+export const hypothesesOf = ({ num_beams, patience }: AllOptions): number =>
+  Math.max(1, Math.round(num_beams * patience));
+
 /** The options of OpenNMT's search: a checkpoint's penalty and stopping are those of Transformers'. */
 const opennmt = ({ length_penalty }: GenerateOptions): GenerateOptions => ({
   length_penalty: length_penalty ?? 0,
@@ -34,7 +38,7 @@ function acts(name: string, { num_beams, search, max_new_tokens, min_new_tokens,
   return name !== "min_length" || min_new_tokens === undefined;
 }
 
-const BEAMS_ONLY = ["search", "length_penalty", "early_stopping"] as const;
+const BEAMS_ONLY = ["search", "length_penalty", "early_stopping", "patience"] as const;
 
 const isGiven = (call: object, name: string): boolean => (call as Record<string, unknown>)[name] !== undefined;
 
@@ -64,6 +68,14 @@ function checkTogether(o: AllOptions, call: GenerateOptions): void {
   if (returned > beams && !o.do_sample && !o.return_alternatives)
     throw new OptionError(
       `generate: num_return_sequences must be at most num_beams=${beams}, got ${returned}; raise num_beams or set do_sample`,
+    );
+  if (beams > 1 && returned > hypothesesOf(o))
+    throw new OptionError(
+      `generate: num_return_sequences must be at most ${hypothesesOf(o)} with num_beams=${beams} and patience=${o.patience}, got ${returned}; raise patience`,
+    );
+  if (o.patience !== 1 && (groups > 1 || o.search === "opennmt"))
+    throw new OptionError(
+      `generate: patience acts only with search: "transformers" and num_beam_groups 1, got ${o.search} and ${groups}; leave it out`,
     );
   if (beams % groups) throw new OptionError(`generate: num_beam_groups must divide num_beams=${beams}, got ${groups}`);
   if (groups > 1 !== diversity_penalty > 0)

@@ -65,6 +65,7 @@ const positive = range("a number from 1e-30 to 1e6", (value) => value >= 1e-30 &
 const signed = range("a number from -1e6 to 1e6", (value) => Math.abs(value) <= 1e6);
 const penalty = range("a number of at least 0 and below 1e6", (value) => value >= 0 && value < 1e6);
 const nucleus = range("a number from 1e-30 to 1", (value) => value >= 1e-30 && value <= 1);
+const patience = range("a number above 0 and at most 32", (value) => value > 0 && value <= 32);
 const fraction = range("a number of at least 0 and at most 1", (value) => value >= 0 && value <= 1);
 const id = rule<number>("a token id", isId);
 const ids = rule<readonly number[]>("a list of token ids", isIds);
@@ -135,6 +136,11 @@ export const OPTIONS = {
    * impossible. Acts with num_beams above 1 alone, and not with search: "opennmt". Default false.
    */
   early_stopping: option(stopping, false, "search"),
+  /**
+   * A sentence counts as full at num_beams * patience hypotheses, rounded (Kasai et al. 2022). Acts with num_beams above 1
+   * alone. Default 1.
+   */
+  patience: option(patience, 1, "search"),
   /**
    * Most tokens of a result, including the prompt or the start token. Default: 20 new tokens, or fewer where the
    * positions of the model end.

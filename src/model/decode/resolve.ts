@@ -5,6 +5,7 @@ import type { logitsProcess, RuleLists } from "../../kernels/logits_process.js";
 import type { sample } from "../../kernels/sample.js";
 import { MOST_CANDIDATES } from "../../kernels/topk.js";
 import { OptionError } from "../../runtime/errors.js";
+import { hypothesesOf } from "./option_checks.js";
 import { type AllOptions, type GenerateOptions, groupOf, type LogitsProcessor, withDefaults } from "./options.js";
 
 type Parameters<K extends { readonly params: readonly string[] }> = Readonly<Record<K["params"][number], number>>;
@@ -78,7 +79,7 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
     W: beams / groups,
     C,
     search: o.search,
-    beamStep: { groups, length_penalty, diversity_penalty, early_stopping: stopCode(o) },
+    beamStep: { A: hypothesesOf(o) / groups, groups, length_penalty, diversity_penalty, early_stopping: stopCode(o) },
     rules: scoreRules(o, width),
     lists: {
       end,

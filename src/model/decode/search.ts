@@ -6,6 +6,7 @@ import {
   packHistory,
   packIndirection,
   packSearch,
+  planeWidth,
   PLANES,
   REPORT,
   type SentenceStart,
@@ -137,8 +138,8 @@ function searchTensors(
   const sentences = R / g.W;
   return {
     rows,
-    scores: tensor("scores", "f32", [PLANES, R]),
-    sentences: tensor("sentences", "u32", [sentences, sentenceWidth(g.W)]),
+    scores: tensor("scores", "f32", [PLANES, planeWidth(sentences, g.W, g.beamStep.A)]),
+    sentences: tensor("sentences", "u32", [sentences, sentenceWidth(g.beamStep.A)]),
     status: tensor("status", "u32", [STATUS_FIELDS]),
     end_ids: tensor("end_ids", "u32", [g.lists.end.length]),
     rules: tensor("rules", "u32", [packRules(g.lists).length]),
@@ -156,7 +157,7 @@ function writeStart(
   starts: readonly LedStart[],
 ): void {
   const { M } = cache.capacity;
-  const packed = packSearch(starts, g.W);
+  const packed = packSearch(starts, g.W, g.beamStep.A);
   for (const name of REPORT) gpu.write(state[name], packed[name]);
   gpu.write(state.end_ids, Uint32Array.from(g.lists.end));
   const beams = starts.flatMap(({ length, beams }) => beams.map((beam) => ({ ...beam, position: length - 1 })));

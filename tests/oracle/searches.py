@@ -1,12 +1,16 @@
-"""Makes tests/fixtures/opennmt.json: what OpenNMT-tf's beam search finds in the tiny checkpoints of tests/differential.
+"""Makes tests/fixtures/searches.json: what beam searches that Transformers has not find in the tiny checkpoints of
+tests/differential, over the probabilities of PyTorch in float64.
 
-The search is that of opennmt/utils/decoding.py (`dynamic_decode` with `BeamSearch`, 2023-08), written again in numpy for one
-sentence at a time, over the probabilities of PyTorch in float64. It differs from there in one line, as FasterTransformer 2.0
+`opennmt` is that of OpenNMT-tf: opennmt/utils/decoding.py (`dynamic_decode` with `BeamSearch`, 2023-08), written again in numpy for one
+sentence at a time. It differs from there in one line, as FasterTransformer 2.0
 does: OpenNMT-tf keeps the cumulated log-probability of the old slot where a beam has finished (`tf.where(finished, old,
 new)`) although beams may have changed slots; here it follows its beam. (How many cases that line changes is printed.)
 
+`patient` is that of Transformers with the patience of Kasai et al. 2022: a sentence is full at num_beams * patience
+hypotheses. With patience 1 it must give what Transformers gives, which is checked for each case.
+
     pip install torch==2.13.0 transformers==5.18.0 safetensors numpy
-    python tests/oracle/opennmt.py
+    python tests/oracle/searches.py
 
 A case is kept only if noise of 4e-4 on every logit, three times over, changes no token and no rank.
 """
@@ -76,7 +80,7 @@ def ruled(log_probs, rows, start, o, ends):
     return log_softmax(log_probs) if o.get("renormalize_logits") else log_probs
 
 
-def beam_search(decoder, prompt, o, old_slots=False):
+def opennmt(decoder, prompt, o, old_slots=False):
     """Beams, best first: (ids, score by which it ranked, cumulated log-probability)."""
     W, alpha, beta = o["num_beams"], o.get("length_penalty", 0), o.get("coverage_penalty", 0)
     ends = np.array([o["eos_token_id"]]).ravel()
@@ -120,14 +124,48 @@ def beam_search(decoder, prompt, o, old_slots=False):
     return found
 
 
-def draw(r, name, coverage):
+def patient(decoder, prompt, o):
+    """Hypotheses, best first: (ids, score, log-probability)."""
+    W, alpha, early = o["num_beams"], o.get("length_penalty", 1), o.get("early_stopping", False)
+    most = max(1, int(W * o["patience"] + 0.5))
+    ends = np.array([o["eos_token_id"]]).ravel()
+    running = [(list(prompt), 0.0 if w == 0 else -1e9) for w in range(W)]
+    finished, start, limit = [], len(prompt), len(prompt) + o["max_new_tokens"]
+    while True:
+        rows = [row for row, _ in running]
+        logits, _ = decoder(rows)
+        total = ruled(log_softmax(logits), rows, start, o, ends) + np.array([score for _, score in running])[:, None]
+        V = total.shape[1]
+        chosen = np.argsort(-total.ravel(), kind="stable")[:(1 + len(ends)) * W]
+        found = [(rows[i // V] + [int(i % V)], float(total.ravel()[i])) for i in chosen]
+        length = len(rows[0]) + 1
+        stops = lambda row: row[-1] in ends or length >= limit
+        finished += [(row, score / (length - start) ** alpha, score) for row, score in found[:W] if stops(row)]
+        finished = sorted(finished, key=lambda one: -one[1])[:most]
+        running = [one for one in found if not stops(one[0])][:W]
+        full = len(finished) == most
+        if length >= limit or not running or (full and early is True):
+            return finished
+        horizon = (limit if early == "never" and alpha > 0 else length) - start
+        if full and running[0][1] / horizon ** alpha <= finished[-1][1]:
+            return finished
+
+
+def draw(r, name, kind):
     start = {"marian": 98}.get(name)
     o = {"num_beams": r.choice([2, 2, 3, 4, 5, 8]), "max_new_tokens": r.randint(1, 14)}
     o["num_return_sequences"] = r.randint(1, o["num_beams"])
     o["eos_token_id"] = r.sample(range(IDS), r.randint(1, 18)) if r.random() < 0.7 else r.randrange(IDS)
     if r.random() < 0.6:
         o["length_penalty"] = r.choice([0.2, 0.6, 1.0, 1.5, 3.0, -0.5])
-    if coverage:
+    if kind == "patient":
+        o["patience"] = r.choice([0.25, 0.5, 1.5, 2, 2, 3, 4.3])
+        o["num_return_sequences"] = r.randint(1, min(o["num_beams"], max(1, int(o["num_beams"] * o["patience"] + 0.5))))
+        if r.random() < 0.7:
+            o["early_stopping"] = r.choice([True, True, "never"])
+    else:
+        o["search"] = "opennmt"
+    if kind == "coverage":
         o["coverage_penalty"] = r.choice([0.1, 0.2, 0.5, 1.0])
     if r.random() < 0.25:
         o["min_new_tokens"] = r.randint(1, 6)
@@ -148,37 +186,57 @@ def draw(r, name, coverage):
     return inputs, prompts, o
 
 
-def run(decoder, inputs, prompts, o, noise=None, old_slots=False):
+def run(decoder, inputs, prompts, o, noise=None, **more):
+    search = patient if "patience" in o else opennmt
     results = []
     for source, prompt in zip(inputs["input_ids"], prompts):
         decoder.begin(source, noise)
-        results += beam_search(decoder, prompt, o, old_slots)[:o["num_return_sequences"]]
+        results += search(decoder, prompt, o, **more)[:o["num_return_sequences"]]
     return results
+
+
+def check_patient(decoder, inputs, prompts, o):
+    """With patience 1, the first sentence must come out as Transformers has it."""
+    o = dict(o, patience=1)
+    decoder.begin(inputs["input_ids"][0], None)
+    found = patient(decoder, prompts[0], o)[:o["num_return_sequences"]]
+    own = {key: value for key, value in o.items() if key != "patience"}
+    given = {"decoder_input_ids": torch.tensor([prompts[0]])} if decoder.encodes else {}
+    out = decoder.model.generate(torch.tensor([inputs["input_ids"][0]]), **given, **own, return_dict_in_generate=True,
+                                 attention_mask=torch.ones(1, len(inputs["input_ids"][0]), dtype=torch.long), output_scores=True)
+    for (row, score, _), theirs, their_score in zip(found, out.sequences.tolist(), out.sequences_scores.tolist()):
+        if score > -1e6:
+            assert theirs[:len(row)] == row and abs(score - their_score) < 1e-4 * max(1, abs(score)), (o, row, theirs)
 
 
 def main():
     cases = []
-    for name, count, coverage in [("marian", 160, False), ("gpt2", 60, False), ("llama", 60, False), ("marian", 80, True)]:
+    for name, kind, count in [("marian", "opennmt", 160), ("gpt2", "opennmt", 60), ("llama", "opennmt", 60),
+                              ("marian", "coverage", 80), ("marian", "patient", 70), ("gpt2", "patient", 30)]:
         decoder = Decoder(name)
-        r = random.Random(f"{name} {coverage}")
+        r = random.Random(f"{name} {kind}")
         kept, tries, quirk, early = 0, 0, 0, 0
         while kept < count:
             tries += 1
-            inputs, prompts, o = draw(r, name, coverage)
+            inputs, prompts, o = draw(r, name, kind)
             found = run(decoder, inputs, prompts, o)
-            if not all(np.isfinite(score) for _, score, _ in found):
+            if not all(score > -1e6 for _, score, _ in found):
                 continue
             rows = [row for row, _, _ in found]
             noise = np.random.default_rng(tries)
             if any([row for row, _, _ in run(decoder, inputs, prompts, o, noise)] != rows for _ in range(RUNS)):
                 continue
             kept += 1
-            quirk += run(decoder, inputs, prompts, o, None, True) != found
+            if kind == "patient":
+                check_patient(decoder, inputs, prompts, o)
+                quirk += run(decoder, inputs, prompts, dict(o, patience=1)) != found
+            else:
+                quirk += run(decoder, inputs, prompts, o, old_slots=True) != found
             early += any(len(a) != len(b) for a in rows for b in rows)
             number = lambda x: float(f"{x:.7g}")
             cases.append([name, inputs, o, rows, [number(score) for _, score, _ in found], [number(cum) for _, _, cum in found]])
-        print(name, count, "cases of", tries, "tries;", quirk, "differ with old slots;", early, "of several lengths", flush=True)
-    with open(f"{HERE}/../fixtures/opennmt.json", "w") as file:
+        print(name, kind, count, "cases of", tries, "tries;", quirk, "differ with old slots, or without patience;", early, "of several lengths", flush=True)
+    with open(f"{HERE}/../fixtures/searches.json", "w") as file:
         json.dump(cases, file, separators=(",", ":"))
         file.write("\n")
 

@@ -1,7 +1,7 @@
 import { load, type Model } from "../src/index.js";
 import { assert, device, folder, readJson, share, suite } from "./support/harness.js";
 
-/** What OpenNMT's own beam search finds over the same probabilities: tests/oracle/opennmt.py. */
+/** What beam searches that Transformers has not find over the same probabilities: tests/oracle/searches.py. */
 type Case = readonly [
   family: string,
   inputs: { readonly input_ids: number[][]; readonly decoder_input_ids?: number[][] },
@@ -14,7 +14,7 @@ type Case = readonly [
 const CHROME = {
   chrome: "the pipelines of every number of beams would take minutes; the kernel's test stands for them",
 };
-const test = suite("OpenNMT's search", CHROME);
+const test = suite("searches", CHROME);
 const open = async (family: string): Promise<Model> =>
   load(folder(`tests/differential/${family}`), { gpu: await device() });
 const near = (got: number, want: number): boolean => Math.abs(got - want) < 1e-4 * Math.max(1, Math.abs(want));
@@ -24,14 +24,14 @@ const trimmed = ({ sequences, lengths }: { sequences: number[][]; lengths: numbe
   sequences.map((row, r) => row.slice(lengths[r] - want[r].length, lengths[r]));
 
 const cases = async (keep: (one: Case) => boolean): Promise<Case[]> =>
-  (await readJson<Case[]>("tests/fixtures/opennmt.json")).filter(keep).filter((_, index) => index % share === 0);
+  (await readJson<Case[]>("tests/fixtures/searches.json")).filter(keep).filter((_, index) => index % share === 0);
 
 const TOGETHER = 8; // calls that run at once
 
-/** Throws unless a case comes out as in OpenNMT. */
+/** Throws unless a case comes out as it must. */
 async function check(model: Model, [, inputs, options, rows, scores, logProbs]: Case): Promise<void> {
   const attention_mask = inputs.input_ids.map((row) => row.map(() => 1)); // the padding token is a token here
-  const call = { search: "opennmt", output_scores: true, ...options } as const;
+  const call = { output_scores: true, ...options };
   const result = await model.generate({ ...inputs, attention_mask }, call);
   const told = JSON.stringify([inputs, options]);
   assert.equal(trimmed(result, rows), rows, told);
@@ -54,8 +54,11 @@ async function checkAll(family: string, keep: (one: Case) => boolean): Promise<v
 }
 
 for (const family of ["marian", "gpt2", "llama"])
-  test(`${family}: tokens, ranks and scores are OpenNMT's`, () =>
-    checkAll(family, ([, , { coverage_penalty }]) => coverage_penalty === undefined));
+  test(`${family}: tokens, ranks and scores of OpenNMT's search`, () =>
+    checkAll(family, ([, , { search, coverage_penalty }]) => search === "opennmt" && coverage_penalty === undefined));
+for (const family of ["marian", "gpt2"])
+  test(`${family}: tokens, ranks and scores of a patient search`, () =>
+    checkAll(family, ([, , { patience }]) => patience !== undefined));
 
 const SOURCES = Array.from({ length: 16 }, (_, b) =>
   Array.from({ length: 1 + (b % 7) }, (_, i) => 1 + ((13 * b + 29 * i) % 84)),
