@@ -81,6 +81,28 @@ test("generate and forward: spectra as lists, and as a tensor", async () => {
   assert.match(texts.errors.join(""), /input_ids: must be absent, whisper reads signals; give input_features$/);
 });
 
+test("what forward gives of an encoder feeds generate, and attentions come as they are asked for", async () => {
+  const input_ids = [[5, 6, 7, 0]];
+  const marian = "tests/fixtures/marian";
+  const [line] = await linesOf(["forward", marian], JSON.stringify({ input_ids, output_attentions: true }));
+  const { encoder_last_hidden_state, encoder_attentions } = JSON.parse(line);
+  assert.equal(
+    encoder_attentions.map(({ dims }: { dims: number[] }) => dims),
+    Array(3).fill([1, 4, 4, 4]),
+  );
+  const options = { num_beams: 2, max_new_tokens: 4, output_attentions: true };
+  const encoder_outputs = { last_hidden_state: encoder_last_hidden_state };
+  const [fromIds, fromStates] = await linesOf(
+    ["generate", marian],
+    JSON.stringify([
+      { input_ids, options },
+      { encoder_outputs, options },
+    ]),
+  ).then(([answers]) => JSON.parse(answers));
+  assert.equal(fromStates, fromIds);
+  assert.equal(fromIds.cross_attentions.dims, [1, 2, 4, 4, 4]);
+});
+
 test("forward: logits by shape and values", async () => {
   const [line] = await linesOf(["forward", "models/bert-pos"], JSON.stringify({ input_ids: [[2, 7, 3]] }));
   const { logits } = JSON.parse(line) as { logits: { dims: number[]; data: number[] } };
