@@ -88,7 +88,7 @@ test("what forward gives of an encoder feeds generate, and attentions come as th
   const { encoder_last_hidden_state, encoder_attentions } = JSON.parse(line);
   assert.equal(
     encoder_attentions.map(({ dims }: { dims: number[] }) => dims),
-    Array(3).fill([1, 4, 4, 4]),
+    Array.from({ length: 3 }, () => [1, 4, 4, 4]),
   );
   const options = { num_beams: 2, max_new_tokens: 4, output_attentions: true };
   const encoder_outputs = { last_hidden_state: encoder_last_hidden_state };

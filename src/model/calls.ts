@@ -1,14 +1,6 @@
 import { checkObject, checkOption, SIGNAL } from "../runtime/checks.js";
 import { OptionError } from "../runtime/errors.js";
-import {
-  checkEncoder,
-  checkForward,
-  checkInputs,
-  decoderCore,
-  readAttended,
-  readRows,
-  readSources,
-} from "./arguments.js";
+import { checkEncoder, checkForward, checkInputs, decoderCore } from "./arguments.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import type { Core, HostTensor } from "./core.js";
 import { createDecoder } from "./decode/decoder.js";
@@ -21,6 +13,7 @@ import { streamed, type StreamEvent } from "./decode/stream.js";
 import { checkEncoderOptions, type EncoderOutput, encodeRows, ownOutputs } from "./encode/outputs.js";
 import type { KeepAlive } from "./lifetime.js";
 import type { CallOptions, Model } from "./model.js";
+import { readAttended, readRows, readSources } from "./sources.js";
 import { requireTokenizer, type Tokenizer } from "./text/tokenizer.js";
 
 /** The calls of a model that has an encoder. */

@@ -1,5 +1,5 @@
 import { InputError, show } from "../runtime/errors.js";
-import type { EncodeInputs, Sources } from "./arguments.js";
+import type { EncodeInputs } from "./arguments.js";
 import type { HostTensor } from "./core.js";
 import { allFinite } from "./finite.js";
 import type { Stem } from "./graph/architecture.js";
@@ -7,6 +7,7 @@ import { stemLengths } from "./graph/stem.js";
 import { type DeviceSignal, longest, type SignalInput } from "./inputs.js";
 import { asRows, readNumber } from "./lists.js";
 import { readSequences } from "./sequences.js";
+import type { Sources } from "./sources.js";
 
 /** Names of the inputs of speech models. */
 export const SIGNALS = ["input_features", "input_values"] as const;

@@ -1,9 +1,10 @@
-import { type ForwardInputs, readAttended, readPrompts, readTargets } from "../arguments.js";
+import type { ForwardInputs } from "../arguments.js";
 import type { DecoderCore, HostTensor } from "../core.js";
 import type { EncoderOutput } from "../encode/outputs.js";
 import type { Stack } from "../graph/architecture.js";
 import { checkRowCount } from "../inputs.js";
 import { byHead, byToken, type Places, type SequenceResults } from "../results.js";
+import { readAttended, readPrompts, readTargets } from "../sources.js";
 import { forward } from "./forward.js";
 
 /**

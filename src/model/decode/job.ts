@@ -1,10 +1,11 @@
 import type { Lead } from "../../kernels/logits_process.js";
 import { InputError, OptionError, show } from "../../runtime/errors.js";
-import { checkInputs, type ForwardInputs, readAttended, readPrompts, readTargets } from "../arguments.js";
+import { checkInputs, type ForwardInputs } from "../arguments.js";
 import type { DecoderCore } from "../core.js";
 import { checkRowCount, longest, type TokenLists } from "../inputs.js";
 import type { Places } from "../results.js";
 import type { Sequences } from "../sequences.js";
+import { readAttended, readPrompts, readTargets } from "../sources.js";
 import type { Job } from "./batch.js";
 import type { PastKeyValues } from "./past.js";
 import { oneEach, type SpecialOptions, specialTokens } from "./resolve.js";

@@ -1,6 +1,6 @@
 import { checkOptions, wholeNumber } from "../../runtime/checks.js";
 import { InputError, OptionError, show } from "../../runtime/errors.js";
-import { readPrompts } from "../arguments.js";
+import { readPrompts } from "../sources.js";
 import type { DecoderCore } from "../core.js";
 import type { ModelInputs, TokenLists, TokenRows } from "../inputs.js";
 import { createLifetime, type KeepAlive } from "../lifetime.js";

@@ -1,7 +1,7 @@
 import { InputError, OptionError } from "../../runtime/errors.js";
-import { readAttended, readPrompts } from "../arguments.js";
 import type { DecoderCore } from "../core.js";
 import { checkRowCount, type SourceInputs, type TokenLists } from "../inputs.js";
+import { readAttended, readPrompts } from "../sources.js";
 import type { GenerationDefaults } from "./defaults.js";
 import { forward } from "./forward.js";
 import { withDefaults } from "./options.js";

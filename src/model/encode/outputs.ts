@@ -1,5 +1,5 @@
 import { CALLBACK, checkOptions, FLAG, SIGNAL, wholeNumber } from "../../runtime/checks.js";
-import type { Sources } from "../arguments.js";
+import type { Sources } from "../sources.js";
 import type { Architecture, Stack } from "../graph/architecture.js";
 import type { Core, HostTensor } from "../core.js";
 import { byHead, bySequence, byToken, type SequenceResults } from "../results.js";
