@@ -68,11 +68,14 @@ export function checkNames(
     if (value === undefined || known.includes(name)) continue;
     const near = nearest(name, known);
     const cure = Object.hasOwn(cures, name) ? cures[name] : near && `did you mean ${near}?`;
-    throw new Kind(
-      `${who}: ${show(name).slice(1, -1)} is not supported; ${cure ?? `supported are ${known.join(", ")}`}`,
-    );
+    throw new Kind(`${who}: ${show(name).slice(1, -1)} is not supported; ${cure ?? `supported are ${listed(known)}`}`);
   }
 }
+
+const LISTED = 40; // names of a message
+
+const listed = (names: readonly string[]): string =>
+  [...names.slice(0, LISTED), ...(names.length > LISTED ? [`and ${names.length - LISTED} more`] : [])].join(", ");
 
 /** Throws an error of this kind unless `given` is absent or an object that is no list. */
 export function checkObject(Kind: typeof InputError | typeof OptionError, who: string, given: unknown): void {
