@@ -7,6 +7,7 @@ const EXAMPLES = [
   "alternatives",
   "decoder",
   "encoder",
+  "encoder_outputs",
   "graph",
   "kernel",
   "past",
