@@ -69,6 +69,7 @@ function scoresOf(size: Size, running: readonly number[]): Filled {
       [PLANE.running]: running[i] ?? 0,
       [PLANE.finished]: isFinished(size, w) ? -worst - w / 256 : 0,
       [PLANE.token]: logProb,
+      [PLANE.coverage]: -(w % 5) / 4,
       [PLANE.last]: isFinished(size, w) ? logProb - 4 : 0,
     };
     return plane[Math.floor(i / Q)];
@@ -135,6 +136,7 @@ export const values = (size: Size) => {
     V,
     early_stopping: stop,
     length_penalty: penalty,
+    coverage_penalty: size.coverage ?? 0,
     groups,
     group,
     diversity_penalty: diversity,

@@ -114,6 +114,11 @@ const mutants: Mutants = {
     "opennmt, half of the beams have ended",
     (wgsl) => wgsl.replace("+ FINISHED_ID], list %", "+ FINISHED_PARENT], list %"),
   ],
+  "an end that ranks without its coverage": [
+    "opennmt, coverage",
+    (wgsl) => wgsl.replace("score += params.coverage_penalty *", "score += 0.0 *"),
+  ],
+  "coverage of beams that go on": ["opennmt, coverage", (wgsl) => wgsl.replace("if (stays) { score", "{ score")],
   "a beam that ranks without its penalty": [
     "opennmt, length penalty 0.8",
     (wgsl) => wgsl.replace("{ score = penalised(score, 1u + generated(b, w)); }", "{}"),
@@ -285,6 +290,8 @@ checkKernel(beamStep, {
     "opennmt, the first step": { ...opennmt, length: 1, first: 1 },
     "opennmt, the limit": { ...opennmt, length: 5, limit: 6, odd: 1 },
     "opennmt, length penalty 0.8": { ...opennmt, length: 5, odd: 1, penalty: 0.8 },
+    "opennmt, coverage": { ...opennmt, length: 5, odd: 1, coverage: 0.7 },
+    "opennmt, coverage and length penalty": { ...opennmt, length: 5, finished: 3, penalty: 0.6, coverage: 0.7 },
     "opennmt, length penalty 1": { ...opennmt, length: 5, finished: 2, penalty: 1 },
     "opennmt, length penalty 8": { ...opennmt, length: 9, M: 12, odd: 1, penalty: 8, dead: 3 },
     "opennmt, ties": { ...opennmt, length: 3, steps: 2, odd: 1 },
@@ -588,7 +595,7 @@ checkKernel(beamStep, {
     "rows that are no whole sentences": [
       { B: 2, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
       (args) => {
-        [args.values, args.scores] = [f32([3, 1, 6], () => 0), f32([4, 3], () => 0)];
+        [args.values, args.scores] = [f32([3, 1, 6], () => 0), f32([5, 3], () => 0)];
         [args.indices, args.rows] = [u32([3, 1, 4], () => 0), u32([3, 4], () => 0)];
         args.indirection = u32([2, 3, 4], () => 0);
       },
@@ -607,7 +614,7 @@ checkKernel(beamStep, {
     "scores without room for hypotheses": [
       { B: 2, W: 2, A: 3, G: 1, C: 4, V: 8, M: 4, length: 1 },
       (args) => {
-        args.scores = f32([4, 4], () => 0);
+        args.scores = f32([5, 4], () => 0);
       },
       /Q must be B times the larger of W and A, got Q=4, B=2, W=2 and A=3/,
     ],
@@ -623,7 +630,7 @@ checkKernel(beamStep, {
       (args) => {
         args.scores = f32([2, 2], () => 0);
       },
-      /scores must be f32\[4,Q\] with Q=2, got scores f32\[2,2\]/,
+      /scores must be f32\[5,Q\] with Q=2, got scores f32\[2,2\]/,
     ],
     "end ids that are missing": [
       { B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },

@@ -30,7 +30,7 @@ test("the defaults are those of Transformers", () =>
     W: 1,
     C: 1,
     search: "transformers",
-    beamStep: { A: 1, groups: 1, length_penalty: 1, diversity_penalty: 0, early_stopping: 1 },
+    beamStep: { A: 1, groups: 1, length_penalty: 1, coverage_penalty: 0, diversity_penalty: 0, early_stopping: 1 },
     rules: {
       repetition_penalty: 1,
       presence_penalty: 0,
@@ -146,6 +146,7 @@ const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...
   length_penalty: ["a finite number", "1", NaN, Infinity, [1]],
   early_stopping: ['true, false or "never"', "always", 1],
   patience: ["a number above 0 and at most 32", 0, -1, 33, "1", NaN],
+  coverage_penalty: ["a number of at least 0 and below 1e6", -1, 1e6, NaN],
   max_length: ["a whole number of at least 1", 0, -1, 2.5, 2 ** 40],
   max_new_tokens: ["a whole number of at least 1", 0, -1, 2.5, "9"],
   min_length: ["a whole number of at least 0", -1, 0.5],
@@ -213,11 +214,12 @@ for (const call of [
   { early_stopping: "never" },
   { search: "opennmt" },
   { patience: 2 },
+  { coverage_penalty: 0.2 },
 ])
   refusesOptions(
     `${JSON.stringify(call)} without beams`,
     call,
-    /^generate: (search|length_penalty|early_stopping|patience) acts only with num_beams above 1, which is 1$/,
+    /^generate: (search|length_penalty|coverage_penalty|early_stopping|patience) acts only with num_beams above 1, which is 1$/,
   );
 test("what acts with beams alone may be given as it is by default, or by the checkpoint", () =>
   assert.equal(resolved({ length_penalty: 1, early_stopping: false }, { early_stopping: true }), resolved()));
@@ -245,6 +247,11 @@ for (const other of [{ search: "opennmt" }, { num_beam_groups: 2, diversity_pena
     { num_beams: 4, patience: 2, ...other },
     /^generate: patience acts only with search: "transformers" and num_beam_groups 1, got (opennmt and 1|transformers and 2);/,
   );
+refusesOptions(
+  "coverage in Transformers' search",
+  { num_beams: 4, coverage_penalty: 0.2 },
+  /^generate: coverage_penalty acts only with search: "opennmt", which is not set$/,
+);
 refusesOptions(
   "groups in OpenNMT's search",
   { search: "opennmt", num_beams: 4, num_beam_groups: 2, diversity_penalty: 1 },

@@ -1,5 +1,5 @@
-import { load, type Model } from "../src/index.js";
-import { assert, device, folder, readJson, share, suite } from "./support/harness.js";
+import { load, type Model, OptionError } from "../src/index.js";
+import { assert, device, folder, readJson, refuses, share, suite } from "./support/harness.js";
 
 /** What beam searches that Transformers has not find over the same probabilities: tests/oracle/searches.py. */
 type Case = readonly [
@@ -56,6 +56,8 @@ async function checkAll(family: string, keep: (one: Case) => boolean): Promise<v
 for (const family of ["marian", "gpt2", "llama"])
   test(`${family}: tokens, ranks and scores of OpenNMT's search`, () =>
     checkAll(family, ([, , { search, coverage_penalty }]) => search === "opennmt" && coverage_penalty === undefined));
+test("marian: tokens, ranks and scores of OpenNMT's search with coverage", () =>
+  checkAll("marian", ([, , { coverage_penalty }]) => coverage_penalty !== undefined));
 for (const family of ["marian", "gpt2"])
   test(`${family}: tokens, ranks and scores of a patient search`, () =>
     checkAll(family, ([, , { patience }]) => patience !== undefined));
@@ -106,6 +108,26 @@ test("a stream and a logits_processor that changes nothing give the same", async
     same.sequences_scores!.map((score) => score.toFixed(4)),
     sequences_scores!.map((score) => score.toFixed(4)),
   );
+  model.dispose();
+});
+
+test("coverage takes two launches more, and a row of a batch is what it is alone", async () => {
+  const model = await open("marian");
+  const options = { ...OPTIONS, max_new_tokens: 8, coverage_penalty: 0.3 };
+  const together = await model.generate({ input_ids: SOURCES.slice(0, 5) }, options);
+  const without = await model.generate({ input_ids: SOURCES.slice(0, 5) }, { ...options, coverage_penalty: 0 });
+  assert.is(together.stats.launches.step, without.stats.launches.step + 2);
+  for (let b = 0; b < 5; b++) {
+    const { sequences_scores } = await model.generate({ input_ids: [SOURCES[b]] }, options);
+    assert.equal(together.sequences_scores!.slice(3 * b, 3 * b + 3), sequences_scores, `sentence ${b}`);
+  }
+  model.dispose();
+});
+
+test("coverage without an encoder is refused", async () => {
+  const model = await open("gpt2");
+  const call = model.generate({ input_ids: [[5]] }, { ...OPTIONS, coverage_penalty: 0.3 });
+  await refuses(() => call, OptionError, /^generate: coverage_penalty must be 0, gpt2 has no cross attention;/);
   model.dispose();
 });
 

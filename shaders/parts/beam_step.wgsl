@@ -9,17 +9,17 @@
 //   worst of A finished
 //   greedy search is W = 1, early_stopping = 1
 //   with SEARCH 1, OpenNMT's: candidates rank by score / ((5 + generated) / 6)^length_penalty, and the best W go on; a
-//   beam that ends stays, with its end id at log-probability 0 as its only candidate, which counts as one more token;
-//   done: `limit` is reached, or all beams have ended
+//   beam that ends stays, with its end id at log-probability 0 as its only candidate, which counts as one more token,
+//   and ranks with coverage_penalty times its coverage more; done: `limit` is reached, or all beams have ended
 //   diverse beams: `groups` sentences a prompt, with a launch for each `group` in turn; diversity_penalty is subtracted
 //   from a log-probability for each beam of the prompt's earlier groups that chose the same id in this step
 // Shapes   values: f32[R,G,C+2]   indices: u32[R,G,C] (from topk)   end_ids: u32[X]   R = B*W
 //          rows: u32[R,4] (token id, position, sentence, parent beam)
-//          scores: f32[4,Q]   status: u32[2]
+//          scores: f32[5,Q]   status: u32[2]
 //          sentences: u32[B,4+3*A]   (search_state names the fields of all these)
 //          indirection: u32[2,R,M]
 struct Params { B: u32, W: u32, A: u32, Q: u32, G: u32, C: u32, V: u32, M: u32, X: u32, early_stopping: u32,
-  length_penalty: f32, groups: u32, group: u32, diversity_penalty: f32 }
+  length_penalty: f32, coverage_penalty: f32, groups: u32, group: u32, diversity_penalty: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> values: array<f32>;
 @group(0) @binding(2) var<storage, read> indices: array<u32>;
@@ -58,6 +58,7 @@ fn candidate_at(b: u32, list: u32, c: u32, running: f32, top: f32, log_sum: f32)
   var score = running + own;
   let choice = select(NO_ID, w * params.V + id, score > BANNED);
   if (SEARCH == OPENNMT) { score = penalised(score, 1u + generated(b, w)); }
+  if (stays) { score += params.coverage_penalty * scores[PLANE_COVERAGE * params.Q + b * params.W + w]; }
   return Candidate(score, own, choice, list);
 }
 

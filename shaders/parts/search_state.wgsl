@@ -10,11 +10,12 @@ const FINISHED_LENGTH = 0u;   // 0 if there is none yet
 const FINISHED_PARENT = 1u;   // the beam that the last token continued
 const FINISHED_ID = 2u;       // the last token
 const FINISHED_FIELDS = 3u;
-// scores: f32[4,Q], Q the larger of R and B*A
+// scores: f32[5,Q], Q the larger of R and B*A
 const PLANE_RUNNING = 0u;     // sum of log-probabilities of each row
 const PLANE_FINISHED = 1u;    // score of each finished hypothesis
 const PLANE_TOKEN = 2u;       // log-probability of the token of each row
 const PLANE_LAST = 3u;        // and of the last token of each finished hypothesis
+const PLANE_COVERAGE = 4u;    // how much of its source each row has covered
 // status: u32[2]
 const STATUS_OPEN = 0u;       // sentences that are not done
 const STATUS_FAULTS = 1u;     // 1 + the last row whose logits are not finite; 0 if there is none

@@ -46,7 +46,8 @@ function candidates(
   const add = (w: number, id: number, logProb: number): void => {
     const total = scores[PLANE.running * d.Q + b * W + w] + logProb;
     const generated = (ended(d, slots, w)?.length ?? length) - start;
-    const score = d.SEARCH === SEARCH.opennmt ? penalised(d, total, 1 + generated) : total;
+    const covered = ended(d, slots, w) ? d.coverage_penalty * scores[PLANE.coverage * d.Q + b * W + w] : 0;
+    const score = d.SEARCH === SEARCH.opennmt ? penalised(d, total, 1 + generated) + covered : total;
     if (total > BANNED) found.push({ w, id, total, score, logProb });
   };
   for (let w = 0; w < W; w++) {

@@ -21,7 +21,7 @@ export const candidateCount = (W: number, ends: number, beams = W): number => (b
  * beam can do better, or none goes on. With SEARCH 1 as in OpenNMT-tf's `BeamSearch`: the best W go on, whether they end or
  * not, until all have ended. Where fewer than W go on, the others are dead: they copy the first, and their score LOWEST
  * lets them neither go on nor finish. values f32[R,G,C+2] and indices u32[R,G,C] come from `topk`; end_ids u32[X]. The
- * state is updated in place (`search_state.ts`): rows u32[R,4], scores f32[4,Q], sentences u32[B,4+3*A], indirection
+ * state is updated in place (`search_state.ts`): rows u32[R,4], scores f32[5,Q], sentences u32[B,4+3*A], indirection
  * u32[2,R,M], status u32[2]. Numerics and source: shaders/beam_step*.wgsl.
  */
 export const beamStep = defineKernel({
@@ -29,12 +29,22 @@ export const beamStep = defineKernel({
   reads: { values: "f32[R,G,C+2]", indices: "u32[R,G,C]", end_ids: "u32[X]" },
   writes: {
     rows: "u32[R,4]",
-    scores: "f32[4,Q]",
+    scores: "f32[5,Q]",
     sentences: "u32[B,4+3*A]",
     indirection: "u32[2,R,M]",
     status: "u32[2]",
   },
-  params: ["W", "A", "V", "early_stopping", "length_penalty", "groups", "group", "diversity_penalty"],
+  params: [
+    "W",
+    "A",
+    "V",
+    "early_stopping",
+    "length_penalty",
+    "coverage_penalty",
+    "groups",
+    "group",
+    "diversity_penalty",
+  ],
   constants: ["LOG_PROBS", "SEARCH"],
   variants: [
     {

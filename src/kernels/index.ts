@@ -4,6 +4,7 @@ export { attentionStep } from "./attention_step.js";
 export { attentionWeights } from "./attention_weights.js";
 export { EARLY_STOPPING, SEARCH } from "./beam_reference.js";
 export { beamStep } from "./beam_step.js";
+export { coverage } from "./coverage.js";
 export { dynamicRange } from "./dynamic_range.js";
 export { embed } from "./embed.js";
 export { groupnorm } from "./groupnorm.js";

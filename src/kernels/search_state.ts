@@ -30,12 +30,13 @@ export const FINISHED = { length: 0, parent: 1, id: 2 } as const;
 export const FINISHED_FIELDS = 3;
 
 /**
- * Planes of `scores` f32[4,Q], Q the larger of R and B*A: the sum of log-probabilities of each beam; the score of each finished hypothesis; the
- * log-probability of the token of each row, and of the last token of each finished hypothesis.
+ * Planes of `scores` f32[5,Q], Q the larger of R and B*A: the sum of log-probabilities of each beam; the score of each
+ * finished hypothesis; the log-probability of the token of each row, and of the last token of each finished hypothesis;
+ * how much of its source each beam has covered, where a search asks for it.
  */
-export const PLANE = { running: 0, finished: 1, token: 2, last: 3 } as const;
+export const PLANE = { running: 0, finished: 1, token: 2, last: 3, coverage: 4 } as const;
 /** Number of planes. */
-export const PLANES = 4;
+export const PLANES = 5;
 
 /**
  * Fields of `status` u32[2]: the number of sentences that are not done; and 1 + the last row whose logits were not

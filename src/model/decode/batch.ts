@@ -2,12 +2,13 @@ import { LOWEST } from "../../kernels/constants.js";
 import type { Lead } from "../../kernels/logits_process.js";
 import type { Plan } from "../../runtime/plan.js";
 import type { DecoderCore } from "../core.js";
-import { longest, type Source, type TokenLists, totalLength } from "../inputs.js";
+import { lengthOf, longest, type Source, type TokenLists, totalLength } from "../inputs.js";
 import type { DecoderCache } from "./cache.js";
 import type { PastKeyValues } from "./past.js";
 import { createStepReports, type Link, REDUNDANT, type StepReports } from "./reports.js";
 import { type Generation, hasRules } from "./resolve.js";
-import { acquireSearch, type LedStart, NO_LEAD, type Search, type SearchSize } from "./search.js";
+import { acquireSearch, type Search } from "./search.js";
+import { type LedStart, NO_LEAD, type SearchSize } from "./search_tensors.js";
 
 /** What to decode. */
 export interface Job {
@@ -82,6 +83,7 @@ function sizeOf({ prompts, sources, leads, vectors }: Job, g: Generation): Searc
       vectors: vectors ? roundUp(totalLength(prompts), 64) : 0,
     },
     lead: roundUp(given, 16),
+    covered: g.beamStep.coverage_penalty ? roundUp(Math.max(0, ...(sources ?? []).map(lengthOf)), 16) : 0,
   };
 }
 

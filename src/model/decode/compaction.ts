@@ -2,7 +2,8 @@ import type { DecoderCore } from "../core.js";
 import type { Batch, Job } from "./batch.js";
 import type { StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";
-import { acquireSearch, type LedStart, NO_LEAD } from "./search.js";
+import { acquireSearch } from "./search.js";
+import { type LedStart, NO_LEAD } from "./search_tensors.js";
 
 const SMALL = 16; // up to this many rows, a smaller batch is hardly faster
 const WORTH = 16; // a compaction costs about one step, and pays when at least this many may be left
@@ -16,7 +17,7 @@ interface BatchCounts {
 
 /**
  * Whether to go on with the open sentences alone. Never when sampling, because a draw depends on the place of its row,
- * nor with a logits_processor, which sees all rows.
+ * nor with a logits_processor, which sees all rows, nor with a coverage penalty, whose sums stay where they are.
  */
 export function shouldCompact({ open, sentences, left }: BatchCounts, g: Generation): boolean {
   return (
@@ -26,14 +27,15 @@ export function shouldCompact({ open, sentences, left }: BatchCounts, g: Generat
     left >= WORTH &&
     g.beamStep.groups === 1 &&
     !g.sampling &&
-    !g.logits_processor
+    !g.logits_processor &&
+    !g.beamStep.coverage_penalty
   );
 }
 
 /** A smaller batch with the open sentences only, which continues after the last report. */
 export async function compactBatch(core: DecoderCore, { job, g, search, places, reports }: Batch): Promise<Batch> {
   const open = places.flatMap((place, b) => (place >= 0 && !reports.latest(b).done ? [b] : []));
-  const size = { capacity: { ...search.cache.capacity, B: open.length }, lead: search.lead };
+  const size = { capacity: { ...search.cache.capacity, B: open.length }, lead: search.lead, covered: 0 };
   const next = await acquireSearch(core, size, g, async (cache) => {
     const from = open.map((b) => places[b]);
     await cache.adopt(search.cache, from);

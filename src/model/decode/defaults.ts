@@ -53,6 +53,7 @@ const OWN = new Set([
   "output_attentions",
   "search",
   "patience",
+  "coverage_penalty",
   "return_alternatives",
   "min_alternative_expansion_prob",
 ]);

@@ -86,6 +86,8 @@ export function planCall(
     throw new OptionError(
       `generate: output_attentions must be false, ${family} has no cross attention; forward() gives attentions`,
     );
+  if (options.coverage_penalty > 0 && !job.sources)
+    throw new OptionError(`generate: coverage_penalty must be 0, ${family} has no cross attention; leave it out`);
   const context = { call, B: job.prompts.length, P: decoder.P, width, longest: longest(job.prompts) };
   if (job.vectors && options.return_alternatives)
     throw new OptionError("generate: return_alternatives must be absent with inputs_embeds; give input_ids");

@@ -9,7 +9,7 @@ import { readAttended, readPrompts, readTargets } from "../sources.js";
 import type { Job } from "./batch.js";
 import type { PastKeyValues } from "./past.js";
 import { oneEach, type SpecialOptions, specialTokens } from "./resolve.js";
-import { NO_LEAD } from "./search.js";
+import { NO_LEAD } from "./search_tensors.js";
 
 /** What to generate from: prompts, the sources of an encoder-decoder, or a past. */
 export interface GenerateInputs extends Partial<Omit<ForwardInputs, "token_type_ids">> {

@@ -38,7 +38,7 @@ function acts(name: string, { num_beams, search, max_new_tokens, min_new_tokens,
   return name !== "min_length" || min_new_tokens === undefined;
 }
 
-const BEAMS_ONLY = ["search", "length_penalty", "early_stopping", "patience"] as const;
+const BEAMS_ONLY = ["search", "length_penalty", "coverage_penalty", "early_stopping", "patience"] as const;
 
 const isGiven = (call: object, name: string): boolean => (call as Record<string, unknown>)[name] !== undefined;
 
@@ -69,7 +69,7 @@ function checkTogether(o: AllOptions, call: GenerateOptions): void {
     throw new OptionError(
       `generate: num_return_sequences must be at most num_beams=${beams}, got ${returned}; raise num_beams or set do_sample`,
     );
-  if (beams > 1 && returned > hypothesesOf(o))
+  if (beams > 1 && returned > hypothesesOf(o) && !o.return_alternatives)
     throw new OptionError(
       `generate: num_return_sequences must be at most ${hypothesesOf(o)} with num_beams=${beams} and patience=${o.patience}, got ${returned}; raise patience`,
     );
@@ -89,6 +89,8 @@ function checkTogether(o: AllOptions, call: GenerateOptions): void {
   const beamless = BEAMS_ONLY.find((name) => beams === 1 && given(name) && call[name] !== OPTIONS[name].default);
   if (beamless) throw new OptionError(`generate: ${beamless} acts only with num_beams above 1, which is 1`);
   if (o.search === "opennmt") checkOpenNMT(o, call);
+  else if (o.coverage_penalty > 0 && beams > 1)
+    throw new OptionError('generate: coverage_penalty acts only with search: "opennmt", which is not set');
   const missing = (["no_timestamps_token_id", "eos_token_id"] as const).find((name) => o[name] === undefined);
   if (o.return_timestamps && missing)
     throw new OptionError(
@@ -118,7 +120,12 @@ function checkAlternatives(o: AllOptions): void {
     throw new OptionError(
       "generate: min_alternative_expansion_prob acts only with return_alternatives: true, which is not set",
     );
-  const others = { do_sample: o.do_sample, num_beam_groups: o.num_beam_groups > 1, stop_strings: o.stop_strings };
+  const others = {
+    do_sample: o.do_sample,
+    search: o.search !== "transformers",
+    num_beam_groups: o.num_beam_groups > 1,
+    stop_strings: o.stop_strings,
+  };
   const stray = Object.entries(others).find(([, value]) => value)?.[0];
   if (o.return_alternatives && stray)
     throw new OptionError(`generate: ${stray} must be absent with return_alternatives, which searches by itself`);

@@ -132,6 +132,11 @@ export const OPTIONS = {
    */
   length_penalty: option(finite, 1, "search"),
   /**
+   * With search: "opennmt" and an encoder: how much of a missing log-coverage of the source, by the first head of the last layer,
+   * is taken off the score of a beam that has ended (Wu et al. 2016, eq. 14). It takes two more launches a step. Default 0.
+   */
+  coverage_penalty: option(penalty, 0, "search"),
+  /**
    * When a sentence ends: true: at num_beams hypotheses; false: when better ones are unlikely; "never": when
    * impossible. Acts with num_beams above 1 alone, and not with search: "opennmt". Default false.
    */

@@ -72,14 +72,21 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
   checkForced(o, width);
   checkLengthPenalty(o, newTokens);
   const C = countCandidates(o, end.length);
-  const { length_penalty, diversity_penalty, logits_processor, output_scores, output_attentions } = o;
+  const { length_penalty, coverage_penalty, diversity_penalty, logits_processor, output_scores, output_attentions } = o;
   return {
     beams,
     n: o.do_sample ? returned : groups,
     W: beams / groups,
     C,
     search: o.search,
-    beamStep: { A: hypothesesOf(o) / groups, groups, length_penalty, diversity_penalty, early_stopping: stopCode(o) },
+    beamStep: {
+      A: hypothesesOf(o) / groups,
+      groups,
+      length_penalty,
+      coverage_penalty,
+      diversity_penalty,
+      early_stopping: stopCode(o),
+    },
     rules: scoreRules(o, width),
     lists: {
       end,

@@ -1,39 +1,14 @@
 import { SEARCH } from "../../kernels/beam_reference.js";
-import { NO_ID } from "../../kernels/constants.js";
-import { beamStep, logitsProcess, sample, topk } from "../../kernels/index.js";
-import { type Lead, LEAD_FIELDS, packLeads, packRules } from "../../kernels/logits_process.js";
-import {
-  packHistory,
-  packIndirection,
-  packSearch,
-  planeWidth,
-  PLANES,
-  REPORT,
-  type SentenceStart,
-  sentenceWidth,
-  STATUS_FIELDS,
-} from "../../kernels/search_state.js";
-import type { Gpu } from "../../runtime/gpu.js";
+import { beamStep, coverage, logitsProcess, sample, topk } from "../../kernels/index.js";
+import { REPORT } from "../../kernels/search_state.js";
 import { type Plan, record } from "../../runtime/plan.js";
 import type { Prepared } from "../../runtime/prepare.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import { decoderStep } from "../graph/decoder.js";
 import { createDecoderCache, type DecoderCache } from "./cache.js";
-import type { Capacity } from "./cache_plans.js";
 import { type Generation, hasRules } from "./resolve.js";
-
-/** A sentence before a step, and what the rules know of it. */
-export type LedStart = SentenceStart & { readonly lead: Lead };
-
-/** The rules see the tokens of a sentence as they are. */
-export const NO_LEAD: Lead = { ids: [], covered: 0, forced_bos: NO_ID };
-
-/** The sizes of a search: those of its cache, and how many ids the `lead` of a sentence may have. */
-export interface SearchSize {
-  readonly capacity: Capacity;
-  readonly lead: number;
-}
+import { type LedStart, type SearchSize, type SearchTensors, searchTensors, writeStart } from "./search_tensors.js";
 
 /** The decoding loop on the device: a cache, and a prepared step that continues all its sentences. */
 export interface Search {
@@ -115,71 +90,25 @@ async function createSearch(core: DecoderCore, size: SearchSize, g: Generation, 
   }
 }
 
-/** The tensors of a search apart from its cache, and `rows` of the cache. */
-interface SearchTensors {
-  readonly rows: Tensor;
-  readonly scores: Tensor;
-  readonly sentences: Tensor;
-  readonly status: Tensor;
-  readonly end_ids: Tensor;
-  readonly rules: Tensor;
-  readonly history: Tensor;
-  readonly leads: Tensor;
-  readonly logits: Tensor | undefined;
-}
-
-function searchTensors(
-  { architecture }: DecoderCore,
-  { capacity, rows }: DecoderCache,
-  { lead }: SearchSize,
-  g: Generation,
-): SearchTensors {
-  const R = rows.shape[0];
-  const sentences = R / g.W;
-  return {
-    rows,
-    scores: tensor("scores", "f32", [PLANES, planeWidth(sentences, g.W, g.beamStep.A)]),
-    sentences: tensor("sentences", "u32", [sentences, sentenceWidth(g.beamStep.A)]),
-    status: tensor("status", "u32", [STATUS_FIELDS]),
-    end_ids: tensor("end_ids", "u32", [g.lists.end.length]),
-    rules: tensor("rules", "u32", [packRules(g.lists).length]),
-    history: tensor("history", "u32", [capacity.M, R]),
-    leads: tensor("leads", "u32", [sentences * (LEAD_FIELDS + lead)]),
-    logits: g.logits_processor && tensor("logits", "f32", [R, architecture.V]),
-  };
-}
-
-function writeStart(
-  gpu: Gpu,
-  cache: DecoderCache,
-  state: SearchTensors,
-  g: Generation,
-  starts: readonly LedStart[],
-): void {
-  const { M } = cache.capacity;
-  const packed = packSearch(starts, g.W, g.beamStep.A);
-  for (const name of REPORT) gpu.write(state[name], packed[name]);
-  gpu.write(state.end_ids, Uint32Array.from(g.lists.end));
-  const beams = starts.flatMap(({ length, beams }) => beams.map((beam) => ({ ...beam, position: length - 1 })));
-  if (beams.some(({ past }) => past.length > 0)) gpu.write(cache.indirection, packIndirection(beams, M));
-  if (!hasRules(g)) return;
-  gpu.write(state.history, packHistory(beams, M));
-  gpu.write(state.rules, packRules(g.lists));
-  gpu.write(state.leads, packLeads(starts.map(({ lead }) => lead)));
-}
-
 /**
  * A step: the decoder, the rules on scores if there are any, the choice of candidates, and `beam_step` for each group.
  */
 function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, g: Generation): Plan {
-  const { V } = core.architecture;
+  const { V, decoder } = core.architecture;
   const { indirection, past, cross, vectors } = cache;
-  const { rows, scores, sentences, status, end_ids, rules, history, leads } = state;
+  const { rows, scores, sentences, status, end_ids, rules, history, leads, attended, heads } = state;
   const ruled = hasRules(g);
   return record(
     "step",
     (run) => {
-      const logits = decoderStep(run, core, { rows, past, indirection, cross, vectors, logits: state.logits });
+      const covered = attended && tensor("coverage", "f32", [rows.shape[0], 1, attended.shape[2]], "activation");
+      const crossAttentions = covered && [...Array<undefined>(decoder.depth - 1), { weights: covered, heads }];
+      const step = { rows, past, indirection, cross, vectors, logits: state.logits };
+      const logits = decoderStep(run, core, step, { crossAttentions });
+      if (covered) {
+        const args = { rows, sentences, weights: covered, attended, scores };
+        run(coverage, "coverage", args, { W: g.W, A: g.beamStep.A });
+      }
       if (ruled) {
         const args = { rows, indirection, sentences, rules, leads, history, logits };
         run(logitsProcess, "logits_process", args, { ...g.rules, LOG_SOFTMAX: Number(g.beams > 1) });

@@ -80,6 +80,7 @@ export function decoderStep(
   run: Run,
   model: DecoderModel,
   { rows, past, indirection, cross, vectors, logits }: StepInput,
+  observed: ObservedDecoder = {},
 ): Tensor {
   const { architecture, weights } = model;
   const { H, K, E, scale, rotary } = architecture.decoder;
@@ -90,7 +91,7 @@ export function decoderStep(
     const constants = { RELATIVE: bias ? 1 : 0, INTERLEAVED: interleaving(rotary) };
     return run(attentionStep, name, args, { H, K, E, scale, eps: architecture.eps, ...constants }).out;
   };
-  return lmHead(run, model, decoder(run, model, { rows, vectors, cross }, attendPast), logits);
+  return lmHead(run, model, decoder(run, model, { rows, vectors, cross }, attendPast, observed), logits);
 }
 
 /** A prompt or a whole target, from rows to the last hidden states f32[N,D]. */
