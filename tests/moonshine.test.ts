@@ -145,3 +145,17 @@ for (const [name, text] of Object.entries(TEXTS)) {
     assert.ok(int8 < 1, `must be within 1 of onnxruntime, got ${int8}`); // Transformers is 0.9 off too: activations are int8 there
   });
 }
+
+trained(
+  "int8 and f32 give the same text",
+  async () => {
+    const { greedy } = (await reference).recordings.coffee;
+    const input_values = [await read("coffee")];
+    for (const dtype of ["int8", "f32"] as const) {
+      const m = await load(folder("models/moonshine-tiny"), { gpu: await device(), dtype });
+      assert.equal((await m.generate({ input_values })).sequences, [greedy]);
+      m.dispose();
+    }
+  },
+  { deno: "other formats are the same shaders; Node hears them" },
+);
