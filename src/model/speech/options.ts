@@ -6,26 +6,29 @@ import type { CallOptions } from "../model.js";
 import type { Thresholds } from "./fallback.js";
 import type { WhisperConfig } from "./whisper_config.js";
 
-/** Options of a transcription by Whisper, besides those of `generate()`. */
+/**
+ * Options of a transcription by Whisper, besides those of `generate()`. Those of a call take precedence over the
+ * checkpoint's; `null` switches the checkpoint's off.
+ */
 export interface SpeechOptions
-  extends Omit<CallOptions, "temperature" | "return_timestamps" | "output_scores">, Thresholds {
+  extends Omit<CallOptions, "temperature" | "return_timestamps" | "output_scores" | "do_sample">, Thresholds {
   /** The language that is spoken, as a code ("de") or a name ("German"), or one for each recording. Default: detected. */
-  readonly language?: string | readonly string[];
+  readonly language?: string | readonly string[] | null;
   /** "transcribe", or "translate" into English. Default "transcribe". */
-  readonly task?: "transcribe" | "translate";
+  readonly task?: "transcribe" | "translate" | null;
   /** Times of segments (true) or of words ("word"). Default: true for recordings that are longer than a window. */
-  readonly return_timestamps?: boolean | "word";
+  readonly return_timestamps?: boolean | "word" | null;
   /** Tokens before the transcript, such as names that occur, beginning with <|startofprev|>; or their text. */
-  readonly prompt_ids?: string | readonly number[];
+  readonly prompt_ids?: string | readonly number[] | null;
   /** Where the prompt stands: before the first window, or before all. Default "first-segment". */
-  readonly prompt_condition_type?: "first-segment" | "all-segments";
+  readonly prompt_condition_type?: "first-segment" | "all-segments" | null;
   /** Let each window see the text of those before it. Default false. */
-  readonly condition_on_prev_tokens?: boolean;
+  readonly condition_on_prev_tokens?: boolean | null;
   /**
    * Draws tokens at this temperature; 0 takes the best ones. Of a list, the next is tried where a threshold rejects the
    * result of the one before. Default 0.
    */
-  readonly temperature?: number | readonly number[];
+  readonly temperature?: number | readonly number[] | null;
   /** Tries the next temperature where the tokens can be compressed better than this: they repeat themselves. */
   readonly compression_ratio_threshold?: number | null;
   /** Tries the next temperature where the mean log-probability of the tokens is below this. */
@@ -38,10 +41,7 @@ const isNumber = (value: unknown, least: number): boolean => Number.isFinite(val
 const isList = (value: unknown, holds: (item: unknown) => boolean): boolean =>
   Array.isArray(value) && value.length > 0 && Array.from<unknown>(value).every(holds);
 const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
-const limit = (words: string, least: number): Rule => ({
-  words: `${words} or null`,
-  holds: (value) => value === null || isNumber(value, least),
-});
+const limit = (words: string, least: number): Rule => ({ words, holds: (value) => isNumber(value, least) });
 
 const RULES: Readonly<Record<string, Rule>> = {
   language: { words: "a language or a list of them", holds: (value) => isText(value) || isList(value, isText) },
@@ -71,8 +71,8 @@ export const SPEECH_OPTIONS: readonly string[] = [
 
 /** The options of a transcription with their defaults, apart from those of the search. */
 export interface ResolvedSpeech {
-  readonly language: SpeechOptions["language"];
-  readonly task: SpeechOptions["task"];
+  readonly language: string | readonly string[] | undefined;
+  readonly task: "transcribe" | "translate" | undefined;
   readonly return_timestamps: boolean | "word";
   readonly prompt: readonly number[] | undefined;
   readonly prompt_condition_type: "first-segment" | "all-segments";
@@ -82,6 +82,9 @@ export interface ResolvedSpeech {
   /** Options of `generate()`. */
   readonly search: GenerateOptions;
 }
+
+/** Options that are stated: null is none. */
+type Stated = { readonly [K in keyof SpeechOptions]: Exclude<SpeechOptions[K], null> };
 
 /** What the meaning of options depends on. */
 export interface SpeechContext {
@@ -108,11 +111,10 @@ const STORED = [
  * of `generate()`. Throws OptionError for values outside their range, and for options that do not fit together.
  */
 export function resolveSpeech(given: SpeechOptions, { config, isLong, spell }: SpeechContext): ResolvedSpeech {
-  const stored = Object.fromEntries(STORED.map((name) => [name, config.stored[name] ?? undefined]));
-  check("generation_config.json", stored);
-  check("speech", given);
-  const own = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const merged: SpeechOptions = { ...stored, ...(isLong && { return_timestamps: true }), ...own };
+  const stored = STORED.filter((name) => given[name] !== null).map((name) => [name, config.stored[name]] as const);
+  const theirs = check("generation_config.json", stored);
+  const own = check("speech", Object.entries(given));
+  const merged: Stated = { ...theirs, ...(isLong && { return_timestamps: true }), ...own };
   const { language, task, return_timestamps = false, prompt_ids, temperature = 0, ...rest } = merged;
   const { prompt_condition_type = "first-segment", condition_on_prev_tokens = false, ...more } = rest;
   const { compression_ratio_threshold, logprob_threshold, no_speech_threshold, signal: _, ...search } = more;
@@ -128,18 +130,23 @@ export function resolveSpeech(given: SpeechOptions, { config, isLong, spell }: S
     thresholds,
     search: { ...search, return_timestamps: Boolean(return_timestamps) },
   };
-  checkTogether(resolved, config, isLong);
+  checkTogether(resolved, own, config, isLong);
   return resolved;
 }
 
-function check(who: string, given: object): void {
-  for (const [name, rule] of Object.entries(RULES))
-    checkOption(who, name, (given as Readonly<Record<string, unknown>>)[name], rule);
+/** Options that are given; null is none but in options of `generate()`. Throws OptionError for a value that breaks its rule. */
+function check(who: string, entries: readonly (readonly [name: string, value: unknown])[]): Stated {
+  const given = entries.filter(
+    ([name, value]) => (Object.hasOwn(RULES, name) ? (value ?? undefined) : value) !== undefined,
+  );
+  for (const [name, value] of given) if (Object.hasOwn(RULES, name)) checkOption(who, name, value, RULES[name]);
+  return Object.fromEntries(given);
 }
 
 function checkTogether(
-  { return_timestamps, thresholds, ...o }: ResolvedSpeech,
-  { alignmentHeads }: WhisperConfig,
+  { return_timestamps, thresholds, temperatures, prompt = [], search, ...o }: ResolvedSpeech,
+  call: Stated,
+  { alignmentHeads, V }: WhisperConfig,
   isLong: boolean,
 ): void {
   const isNumber = (value: unknown): boolean => typeof value === "number";
@@ -151,9 +158,16 @@ function checkTogether(
     throw new OptionError(
       'speech: return_timestamps must be true or false without alignment_heads in generation_config.json, got "word"; add them there',
     );
+  const idle = (["compression_ratio_threshold", "logprob_threshold"] as const).find((name) => isNumber(call[name]));
+  if (idle && temperatures.length === 1 && !isNumber(thresholds.no_speech_threshold))
+    throw new OptionError(
+      `speech: ${idle} acts only with a list of temperatures, of which the next is tried; give one`,
+    );
+  if (prompt.some((id) => id >= V))
+    throw new OptionError(`speech: prompt_ids must be token ids from 0 to ${V - 1}, got ${Math.max(...prompt)}`);
   if (isNumber(thresholds.no_speech_threshold) && !isNumber(thresholds.logprob_threshold))
     throw new OptionError("speech: no_speech_threshold acts only with logprob_threshold, which is not given");
-  if (o.search.do_sample !== undefined)
+  if (search.do_sample !== undefined)
     throw new OptionError("speech: do_sample is not supported; a temperature above 0 draws tokens");
   if (o.prompt_condition_type === "all-segments" && !o.condition_on_prev_tokens)
     throw new OptionError(

@@ -1,10 +1,10 @@
 import { OptionError, show } from "../../runtime/errors.js";
 import { languageCode } from "./languages.js";
-import type { SpeechOptions } from "./options.js";
+import type { ResolvedSpeech } from "./options.js";
 import type { WhisperConfig } from "./whisper_config.js";
 
 /** What the tokens before a transcript depend on. */
-export type PrefixOptions = Pick<SpeechOptions, "language" | "task" | "return_timestamps">;
+export type PrefixOptions = Pick<ResolvedSpeech, "language" | "task" | "return_timestamps">;
 
 /** The tokens that each transcript begins with, and the language that they name. */
 export interface Prefix {

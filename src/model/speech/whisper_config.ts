@@ -5,6 +5,8 @@ import type { Model } from "../model.js";
 
 /** What a Whisper checkpoint says about transcription: fields of generation_config.json and of config.json. */
 export interface WhisperConfig {
+  /** Size of the vocabulary. */
+  readonly V: number;
   /** The token that a transcript starts with, and the first that ends one. */
   readonly start: number;
   readonly end: number;
@@ -66,6 +68,7 @@ export function readWhisperConfig({ checkpoint, architecture: { V, encoder, deco
   const noTimestamps = id("no_timestamps_token_id");
   const suppressed = read("suppress_tokens", "a list of token ids", isIds) ?? [];
   return {
+    V,
     start: need("decoder_start_token_id"),
     end: need("eos_token_id"),
     languages: ids("lang_to_id"),

@@ -79,6 +79,10 @@ function createTask(model: Model, tokenizer: Tokenizer, recogniser: Recogniser):
   ): Promise<Recognition[]> => {
     const { batch_size = BATCH, progress, signal: _, ...speech } = options;
     const audios = await readAll(input, recogniser.sampling_rate, hooks.signal);
+    if (Array.isArray(speech.language) && speech.language.length !== audios.length)
+      throw new OptionError(
+        `${NAME}: language must be one for all, or the ${audios.length} of the recordings, got ${speech.language.length}`,
+      );
     const seconds = audios.map(({ length }) => length / recogniser.sampling_rate);
     const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
     const done = audios.map(() => 0);
