@@ -16,13 +16,14 @@ const { sequences, cross_attentions } = await model.generate(
   { num_beams: 4, output_attentions: true },
 );
 
+if (!cross_attentions) throw new Error("cross_attentions come with output_attentions");
 const [, L, H, T, S] = cross_attentions.dims; // rows, layers, heads, generated tokens, source columns
 for (let t = 0; t < T - 1; t++) {
   const mean = Array.from({ length: S }, (_, s) =>
     Array.from({ length: L * H }, (_, x) => cross_attentions.data[(x * T + t) * S + s]).reduce((a, b) => a + b, 0),
   );
   const best = mean.indexOf(Math.max(...mean));
-  console.log(name(sequences[0][t + 1]).padEnd(4), letters[best] ?? "end", (mean[best] / L / H).toFixed(2));
+  console.log(name(sequences[0][t + 1])?.padEnd(4), letters[best] ?? "end", (mean[best] / L / H).toFixed(2));
 }
 model.dispose();
 
