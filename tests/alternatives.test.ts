@@ -49,13 +49,13 @@ const close = (got: number, want: number): void =>
 for (const search of [
   { num_beams: 1 },
   { num_beams: 3, length_penalty: 0.6 },
-  { num_beams: 3, search: "opennmt" },
+  { num_beams: 3, patience: 0.5 },
   { num_beams: 4, early_stopping: true, repetition_penalty: 1.3, no_repeat_ngram_size: 2, min_new_tokens: 4 },
 ] as const)
   test(`each alternative is what the search gives where nothing else may come first: ${JSON.stringify(search)}`, async () => {
     const m = await model();
     const options = { ...search, max_new_tokens: 9 };
-    const power = "length_penalty" in search ? 0.6 : "search" in search ? 0 : 1;
+    const power = "length_penalty" in search ? 0.6 : 1;
     const together = await m.generate(
       { input_ids: SOURCES, decoder_input_ids: PREFIXES },
       { ...options, return_alternatives: true, num_return_sequences: 5, output_scores: true },
@@ -250,6 +250,7 @@ test("options that do not go with alternatives are refused", async () => {
     { return_alternatives: true, num_beams: 4, num_beam_groups: 2, diversity_penalty: 1 },
     /num_beam_groups must be absent/,
   );
+  await refused({ return_alternatives: true, num_beams: 2, search: "opennmt" }, /search must be absent/);
   await refused({ return_alternatives: true, stop_strings: "a" }, /stop_strings must be absent/);
   await refuses(
     async () => {

@@ -21,7 +21,7 @@ export interface Branching {
 export const branchOptions = (o: AllOptions): AllOptions => ({
   ...o,
   return_alternatives: false,
-  search: "transformers",
+  patience: 1,
   num_beams: o.num_return_sequences,
   max_new_tokens: 1,
   min_new_tokens: 1,
