@@ -37,7 +37,7 @@ fn best_of_lists(b: u32, lane: u32, last: Candidate) -> Candidate {
     let first = select(heads[l], 0u, diverse);
     let end = select(min(first + 1u, params.C), params.C, diverse);
     for (var c = first; c < end; c++) {
-      let candidate = candidate_at(b, l, c, running[w], top[w], log_sum[w]);
+      let candidate = candidate_at(b, w, l, c, running[w], top[w], log_sum[w]);
       if (candidate.choice == NO_ID) { break; }
       if ((!diverse || beats(last, candidate)) && beats(candidate, found)) { found = candidate; }
     }

@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       let first = select(heads[l], 0u, diverse);
       let end = select(min(first + 1u, params.C), params.C, diverse);
       for (var c = first; c < end; c++) {
-        let candidate = candidate_at(b, l, c, scores[b * BEAMS + w], top[w], log_sum[w]);
+        let candidate = candidate_at(b, w, l, c, scores[b * BEAMS + w], top[w], log_sum[w]);
         if (candidate.choice == NO_ID) { break; }
         if ((!diverse || beats(last, candidate)) && beats(candidate, best)) { best = candidate; }
       }

@@ -300,7 +300,6 @@ checkKernel(beamStep, {
     "opennmt, no token": { ...opennmt, length: 4, allowed: 0 },
     "opennmt, sentences done": { ...opennmt, length: 4, spread: 4, closed: 3, odd: 1 },
     "opennmt, 32 beams": { ...opennmt, B: 5, W: 32, C: 64, V: 96, length: 4, odd: 1, penalty: 0.6 },
-    "opennmt, 97 beams": { ...opennmt, B: 2, W: 97, G: 1, C: 98, V: 101, M: 5, length: 3, odd: 1 },
     "twice as many hypotheses as beams": {
       B: 9,
       W: 3,

@@ -41,10 +41,9 @@ fn beats(a: Candidate, b: Candidate) -> bool {
   return a.score > b.score || (a.score == b.score && a.choice < b.choice);
 }
 
-// Candidate c of a list of sentence b, one of the G parts of a row, whose log-softmax is value - top - log_sum. Its
+// Candidate c of a list of sentence b, one of the G parts of row w, whose log-softmax is value - top - log_sum. Its
 // choice is NO_ID if there is none, or if it is banned.
-fn candidate_at(b: u32, list: u32, c: u32, running: f32, top: f32, log_sum: f32) -> Candidate {
-  let w = list / params.G;
+fn candidate_at(b: u32, w: u32, list: u32, c: u32, running: f32, top: f32, log_sum: f32) -> Candidate {
   let at = b * params.W * params.G + list;
   var id = indices[at * params.C + c];
   var own = values[at * (params.C + 2u) + c] - top - log_sum;
