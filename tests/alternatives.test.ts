@@ -150,6 +150,14 @@ test("one new token, a prefix that has ended, one alternative, and no token that
   assert.is(single[1], best[0]);
   const forced = await m.generate({ input_ids }, { ...options, forced_bos_token_id: 7, max_new_tokens: 3 });
   assert.equal([forced.alternatives, forced.sequences.map((row) => row[1])], [[1], [7]]);
+  const last = { ...options, forced_eos_token_id: 0, max_new_tokens: 3 };
+  const ends = (await m.generate({ input_ids }, last)).sequences;
+  assert.equal(
+    ends.map((row) => [row[1], row[3]]),
+    best.map((id) => [id, 0]),
+  );
+  const only = (await m.generate({ input_ids }, { ...last, max_new_tokens: 1 })).sequences;
+  assert.equal(only, one.sequences);
   const suppress_tokens = Array.from({ length: 97 }, (_, id) => id);
   await refuses(
     () => m.generate({ input_ids }, { ...options, suppress_tokens, max_new_tokens: 2 }),
@@ -249,6 +257,10 @@ test("options that do not go with alternatives are refused", async () => {
   await refused(
     { return_alternatives: true, num_beams: 4, num_beam_groups: 2, diversity_penalty: 1 },
     /num_beam_groups must be absent/,
+  );
+  await refused(
+    { return_alternatives: true, num_beams: 2, search: "opennmt", coverage_penalty: 0.2 },
+    /coverage_penalty must be absent with return_alternatives/,
   );
   await refused({ return_alternatives: true, stop_strings: "a" }, /stop_strings must be absent/);
   await refuses(

@@ -125,8 +125,8 @@ function checkAlternatives(o: AllOptions): void {
     );
   const others = {
     do_sample: o.do_sample,
-    search: o.search !== "transformers",
     num_beam_groups: o.num_beam_groups > 1,
+    coverage_penalty: o.coverage_penalty > 0,
     stop_strings: o.stop_strings,
   };
   const stray = Object.entries(others).find(([, value]) => value)?.[0];
