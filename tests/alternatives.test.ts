@@ -50,12 +50,13 @@ for (const search of [
   { num_beams: 1 },
   { num_beams: 3, length_penalty: 0.6 },
   { num_beams: 3, patience: 0.5 },
+  { num_beams: 3, search: "opennmt" },
   { num_beams: 4, early_stopping: true, repetition_penalty: 1.3, no_repeat_ngram_size: 2, min_new_tokens: 4 },
 ] as const)
   test(`each alternative is what the search gives where nothing else may come first: ${JSON.stringify(search)}`, async () => {
     const m = await model();
     const options = { ...search, max_new_tokens: 9 };
-    const power = "length_penalty" in search ? 0.6 : 1;
+    const power = "length_penalty" in search ? 0.6 : "search" in search ? 0 : 1;
     const together = await m.generate(
       { input_ids: SOURCES, decoder_input_ids: PREFIXES },
       { ...options, return_alternatives: true, num_return_sequences: 5, output_scores: true },
@@ -150,6 +151,14 @@ test("one new token, a prefix that has ended, one alternative, and no token that
   assert.is(single[1], best[0]);
   const forced = await m.generate({ input_ids }, { ...options, forced_bos_token_id: 7, max_new_tokens: 3 });
   assert.equal([forced.alternatives, forced.sequences.map((row) => row[1])], [[1], [7]]);
+  const last = { ...options, forced_eos_token_id: 0, max_new_tokens: 3 };
+  const ends = (await m.generate({ input_ids }, last)).sequences;
+  assert.equal(
+    ends.map((row) => [row[1], row[3]]),
+    best.map((id) => [id, 0]),
+  );
+  const only = (await m.generate({ input_ids }, { ...last, max_new_tokens: 1 })).sequences;
+  assert.equal(only, one.sequences);
   const suppress_tokens = Array.from({ length: 97 }, (_, id) => id);
   await refuses(
     () => m.generate({ input_ids }, { ...options, suppress_tokens, max_new_tokens: 2 }),
@@ -250,7 +259,10 @@ test("options that do not go with alternatives are refused", async () => {
     { return_alternatives: true, num_beams: 4, num_beam_groups: 2, diversity_penalty: 1 },
     /num_beam_groups must be absent/,
   );
-  await refused({ return_alternatives: true, num_beams: 2, search: "opennmt" }, /search must be absent/);
+  await refused(
+    { return_alternatives: true, num_beams: 2, search: "opennmt", coverage_penalty: 0.2 },
+    /coverage_penalty must be absent with return_alternatives/,
+  );
   await refused({ return_alternatives: true, stop_strings: "a" }, /stop_strings must be absent/);
   await refuses(
     async () => {

@@ -220,6 +220,14 @@ const REFUSED: Readonly<Record<string, [SourceInputs, RegExp]>> = {
   ],
   "what f64 cannot hold": [outputs([[vector.map(() => 1e39)]]), /must be finite, row 0 has other values/],
   "what is no number": [outputs([[vector.map(() => "1")]]), /must be finite, row 0 has other values/],
+  "dims that are no sizes": [
+    outputs({ dims: [1.5, 2, vector.length], data: [...vector, ...vector, ...vector] }),
+    /got dims \[1.5,2,\d+\] and \d+ numbers$/,
+  ],
+  "the bits of half precision": [
+    outputs({ dims: [1, 1, vector.length], data: Uint16Array.from(vector) }),
+    /last_hidden_state: must hold numbers, got a Uint16Array, as of f16's bits; make a Float32Array of it$/,
+  ],
   "two masks": [
     { ...outputs(good, { attention_mask: [[1, 1, 1]] }), attention_mask: [[1, 1, 1]] },
     /^attention_mask: must be absent with encoder_outputs.attention_mask; leave out one of them$/,

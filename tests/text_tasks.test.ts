@@ -134,6 +134,16 @@ test("a bad input is refused by name, and in a list by its index", async () => {
   await refuses(() => tag({ words: ["a"], text: "b" } as never), InputError, /words that are not empty, got .*text/);
   for (const ignore_labels of [null, "O", [5], HOLE])
     await refuses(() => tag("a", { ignore_labels } as never), OptionError, /ignore_labels must be a list of labels/);
+  await refuses(
+    () => write("a", { clean_up_tokenization_spaces: true }),
+    OptionError,
+    /^text-generation: clean_up_tokenization_spaces must be absent, gpt2 has no encoder; leave it out$/,
+  );
+  await refuses(
+    () => write(["a", "the boat ".repeat(200)]),
+    InputError,
+    /^text-generation: input 1: text: must have at most 256 tokens with special ones, got \d+; shorten it, or pass truncation: true$/,
+  );
   const long = "a ".repeat(500_000);
   const { message } = (await extract(long, { truncation: false }).catch((error: unknown) => error)) as Error;
   assert.ok(message.length < 300, message.slice(0, 300));

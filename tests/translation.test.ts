@@ -341,6 +341,21 @@ test("long texts are shortened if asked, and results say by how much", async () 
   run.dispose();
 });
 
+test("texts and beginnings that are too long are refused by their place in the list", async () => {
+  const run = await open("nllb");
+  const bad = (options: object, message: RegExp) =>
+    refuses(() => run(["a", "a b", "a ".repeat(99)], { tgt_lang: "fra_Latn", ...options }), InputError, message);
+  await bad(
+    {},
+    /^translation: input 2: text: must have at most 64 tokens with special ones, got \d+; shorten it, or pass truncation: true$/,
+  );
+  await bad(
+    { truncation: true, target_prefix: ["a", "b ".repeat(99), ""] },
+    /^translation: input 1: target_prefix: must have at most 63 tokens with special ones, got \d+; shorten it, or leave it out$/,
+  );
+  run.dispose();
+});
+
 test("languages that there are not are refused, with near ones and how many there are", async () => {
   const nllb = await open("nllb");
   const bad = (options: object, message: RegExp, run = nllb) =>
@@ -361,7 +376,19 @@ test("languages that there are not are refused, with near ones and how many ther
   );
   await bad({ src_lang: "eng_Latn" }, /tgt_lang must be one of the 202 languages of the tokenizer, .*; got nothing/);
   await bad({ tgt_lang: "fra_Latn", forced_bos_token_id: 5 }, /forced_bos_token_id must be absent with tgt_lang/);
-  await bad({ tgt_lang: "fra_Latn", trg_lang: "fra_Latn" }, /trg_lang is not supported/);
+  await bad(
+    { tgt_lang: "fra_Latn", trg_lang: "fra_Latn" },
+    /^translation: trg_lang is not supported; did you mean tgt_lang\?$/,
+  );
+  await bad(
+    { tgt_lang: "fra_Latn", decoder_input_ids: [[2]] },
+    /^translation: decoder_input_ids is not supported; target_prefix begins the results$/,
+  );
+  await bad(
+    { tgt_lang: "fra_Latn", return_full_text: false },
+    /^translation: return_full_text must be absent, marian has an encoder; leave it out$/,
+  );
+  assert.equal(await nllb([], { tgt_lang: "fra_Latn" }), []);
   await refuses(
     () => Promise.resolve(nllb.tokenizer.encode("a", { src_lang: "xx" })),
     OptionError,

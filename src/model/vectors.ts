@@ -37,9 +37,12 @@ export function readVectors(
 const isTensor = (given: unknown): given is HostTensor =>
   typeof given === "object" && given !== null && "dims" in given && "data" in given;
 
-/** The values of a list of numbers as f32; NaN for what is no number. */
-const floats = (values: ArrayLike<unknown>): Float32Array =>
-  values instanceof Float32Array ? values : Float32Array.from(values, readNumber);
+/** The values of a list of numbers as f32; NaN for what is no number. Throws InputError for the bits of half precision. */
+function floats(name: string, values: ArrayLike<unknown>): Float32Array {
+  if (values instanceof Uint16Array)
+    throw new InputError(`${name}: must hold numbers, got a Uint16Array, as of f16's bits; make a Float32Array of it`);
+  return values instanceof Float32Array ? values : Float32Array.from(values, readNumber);
+}
 
 const refuse = (name: string, width: number, got: string): InputError =>
   new InputError(
@@ -50,9 +53,10 @@ const refuse = (name: string, width: number, got: string): InputError =>
 function tensorRows(name: string, { dims, data }: HostTensor, width: number): Float32Array[] {
   const [values] = asRows([data]) ?? [];
   const [B, S, own] = asRows([dims])?.[0].length === 3 ? dims : [];
-  if (own !== width || !values || values.length !== B * S * width)
+  const whole = [B, S].every((size) => Number.isInteger(size) && size >= 0);
+  if (!whole || own !== width || !values || values.length !== B * S * width)
     throw refuse(name, width, `dims ${show(dims)} and ${values ? `${values.length} numbers` : show(data)}`);
-  const all = floats(values);
+  const all = floats(name, values);
   return Array.from({ length: B }, (_, b) => all.subarray(b * S * width, (b + 1) * S * width));
 }
 
@@ -64,7 +68,7 @@ function listRows(name: string, given: unknown, width: number): Float32Array[] {
     const odd = vectors?.find(({ length }) => length !== width);
     if (!vectors || odd) throw refuse(name, width, `${odd ? `a list of ${odd.length}` : show(row)} in row ${b}`);
     const values = new Float32Array(vectors.length * width);
-    vectors.forEach((vector, t) => values.set(floats(vector), t * width));
+    vectors.forEach((vector, t) => values.set(floats(name, vector), t * width));
     return values;
   });
 }

@@ -16,15 +16,17 @@ export interface Branching {
 
 /**
  * The options of the search for the best next tokens: a step with a beam for each, whose hypotheses they are. None ends
- * the text, as in CTranslate2.
+ * the text, as in CTranslate2, and none is the token that the whole result must end with.
  */
 export const branchOptions = (o: AllOptions): AllOptions => ({
   ...o,
   return_alternatives: false,
+  search: "transformers",
   patience: 1,
   num_beams: o.num_return_sequences,
   max_new_tokens: 1,
   min_new_tokens: 1,
+  forced_eos_token_id: undefined,
   length_penalty: 1,
 });
 

@@ -4,6 +4,9 @@ import { plainLists } from "../lists.js";
 import { DRAWING, type GenerationDefaults, isNeutral, NEUTRAL } from "./defaults.js";
 import { type AllOptions, type GenerateOptions, namesOf, OPTIONS, ruleWords, withDefaults } from "./options.js";
 
+/** The names of all options of `generate()`. */
+export const GENERATE_OPTIONS: readonly string[] = [...Object.keys(OPTIONS), ...Object.keys(NEUTRAL)];
+
 /**
  * The options of a call, filled up with those of its checkpoint and with the defaults. Throws OptionError for an unknown
  * option, a value outside its range, options that do not fit together, and what the checkpoint asks for that is not
@@ -44,7 +47,7 @@ const isGiven = (call: object, name: string): boolean => (call as Record<string,
 
 /** The options of a call that are set, each within its range, null among them. Throws OptionError naming the first that is not. */
 function checkCall(call: GenerateOptions, V: number): GenerateOptions {
-  checkNames(OptionError, "generate", call, [...Object.keys(OPTIONS), ...Object.keys(NEUTRAL)]);
+  checkNames(OptionError, "generate", call, GENERATE_OPTIONS);
   const given: Record<string, unknown> = {};
   for (const [key, own] of Object.entries(call) as [keyof GenerateOptions, unknown][]) {
     if (own === undefined) continue;
@@ -122,8 +125,8 @@ function checkAlternatives(o: AllOptions): void {
     );
   const others = {
     do_sample: o.do_sample,
-    search: o.search !== "transformers",
     num_beam_groups: o.num_beam_groups > 1,
+    coverage_penalty: o.coverage_penalty > 0,
     stop_strings: o.stop_strings,
   };
   const stray = Object.entries(others).find(([, value]) => value)?.[0];

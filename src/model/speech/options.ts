@@ -1,7 +1,7 @@
 import { checkOption, FLAG, oneOf, type Rule } from "../../runtime/checks.js";
 import { OptionError } from "../../runtime/errors.js";
-import { NEUTRAL } from "../decode/defaults.js";
-import { type GenerateOptions, OPTIONS } from "../decode/options.js";
+import { GENERATE_OPTIONS } from "../decode/option_checks.js";
+import type { GenerateOptions } from "../decode/options.js";
 import type { CallOptions } from "../model.js";
 import type { Thresholds } from "./fallback.js";
 import type { WhisperConfig } from "./whisper_config.js";
@@ -63,11 +63,7 @@ const RULES: Readonly<Record<string, Rule>> = {
 };
 
 /** The names of all options of a transcription, those of `generate()` among them. */
-export const SPEECH_OPTIONS: readonly string[] = [
-  ...Object.keys(RULES),
-  ...Object.keys(OPTIONS),
-  ...Object.keys(NEUTRAL),
-];
+export const SPEECH_OPTIONS: readonly string[] = [...Object.keys(RULES), ...GENERATE_OPTIONS];
 
 /** The options of a transcription with their defaults, apart from those of the search. */
 export interface ResolvedSpeech {

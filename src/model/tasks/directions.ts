@@ -73,7 +73,8 @@ export function createDirections(task: string, model: Model, tokenizer: Tokenize
       const sources = listOf(task, "src_lang", given.src_lang ?? usual.src_lang, count);
       const targets = listOf(task, "tgt_lang", given.tgt_lang ?? usual.tgt_lang, count);
       if (inText && sources.length) throw unknownLanguage(`${task}: src_lang`, sources[0], []);
-      if (needsTarget && !targets.length) throw unknownLanguage(`${task}: tgt_lang`, undefined, [...languages.keys()]);
+      if (needsTarget && targets.length < count)
+        throw unknownLanguage(`${task}: tgt_lang`, undefined, [...languages.keys()]);
       return Array.from({ length: count }, (_, i) =>
         directionOf({ src_lang: sources[i], tgt_lang: targets[i] }, prefix),
       );

@@ -9,7 +9,7 @@ import type { SequenceResults } from "../results.js";
 import type { Model } from "../model.js";
 import type { Encoding } from "../text/encoding.js";
 import { checkText, requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
-import { readInputs } from "./text_inputs.js";
+import { checkLength, readInputs } from "./text_inputs.js";
 
 /** A text, or two that belong together. */
 export type TextInput = string | { readonly text: string; readonly text_pair?: string };
@@ -140,10 +140,7 @@ function createTask<Input, Options extends EncodingOptions, Result>(
 function readTexts(tokenizer: Tokenizer, { text, text_pair }: Texts, limit: number, truncation: boolean): Encoding {
   const encoding = tokenizer.encode(text, { text_pair, max_length: truncation ? limit : undefined });
   const { length } = encoding.ids;
-  if (length > limit)
-    throw new InputError(
-      `text: must have at most ${limit} tokens with special ones, got ${length}; shorten it, or pass truncation: true`,
-    );
+  checkLength("text", length, limit, "pass truncation: true");
   if (length === 0) throw new InputError("text: must give at least one token, it gives none");
   return encoding;
 }

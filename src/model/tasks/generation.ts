@@ -61,7 +61,7 @@ function createTask<Name extends TextName>(
   model: Model,
   tokenizer: Tokenizer,
 ): TextTask<Name> {
-  const { encoder } = model.architecture;
+  const { encoder, family } = model.architecture;
   const { read, callOf } = createReader(task, model, tokenizer);
   let stats: TextStats | undefined;
 
@@ -118,6 +118,11 @@ function createTask<Name extends TextName>(
     checkOption(task, "return_alignments", return_alignments, FLAG);
     checkOption(task, "clean_up_tokenization_spaces", clean_up_tokenization_spaces, FLAG);
     checkOption(task, "progress", progress, CALLBACK);
+    const [stray, cause] = encoder
+      ? (["return_full_text", "an encoder"] as const)
+      : (["clean_up_tokenization_spaces", "no encoder"] as const);
+    if (options[stray] !== undefined)
+      throw new OptionError(`${task}: ${stray} must be absent, ${family} has ${cause}; leave it out`);
     const how = { return_full_text, return_alignments, clean_up_tokenization_spaces };
     const { prompts, choices } = read(input, rest);
     const order = prompts.map((_, index) => index).sort((x, y) => prompts[y].ids.length - prompts[x].ids.length);

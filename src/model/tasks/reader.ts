@@ -1,6 +1,7 @@
-import { checkOption, FLAG } from "../../runtime/checks.js";
+import { checkNames, checkOption, FLAG } from "../../runtime/checks.js";
 import { OptionError, show } from "../../runtime/errors.js";
 import type { GenerateInputs } from "../decode/job.js";
+import { GENERATE_OPTIONS } from "../decode/option_checks.js";
 import type { TokenLists } from "../inputs.js";
 import type { CallOptions, Model } from "../model.js";
 import { checkText, type Tokenizer } from "../text/tokenizer.js";
@@ -24,6 +25,15 @@ interface Call {
 
 const TEXT = { words: "a text", holds: (value: unknown) => typeof value === "string" };
 
+// The names of all options of a task, of which a stream takes fewer.
+const OPTIONS: readonly (keyof TextOptions)[] = [
+  ...(GENERATE_OPTIONS as (keyof TextOptions)[]),
+  ...(["tgt_lang", "src_lang", "prefix", "target_prefix", "truncation", "allow_unknown", "signal"] as const),
+  ...(["batch_size", "progress", "return_full_text", "return_alignments", "clean_up_tokenization_spaces"] as const),
+];
+
+const CURES: Readonly<Record<string, string>> = { decoder_input_ids: "target_prefix begins the results" };
+
 /** The reader of a task. Options that name languages or beginnings of results are for models with an encoder. */
 export function createReader(task: string, model: Model, tokenizer: Tokenizer): Reader {
   const { encoder, family } = model.architecture;
@@ -31,6 +41,7 @@ export function createReader(task: string, model: Model, tokenizer: Tokenizer): 
   const defaults = model.generationDefaults.options;
 
   const read: Reader["read"] = (input, options) => {
+    checkNames(OptionError, task, options, OPTIONS, CURES);
     const {
       allow_unknown = false,
       truncation = false,

@@ -66,14 +66,19 @@ export function readPrompt(
 ): Prompt {
   const { encoder, decoder } = model.architecture;
   const text = prefix + own;
-  const most = Math.min(tokenizer.model_max_length ?? Infinity, (encoder ?? decoder)?.P ?? Infinity);
+  const P = (encoder ?? decoder)?.P ?? Infinity;
+  const most = Math.min(tokenizer.model_max_length ?? Infinity, P);
   const encoding = tokenizer.encode(text, { src_lang, max_length: truncation ? most : undefined });
   const { ids } = encoding;
+  checkLength("text", ids.length, P, "pass truncation: true");
   const bos = model.generationDefaults.options.bos_token_id ?? model.checkpoint.config.bos_token_id;
   if (ids.length === 0 && typeof bos === "number" && !encoder)
     return { text, prefix: 0, ids: [bos], places: [undefined] };
   if (ids.length === 0) throw new InputError(`text: must give at least one token, ${show(text)} gives none`);
   if (!allow_unknown) checkKnown("text", text, encoding, tokenizer);
+  const begun =
+    typeof target_prefix === "string" ? readBeginning(target_prefix, allow_unknown, tokenizer) : target_prefix;
+  if (begun) checkLength("target_prefix", begun.length, (decoder?.P ?? 1) - 1, "leave it out");
   const isOwn = (t: number): boolean => encoding.sequence_ids[t] !== null && encoding.offsets[t][1] > prefix.length;
   const places = encoding.offsets.map((range, t) => (isOwn(t) ? range : undefined));
   return {
@@ -82,7 +87,7 @@ export function readPrompt(
     ids,
     places,
     target,
-    begun: typeof target_prefix === "string" ? readBeginning(target_prefix, allow_unknown, tokenizer) : target_prefix,
+    begun,
     truncated: truncation ? encoding.truncated : undefined,
   };
 }
@@ -92,6 +97,14 @@ function readBeginning(text: string, allow_unknown: boolean, tokenizer: Tokenize
   const encoding = tokenizer.encode(text, { add_special_tokens: false });
   if (!allow_unknown) checkKnown("target_prefix", text, encoding, tokenizer);
   return encoding.ids;
+}
+
+/** Throws InputError for more tokens than there may be. */
+export function checkLength(name: string, length: number, limit: number, cure: string): void {
+  if (length > limit)
+    throw new InputError(
+      `${name}: must have at most ${limit} tokens with special ones, got ${length}; shorten it, or ${cure}`,
+    );
 }
 
 /** Throws InputError for a text with what the vocabulary has not. */
