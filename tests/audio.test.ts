@@ -128,7 +128,7 @@ const BAD: readonly (readonly [string, () => unknown, RegExp])[] = [
   ["an unknown codec", () => riff([formatChunk({ codec: 0x1234 }), data([1, 2])]), /got 4660; convert it/],
   ["64 bits of PCM", () => riff([formatChunk({ bits: 64 }), data([])]), /8, 16, 24 or 32 bits, got 64 for 1 channels/],
   ["floats of 16 bits", () => riff([formatChunk({ codec: 3 }), data([])]), /must have 32 or 64 bits, got 16/],
-  ["no channels", () => riff([formatChunk({ channels: 0 }), data([1, 2])]), /got NaN for 0 channels/],
+  ["no channels", () => riff([formatChunk({ channels: 0 }), data([1, 2])]), /got 0 for 0 channels/],
   [
     "data that is cut off",
     () => file.slice(0, -3),
@@ -160,6 +160,11 @@ const BAD: readonly (readonly [string, () => unknown, RegExp])[] = [
     "channels of two lengths",
     () => ({ raw: [samples, samples.slice(1)], sampling_rate: RATE }),
     /of one length, got 6 and 5/,
+  ],
+  [
+    "whole numbers as floats",
+    () => Float32Array.of(0, -300),
+    /must be from -1 to 1, got -300 at sample 1; divide whole numbers/,
   ],
   ["whole numbers", () => Int16Array.of(5), /must be a Float32Array, .*whole numbers are divided by their largest/],
   ["a list of numbers", () => ({ raw: [0.5], sampling_rate: RATE }), /must be a Float32Array, .*got \[0\.5\]/],

@@ -1,6 +1,5 @@
 import { CheckpointError, InputError, show } from "../../runtime/errors.js";
 import { isKind, openFile } from "../checkpoint/source.js";
-import { allFinite } from "../finite.js";
 import { resample } from "./resample.js";
 import { isWav, readWav, type Recording } from "./wav.js";
 
@@ -38,7 +37,8 @@ export type AudioInput =
 
 /**
  * One channel of samples of a recording at `rate` samples a second, channels averaged. Throws InputError for an input
- * that is none, for a file that cannot be read, and for samples that are not finite or not there.
+ * that is none, for a file that cannot be read, and for samples that are not finite, not there, or whole
+ * numbers.
  */
 export async function readAudio(
   input: AudioInput,
@@ -51,21 +51,23 @@ export async function readAudio(
       `audio: sampling_rate must be a whole number from ${LOWEST} to ${HIGHEST}, got ${show(sampling_rate)}; it is how many samples are a second`,
     );
   const [{ length } = { length: 0 }] = channels;
-  const odd = channels.find((channel) => channel.length !== length);
-  if (odd) throw new InputError(`audio: channels must be of one length, got ${length} and ${odd.length} samples`);
+  const other = channels.find((channel) => channel.length !== length);
+  if (other) throw new InputError(`audio: channels must be of one length, got ${length} and ${other.length} samples`);
   if (length === 0) throw new InputError("audio: must have at least one sample, got none; record or read it again");
   const samples = mix(channels);
-  if (!allFinite(samples)) {
-    const at = samples.findIndex((sample) => !Number.isFinite(sample));
-    throw new InputError(
-      `audio: samples must be finite, got ${samples[at]} at sample ${at}; mend or cut the recording`,
-    );
+  const odd = samples.findIndex((sample) => !(Math.abs(sample) <= LOUDEST));
+  if (odd >= 0) {
+    const [rule, cure] = Number.isFinite(samples[odd])
+      ? ["from -1 to 1", "divide whole numbers by their largest"]
+      : ["finite", "mend or cut the recording"];
+    throw new InputError(`audio: samples must be ${rule}, got ${samples[odd]} at sample ${odd}; ${cure}`);
   }
   return resample(samples, sampling_rate, rate);
 }
 
 const LOWEST = 1000;
 const HIGHEST = 768_000;
+const LOUDEST = 64; // recordings that are not clipped, or brought to a variance of 1, go beyond 1, but not so far
 
 function mix(channels: readonly ArrayLike<number>[]): Float32Array {
   const [first, ...others] = channels;

@@ -120,13 +120,15 @@ function optionsOf(
   const others: readonly string[] = temperatures.some((other) => other > 0 !== draws)
     ? namesOf(draws ? "search" : "sampling")
     : [];
-  const own = Object.fromEntries(Object.entries(search).filter(([name]) => !others.includes(name)));
+  const keeps = (name: string): boolean => name === "num_return_sequences" || !others.includes(name);
+  const own = Object.fromEntries(Object.entries(search).filter(([name]) => keeps(name)));
   const { P } = core.architecture.decoder;
   const { max_length, max_new_tokens } = { ...defaults.options, ...search };
   const most = Math.min((max_length ?? Infinity) + Math.min(Math.floor(P / 2) - 1, width), P) - width;
   return {
     ...own,
-    ...(draws && { do_sample: true, temperature, num_beams: 1 }),
+    do_sample: draws,
+    ...(draws && { temperature, num_beams: 1 }),
     max_new_tokens: max_new_tokens ?? most,
     max_length: null,
     output_scores: typeof thresholds.logprob_threshold === "number",

@@ -46,6 +46,8 @@ export interface RecogniserHooks {
 export interface Recogniser {
   /** Samples a second that it takes. */
   readonly sampling_rate: number;
+  /** The fewest and the most samples of a recording. */
+  readonly lengths: readonly [least: number, most: number];
   /** Transcribes recordings together. Throws InputError, OptionError, and as `generate()` does. */
   recognise(
     core: DecoderCore,

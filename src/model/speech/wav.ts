@@ -54,7 +54,7 @@ export function readWav(bytes: Uint8Array<ArrayBuffer>, label = "audio"): Record
   }
   if (!read)
     throw new InputError(
-      `${label}: samples must have ${codec === PCM ? "8, 16, 24 or 32 bits" : "32 or 64 bits"}, got ${8 * width} for ${count} channels; convert it to 16 bits`,
+      `${label}: samples must have ${codec === PCM ? "8, 16, 24 or 32 bits" : "32 or 64 bits"}, got ${8 * frame} for ${count} channels; convert it to 16 bits`,
     );
   if (!data) throw new InputError(`${label}: must have a chunk "data", found none; the file is cut off or empty`);
   if (data.byteLength % frame)

@@ -1,5 +1,6 @@
 import { OptionError, show } from "../../runtime/errors.js";
 import type { GenerateOptions } from "../decode/options.js";
+import type { Stem } from "../graph/architecture.js";
 import type { Model } from "../model.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { SpeechOptions } from "./options.js";
@@ -16,12 +17,15 @@ const WHISPERS = [
   "compression_ratio_threshold",
   "logprob_threshold",
   "no_speech_threshold",
+  "max_initial_timestamp_index",
 ] as const;
 
 /** Speech recognition by a model that hears samples themselves, such as Moonshine: text alone, of short recordings. */
 export function waveformRecogniser(model: Model, tokenizer: Tokenizer, sampling_rate: number): Recogniser {
+  const stem = model.architecture.encoder?.stem as Stem;
   return {
     sampling_rate,
+    lengths: [stem.least, stem.most],
     async recognise(_core, recordings, options, { signal, emit, onSeconds }) {
       const search = searchOf(model.architecture.family, options);
       const heard = recordings.map(() => "");
@@ -62,9 +66,9 @@ function searchOf(family: string, options: SpeechOptions): GenerateOptions {
       `speech: ${stray} must be absent, ${family} gives text alone; leave it out, or use a Whisper model`,
     );
   const { temperature = 0, ...rest } = options;
-  if (typeof temperature !== "number")
+  if (typeof temperature !== "number" || !(temperature >= 0))
     throw new OptionError(
-      `speech: temperature must be a number, ${family} has no thresholds, got ${show(temperature)}`,
+      `speech: temperature must be a number of at least 0, ${family} has no thresholds, got ${show(temperature)}`,
     );
   const own = Object.entries(rest).filter(([name]) => !(WHISPERS as readonly string[]).includes(name));
   return { ...Object.fromEntries(own), ...(temperature > 0 && { do_sample: true, temperature }) };

@@ -22,12 +22,12 @@ export async function whisperRecogniser(model: Model, tokenizer: Tokenizer): Pro
     );
   return {
     sampling_rate: extractor.sampling_rate,
+    lengths: [1, Infinity],
     async recognise(core, recordings, options, hooks) {
       const speech = openSpeech(model, core, tokenizer);
       const results: Recognition[] = [];
       for (const rows of byLength(recordings, extractor)) {
-        const own = languagesOf(options, rows, recordings.length);
-        const found = await hear(speech, extractor, { recordings, rows, options: own, hooks });
+        const found = await hear(speech, extractor, { recordings, rows, options: languagesOf(options, rows), hooks });
         rows.forEach((row, i) => (results[row] = found[i]));
       }
       return results;
@@ -46,11 +46,9 @@ function byLength(recordings: readonly Float32Array[], extractor: FeatureExtract
 }
 
 /** The options of some rows of a call, of which each may have a language of its own. */
-function languagesOf(options: SpeechOptions, rows: readonly number[], count: number): SpeechOptions {
+function languagesOf(options: SpeechOptions, rows: readonly number[]): SpeechOptions {
   const { language } = options;
-  return Array.isArray(language) && language.length === count
-    ? { ...options, language: rows.map((row) => language[row]) }
-    : options;
+  return Array.isArray(language) ? { ...options, language: rows.map((row) => language[row]) } : options;
 }
 
 interface Heard {
