@@ -10,8 +10,7 @@ import type { WhisperConfig } from "./whisper_config.js";
  * Options of a transcription by Whisper, besides those of `generate()`. Those of a call take precedence over the
  * checkpoint's; `null` switches the checkpoint's off.
  */
-export interface SpeechOptions
-  extends Omit<CallOptions, "temperature" | "return_timestamps" | "output_scores" | "do_sample">, Thresholds {
+export interface SpeechOptions extends Omit<CallOptions, "temperature" | "return_timestamps" | OwnOptions>, Thresholds {
   /** The language that is spoken, as a code ("de") or a name ("German"), or one for each recording. Default: detected. */
   readonly language?: string | readonly string[] | null;
   /** "transcribe", or "translate" into English. Default "transcribe". */
@@ -62,8 +61,22 @@ const RULES: Readonly<Record<string, Rule>> = {
   no_speech_threshold: limit("a number of at least 0", 0),
 };
 
+/** Options of `generate()` that a transcription sets itself, or of which its result shows nothing. */
+type OwnOptions = (typeof OWN)[number];
+const OWN = [
+  "decoder_start_token_id",
+  "do_sample",
+  "forced_decoder_ids",
+  "no_timestamps_token_id",
+  "output_attentions",
+  "output_scores",
+] as const;
+
 /** The names of all options of a transcription, those of `generate()` among them. */
-export const SPEECH_OPTIONS: readonly string[] = [...Object.keys(RULES), ...GENERATE_OPTIONS];
+export const SPEECH_OPTIONS: readonly string[] = [
+  ...Object.keys(RULES),
+  ...GENERATE_OPTIONS.filter((name) => !(OWN as readonly string[]).includes(name)),
+];
 
 /** The options of a transcription with their defaults, apart from those of the search. */
 export interface ResolvedSpeech {
@@ -163,8 +176,6 @@ function checkTogether(
     throw new OptionError(`speech: prompt_ids must be token ids from 0 to ${V - 1}, got ${Math.max(...prompt)}`);
   if (isNumber(thresholds.no_speech_threshold) && !isNumber(thresholds.logprob_threshold))
     throw new OptionError("speech: no_speech_threshold acts only with logprob_threshold, which is not given");
-  if (search.do_sample !== undefined)
-    throw new OptionError("speech: do_sample is not supported; a temperature above 0 draws tokens");
   if (o.prompt_condition_type === "all-segments" && !o.condition_on_prev_tokens)
     throw new OptionError(
       'speech: prompt_condition_type "all-segments" acts only with condition_on_prev_tokens: true, which is not set',

@@ -53,10 +53,6 @@ function checkSpoken({ multilingual }: WhisperConfig, given: unknown): void {
 /** The codes of the languages that a call names: one for all rows, or one for each. */
 function languagesOf({ languages = {} }: WhisperConfig, rows: number, given: string | readonly string[]): string[] {
   const names = typeof given === "string" ? Array<string>(rows).fill(given) : given;
-  if (names.length !== rows)
-    throw new OptionError(
-      `speech: language must be one for all, or the ${rows} of the recordings, got ${names.length}`,
-    );
   const known = Object.keys(languages);
   return names.map((name) => {
     const code = languageCode(name, known);

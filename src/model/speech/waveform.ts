@@ -65,7 +65,8 @@ function searchOf(family: string, options: SpeechOptions): GenerateOptions {
     throw new OptionError(
       `speech: ${stray} must be absent, ${family} gives text alone; leave it out, or use a Whisper model`,
     );
-  const { temperature = 0, ...rest } = options;
+  const { temperature: given, ...rest } = options;
+  const temperature = given ?? 0;
   if (typeof temperature !== "number" || !(temperature >= 0))
     throw new OptionError(
       `speech: temperature must be a number of at least 0, ${family} has no thresholds, got ${show(temperature)}`,

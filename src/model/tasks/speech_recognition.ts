@@ -44,6 +44,8 @@ const CURES: Readonly<Record<string, string>> = {
   stride_length_s: "leave it out: windows begin where the last one ended",
   return_language: "leave it out: results say their language",
   generate_kwargs: "give its options themselves",
+  do_sample: "a temperature above 0 draws tokens",
+  forced_decoder_ids: "give language and task",
 };
 const BATCH = 8; // windows of 30 seconds take memory
 
@@ -78,7 +80,7 @@ function createTask(model: Model, tokenizer: Tokenizer, recogniser: Recogniser):
     hooks: Pick<RecogniserHooks, "signal" | "emit">,
   ): Promise<Recognition[]> => {
     const { batch_size = BATCH, progress, signal: _, ...speech } = options;
-    const audios = await readAll(input, recogniser.sampling_rate, hooks.signal);
+    const audios = await readAll(input, recogniser, hooks.signal);
     if (Array.isArray(speech.language) && speech.language.length !== audios.length)
       throw new OptionError(
         `${NAME}: language must be one for all, or the ${audios.length} of the recordings, got ${speech.language.length}`,
@@ -149,7 +151,7 @@ function checkTaskOptions(options: RecognitionOptions): void {
 /** The samples of all recordings. Throws InputError with the index of the bad one in a list. */
 async function readAll(
   input: AudioInput | readonly AudioInput[],
-  rate: number,
+  { sampling_rate, lengths: [least, most] }: Recogniser,
   signal: AbortSignal | undefined,
 ): Promise<Float32Array<ArrayBuffer>[]> {
   const isList = Array.isArray(input);
@@ -157,7 +159,13 @@ async function readAll(
   return Promise.all(
     Array.from(inputs, async (one, index) => {
       try {
-        return await readAudio(one, rate, signal);
+        const samples = await readAudio(one, sampling_rate, signal);
+        if (samples.length >= least && samples.length <= most) return samples;
+        const [bound, cure] =
+          samples.length < least ? [`at least ${least}`, "add silence"] : [`at most ${most}`, "cut it"];
+        throw new InputError(
+          `audio: must have ${bound} samples at ${sampling_rate} Hz for this model, got ${samples.length}; ${cure}`,
+        );
       } catch (error) {
         if (!(error instanceof InputError) || !isList) throw error;
         throw new InputError(`input ${index}: ${error.message}`, { cause: error });
