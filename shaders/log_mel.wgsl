@@ -29,5 +29,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     let im = spectrum[at + params.X + x];
     power += filters[c * params.X + x] * (re * re + im * im);
   }
-  out[index] = log2(select(power, params.floor, power < params.floor)) * LOG10_2;
+  let level = log2(select(power, params.floor, power < params.floor)) * LOG10_2;
+  out[index] = select(level, power, (bitcast<u32>(power) & 0x7fffffffu) > 0x7f800000u); // log2 may drop NaN
 }
