@@ -79,7 +79,7 @@ async function faulted(
 }
 
 /** The next call to fail: every one of the first, then ever fewer; in other runtimes than Node only some. */
-const after = (k: number): number => k + (runtime === "node" ? 1 : share) * (1 + Math.floor(k / 3));
+const after = (k: number): number => k + (runtime === "node" ? 1 : 2 * share) * (1 + Math.floor(k / 3));
 
 /** Fails the k-th call for every k, until a run has no such call. */
 async function everyCall(scenario: Scenario, call: Call, way: Way, counts: Record<string, number>): Promise<string[]> {
