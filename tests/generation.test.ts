@@ -4,6 +4,7 @@ import { assert, refuses, suite } from "./support/harness.js";
 import { randomRows } from "./support/rows.js";
 
 const test = suite("generation");
+const HOST = { chrome: "what the host does is the same in Node, and its pipelines compile for seconds" };
 const GPT2 = "tests/fixtures/gpt2";
 const brown = (): Promise<Model> => openModel("models/gpt2-brown");
 const PROMPT = [[464, 1200, 33], [7]];
@@ -21,19 +22,23 @@ test("a prompt as long as the cache leaves room for one token", async () => {
   );
 });
 
-test("a long prompt is read in chunks, as a short one is", async () => {
-  const m = await openModel("tests/fixtures/llama");
-  const rows = randomRows(
-    Array.from({ length: 40 }, () => 60),
-    13,
-    m.architecture.V,
-  ); // 2,360 rows of prompt, above one chunk
-  const together = await m.generate({ input_ids: rows }, { max_new_tokens: 3 });
-  for (const b of [0, 34, 39]) {
-    const solo = await m.generate({ input_ids: [rows[b]] }, { max_new_tokens: 3 });
-    assert.equal(together.sequences[b], solo.sequences[0]);
-  }
-});
+test(
+  "a long prompt is read in chunks, as a short one is",
+  async () => {
+    const m = await openModel("tests/fixtures/llama");
+    const rows = randomRows(
+      Array.from({ length: 40 }, () => 60),
+      13,
+      m.architecture.V,
+    ); // 2,360 rows of prompt, above one chunk
+    const together = await m.generate({ input_ids: rows }, { max_new_tokens: 3 });
+    for (const b of [0, 34, 39]) {
+      const solo = await m.generate({ input_ids: [rows[b]] }, { max_new_tokens: 3 });
+      assert.equal(together.sequences[b], solo.sequences[0]);
+    }
+  },
+  HOST,
+);
 
 test("the same seed draws the same tokens, whatever the batch beside it", async () => {
   const m = await brown();
@@ -46,12 +51,16 @@ test("the same seed draws the same tokens, whatever the batch beside it", async 
   assert.is(first.stats.seed, 42);
 });
 
-test("sampling from the best token alone is greedy search", async () => {
-  const m = await brown();
-  const greedy = await m.generate({ input_ids: PROMPT }, { max_new_tokens: 10 });
-  const drawn = await m.generate({ input_ids: PROMPT }, { max_new_tokens: 10, do_sample: true, top_k: 1 });
-  assert.equal(drawn.sequences, greedy.sequences);
-});
+test(
+  "sampling from the best token alone is greedy search",
+  async () => {
+    const m = await brown();
+    const greedy = await m.generate({ input_ids: PROMPT }, { max_new_tokens: 10 });
+    const drawn = await m.generate({ input_ids: PROMPT }, { max_new_tokens: 10, do_sample: true, top_k: 1 });
+    assert.equal(drawn.sequences, greedy.sequences);
+  },
+  HOST,
+);
 
 test("streamed tokens add up to the result, by greedy and by beam search, and so does their text", async () => {
   const m = await brown();
@@ -93,78 +102,93 @@ test("a stop string ends its row with the token that completes it", async () => 
   );
 });
 
-test("a logits_processor on the host sees the rows and decides", async () => {
-  const m = await brown();
-  const seen: number[] = [];
-  const { sequences } = await m.generate(
-    { input_ids: PROMPT },
-    {
-      max_new_tokens: 3,
-      logits_processor(ids, scores) {
-        seen.push(ids[0].length);
-        scores.forEach((row, r) => row.fill(-1e4).fill(5, 100 + ids[r].length, 101 + ids[r].length));
+test(
+  "a logits_processor on the host sees the rows and decides",
+  async () => {
+    const m = await brown();
+    const seen: number[] = [];
+    const { sequences } = await m.generate(
+      { input_ids: PROMPT },
+      {
+        max_new_tokens: 3,
+        logits_processor(ids, scores) {
+          seen.push(ids[0].length);
+          scores.forEach((row, r) => row.fill(-1e4).fill(5, 100 + ids[r].length, 101 + ids[r].length));
+        },
       },
-    },
-  );
-  assert.equal(seen, [3, 4, 5]);
-  assert.equal(
-    sequences.map((row) => row.slice(3)),
-    [
-      [103, 104, 105],
-      [101, 102, 103],
-    ],
-  );
-  const plain = await m.generate({ input_ids: PROMPT }, { num_beams: 3, max_new_tokens: 6 });
-  const idle = await m.generate({ input_ids: PROMPT }, { num_beams: 3, max_new_tokens: 6, logits_processor: () => {} });
-  assert.equal(idle.sequences, plain.sequences);
-});
-
-test("a past continues as the whole prompt does, also after fork and truncate", async () => {
-  const m = await brown();
-  const [start, middle] = [
-    [
-      [12, 900, 45, 77],
-      [3, 3],
-    ],
-    [[8, 9], [500]],
-  ];
-  const whole = start.map((row, b) => [...row, ...middle[b]]);
-  const options = { num_beams: 3, max_new_tokens: 7 };
-  const want = await m.generate({ input_ids: whole }, options);
-  const past = await m.past({ input_ids: start }, { max_length: 64 });
-  assert.equal((await m.generate({ past_key_values: past, input_ids: middle }, options)).sequences, want.sequences);
-  const twin = await past.fork();
-  await twin.append(middle);
-  assert.equal((await m.generate({ past_key_values: twin }, options)).sequences, want.sequences);
-  await past.append([[1, 2, 3], [4]]);
-  past.truncate(4);
-  assert.equal(past.ids, [
-    [12, 900, 45, 77],
-    [3, 3, 4],
-  ]);
-  const other = await m.generate(
-    {
-      input_ids: [
-        [12, 900, 45, 77],
-        [3, 3, 4],
+    );
+    assert.equal(seen, [3, 4, 5]);
+    assert.equal(
+      sequences.map((row) => row.slice(3)),
+      [
+        [103, 104, 105],
+        [101, 102, 103],
       ],
-    },
-    options,
-  );
-  assert.equal((await m.generate({ past_key_values: past }, options)).sequences, other.sequences);
-  await refuses(() => past.append([Array(70).fill(1), []]), InputError, /at most max_length=64 tokens/);
-  twin.dispose();
-  past.dispose();
-});
+    );
+    const plain = await m.generate({ input_ids: PROMPT }, { num_beams: 3, max_new_tokens: 6 });
+    const idle = await m.generate(
+      { input_ids: PROMPT },
+      { num_beams: 3, max_new_tokens: 6, logits_processor: () => {} },
+    );
+    assert.equal(idle.sequences, plain.sequences);
+  },
+  HOST,
+);
 
-test("presence_penalty and rules act with beams and without", async () => {
-  const m = await brown();
-  const { sequences } = await m.generate({ input_ids: PROMPT }, { max_new_tokens: 12, presence_penalty: 100 });
-  sequences.forEach((row, b) => {
-    const own = row.slice(3 - PROMPT[b].length).filter((id) => id !== 0);
-    assert.is(new Set(own).size, own.length);
-  });
-});
+test(
+  "a past continues as the whole prompt does, also after fork and truncate",
+  async () => {
+    const m = await brown();
+    const [start, middle] = [
+      [
+        [12, 900, 45, 77],
+        [3, 3],
+      ],
+      [[8, 9], [500]],
+    ];
+    const whole = start.map((row, b) => [...row, ...middle[b]]);
+    const options = { num_beams: 3, max_new_tokens: 7 };
+    const want = await m.generate({ input_ids: whole }, options);
+    const past = await m.past({ input_ids: start }, { max_length: 64 });
+    assert.equal((await m.generate({ past_key_values: past, input_ids: middle }, options)).sequences, want.sequences);
+    const twin = await past.fork();
+    await twin.append(middle);
+    assert.equal((await m.generate({ past_key_values: twin }, options)).sequences, want.sequences);
+    await past.append([[1, 2, 3], [4]]);
+    past.truncate(4);
+    assert.equal(past.ids, [
+      [12, 900, 45, 77],
+      [3, 3, 4],
+    ]);
+    const other = await m.generate(
+      {
+        input_ids: [
+          [12, 900, 45, 77],
+          [3, 3, 4],
+        ],
+      },
+      options,
+    );
+    assert.equal((await m.generate({ past_key_values: past }, options)).sequences, other.sequences);
+    await refuses(() => past.append([Array(70).fill(1), []]), InputError, /at most max_length=64 tokens/);
+    twin.dispose();
+    past.dispose();
+  },
+  HOST,
+);
+
+test(
+  "presence_penalty and rules act with beams and without",
+  async () => {
+    const m = await brown();
+    const { sequences } = await m.generate({ input_ids: PROMPT }, { max_new_tokens: 12, presence_penalty: 100 });
+    sequences.forEach((row, b) => {
+      const own = row.slice(3 - PROMPT[b].length).filter((id) => id !== 0);
+      assert.is(new Set(own).size, own.length);
+    });
+  },
+  HOST,
+);
 
 test("sentences that outlive the others go on alone, and come out the same", async () => {
   const m = await brown();
