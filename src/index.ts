@@ -26,7 +26,22 @@ export type { Model } from "./model/model.js";
 export type { GenerationDefaults } from "./model/decode/defaults.js";
 export type { GenerateOptions, LogitsProcessor } from "./model/decode/options.js";
 export type { EncoderOptions, EncoderOutput } from "./model/encode/outputs.js";
-export { defaultTask, pipeline, type Tasks } from "./model/tasks/index.js";
+export {
+  defaultTask,
+  featureExtraction,
+  type Opener,
+  pipeline,
+  speechRecognition,
+  summarization,
+  text2text,
+  textClassification,
+  textGeneration,
+  tokenClassification,
+  translation,
+  type TaskName,
+  type TaskOf,
+  type Tasks,
+} from "./model/tasks/index.js";
 export type { CheckpointSource, SourceFile, SourceLike } from "./model/checkpoint/source.js";
 export type { PastKeyValues, PastOptions } from "./model/decode/past.js";
 export type { Decoder, DecoderOptions } from "./model/decode/decoder.js";

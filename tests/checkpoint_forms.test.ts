@@ -331,11 +331,11 @@ for (const [fixture, keys] of Object.entries(OPTIONAL))
     const path = `tests/fixtures/${fixture}`;
     const config = await readJson<Record<string, unknown>>(`${path}/config.json`);
     const checkpoint = await openCheckpoint(folder(path));
-    const whole = describeCheckpoint(checkpoint).architecture;
+    const { architecture: whole } = await describeCheckpoint(checkpoint);
     for (const key of keys) {
       const { [key]: value, ...rest } = config;
       if (value === undefined) continue;
-      const without = describeCheckpoint({ ...checkpoint, config: rest }).architecture;
+      const { architecture: without } = await describeCheckpoint({ ...checkpoint, config: rest });
       if (JSON.stringify(without) !== JSON.stringify(whole))
         assert.unreachable(`${key}, which is ${JSON.stringify(value)}`);
     }
@@ -392,8 +392,8 @@ const DEFAULTS: Readonly<Record<string, Json>> = {
   whisper: { V: 51865, D: 384, depth: 4, H: 6, F: 1536, eps: 1e-5, activation: "gelu", embeddingScale: 1 },
 };
 for (const [model_type, wanted] of Object.entries(DEFAULTS))
-  test(`${model_type} with an empty config has the sizes of Transformers`, () => {
-    const { architecture } = describeCheckpoint({ label: "x", config: { model_type }, entries: roomy } as never);
+  test(`${model_type} with an empty config has the sizes of Transformers`, async () => {
+    const { architecture } = await describeCheckpoint({ label: "x", config: { model_type }, entries: roomy } as never);
     const { encoder, decoder } = architecture;
     for (const stack of [encoder, decoder].filter(Boolean)) {
       const flat = { ...architecture, ...stack } as unknown as Json;
@@ -404,7 +404,7 @@ test("the head of Qwen3 is 128 wide unless the config says otherwise", async () 
   const config = await readJson<Record<string, unknown>>("tests/fixtures/qwen3/config.json");
   delete config.head_dim;
   const checkpoint = await openCheckpoint(folder("tests/fixtures/qwen3"));
-  assert.is(describeCheckpoint({ ...checkpoint, config }).architecture.decoder?.E, 128);
+  assert.is((await describeCheckpoint({ ...checkpoint, config })).architecture.decoder?.E, 128);
 });
 
 const { input_ids, activations } = await readJson<{ input_ids: number[][]; activations: Record<string, number[]> }>(

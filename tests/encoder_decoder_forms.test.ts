@@ -187,9 +187,9 @@ const DEFAULTS: Readonly<Record<string, readonly [sizes: Json, options: Json]>> 
   ],
 };
 for (const [model_type, [sizes, options]] of Object.entries(DEFAULTS))
-  test(`${model_type} with an empty config has the sizes and the options of Transformers`, () => {
+  test(`${model_type} with an empty config has the sizes and the options of Transformers`, async () => {
     const config = { model_type };
-    const { architecture } = describeCheckpoint({ label: "x", config, entries: roomy } as never);
+    const { architecture } = await describeCheckpoint({ label: "x", config, entries: roomy } as never);
     for (const stack of [architecture.encoder, architecture.decoder]) {
       const flat = { ...architecture, ...stack } as unknown as Json;
       for (const [key, value] of Object.entries(sizes)) assert.is(flat[key], value, key);

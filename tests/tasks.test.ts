@@ -210,7 +210,7 @@ test("a checkpoint that is open is not opened again", async () => {
     asked.push(name);
     return files(name);
   });
-  assert.is(defaultTask(checkpoint), "token-classification");
+  assert.is(await defaultTask(checkpoint), "token-classification");
   const tag = await pipeline("token-classification", checkpoint, { gpu: await device() });
   assert.is((await tag("a b", { ignore_labels: [] })).entities.length, 2);
   for (const name of ["config.json", "model.safetensors"])

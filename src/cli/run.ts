@@ -45,7 +45,7 @@ export const run: Verb = {
   async run(source, texts, { dtype, ...options }) {
     const lines = texts.length ? texts : (await readInput("run")).split(/\r?\n/).filter((line) => line.trim());
     const checkpoint = await openCheckpoint(source);
-    const name = defaultTask(checkpoint);
+    const name = await defaultTask(checkpoint);
     const task = await pipeline(name, checkpoint, { dtype: dtype as never });
     try {
       if (name === "token-classification") await tag(task as TaggingTask, lines, options);

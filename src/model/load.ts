@@ -35,8 +35,9 @@ export async function load(source: CheckpointLike, options: LoadOptions = {}): P
   const { dtype = "auto", progress, signal, onDeviceLost, onFallback } = options;
   signal?.throwIfAborted();
   const opened = await openCheckpoint(source, { signal });
-  const { family, checkpoint: described, architecture: stated } = describeCheckpoint(opened);
+  const { family, checkpoint: described, architecture: stated } = await describeCheckpoint(opened);
   const checkpoint = rereadable(await shareTied(described, family.ties?.(described.config) ?? [], { signal }));
+  const decoding = stated.decoder && (await import("./decode/calls.js")).decoderCalls;
   const gpu = options.gpu ?? (await openGpu({ device: options.device, powerPreference: options.powerPreference }));
   await gpu.ready(); // a shared one may have lost its device
   const leave = gpu.listen({ onDeviceLost, onFallback });
@@ -63,7 +64,7 @@ export async function load(source: CheckpointLike, options: LoadOptions = {}): P
       },
       idle,
     };
-    return createModel(core, checkpoint, { ready: held.ready, release });
+    return createModel(core, checkpoint, { ready: held.ready, release }, decoding);
   } catch (error) {
     if (recovery) gpu.memory.free(recovery.weights.tensors);
     release();

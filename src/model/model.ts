@@ -3,12 +3,13 @@ import type { Gpu } from "../runtime/gpu.js";
 import type { MemoryUse } from "../runtime/memory.js";
 import type { TunedChoices } from "../runtime/variants.js";
 import type { EncodeInputs, ForwardInputs } from "./arguments.js";
-import { decoderCalls, encoderCalls } from "./calls.js";
+import { encoderCalls, encoderOnlyCalls } from "./calls.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import type { Weights } from "./checkpoint/weights.js";
-import type { Core, HostTensor } from "./core.js";
+import type { Core, DecoderCore, HostTensor } from "./core.js";
+import type { decoderCalls } from "./decode/calls.js";
 import type { Decoder, DecoderOptions } from "./decode/decoder.js";
-import { type GenerationDefaults, readDefaults } from "./decode/defaults.js";
+import type { GenerationDefaults } from "./decode/defaults.js";
 import type { ForwardOutput } from "./decode/forward_rows.js";
 import type { GenerateResult } from "./decode/generate.js";
 import type { GenerateInputs } from "./decode/job.js";
@@ -19,8 +20,8 @@ import type { EncoderOptions, EncoderOutput } from "./encode/outputs.js";
 import type { Architecture } from "./graph/architecture.js";
 import type { ModelInputs, SourceInputs, TokenRows } from "./inputs.js";
 import { createLifetime } from "./lifetime.js";
-import { readTokenizer, type Tokenizer } from "./text/tokenizer.js";
-import { type TuneOptions, tuneModel } from "./tune.js";
+import type { Tokenizer } from "./text/tokenizer.js";
+import type { TuneOptions } from "./tune.js";
 
 /** Options of `generate` and `stream`. */
 export type CallOptions = GenerateOptions & { readonly signal?: AbortSignal };
@@ -90,6 +91,12 @@ export interface Model extends AsyncDisposable {
   dispose(): void;
 }
 
+/** What a model answers to in one way with a decoder, in another without. */
+export type DecoderCalls = Pick<
+  Model,
+  "generationDefaults" | "forward" | "decoder" | "generate" | "stream" | "score" | "past"
+>;
+
 /** How a model and its device are held together. */
 export interface DeviceHooks {
   /** Brings the weights to the device in use before a call; undefined when they are there. */
@@ -98,18 +105,23 @@ export interface DeviceHooks {
   readonly release: () => void;
 }
 
-/** A model of these parts. */
-export function createModel(core: Core, checkpoint: Checkpoint, { ready, release }: DeviceHooks): Model {
+/** A model of these parts; `decoding` are the calls of those that have a decoder. */
+export function createModel(
+  core: Core,
+  checkpoint: Checkpoint,
+  { ready, release }: DeviceHooks,
+  decoding: typeof decoderCalls | undefined,
+): Model {
   const { gpu, architecture, idle } = core;
   let reading: Promise<Tokenizer | undefined> | undefined;
-  const tokenizer = (): Promise<Tokenizer | undefined> => (reading ??= readTokenizer(checkpoint));
+  const tokenizer = (): Promise<Tokenizer | undefined> =>
+    (reading ??= import("./text/tokenizer.js").then(({ readTokenizer }) => readTokenizer(checkpoint)));
   const free = (): void => {
     idle.dispose();
     gpu.memory.free(core.weights.tensors);
     release();
   };
   const { keepAlive, dispose } = createLifetime("model", "load it again", free, ready);
-  const generationDefaults = readDefaults(checkpoint, architecture.V, architecture.decoder?.P ?? 0);
   return {
     checkpoint,
     architecture,
@@ -121,14 +133,13 @@ export function createModel(core: Core, checkpoint: Checkpoint, { ready, release
       return tokenizer();
     },
     ...encoderCalls(core, keepAlive),
-    generationDefaults,
-    ...decoderCalls(core, checkpoint, generationDefaults, tokenizer, keepAlive),
+    ...(decoding?.(core as DecoderCore, checkpoint, tokenizer, keepAlive) ?? encoderOnlyCalls(core, keepAlive)),
     run: (call) =>
       keepAlive(async () => {
         if (typeof call !== "function") throw new InputError(`run: must be given a function, got ${show(call)}`);
         return call(core);
       }),
-    tune: (options = {}) => keepAlive(() => tuneModel(core, options)),
+    tune: (options = {}) => keepAlive(async () => (await import("./tune.js")).tuneModel(core, options)),
     memory: () => gpu.use(),
     dispose,
     [Symbol.asyncDispose]: async () => dispose(),

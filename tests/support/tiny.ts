@@ -23,7 +23,7 @@ export async function tinyCheckpoint(
 ) {
   const random = randoms(seed);
   const bare = await openCheckpoint(inMemory({ "config.json": config, "model.safetensors": safetensors({}) }));
-  const { family, architecture } = describeCheckpoint({ ...bare, entries: roomy });
+  const { family, architecture } = await describeCheckpoint({ ...bare, entries: roomy });
   const tensors: Record<string, Stored> = {};
   for (const row of family.rows(architecture, config, roomy)) {
     for (const [part, name] of row.theirs.entries()) {

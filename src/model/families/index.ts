@@ -1,39 +1,28 @@
 import { CheckpointError, show } from "../../runtime/errors.js";
 import { type Checkpoint, renamed } from "../checkpoint/checkpoint.js";
 import type { Architecture } from "../graph/architecture.js";
-import { bart } from "./bart.js";
-import { bert, roberta } from "./bert.js";
-import { distilbert } from "./distilbert.js";
 import type { Family } from "./family.js";
-import { gpt2 } from "./gpt2.js";
-import { llama, qwen2, qwen3 } from "./llama.js";
-import { m2m_100 } from "./m2m_100.js";
-import { marian } from "./marian.js";
-import { mbart } from "./mbart.js";
-import { moonshine } from "./moonshine.js";
-import { pegasus } from "./pegasus.js";
-import { mt5, t5, umt5 } from "./t5.js";
-import { whisper } from "./whisper.js";
 
-const FAMILIES: readonly Family[] = [
-  bart,
-  bert,
-  distilbert,
-  gpt2,
-  llama,
-  m2m_100,
-  marian,
-  mbart,
-  moonshine,
-  mt5,
-  pegasus,
-  qwen2,
-  qwen3,
-  roberta,
-  t5,
-  umt5,
-  whisper,
-];
+// The page of each model_type, which is loaded when a checkpoint of it is.
+const FAMILIES: Readonly<Record<string, () => Promise<Family>>> = {
+  bart: async () => (await import("./bart.js")).bart,
+  bert: async () => (await import("./bert.js")).bert,
+  distilbert: async () => (await import("./distilbert.js")).distilbert,
+  gpt2: async () => (await import("./gpt2.js")).gpt2,
+  llama: async () => (await import("./llama.js")).llama,
+  m2m_100: async () => (await import("./m2m_100.js")).m2m_100,
+  marian: async () => (await import("./marian.js")).marian,
+  mbart: async () => (await import("./mbart.js")).mbart,
+  moonshine: async () => (await import("./moonshine.js")).moonshine,
+  mt5: async () => (await import("./t5.js")).mt5,
+  pegasus: async () => (await import("./pegasus.js")).pegasus,
+  qwen2: async () => (await import("./llama.js")).qwen2,
+  qwen3: async () => (await import("./llama.js")).qwen3,
+  roberta: async () => (await import("./bert.js")).roberta,
+  t5: async () => (await import("./t5.js")).t5,
+  umt5: async () => (await import("./t5.js")).umt5,
+  whisper: async () => (await import("./whisper.js")).whisper,
+};
 
 /** A checkpoint and what its family says of it. */
 export interface Description {
@@ -44,15 +33,14 @@ export interface Description {
 }
 
 /** Finds the family of a checkpoint and reads its architecture. Throws CheckpointError if either is not supported. */
-export function describeCheckpoint(folder: Checkpoint): Description {
+export async function describeCheckpoint(folder: Checkpoint): Promise<Description> {
   const { label, config } = folder;
-  const family = FAMILIES.find(({ model_type }) => model_type === config.model_type);
-  if (!family) {
-    const known = FAMILIES.map(({ model_type }) => model_type).join(", ");
-    throw new CheckpointError(
-      `${label}/config.json: model_type must be one of ${known}, got ${show(config.model_type)}`,
-    );
+  const type = config.model_type;
+  if (typeof type !== "string" || !Object.hasOwn(FAMILIES, type)) {
+    const known = Object.keys(FAMILIES).join(", ");
+    throw new CheckpointError(`${label}/config.json: model_type must be one of ${known}, got ${show(type)}`);
   }
+  const family = await FAMILIES[type]();
   const { prefix, aliases = {}, rename = (name: string) => name } = family;
   const meant = Object.entries(aliases).filter(([alias, key]) => alias in config && !(key in config));
   const inside = `${prefix}.`;

@@ -9,7 +9,7 @@ import { continuationOf } from "../text/detokenizer.js";
 import { requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
 import { alignmentsOf } from "./alignments.js";
 import { createReader } from "./reader.js";
-import { withTaskParams } from "./task_params.js";
+import { withTaskParams } from "./task_defaults.js";
 import type { Prompt } from "./text_inputs.js";
 import type { GeneratedText, TextEvent, TextName, TextOptions, TextStats, TextTask } from "./text_task.js";
 

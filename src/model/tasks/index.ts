@@ -2,13 +2,12 @@ import { OptionError, show } from "../../runtime/errors.js";
 import type { Checkpoint, CheckpointLike } from "../checkpoint/checkpoint.js";
 import { describeCheckpoint } from "../families/index.js";
 import type { LoadOptions } from "../load.js";
-import { featureExtraction, type FeatureTask } from "./feature_extraction.js";
-import { summarization, text2text, textGeneration, translation } from "./generation.js";
-import { type RecognitionTask, speechRecognition } from "./speech_recognition.js";
+import type { FeatureTask } from "./feature_extraction.js";
+import type { RecognitionTask } from "./speech_recognition.js";
 import { languagesIn, onlyTask } from "./task_params.js";
-import { type ClassificationTask, textClassification } from "./text_classification.js";
+import type { ClassificationTask } from "./text_classification.js";
 import type { TextTask } from "./text_task.js";
-import { type TaggingTask, tokenClassification } from "./token_classification.js";
+import type { TaggingTask } from "./token_classification.js";
 
 /** What `pipeline` returns, by the name of the task. */
 export interface Tasks {
@@ -33,7 +32,52 @@ export type TaskOf<N extends TaskName> = N extends keyof Tasks
     : Tasks["translation"];
 
 /** Opens a task; `name` is what the caller and config.json call it. */
-type Opener<T> = (source: CheckpointLike, options?: LoadOptions, name?: string) => Promise<T>;
+export type Opener<T> = (source: CheckpointLike, options?: LoadOptions, name?: string) => Promise<T>;
+
+/** Opens text to text with an encoder-decoder. Throws InputError for other models, and all that `load` throws. */
+export const text2text: Opener<TextTask> = async (...given) => (await import("./generation.js")).text2text(...given);
+
+/**
+ * Opens translation with an encoder-decoder; its parameters are those of `name`, such as translation_en_to_de, in
+ * `task_specific_params` of config.json. Throws as `text2text` does.
+ */
+export const translation: Opener<TextTask<"translation_text">> = async (...given) =>
+  (await import("./generation.js")).translation(...given);
+
+/** Opens summarization with an encoder-decoder. Throws as `text2text` does. */
+export const summarization: Opener<TextTask<"summary_text">> = async (...given) =>
+  (await import("./generation.js")).summarization(...given);
+
+/**
+ * Opens continuation of text with a decoder-only model. Throws InputError for other models, and all that `load` throws.
+ */
+export const textGeneration: Opener<TextTask> = async (...given) =>
+  (await import("./generation.js")).textGeneration(...given);
+
+/**
+ * Opens feature extraction, with the pooling of a sentence-transformers folder by default. Throws CheckpointError when
+ * the model is not an encoder, and all that `load` throws.
+ */
+export const featureExtraction: Opener<FeatureTask> = async (source, options) =>
+  (await import("./feature_extraction.js")).featureExtraction(source, options);
+
+/**
+ * Opens classification of texts or pairs. Throws CheckpointError without a classifier of sequences, and all that `load`
+ * throws.
+ */
+export const textClassification: Opener<ClassificationTask> = async (source, options) =>
+  (await import("./text_classification.js")).textClassification(source, options);
+
+/** Opens labels for parts of texts. Throws CheckpointError without a classifier of tokens, and all that `load` throws. */
+export const tokenClassification: Opener<TaggingTask> = async (source, options) =>
+  (await import("./token_classification.js")).tokenClassification(source, options);
+
+/**
+ * Opens speech recognition with Whisper or Moonshine. Throws CheckpointError for a model that hears nothing, and all
+ * that `load` throws.
+ */
+export const speechRecognition: Opener<RecognitionTask> = async (source, options) =>
+  (await import("./speech_recognition.js")).speechRecognition(source, options);
 
 const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
   text2text,
@@ -68,8 +112,8 @@ export async function pipeline<N extends TaskName>(
  * The task that a checkpoint is for: the only one of `task_specific_params` in config.json if it is one of ours, or else
  * that of its architecture. Throws CheckpointError for a family that is not supported.
  */
-export function defaultTask(checkpoint: Checkpoint): keyof Tasks {
-  const { family, encoder, decoder, head } = describeCheckpoint(checkpoint).architecture;
+export async function defaultTask(checkpoint: Checkpoint): Promise<keyof Tasks> {
+  const { family, encoder, decoder, head } = (await describeCheckpoint(checkpoint)).architecture;
   if (decoder && encoder?.stem) return "automatic-speech-recognition";
   if (decoder && encoder) return onlyTask(checkpoint.config) ?? (family === "m2m_100" ? "translation" : "text2text");
   if (decoder) return "text-generation";

@@ -1,5 +1,4 @@
-import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
-import { legacyFields } from "../decode/defaults.js";
+import type { Json } from "../checkpoint/checkpoint.js";
 
 const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -50,7 +49,7 @@ export function readPrefixes(config: Json, task: string): Prefixes {
  * The parameters of a task; of translation without languages, those that are the same for all pairs with a prefix. Those
  * of other pairs, such as the start token of one language, are not for all.
  */
-function taskParams(config: Json, task: string): Json {
+export function taskParams(config: Json, task: string): Json {
   const params = paramsOf(config);
   if (Object.hasOwn(params, task)) return params[task];
   if (task !== "translation") return {};
@@ -61,15 +60,4 @@ function taskParams(config: Json, task: string): Json {
   return Object.fromEntries(
     Object.entries(first).filter(([name, value]) => others.every((other) => other[name] === value)),
   );
-}
-
-/**
- * The checkpoint with the parameters of a task as its own options of `generate()`, as the pipelines of Transformers
- * update them: a call has precedence over them, and they over generation_config.json.
- */
-export function withTaskParams(checkpoint: Checkpoint, task: string): Checkpoint {
-  const { prefix: _, ...options } = taskParams(checkpoint.config, task);
-  if (Object.keys(options).length === 0) return checkpoint;
-  const { generationConfig, config } = checkpoint;
-  return { ...checkpoint, generationConfig: { ...(generationConfig ?? legacyFields(config)), ...options } };
 }

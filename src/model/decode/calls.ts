@@ -1,0 +1,79 @@
+import { checkObject, checkOption, SIGNAL } from "../../runtime/checks.js";
+import { OptionError } from "../../runtime/errors.js";
+import { checkEncoder, checkForward, checkInputs } from "../arguments.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { DecoderCore } from "../core.js";
+import { checkEncoderOptions } from "../encode/outputs.js";
+import type { KeepAlive } from "../lifetime.js";
+import type { CallOptions, DecoderCalls } from "../model.js";
+import { readAttended, readRows } from "../sources.js";
+import { requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
+import { createDecoder } from "./decoder.js";
+import { readDefaults } from "./defaults.js";
+import { forwardRows } from "./forward_rows.js";
+import { type GenerateResult, planCall, runCall } from "./generate.js";
+import { openPast } from "./past.js";
+import { score } from "./score.js";
+import { streamed, type StreamEvent } from "./stream.js";
+
+/** The calls of a model that has a decoder. `readTexts` gives its tokenizer. */
+export function decoderCalls(
+  core: DecoderCore,
+  checkpoint: Checkpoint,
+  readTexts: () => Promise<Tokenizer | undefined>,
+  keepAlive: KeepAlive,
+): DecoderCalls {
+  const { architecture } = core;
+  const defaults = readDefaults(checkpoint, architecture.V, architecture.decoder.P);
+  return {
+    generationDefaults: defaults,
+    decoder: (inputs, options) =>
+      keepAlive(async () => {
+        checkEncoder("decoder", architecture);
+        checkInputs("decoder", inputs);
+        const { sources } = readAttended(architecture, inputs);
+        return createDecoder(core, sources, options ?? {}, keepAlive);
+      }),
+    forward: (inputs, options = {}) =>
+      keepAlive(async () => {
+        checkInputs("forward", inputs);
+        checkEncoderOptions("forward", options);
+        checkForward(architecture, inputs, options);
+        return forwardRows(core, inputs, options);
+      }),
+    generate: (inputs, given = {}) =>
+      keepAlive(async () => {
+        const { signal, ...options } = readCallOptions("generate", given);
+        const call = planCall(core, defaults, inputs, options);
+        const tokenizer = call.g.stop_strings.length ? requireTokenizer(checkpoint, await readTexts()) : undefined;
+        return runCall(core, call, { tokenizer, signal });
+      }),
+    async *stream(inputs, given = {}) {
+      const { signal, ...options } = readCallOptions("stream", given);
+      const call = planCall(core, defaults, inputs, options);
+      const tokenizer = await readTexts();
+      if (call.g.stop_strings.length) requireTokenizer(checkpoint, tokenizer);
+      return yield* streamed<StreamEvent, GenerateResult>(
+        (emit, signal) => keepAlive(() => runCall(core, call, { tokenizer, signal, emit })),
+        signal,
+      );
+    },
+    score: (inputs, targets) =>
+      keepAlive(async () => {
+        checkInputs("score", inputs);
+        return score(core, defaults, inputs ?? {}, readRows(architecture, "targets", targets).ids);
+      }),
+    past: (inputs, options = {}) =>
+      keepAlive(async () => {
+        checkInputs("past", inputs);
+        return openPast(core, inputs, options, keepAlive);
+      }),
+  };
+}
+
+/** The options of a call, which `planCall` checks. Throws OptionError when they are none, or for a wrong signal. */
+function readCallOptions(call: string, given: CallOptions): CallOptions {
+  checkObject(OptionError, call, given);
+  checkOption(call, "signal", given.signal, SIGNAL);
+  return given;
+}
