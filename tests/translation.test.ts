@@ -370,7 +370,7 @@ test("languages that there are not are refused, with near ones and how many ther
     /src_lang must be one of the 202 languages of the tokenizer, near ones are eng_Latn; got "eng"/,
   );
   await bad({ src_lang: "zz", tgt_lang: "fra_Latn" }, /such as ace_Arab, .*; got "zz"/);
-  await bad({ tgt_lang: 5 }, /tgt_lang must be a language, or a list of one for each of the 2 texts, got 5/);
+  await bad({ tgt_lang: 5 }, /tgt_lang must be a language, or a list of one for each text, got 5/);
   await bad(
     { tgt_lang: ["fra_Latn"] },
     /tgt_lang must be a language, or a list of one for each of the 2 texts, got \["fra_Latn"\]/,

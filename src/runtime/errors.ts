@@ -23,6 +23,13 @@ export class DeviceError extends WgformerError {
 /** Token ids, masks or texts that the model cannot take. */
 export class InputError extends WgformerError {
   override readonly name = "InputError";
+  /** Which one of a list of inputs it is about; undefined where there is no list, or it is about all. */
+  readonly index?: number;
+
+  constructor(message: string, { cause, index }: ErrorOptions & { readonly index?: number } = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.index = index;
+  }
 }
 
 /** An unknown option, or an option with a value outside its range. */

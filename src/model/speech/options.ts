@@ -42,7 +42,8 @@ const isList = (value: unknown, holds: (item: unknown) => boolean): boolean =>
 const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
 const limit = (words: string, least: number): Rule => ({ words, holds: (value) => isNumber(value, least) });
 
-const RULES: Readonly<Record<string, Rule>> = {
+/** Options of a transcription that are not those of `generate()`, or have other values. */
+export const SPEECH_RULES: Readonly<Record<string, Rule>> = {
   language: { words: "a language or a list of them", holds: (value) => isText(value) || isList(value, isText) },
   task: oneOf("transcribe", "translate"),
   return_timestamps: oneOf(true, false, "word"),
@@ -74,7 +75,7 @@ const OWN = [
 
 /** The names of all options of a transcription, those of `generate()` among them. */
 export const SPEECH_OPTIONS: readonly string[] = [
-  ...Object.keys(RULES),
+  ...Object.keys(SPEECH_RULES),
   ...GENERATE_OPTIONS.filter((name) => !(OWN as readonly string[]).includes(name)),
 ];
 
@@ -146,9 +147,10 @@ export function resolveSpeech(given: SpeechOptions, { config, isLong, spell }: S
 /** Options that are given; null is none but in options of `generate()`. Throws OptionError for a value that breaks its rule. */
 function check(who: string, entries: readonly (readonly [name: string, value: unknown])[]): Stated {
   const given = entries.filter(
-    ([name, value]) => (Object.hasOwn(RULES, name) ? (value ?? undefined) : value) !== undefined,
+    ([name, value]) => (Object.hasOwn(SPEECH_RULES, name) ? (value ?? undefined) : value) !== undefined,
   );
-  for (const [name, value] of given) if (Object.hasOwn(RULES, name)) checkOption(who, name, value, RULES[name]);
+  for (const [name, value] of given)
+    if (Object.hasOwn(SPEECH_RULES, name)) checkOption(who, name, value, SPEECH_RULES[name]);
   return Object.fromEntries(given);
 }
 

@@ -1,4 +1,4 @@
-import { CALLBACK, checkOptions, FLAG, type Rule, SIGNAL, wholeNumber } from "../../runtime/checks.js";
+import { checkOptions, type Rule, wholeNumber } from "../../runtime/checks.js";
 import { CheckpointError, InputError } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import { type EncodeHooks, encodeAll } from "../encode/batches.js";
@@ -9,6 +9,7 @@ import type { SequenceResults } from "../results.js";
 import type { Model } from "../model.js";
 import type { Encoding } from "../text/encoding.js";
 import { checkText, requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
+import { ENCODING_RULES, HOOKS } from "./option_rules.js";
 import { checkLength, readInputs } from "./text_inputs.js";
 
 /** A text, or two that belong together. */
@@ -101,14 +102,7 @@ function createTask<Input, Options extends EncodingOptions, Result>(
   tokenizer: Tokenizer,
 ): EncoderTask<Input, Options, Result> {
   const { P, segments } = model.architecture.encoder as Stack;
-  const known = {
-    ...task.options,
-    signal: SIGNAL,
-    progress: CALLBACK,
-    batch_tokens: wholeNumber(1),
-    truncation: FLAG,
-    max_length: wholeNumber(1, P),
-  };
+  const known = { ...task.options, ...HOOKS, ...ENCODING_RULES, max_length: wholeNumber(1, P) };
   const allowed = Math.min(P, tokenizer.model_max_length ?? Infinity, task.longest ?? Infinity);
   const run = async (input: Input | readonly Input[], options: Options): Promise<Result[]> => {
     checkOptions(task.name, options, known);

@@ -1,5 +1,5 @@
 import { POOLING, type Pooling } from "../../kernels/pooling.js";
-import { FLAG, oneOf } from "../../runtime/checks.js";
+import { oneOf } from "../../runtime/checks.js";
 import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
 import type { Checkpoint, CheckpointLike, Json } from "../checkpoint/checkpoint.js";
 import type { HostTensor } from "../core.js";
@@ -12,6 +12,7 @@ import {
   type TextInput,
   textsOf,
 } from "./encoder_task.js";
+import { FEATURE_RULES } from "./option_rules.js";
 
 /** Options of feature extraction. */
 export interface FeatureOptions extends EncodingOptions {
@@ -51,11 +52,7 @@ export function featureExtraction(source: CheckpointLike, options: LoadOptions =
     const own = await readSentenceTransformer(model.checkpoint);
     return {
       name: "feature-extraction",
-      options: {
-        pooling: oneOf(...Object.keys(POOLING), "none"),
-        normalize: FLAG,
-        prompt_name: oneOf(null, ...Object.keys(own.prompts)),
-      },
+      options: { ...FEATURE_RULES, prompt_name: oneOf(null, ...Object.keys(own.prompts)) },
       longest: own.longest,
       texts(input: TextInput, { prompt_name = own.prompt_name }: FeatureOptions) {
         const { text, ...pair } = textsOf(input);

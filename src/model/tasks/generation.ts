@@ -1,4 +1,4 @@
-import { CALLBACK, checkObject, checkOption, FLAG, wholeNumber } from "../../runtime/checks.js";
+import { CALLBACK, checkObject, checkOption } from "../../runtime/checks.js";
 import { InputError, OptionError } from "../../runtime/errors.js";
 import { type CheckpointLike, openCheckpoint } from "../checkpoint/checkpoint.js";
 import type { GenerateStats } from "../decode/generate.js";
@@ -8,6 +8,7 @@ import type { CallOptions, Model } from "../model.js";
 import { continuationOf } from "../text/detokenizer.js";
 import { requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
 import { alignmentsOf } from "./alignments.js";
+import { TEXT_RULES } from "./option_rules.js";
 import { createReader } from "./reader.js";
 import { withTaskParams } from "./task_defaults.js";
 import type { Prompt } from "./text_inputs.js";
@@ -110,13 +111,9 @@ function createTask<Name extends TextName>(
     input: string | readonly string[],
     options: TextOptions = {},
   ): Promise<GeneratedText<Name>[] | GeneratedText<Name>[][]> {
-    checkObject(OptionError, task, options);
+    checkTextOptions(task, options);
     const { batch_size = 64, return_full_text = true, return_alignments = false, progress, ...others } = options;
     const { clean_up_tokenization_spaces, ...rest } = others;
-    checkOption(task, "batch_size", batch_size, wholeNumber(1));
-    checkOption(task, "return_full_text", return_full_text, FLAG);
-    checkOption(task, "return_alignments", return_alignments, FLAG);
-    checkOption(task, "clean_up_tokenization_spaces", clean_up_tokenization_spaces, FLAG);
     checkOption(task, "progress", progress, CALLBACK);
     const [stray, cause] = encoder
       ? (["return_full_text", "an encoder"] as const)
@@ -142,7 +139,7 @@ function createTask<Name extends TextName>(
     input: string | readonly string[],
     options: Parameters<TextTask["stream"]>[1] = {},
   ): AsyncGenerator<TextEvent> {
-    checkObject(OptionError, task, options);
+    checkTextOptions(task, options);
     const { return_full_text: _, ...rest } = options;
     const { prompts, choices } = read(input, rest);
     const { inputs, options: all } = callOf(prompts, choices);
@@ -158,6 +155,13 @@ function createTask<Name extends TextName>(
     dispose,
     [Symbol.asyncDispose]: async () => dispose(),
   });
+}
+
+/** Throws OptionError for an option about texts that breaks its rule. */
+function checkTextOptions(task: string, options: TextOptions): void {
+  checkObject(OptionError, task, options);
+  for (const [name, rule] of Object.entries(TEXT_RULES))
+    checkOption(task, name, options[name as keyof TextOptions], rule);
 }
 
 /** The statistics of a call after one more batch. */

@@ -1,4 +1,4 @@
-import { checkNames, checkOption, FLAG } from "../../runtime/checks.js";
+import { checkNames } from "../../runtime/checks.js";
 import { OptionError, show } from "../../runtime/errors.js";
 import type { GenerateInputs } from "../decode/job.js";
 import { GENERATE_OPTIONS } from "../decode/option_checks.js";
@@ -6,6 +6,7 @@ import type { TokenLists } from "../inputs.js";
 import type { CallOptions, Model } from "../model.js";
 import { checkText, type Tokenizer } from "../text/tokenizer.js";
 import { createDirections } from "./directions.js";
+import { HOOKS, TEXT_RULES } from "./option_rules.js";
 import { type Beginning, type Prompt, readInputs, readPrompt } from "./text_inputs.js";
 import type { TextOptions } from "./text_task.js";
 
@@ -23,13 +24,10 @@ interface Call {
   readonly given: TokenLists;
 }
 
-const TEXT = { words: "a text", holds: (value: unknown) => typeof value === "string" };
-
 // The names of all options of a task, of which a stream takes fewer.
 const OPTIONS: readonly (keyof TextOptions)[] = [
   ...(GENERATE_OPTIONS as (keyof TextOptions)[]),
-  ...(["tgt_lang", "src_lang", "prefix", "target_prefix", "truncation", "allow_unknown", "signal"] as const),
-  ...(["batch_size", "progress", "return_full_text", "return_alignments", "clean_up_tokenization_spaces"] as const),
+  ...(Object.keys({ ...TEXT_RULES, ...HOOKS }) as (keyof TextOptions)[]),
 ];
 
 const CURES: Readonly<Record<string, string>> = { decoder_input_ids: "target_prefix begins the results" };
@@ -51,9 +49,6 @@ export function createReader(task: string, model: Model, tokenizer: Tokenizer): 
       target_prefix,
       ...choices
     } = options;
-    checkOption(task, "allow_unknown", allow_unknown, FLAG);
-    checkOption(task, "truncation", truncation, FLAG);
-    checkOption(task, "prefix", prefix, TEXT);
     const own = { src_lang, tgt_lang, prefix };
     const stray = Object.entries({ ...own, target_prefix }).find(([, value]) => value !== undefined)?.[0];
     if (!directions && stray)

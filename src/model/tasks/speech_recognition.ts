@@ -168,7 +168,7 @@ async function readAll(
         );
       } catch (error) {
         if (!(error instanceof InputError) || !isList) throw error;
-        throw new InputError(`input ${index}: ${error.message}`, { cause: error });
+        throw new InputError(`input ${index}: ${error.message}`, { cause: error, index });
       }
     }),
   );

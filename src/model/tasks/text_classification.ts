@@ -1,4 +1,3 @@
-import { oneOf, type Rule, wholeNumber } from "../../runtime/checks.js";
 import { CheckpointError, show } from "../../runtime/errors.js";
 import type { CheckpointLike, Json } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../load.js";
@@ -11,6 +10,7 @@ import {
   type TextInput,
   textsOf,
 } from "./encoder_task.js";
+import { CLASSIFICATION_RULES } from "./option_rules.js";
 
 /** Options of text classification. */
 export interface ClassificationOptions extends EncodingOptions {
@@ -31,13 +31,6 @@ export interface Classification extends Reading {
 /** Text classification on one checkpoint. */
 export type ClassificationTask = EncoderTask<TextInput, ClassificationOptions, Classification>;
 
-const FUNCTIONS = ["softmax", "sigmoid", "none"];
-
-const COUNT_OR_ALL: Rule = {
-  words: "a whole number of at least 1 or null",
-  holds: (value) => value === null || wholeNumber(1).holds(value),
-};
-
 /**
  * Opens classification of texts or pairs. Throws CheckpointError without a classifier of sequences, and all that `load`
  * throws.
@@ -45,7 +38,7 @@ const COUNT_OR_ALL: Rule = {
 export function textClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<ClassificationTask> {
   return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
     name: "text-classification",
-    options: { top_k: COUNT_OR_ALL, function_to_apply: oneOf(...FUNCTIONS) },
+    options: CLASSIFICATION_RULES,
     check() {
       if (head?.classifier !== "sentence")
         throw new CheckpointError(
@@ -70,7 +63,7 @@ export function textClassification(source: CheckpointLike, options: LoadOptions 
 
 /** The default function, as TextClassificationPipeline of Transformers chooses it. */
 function functionOf({ problem_type, function_to_apply }: Json, labels: number): "softmax" | "sigmoid" | "none" {
-  if (FUNCTIONS.includes(function_to_apply as string)) return function_to_apply as "softmax";
+  if (CLASSIFICATION_RULES.function_to_apply.holds(function_to_apply)) return function_to_apply as "softmax";
   if (problem_type === "regression") return "none";
   return problem_type === "multi_label_classification" || labels === 1 ? "sigmoid" : "softmax";
 }

@@ -20,7 +20,11 @@ export function readInputs<Input, T>(
       return read(one, index);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      throw new InputError(`${name}: ${isList ? `input ${index}: ` : ""}${error.message}`, { cause: error });
+      const which = isList ? index : undefined;
+      throw new InputError(`${name}: ${isList ? `input ${index}: ` : ""}${error.message}`, {
+        cause: error,
+        index: which,
+      });
     }
   });
 }

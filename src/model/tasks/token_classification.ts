@@ -1,4 +1,3 @@
-import { oneOf, type Rule } from "../../runtime/checks.js";
 import { CheckpointError, InputError, show } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../load.js";
@@ -11,6 +10,7 @@ import {
   probabilities,
   type Reading,
 } from "./encoder_task.js";
+import { TAGGING_RULES } from "./option_rules.js";
 
 /** A text, or a list of words, which then get the labels. */
 export type TokenInput = string | { readonly words: readonly string[] };
@@ -21,7 +21,7 @@ export interface TaggingOptions extends EncodingOptions {
    * "none" labels tokens. The others label words: by their "first" token, the "average" of their tokens' probabilities,
    * or the token with the "max"imum probability. Default "none".
    */
-  readonly aggregation_strategy?: (typeof STRATEGIES)[number];
+  readonly aggregation_strategy?: "none" | "first" | "average" | "max";
   /** Labels to leave out. Default ["O"]. */
   readonly ignore_labels?: readonly string[];
 }
@@ -50,13 +50,6 @@ export interface Tagging extends Reading {
 /** Token classification on one checkpoint. */
 export type TaggingTask = EncoderTask<TokenInput, TaggingOptions, Tagging>;
 
-const STRATEGIES = ["none", "first", "average", "max"] as const;
-
-const LABELS: Rule = {
-  words: "a list of labels",
-  holds: (value) => Array.isArray(value) && Array.from(value).every((label) => typeof label === "string"),
-};
-
 const textOf = (input: TokenInput): string => (typeof input === "string" ? input : input.words.join(" "));
 
 /**
@@ -66,7 +59,7 @@ const textOf = (input: TokenInput): string => (typeof input === "string" ? input
 export function tokenClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<TaggingTask> {
   return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
     name: "token-classification",
-    options: { aggregation_strategy: oneOf(...STRATEGIES), ignore_labels: LABELS },
+    options: TAGGING_RULES,
     check() {
       if (head?.classifier !== "tokens")
         throw new CheckpointError(

@@ -1,0 +1,69 @@
+import { POOLING } from "../../kernels/pooling.js";
+import { CALLBACK, FLAG, oneOf, type Rule, SIGNAL, wholeNumber } from "../../runtime/checks.js";
+
+/** Rules of options by their names. */
+export type Rules = Readonly<Record<string, Rule>>;
+
+const isText = (value: unknown): boolean => typeof value === "string";
+const isList = (value: unknown, holds: (item: unknown) => boolean): boolean =>
+  Array.isArray(value) && Array.from<unknown>(value).every(holds);
+const isIds = (value: unknown): boolean => isList(value, Number.isInteger);
+const isBeginning = (value: unknown): boolean => isText(value) || isIds(value);
+
+const TEXT: Rule = { words: "a text", holds: isText };
+const LANGUAGE: Rule = {
+  words: "a language, or a list of one for each text",
+  holds: (value) => isText(value) || isList(value, isText),
+};
+const BEGINNING: Rule = {
+  words: "a text or token ids, or a list of such for each text",
+  holds: (value) => isBeginning(value) || isList(value, isBeginning),
+};
+const LABELS: Rule = { words: "a list of labels", holds: (value) => isList(value, isText) };
+const COUNT_OR_ALL: Rule = {
+  words: "a whole number of at least 1 or null",
+  holds: (value) => value === null || wholeNumber(1).holds(value),
+};
+const NAME_OR_NONE: Rule = {
+  words: "the name of a prompt, or null",
+  holds: (value) => value === null || isText(value),
+};
+
+/** Hooks of a call, which no command line and no file can give. */
+export const HOOKS: Rules = { signal: SIGNAL, progress: CALLBACK };
+
+/** Options of all tasks on encoders; a model says how long `max_length` may be. */
+export const ENCODING_RULES: Rules = { batch_tokens: wholeNumber(1), truncation: FLAG, max_length: wholeNumber(1) };
+
+/** Options of feature extraction alone; a checkpoint says which prompts it has. */
+export const FEATURE_RULES: Rules = {
+  pooling: oneOf(...Object.keys(POOLING), "none"),
+  normalize: FLAG,
+  prompt_name: NAME_OR_NONE,
+};
+
+/** Options of token classification alone. */
+export const TAGGING_RULES: Rules = {
+  aggregation_strategy: oneOf("none", "first", "average", "max"),
+  ignore_labels: LABELS,
+};
+
+/** Options of text classification alone. */
+export const CLASSIFICATION_RULES: Rules = {
+  top_k: COUNT_OR_ALL,
+  function_to_apply: oneOf("softmax", "sigmoid", "none"),
+};
+
+/** Options of text generation, besides those of `generate()`. */
+export const TEXT_RULES: Rules = {
+  batch_size: wholeNumber(1),
+  allow_unknown: FLAG,
+  return_full_text: FLAG,
+  return_alignments: FLAG,
+  clean_up_tokenization_spaces: FLAG,
+  truncation: FLAG,
+  tgt_lang: LANGUAGE,
+  src_lang: LANGUAGE,
+  prefix: TEXT,
+  target_prefix: BEGINNING,
+};
