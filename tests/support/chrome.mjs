@@ -18,6 +18,7 @@ const CLOSING = 10e3; // ms; a browser that takes longer ends with this process
 const SCRIPT = "text/javascript";
 const TYPES = {
   ".html": "text/html",
+  ".css": "text/css",
   ".js": SCRIPT,
   ".mjs": SCRIPT,
   ".json": "application/json",
@@ -56,13 +57,15 @@ export function answer(folder, { url = "/", headers: { range } }, response) {
   return createReadStream(file, { start, end }).pipe(response);
 }
 
-/** Serves files by `handle`; by default the repository, also by byte range. Every answer has `headers`. */
-export async function serve(handle = answer.bind(undefined, root), headers = ISOLATED) {
+/** Serves files by `handle`; by default the repository, also by byte range, at a free port. Every answer has `headers`. */
+export async function serve(handle = answer.bind(undefined, root), headers = ISOLATED, port = 0) {
   const server = createServer((request, response) => {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     return handle(request, response);
   });
-  await new Promise((resolve, reject) => server.once("error", reject).listen(0, "localhost", () => resolve(undefined)));
+  await new Promise((resolve, reject) =>
+    server.once("error", reject).listen(port, "localhost", () => resolve(undefined)),
+  );
   const close = () => {
     server.closeAllConnections();
     server.close();

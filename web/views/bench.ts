@@ -1,0 +1,6 @@
+import { el } from "../support/dom.js";
+import type { Context } from "../support/view.js";
+
+export function mount(root: HTMLElement, _context: Context): void {
+  root.append(el("h2", {}, "Benchmark"), el("p", { class: "lead" }, "The kernels on this device."));
+}
