@@ -44,6 +44,15 @@ export {
 } from "./model/tasks/index.js";
 export type { CheckpointSource, SourceFile, SourceLike } from "./model/checkpoint/source.js";
 export type { PastKeyValues, PastOptions } from "./model/decode/past.js";
+export type { TokenLogprob } from "./model/decode/candidates.js";
+export type {
+  SearchStep,
+  SentenceStep,
+  StepCandidate,
+  StepHook,
+  StepHypothesis,
+  StepToken,
+} from "./model/decode/search_step.js";
 export type { Decoder, DecoderOptions } from "./model/decode/decoder.js";
 export type { StreamEvent } from "./model/decode/stream.js";
 export type { EncoderTask, EncodingOptions, TextInput } from "./model/tasks/encoder_task.js";

@@ -29,6 +29,7 @@ test("the defaults are those of Transformers", () =>
     n: 1,
     W: 1,
     C: 1,
+    shown: 0,
     search: "transformers",
     beamStep: { A: 1, groups: 1, length_penalty: 1, coverage_penalty: 0, diversity_penalty: 0, early_stopping: 1 },
     rules: {
@@ -50,6 +51,7 @@ test("the defaults are those of Transformers", () =>
     pad: 95,
     returned: 1,
     output_scores: false,
+    top_logprobs: 0,
     output_attentions: false,
     stop_strings: [],
   }));
@@ -176,6 +178,7 @@ const RANGES: Readonly<Record<keyof GenerateOptions, readonly [says: string, ...
   min_p: ["a number of at least 0 and at most 1", -0.1, 1.1],
   seed: ["a whole number from 0 to 4294967295", -1, 0.5, 2 ** 32],
   output_scores: ["true or false", 1],
+  top_logprobs: ["a whole number from 0 to 128", -1, 129, 2.5, true],
   output_attentions: ["true or false", 1],
   stop_strings: ["a text or a list of texts, none empty", 5, "", ["a", ""], [5], HOLES],
   logits_processor: ["a function of ids and scores", 5, "softmax"],

@@ -8,6 +8,7 @@ import {
   readSentence,
   ROW,
   ROW_FIELDS,
+  type SearchReport,
   SENTENCE,
   SENTENCE_HEAD,
   type SentenceReport,
@@ -22,7 +23,9 @@ export const EARLY_STOPPING = { false: 0, true: 1, never: 2 } as const;
 /** Values of the constant `SEARCH`: whose rules a search follows. */
 export const SEARCH = { transformers: 0, opennmt: 1 } as const;
 
-interface Candidate {
+/** A token that a beam may go on with. */
+export interface Candidate {
+  /** The beam. */
   readonly w: number;
   readonly id: number;
   /** The sum of log-probabilities. */
@@ -32,11 +35,17 @@ interface Candidate {
   readonly logProb: number;
 }
 
-/** All candidates of a sentence, best first. */
-function candidates(
+/** The candidates of each row as `topk` and `sample` leave them, and the scores of beams before a step. */
+export type CandidateLists = Readonly<Record<"values" | "indices" | "scores", ArrayLike<number>>>;
+
+/**
+ * All candidates of a sentence as it was before a step, best first; `before` are the tokens that earlier groups of its
+ * prompt chose in that step.
+ */
+export function candidates(
   b: number,
   d: Dims,
-  { values, indices, scores }: State,
+  { values, indices, scores }: CandidateLists,
   before: readonly number[],
   sentence: SentenceReport,
 ): Candidate[] {
@@ -74,11 +83,11 @@ function candidates(
 }
 
 /** The hypothesis of beam w of OpenNMT's search, if it has ended. */
-const ended = ({ SEARCH: rules }: Dims, slots: readonly Finished[], w: number): Finished | undefined =>
+export const ended = ({ SEARCH: rules }: Dims, slots: readonly Finished[], w: number): Finished | undefined =>
   rules === SEARCH.opennmt && slots[w].length > 0 ? slots[w] : undefined;
 
 /** A sum of log-probabilities divided by the penalty for so many tokens; in OpenNMT's search that of Wu et al. 2016, eq. 14. */
-const penalised = ({ SEARCH: rules, length_penalty }: Dims, total: number, generated: number): number =>
+export const penalised = ({ SEARCH: rules, length_penalty }: Dims, total: number, generated: number): number =>
   total / (rules === SEARCH.opennmt ? (5 + generated) / 6 : generated) ** length_penalty;
 
 interface State {
@@ -93,7 +102,11 @@ interface State {
 }
 
 /** The tokens that the beams of the prompt's earlier groups chose in this step. */
-function chosenBefore({ W, A, group }: Dims, { rows, scores, sentences }: State, b: number): number[] {
+export function chosenBefore(
+  { W, A, group }: Dims,
+  { rows, scores, sentences }: Omit<SearchReport, "status">,
+  b: number,
+): number[] {
   const earlier = Array.from({ length: group }, (_, i) => b - group + i);
   const open = earlier.filter((other) => !sentences[other * sentenceWidth(A) + SENTENCE.done]);
   const beams = open.flatMap((other) => Array.from({ length: W }, (_, w) => other * W + w));

@@ -15,6 +15,7 @@ import type { GenerateResult } from "./decode/generate.js";
 import type { GenerateInputs } from "./decode/job.js";
 import type { GenerateOptions } from "./decode/options.js";
 import type { PastKeyValues, PastOptions } from "./decode/past.js";
+import type { StepHook } from "./decode/search_step.js";
 import type { StreamEvent } from "./decode/stream.js";
 import type { EncoderOptions, EncoderOutput } from "./encode/outputs.js";
 import type { Architecture } from "./graph/architecture.js";
@@ -24,7 +25,11 @@ import type { Tokenizer } from "./text/tokenizer.js";
 import type { TuneOptions } from "./tune.js";
 
 /** Options of `generate` and `stream`. */
-export type CallOptions = GenerateOptions & { readonly signal?: AbortSignal };
+export type CallOptions = GenerateOptions & {
+  readonly signal?: AbortSignal;
+  /** Called with what each step of the search did: its beams, candidates and hypotheses. Costs no launch. */
+  readonly onStep?: StepHook;
+};
 
 /**
  * A model on the device. Release it with `dispose()`: calls in flight still finish, and the memory is freed after the

@@ -4,6 +4,7 @@ import { type Decoded, decode } from "./loop.js";
 import type { AllOptions } from "./options.js";
 import { type Hypothesis, REDUNDANT } from "./reports.js";
 import type { Generation } from "./resolve.js";
+import type { SentenceName } from "./search_step.js";
 import type { DecodeHooks } from "./steps.js";
 
 /** How the alternatives of a call are found. */
@@ -30,6 +31,15 @@ export const branchOptions = (o: AllOptions): AllOptions => ({
   length_penalty: 1,
 });
 
+/** What follows a search whose sentences have these names. */
+export type Follow = (g: Generation, name: (b: number) => SentenceName) => DecodeHooks["onStep"];
+
+/** How a caller follows and stops the search for alternatives. */
+interface AlternativesHooks {
+  readonly signal: AbortSignal | undefined;
+  readonly follow: Follow;
+}
+
 /**
  * Alternatives after the prompts of a job (`decode_alternatives` of CTranslate2): the best next tokens of each, in the
  * order of their probability, each continued by the search `g` as if there were no other. Sources are encoded once for
@@ -40,25 +50,27 @@ export async function decodeAlternatives(
   job: Job,
   g: Generation,
   { first, least }: Branching,
-  hooks: DecodeHooks,
+  { signal, follow }: AlternativesHooks,
 ): Promise<Decoded> {
-  const begun = await decode(core, job, first, hooks);
+  const best = { ...first, shown: g.shown && Math.max(g.shown, 2 * first.W) };
+  const begun = await decode(core, job, best, { signal, onStep: follow(best, (row) => ({ row, sentence: 0 })) });
   const likely = ({ score }: Hypothesis): boolean => score > REDUNDANT / 2 && Math.exp(score) >= least;
   const branches = begun.hypotheses.map((list) => list.filter(likely));
   if (g.newTokens === 1 || branches.every(({ length }) => length === 0)) return { ...begun, hypotheses: branches };
   const from = branches.flatMap((list, b) => list.map(() => b));
   const pick = <T>(all: readonly T[] | undefined): readonly T[] | undefined => all && from.map((b) => all[b]);
   const chosen = branches.flat();
+  const name = (b: number): SentenceName => ({ row: from[b], sentence: 0, alternative: b - from.indexOf(from[b]) });
   const next = await decode(
     core,
     {
       prompts: chosen.map(({ ids }, i) => [...job.prompts[from[i]], ...ids]),
       sources: pick(job.sources),
       leads: pick(job.leads),
-      chosen: chosen.map(({ logProbs }) => logProbs[0]),
+      chosen: chosen.map(({ logProbs, top }) => ({ logProb: logProbs[0], top: top[0] })),
     },
     { ...g, forced_bos: from.map((b) => g.forced_bos[b]) },
-    hooks,
+    { signal, onStep: follow(g, name) },
   );
   return {
     hypotheses: branches.map((_, b) => next.hypotheses.flatMap((list, i) => (from[i] === b ? list : []))),

@@ -22,10 +22,10 @@ export interface Job {
    */
   readonly leads?: readonly Lead[];
   /**
-   * The log-probability of the last token of each prompt, if that is the first generated one: results begin with it, and
-   * it counts in their scores and lengths.
+   * The last token of each prompt, if that is the first generated one: results begin with it, and it counts in their
+   * scores and lengths.
    */
-  readonly chosen?: readonly number[];
+  readonly chosen?: readonly Pick<Link, "logProb" | "top">[];
   /** What may have read the first tokens of each prompt before. */
   readonly past?: PastKeyValues;
   /** f32[N,D]: what ids of the prompts from V on stand for. */
@@ -66,7 +66,7 @@ export async function openBatch(
 
 /** The generated token with which the results of each prompt begin, if there is any. */
 const begunLinks = ({ prompts, chosen }: Job): Link[] | undefined =>
-  chosen?.map((logProb, b) => ({ id: prompts[b][prompts[b].length - 1], logProb, parent: 0 }));
+  chosen?.map((link, b) => ({ ...link, id: prompts[b][prompts[b].length - 1], parent: 0 }));
 
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
@@ -119,7 +119,7 @@ function firstStep({ prompts, leads, chosen }: Job, g: Generation): LedStart[] {
       limit: begin + newTokens,
       beams: Array.from({ length: W }, (_, w) => ({
         id,
-        score: w === 0 ? (chosen?.[b] ?? 0) : redundant,
+        score: w === 0 ? (chosen?.[b].logProb ?? 0) : redundant,
         tokens,
         past,
       })),

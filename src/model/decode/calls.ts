@@ -1,4 +1,4 @@
-import { checkObject, checkOption, SIGNAL } from "../../runtime/checks.js";
+import { CALLBACK, checkObject, checkOption, SIGNAL } from "../../runtime/checks.js";
 import { OptionError } from "../../runtime/errors.js";
 import { checkEncoder, checkForward, checkInputs } from "../arguments.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
@@ -43,18 +43,18 @@ export function decoderCalls(
       }),
     generate: (inputs, given = {}) =>
       keepAlive(async () => {
-        const { signal, ...options } = readCallOptions("generate", given);
+        const { signal, onStep, ...options } = readCallOptions("generate", given);
         const call = planCall(core, defaults, inputs, options);
         const tokenizer = call.g.stop_strings.length ? requireTokenizer(checkpoint, await readTexts()) : undefined;
-        return runCall(core, call, { tokenizer, signal });
+        return runCall(core, call, { tokenizer, signal, onStep });
       }),
     async *stream(inputs, given = {}) {
-      const { signal, ...options } = readCallOptions("stream", given);
+      const { signal, onStep, ...options } = readCallOptions("stream", given);
       const call = planCall(core, defaults, inputs, options);
       const tokenizer = await readTexts();
       if (call.g.stop_strings.length) requireTokenizer(checkpoint, tokenizer);
       return yield* streamed<StreamEvent, GenerateResult>(
-        (emit, signal) => keepAlive(() => runCall(core, call, { tokenizer, signal, emit })),
+        (emit, signal) => keepAlive(() => runCall(core, call, { tokenizer, signal, emit, onStep })),
         signal,
       );
     },
@@ -71,9 +71,10 @@ export function decoderCalls(
   };
 }
 
-/** The options of a call, which `planCall` checks. Throws OptionError when they are none, or for a wrong signal. */
+/** The options of a call, which `planCall` checks. Throws OptionError when they are none, or for a wrong signal or hook. */
 function readCallOptions(call: string, given: CallOptions): CallOptions {
   checkObject(OptionError, call, given);
   checkOption(call, "signal", given.signal, SIGNAL);
+  checkOption(call, "onStep", given.onStep, CALLBACK);
   return given;
 }

@@ -51,6 +51,7 @@ const OWN = new Set([
   "presence_penalty",
   "logits_processor",
   "output_attentions",
+  "top_logprobs",
   "search",
   "patience",
   "coverage_penalty",

@@ -3,16 +3,19 @@ import type { DecoderCore, HostTensor } from "../core.js";
 import { longest, type TokenLists } from "../inputs.js";
 import type { Places } from "../results.js";
 import type { Tokenizer } from "../text/tokenizer.js";
-import { type Branching, branchOptions, decodeAlternatives } from "./alternatives.js";
+import { type Branching, branchOptions, decodeAlternatives, type Follow } from "./alternatives.js";
 import type { Job } from "./batch.js";
+import type { TokenLogprob } from "./candidates.js";
 import { generatedAttentions } from "./cross_attentions.js";
 import type { GenerationDefaults } from "./defaults.js";
 import { type GenerateInputs, readJob } from "./job.js";
 import { decode, type Launches } from "./loop.js";
 import { mergeOptions } from "./option_checks.js";
 import type { GenerateOptions } from "./options.js";
-import type { Hypothesis, StepReports } from "./reports.js";
+import { createObserver, shown } from "./observer.js";
+import type { Hypothesis } from "./reports.js";
 import { type Generation, resolveOptions } from "./resolve.js";
+import type { SentenceName, StepHook } from "./search_step.js";
 import { createStopper, createStreamer, type StreamEvent } from "./stream.js";
 
 /** What a call generated. */
@@ -34,6 +37,8 @@ export interface GenerateResult {
   readonly alternatives?: number[];
   /** With `output_scores` only: log-probability of each generated token of each row, after all rules on scores. */
   readonly token_scores?: number[][];
+  /** With `top_logprobs` only: the best tokens in the place of each generated token of each row, after all rules on scores. */
+  readonly top_logprobs?: (readonly TokenLogprob[])[][];
   /**
    * With `output_attentions` only: weights of cross attention f32[rows,L,H,T,S] over the S columns of the sources, by
    * which each of the T generated tokens was chosen; zeros after the end of a row and at padding.
@@ -104,15 +109,18 @@ export interface CallHooks {
   readonly signal?: AbortSignal;
   /** Takes the events of each step. */
   readonly emit?: (events: StreamEvent[]) => void;
+  /** Takes what each step did. */
+  readonly onStep?: StepHook;
 }
 
 /** Runs a call. Throws as `decode` does. */
 export async function runCall(
   core: DecoderCore,
   call: Call,
-  { tokenizer, signal, emit }: CallHooks,
+  { tokenizer, signal, emit, onStep }: CallHooks,
 ): Promise<GenerateResult> {
-  const { job, g, sourceRows, branching } = call;
+  const { job, sourceRows, branching } = call;
+  const g = onStep ? shown(call.g) : call.g;
   if (emit && branching)
     throw new OptionError(
       "stream: return_alternatives must be absent, alternatives share no beginning; use generate()",
@@ -121,14 +129,19 @@ export async function runCall(
     throw new OptionError(`stream: num_beam_groups must be 1, got ${g.beamStep.groups}; groups share no beginning`);
   const stopper = g.stop_strings.length && tokenizer ? createStopper(job, g, tokenizer) : undefined;
   const streamer = emit && createStreamer(job, g, tokenizer);
-  const onStep = (reports: StepReports): boolean | undefined => {
-    const going = stopper?.onStep(reports);
-    if (streamer) emit(streamer(reports, stopper?.kept));
-    return going;
+  const follow: Follow = (search, name) => {
+    const observe = onStep && createObserver(search, core.architecture.V, name);
+    return (reports, seen) => {
+      const going = stopper?.onStep(reports);
+      if (streamer) emit(streamer(reports, stopper?.kept));
+      if (!observe || !seen) return going;
+      return Promise.resolve(onStep(observe(reports, seen, stopper?.kept))).then(() => going);
+    };
   };
+  const name = (b: number): SentenceName => ({ row: Math.floor(b / g.n), sentence: b % g.n });
   const decoding = branching
-    ? decodeAlternatives(core, job, g, branching, { signal })
-    : decode(core, job, g, { signal, onStep, kept: stopper?.kept });
+    ? decodeAlternatives(core, job, g, branching, { signal, follow })
+    : decode(core, job, g, { signal, onStep: follow(g, name), kept: stopper?.kept });
   const { hypotheses, ...stats } = await decoding;
   const result = resultOf(call, hypotheses, { ...stats, ...(g.sampling && { seed: g.sampling.seed }) });
   if (!g.output_attentions || !sourceRows) return result;
@@ -155,6 +168,7 @@ function resultOf(
     ...(branching && { alternatives: hypotheses.map(({ length }) => length) }),
     ...((g.beams > 1 || branching) && { sequences_scores: results.map(({ score }) => score) }),
     ...(g.output_scores && { token_scores: results.map(({ logProbs }) => [...logProbs]) }),
+    ...(g.top_logprobs && { top_logprobs: results.map(({ top }) => top.map((best = []) => best)) }),
     lengths: results.map(({ ids }) => width + ids.length),
     stats,
   };

@@ -101,7 +101,8 @@ function resultsOf(reports: StepReports, b: number, g: Generation, kept: DecodeH
     Array.from({ length: counts[i] }, (_, rank) => reports.hypothesis(sentence, rank)),
   );
   const ranked = g.beamStep.groups > 1 ? all.sort((x, y) => y.score - x.score) : all;
-  return Array.from({ length: g.returned }, (_, rank) => ranked[rank] ?? { ids: [], score: REDUNDANT, logProbs: [] });
+  const none = { ids: [], score: REDUNDANT, logProbs: [], top: [] };
+  return Array.from({ length: g.returned }, (_, rank) => ranked[rank] ?? none);
 }
 
 const finishedOf = (reports: StepReports, sentence: number): number => reports.latest(sentence).finished.length;

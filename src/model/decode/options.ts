@@ -1,4 +1,5 @@
 import { SEARCH } from "../../kernels/beam_reference.js";
+import { MOST_CANDIDATES } from "../../kernels/topk.js";
 import type { TokenLists, TokenRows } from "../inputs.js";
 
 type Scores = readonly ArrayLike<number>[];
@@ -209,6 +210,11 @@ export const OPTIONS = {
   seed: option(whole(0, 2 ** 32 - 1), undefined, "sampling"),
   /** Also return the log-probability of each generated token, after all rules on scores. Default false. */
   output_scores: option(flag, false, "output"),
+  /**
+   * Also return this many best tokens of each step with their log-probabilities, after all rules on scores: 0 to 128.
+   * With do_sample it takes one more launch a step. Default 0.
+   */
+  top_logprobs: option(whole(0, MOST_CANDIDATES), 0, "output"),
   /**
    * Also return the weights of cross attention by which each token was chosen, computed after the search by one pass over
    * the results; encoder-decoders alone. Default false.

@@ -1,4 +1,5 @@
 import { readBeam, readSentence, type SearchReport, type SentenceReport } from "../../kernels/search_state.js";
+import type { TokenLogprob } from "./candidates.js";
 import type { Generation } from "./resolve.js";
 
 /**
@@ -13,6 +14,8 @@ export interface Link {
   readonly logProb: number;
   /** The beam that holds the token before it. */
   readonly parent: number;
+  /** The best tokens of its step, where they are asked for. */
+  readonly top?: readonly TokenLogprob[];
 }
 
 /** One result of a sentence: the tokens after its prompt, and its score. */
@@ -21,6 +24,8 @@ export interface Hypothesis {
   readonly score: number;
   /** Log-probability of each token, after all rules on scores. */
   readonly logProbs: readonly number[];
+  /** The best tokens in the place of each, where they are asked for. */
+  readonly top: readonly (readonly TokenLogprob[] | undefined)[];
 }
 
 /**
@@ -31,9 +36,10 @@ export interface StepReports {
   /** Number of reports. */
   readonly length: number;
   /**
-   * Adds the report of a step, in which sentence b is at `places[b]`; -1 if it was done and is left out of the batch.
+   * Adds the report of a step, in which sentence b is at `places[b]`; -1 if it was done and is left out of the batch;
+   * `top` are the best tokens of each row, where they are asked for.
    */
-  append(report: SearchReport, places: readonly number[]): void;
+  append(report: SearchReport, places: readonly number[], top?: readonly (readonly TokenLogprob[])[]): void;
   /** Sentence b in the last report that includes it. */
   latest(b: number): SentenceReport;
   /**
@@ -47,6 +53,13 @@ export interface StepReports {
   truncate(b: number, count: number): Hypothesis;
 }
 
+/** What the host knows of a step. */
+interface Step {
+  readonly report: SearchReport;
+  readonly places: readonly number[];
+  readonly top: readonly (readonly TokenLogprob[])[] | undefined;
+}
+
 /**
  * A list of reports, empty at first. `begun` has a token of each sentence that was generated before, if there is any:
  * hypotheses begin with it, `backtrace` does not.
@@ -55,19 +68,23 @@ export function createStepReports(
   { W, search, beamStep: { length_penalty } }: Generation,
   begun: readonly Link[] | undefined,
 ): StepReports {
-  const reports: { readonly report: SearchReport; readonly places: readonly number[] }[] = [];
+  const reports: Step[] = [];
 
   const lastStep = (b: number): number => reports.findLastIndex(({ places }) => places[b] >= 0);
   const latest = (b: number): SentenceReport => {
     const { report, places } = reports[lastStep(b)];
     return readSentence(report, places[b], W);
   };
+  const linkAt = (s: number, b: number, { id, logProb, parent }: Omit<Link, "top">): Link => {
+    const { places, top } = reports[s];
+    return { id, logProb, parent, ...(top && { top: top[places[b] * W + parent] }) };
+  };
   const backtrace = (b: number, beam: number, step = lastStep(b)): Link[] => {
     const links: Link[] = [];
     for (let s = step, w = beam; s >= 0; s--) {
-      const { id, logProb, parent } = readBeam(reports[s].report, reports[s].places[b], w, W);
-      links.push({ id, logProb, parent });
-      w = parent;
+      const { report, places } = reports[s];
+      links.push(linkAt(s, b, readBeam(report, places[b], w, W)));
+      w = links[links.length - 1].parent;
     }
     return links.reverse();
   };
@@ -75,7 +92,8 @@ export function createStepReports(
     const { start, finished } = latest(b);
     const { length, parent, id, logProb, score } = finished[rank];
     const before = begun ? [begun[b]] : [];
-    const links = [...backtrace(b, parent, length - start - 2 - before.length), { id, logProb, parent }];
+    const step = length - start - 1 - before.length;
+    const links = [...backtrace(b, parent, step - 1), linkAt(step, b, { id, logProb, parent })];
     const hypothesis = hypothesisOf(links, length_penalty, before);
     return search === "opennmt" ? { ...hypothesis, score } : hypothesis;
   };
@@ -84,14 +102,13 @@ export function createStepReports(
     get length() {
       return reports.length;
     },
-    append: (report, places) => void reports.push({ report, places }),
+    append: (report, places, top) => void reports.push({ report, places, top }),
     latest,
     backtrace,
     hypothesis,
     truncate(b, count) {
-      const { logProbs, ids } = latest(b).done ? hypothesis(b, 0) : hypothesisOf(backtrace(b, 0), length_penalty);
-      const links = ids.slice(0, count).map((id, t) => ({ id, logProb: logProbs[t], parent: 0 }));
-      return hypothesisOf(links, length_penalty);
+      const whole = latest(b).done ? hypothesis(b, 0) : hypothesisOf(backtrace(b, 0), length_penalty);
+      return hypothesisOf(linksOf(whole).slice(0, count), length_penalty);
     },
   };
 }
@@ -104,5 +121,10 @@ function hypothesisOf(links: readonly Link[], length_penalty: number, before: re
   const all = [...before, ...links];
   const logProbs = all.map(({ logProb }) => logProb);
   const sum = logProbs.reduce((total, logProb) => total + logProb, links[0]?.parent ? REDUNDANT : 0);
-  return { ids: all.map(({ id }) => id), score: sum / all.length ** length_penalty, logProbs };
+  const top = all.map(({ top }) => top);
+  return { ids: all.map(({ id }) => id), score: sum / all.length ** length_penalty, logProbs, top };
 }
+
+/** The tokens of a result of a single beam. */
+export const linksOf = ({ ids, logProbs, top }: Hypothesis): Link[] =>
+  ids.map((id, t) => ({ id, logProb: logProbs[t], parent: 0, top: top[t] }));

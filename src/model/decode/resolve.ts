@@ -18,8 +18,10 @@ export interface Generation {
   readonly n: number;
   /** Beams a sentence. */
   readonly W: number;
-  /** Candidates that a step keeps of each row (`candidateCount`). */
+  /** Candidates that a step needs of each row (`candidateCount`). */
   readonly C: number;
+  /** Candidates of each row that the host reads, to show them; with 0 it reads none. */
+  readonly shown: number;
   /** Whose beam search. */
   readonly search: keyof typeof SEARCH;
   /** Parameters of `beam_step`. */
@@ -42,6 +44,8 @@ export interface Generation {
   /** Results a prompt. */
   readonly returned: number;
   readonly output_scores: boolean;
+  /** How many of the best tokens of each step the results have. */
+  readonly top_logprobs: number;
   readonly output_attentions: boolean;
   readonly stop_strings: readonly string[];
 }
@@ -72,12 +76,14 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
   checkForced(o, width);
   checkLengthPenalty(o, newTokens);
   const C = countCandidates(o, end.length);
-  const { length_penalty, coverage_penalty, diversity_penalty, logits_processor, output_scores, output_attentions } = o;
+  const { length_penalty, coverage_penalty, diversity_penalty, logits_processor } = o;
+  const { output_scores, output_attentions, top_logprobs } = o;
   return {
     beams,
     n: o.do_sample ? returned : groups,
     W: beams / groups,
     C,
+    shown: o.top_logprobs,
     search: o.search,
     beamStep: {
       A: hypothesesOf(o) / groups,
@@ -105,6 +111,7 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
     pad: pad ?? 0,
     returned: o.return_alternatives ? 1 : returned,
     output_scores,
+    top_logprobs,
     output_attentions,
     stop_strings: [o.stop_strings ?? []].flat(),
   };
@@ -208,3 +215,6 @@ export function hasRules({ rules, lists, logits_processor }: Generation): boolea
     logits_processor !== undefined
   );
 }
+
+/** Whether the scores from which tokens are chosen already are log-probabilities, 1, or logits, 0. */
+export const asLogProbs = (g: Generation): number => Number(hasRules(g) && g.beams > 1 && !g.renormalize);

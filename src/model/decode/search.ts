@@ -1,13 +1,13 @@
 import { SEARCH } from "../../kernels/beam_reference.js";
 import { beamStep, coverage, logitsProcess, sample, topk } from "../../kernels/index.js";
-import { REPORT } from "../../kernels/search_state.js";
+import { REPORT, type SearchReport } from "../../kernels/search_state.js";
 import { type Plan, record } from "../../runtime/plan.js";
 import type { Prepared } from "../../runtime/prepare.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import { decoderStep } from "../graph/decoder.js";
 import { createDecoderCache, type DecoderCache } from "./cache.js";
-import { type Generation, hasRules } from "./resolve.js";
+import { asLogProbs, type Generation, hasRules } from "./resolve.js";
 import { type LedStart, type SearchSize, type SearchTensors, searchTensors, writeStart } from "./search_tensors.js";
 
 /** The decoding loop on the device: a cache, and a prepared step that continues all its sentences. */
@@ -20,8 +20,13 @@ export interface Search {
   readonly chooses: number;
   /** Scores f32[R,V], if a logits_processor changes them on the host before tokens are chosen. */
   readonly logits: Tensor | undefined;
-  /** The tensors that the host reads after each step, in the order of `REPORT`. */
+  /**
+   * The tensors that the host reads after each step, in the order of `REPORT`; then the lists of candidates that are
+   * shown.
+   */
   readonly report: readonly Tensor[];
+  /** The state that was written before the first step. */
+  readonly started: SearchReport;
   /** Writes the state of the sentences before a step, and the seed for sampling. */
   start(sentences: readonly LedStart[], seed?: number): void;
   /** Makes the search idle, for calls of the same shape. */
@@ -41,9 +46,9 @@ export async function acquireSearch(
   fill: (cache: DecoderCache) => Promise<readonly LedStart[]>,
 ): Promise<Search> {
   // All that the plan of a step depends on; other settings, such as the seed, may differ between calls.
-  const { beams, C, search: kind, beamStep, rules, lists, renormalize, logits_processor } = g;
+  const { beams, C, shown, search: kind, beamStep, rules, lists, renormalize, logits_processor } = g;
   const sampling = g.sampling && { ...g.sampling, seed: 0 };
-  const recorded = { size, beams, C, kind, beamStep, rules, lists, renormalize, sampling };
+  const recorded = { size, beams, C, shown, kind, beamStep, rules, lists, renormalize, sampling };
   const key = JSON.stringify([recorded, Boolean(logits_processor)]);
   const create = (): Promise<Search> => createSearch(core, size, g, () => core.idle.release(key, search));
   const search: Search = await core.idle.acquire(key, create);
@@ -64,19 +69,23 @@ async function createSearch(core: DecoderCore, size: SearchSize, g: Generation, 
     core.gpu.memory.free(Object.values(state).filter((t) => t !== undefined));
   };
   try {
-    const plan = stepPlan(core, cache, state, g);
+    const { plan, shown } = stepPlan(core, cache, state, g);
     const step = await core.gpu.prepare(plan);
     const chooses = plan.launches.findIndex(({ label }) => label === "topk" || label === "sample");
+    let started: SearchReport;
     return {
       cache,
       lead: size.lead,
       step,
       chooses,
       logits: state.logits,
-      report: REPORT.map((name) => state[name]),
+      report: [...REPORT.map((name) => state[name]), ...shown],
+      get started() {
+        return started;
+      },
       start(sentences, seed) {
         if (seed !== undefined) step.set(chooses, { seed });
-        writeStart(core.gpu, cache, state, g, sentences);
+        started = writeStart(core.gpu, cache, state, g, sentences);
       },
       release,
       dispose() {
@@ -90,15 +99,22 @@ async function createSearch(core: DecoderCore, size: SearchSize, g: Generation, 
   }
 }
 
+/** The plan of a step, and the lists of candidates that the host reads after it: of the search, then of `top_logprobs`. */
+interface StepPlan {
+  readonly plan: Plan;
+  readonly shown: readonly Tensor[];
+}
+
 /**
  * A step: the decoder, the rules on scores if there are any, the choice of candidates, and `beam_step` for each group.
  */
-function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, g: Generation): Plan {
+function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, g: Generation): StepPlan {
   const { V, decoder } = core.architecture;
   const { indirection, past, cross, vectors } = cache;
   const { rows, scores, sentences, status, end_ids, rules, history, leads, attended, heads } = state;
   const ruled = hasRules(g);
-  return record(
+  const shown: Tensor[] = [];
+  const plan = record(
     "step",
     (run) => {
       const covered = attended && tensor("coverage", "f32", [rows.shape[0], 1, attended.shape[2]], "activation");
@@ -116,8 +132,13 @@ function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, 
       const G = partsOf(core.gpu.info.software, g, V);
       const { values, indices } = g.sampling
         ? run(sample, "sample", { rows, logits }, g.sampling)
-        : run(topk, "topk", { logits }, { G, C: g.C });
-      const LOG_PROBS = Number(ruled && g.beams > 1 && !g.renormalize);
+        : run(topk, "topk", { logits }, { G, C: Math.max(g.C, g.shown) });
+      if (g.shown) shown.push(values, indices);
+      if (g.sampling && g.top_logprobs) {
+        const top = run(topk, "top_logprobs", { logits }, { G, C: g.top_logprobs });
+        shown.push(top.values, top.indices);
+      }
+      const LOG_PROBS = asLogProbs(g);
       for (let group = 0; group < g.beamStep.groups; group++) {
         const args = { values, indices, end_ids, rows, scores, sentences, indirection, status };
         const rules = { ...g.beamStep, W: g.W, V, group, LOG_PROBS, SEARCH: SEARCH[g.search] };
@@ -126,6 +147,7 @@ function stepPlan(core: DecoderCore, cache: DecoderCache, state: SearchTensors, 
     },
     { status },
   );
+  return { plan, shown };
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   planeWidth,
   PLANES,
   REPORT,
+  type SearchReport,
   type SentenceStart,
   sentenceWidth,
   STATUS_FIELDS,
@@ -74,14 +75,14 @@ export function searchTensors(
   };
 }
 
-/** Writes the state of the sentences before a step. */
+/** Writes the state of the sentences before a step, and returns what the host would read of it. */
 export function writeStart(
   gpu: Gpu,
   cache: DecoderCache,
   state: SearchTensors,
   g: Generation,
   starts: readonly LedStart[],
-): void {
+): SearchReport {
   const { M } = cache.capacity;
   const packed = packSearch(starts, g.W, g.beamStep.A);
   for (const name of REPORT) gpu.write(state[name], packed[name]);
@@ -92,8 +93,9 @@ export function writeStart(
     gpu.write(state.attended, new Float32Array(elements(state.attended)));
     gpu.write(state.heads, new Uint32Array(1)); // the first head of the last layer, as in OpenNMT
   }
-  if (!hasRules(g)) return;
+  if (!hasRules(g)) return packed;
   gpu.write(state.history, packHistory(beams, M));
   gpu.write(state.rules, packRules(g.lists));
   gpu.write(state.leads, packLeads(starts.map(({ lead }) => lead)));
+  return packed;
 }

@@ -4,14 +4,20 @@ import { InputError, OptionError, show } from "../../runtime/errors.js";
 import type { TypedArray } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import { type Batch, tokensOf } from "./batch.js";
+import { readLists, type SeenStep, topLogprobs } from "./candidates.js";
 import { shouldCompact } from "./compaction.js";
 import type { StepReports } from "./reports.js";
+
+type MayWait<T> = T | Promise<T>;
 
 /** How a caller follows and stops a decoding. */
 export interface DecodeHooks {
   readonly signal?: AbortSignal;
-  /** Called after each step; returning false ends the decoding. */
-  readonly onStep?: (reports: StepReports) => boolean | void;
+  /**
+   * Called after each step, which the host sees in full where candidates are shown; returning false ends the decoding,
+   * which waits for a promise.
+   */
+  readonly onStep?: (reports: StepReports, seen: SeenStep | undefined) => MayWait<boolean | void>;
   /** How many generated tokens each row keeps when `onStep` ends the decoding early; rows have a single beam then. */
   readonly kept?: readonly (number | undefined)[];
 }
@@ -30,6 +36,7 @@ export async function runSteps(
   const depth = g.logits_processor ? 1 : core.gpu.readAhead;
   const sentences = places.filter((place) => place >= 0).length;
   let compact = false;
+  let before = search.started;
   for (let submitted = reports.length; ;) {
     while (!compact && ahead.length < depth && submitted < g.newTokens) {
       const step = g.logits_processor ? stepOnHost(core, batch) : search.step.run({ read: search.report });
@@ -44,11 +51,16 @@ export async function runSteps(
     }
     signal?.throwIfAborted();
     const report = readReport(values);
-    reports.append(report, places);
+    const lists = readLists(values);
+    const seen = lists && { ...lists, before, after: report, places };
+    reports.append(report, places, seen && g.top_logprobs ? topLogprobs(g, core.architecture.V, seen) : undefined);
+    before = report;
     onFirst();
     const [open, faults] = [report.status[STATUS.open], report.status[STATUS.faults]];
     if (faults) throw notFinite(batch, reports.length, faults - 1);
-    if (onStep?.(reports) === false || open === 0) return false;
+    const going = await onStep?.(reports, seen);
+    signal?.throwIfAborted();
+    if (going === false || open === 0) return false;
     compact ||= shouldCompact({ open, sentences, left: g.newTokens - reports.length - ahead.length }, g);
   }
 }

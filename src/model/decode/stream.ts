@@ -1,7 +1,8 @@
 import { createDetokenizer, createStopFinder } from "../text/detokenizer.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import { type Job, tokensOf } from "./batch.js";
-import type { StepReports } from "./reports.js";
+import type { TokenLogprob } from "./candidates.js";
+import { type Link, linksOf, type StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";
 
 /** Tokens of a result that no later step can change. */
@@ -9,6 +10,10 @@ export interface StreamEvent {
   /** Index of the input; with samples, of the result. */
   readonly row: number;
   readonly token_ids: number[];
+  /** With `output_scores` or `top_logprobs`: their log-probabilities, after all rules on scores. */
+  readonly logprobs?: number[];
+  /** With `top_logprobs`: the best tokens in the place of each. */
+  readonly top_logprobs?: (readonly TokenLogprob[])[];
   /** Their text, if the checkpoint has a tokenizer. */
   readonly text?: string;
 }
@@ -46,15 +51,15 @@ export async function* streamed<E, T>(call: EmittingCall<E, T>, signal: AbortSig
  * The tokens with which all running beams and all hypotheses of sentence b begin; once it is done, those of the best,
  * if it found any.
  */
-function stablePrefix(reports: StepReports, b: number): readonly number[] {
+function stablePrefix(reports: StepReports, b: number): readonly Link[] {
   const { done, beams, finished } = reports.latest(b);
-  if (done) return finished.length ? reports.hypothesis(b, 0).ids : [];
-  const running = beams.map((_, w) => reports.backtrace(b, w).map(({ id }) => id));
-  return [...running, ...finished.map((_, rank) => reports.hypothesis(b, rank).ids)].reduce(commonPrefix);
+  if (done) return finished.length ? linksOf(reports.hypothesis(b, 0)) : [];
+  const running: (readonly Link[])[] = beams.map((_, w) => reports.backtrace(b, w));
+  return [...running, ...finished.map((_, rank) => linksOf(reports.hypothesis(b, rank)))].reduce(commonPrefix);
 }
 
-function commonPrefix(a: readonly number[], b: readonly number[]): readonly number[] {
-  const end = a.findIndex((id, t) => b[t] !== id);
+function commonPrefix(a: readonly Link[], b: readonly Link[]): readonly Link[] {
+  const end = a.findIndex(({ id }, t) => b[t]?.id !== id);
   return end < 0 ? a : a.slice(0, end);
 }
 
@@ -67,18 +72,28 @@ const promptsOf = (job: Job, n: number): readonly (readonly number[])[] =>
 /**
  * Turns reports into events. Call it after each step; `kept` limits the tokens of rows that a stop string has ended.
  */
-export function createStreamer(job: Job, { n }: Generation, tokenizer: Tokenizer | undefined): Streamer {
+export function createStreamer(
+  job: Job,
+  { n, output_scores, top_logprobs }: Generation,
+  tokenizer: Tokenizer | undefined,
+): Streamer {
   const rows = promptsOf(job, n).map((prompt) => ({
     sent: 0,
     detokenize: tokenizer && createDetokenizer(tokenizer, prompt),
   }));
   return (reports, kept) =>
     rows.flatMap((state, row) => {
-      const ids = stablePrefix(reports, row).slice(0, kept?.[row]);
+      const links = stablePrefix(reports, row).slice(0, kept?.[row]);
+      const ids = links.map(({ id }) => id);
+      const fresh = links.slice(state.sent);
       const token_ids = ids.slice(state.sent);
       state.sent = Math.max(state.sent, ids.length);
+      const scores = {
+        ...((output_scores || top_logprobs) && { logprobs: fresh.map(({ logProb }) => logProb) }),
+        ...(top_logprobs && { top_logprobs: fresh.map(({ top = [] }) => top) }),
+      };
       const text = state.detokenize?.(ids, reports.latest(row).done || kept?.[row] !== undefined);
-      return token_ids.length || text ? [{ row, token_ids, ...(text !== undefined && { text }) }] : [];
+      return token_ids.length || text ? [{ row, token_ids, ...scores, ...(text !== undefined && { text }) }] : [];
     });
 }
 
@@ -99,7 +114,7 @@ export function createStopper(job: Job, { n, stop_strings }: Generation, tokeniz
     onStep(reports) {
       kept.forEach((length, row) => {
         if (length !== undefined) return;
-        const ids = stablePrefix(reports, row);
+        const ids = stablePrefix(reports, row).map(({ id }) => id);
         const ended = reports.latest(row).finished.length > 0; // a row without an allowed token is left to throw
         kept[row] = finders[row](ids) ?? (ended ? ids.length : undefined);
       });

@@ -2,6 +2,7 @@ import { CALLBACK, checkObject, checkOption } from "../../runtime/checks.js";
 import { InputError, OptionError } from "../../runtime/errors.js";
 import { type CheckpointLike, openCheckpoint } from "../checkpoint/checkpoint.js";
 import type { GenerateStats } from "../decode/generate.js";
+import type { StepHook } from "../decode/search_step.js";
 import { longest } from "../inputs.js";
 import { load, type LoadOptions } from "../load.js";
 import type { CallOptions, Model } from "../model.js";
@@ -93,6 +94,8 @@ function createTask<Name extends TextName>(
         ...({ [textName]: generated } as Readonly<Record<Name, string>>),
         token_ids,
         ...(score !== undefined && { score }),
+        ...(result.token_scores && { logprobs: result.token_scores[row] }),
+        ...(result.top_logprobs && { top_logprobs: result.top_logprobs[row] }),
         ...(weights && { alignments: alignmentsOf(weights, row, token_ids.slice(length), prompt, tokenizer) }),
         ...(truncated !== undefined && { truncated }),
       };
@@ -128,7 +131,7 @@ function createTask<Name extends TextName>(
     for (let first = 0; first < order.length; first += batch_size) {
       const chosen = order.slice(first, first + batch_size);
       const own = chosen.map((index) => prompts[index]);
-      const generated = await batch(own, how, choices);
+      const generated = await batch(own, how, { ...choices, onStep: placed(choices.onStep, chosen) });
       chosen.forEach((index, at) => (results[index] = generated[at]));
       progress?.({ status: "progress", loaded: Math.min(order.length, first + batch_size), total: order.length });
     }
@@ -143,7 +146,7 @@ function createTask<Name extends TextName>(
     const { return_full_text: _, ...rest } = options;
     const { prompts, choices } = read(input, rest);
     const { inputs, options: all } = callOf(prompts, choices);
-    for await (const { row, token_ids, text = "" } of model.stream(inputs, all)) yield { row, token_ids, text };
+    for await (const { text = "", ...event } of model.stream(inputs, all)) yield { ...event, text };
   }
 
   const dispose = (): void => model.dispose();
@@ -163,6 +166,10 @@ function checkTextOptions(task: string, options: TextOptions): void {
   for (const [name, rule] of Object.entries(TEXT_RULES))
     checkOption(task, name, options[name as keyof TextOptions], rule);
 }
+
+/** A hook that is told the rows of a batch by their places in the input. */
+const placed = (onStep: StepHook | undefined, rows: readonly number[]): StepHook | undefined =>
+  onStep && ((step) => onStep({ ...step, sentences: step.sentences.map((one) => ({ ...one, row: rows[one.row] })) }));
 
 /** The statistics of a call after one more batch. */
 function added(before: TextStats | undefined, { steps, ms, launches }: GenerateStats, tokens: number): TextStats {

@@ -28,6 +28,7 @@ interface Call {
 const OPTIONS: readonly (keyof TextOptions)[] = [
   ...(GENERATE_OPTIONS as (keyof TextOptions)[]),
   ...(Object.keys({ ...TEXT_RULES, ...HOOKS }) as (keyof TextOptions)[]),
+  "onStep",
 ];
 
 const CURES: Readonly<Record<string, string>> = { decoder_input_ids: "target_prefix begins the results" };

@@ -1,5 +1,8 @@
+import type { TokenLogprob } from "../decode/candidates.js";
 import type { Launches } from "../decode/loop.js";
 import type { GenerateOptions } from "../decode/options.js";
+import type { StepHook } from "../decode/search_step.js";
+import type { StreamEvent } from "../decode/stream.js";
 import type { Model } from "../model.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { Alignment } from "./alignments.js";
@@ -12,6 +15,11 @@ import type { Beginning } from "./text_inputs.js";
  */
 export interface TextOptions extends GenerateOptions, DirectionOptions {
   readonly signal?: AbortSignal;
+  /**
+   * Called with what each step of the search did: its beams, candidates and hypotheses. With several batches `step` begins
+   * anew in each.
+   */
+  readonly onStep?: StepHook;
   /** How many texts to decode together, after sorting them by length. Default 64. */
   readonly batch_size?: number;
   /** Accept characters outside the vocabulary. Default false. */
@@ -45,6 +53,10 @@ export type GeneratedText<Name extends TextName = "generated_text"> = Readonly<R
   readonly token_ids: readonly number[];
   /** With beam search: log-probability / generated length ^ length_penalty. */
   readonly score?: number;
+  /** With `output_scores`: log-probability of each generated token, after all rules on scores. */
+  readonly logprobs?: readonly number[];
+  /** With `top_logprobs`: the best tokens in the place of each. */
+  readonly top_logprobs?: readonly (readonly TokenLogprob[])[];
   /** With `return_alignments`: of each generated token with a text, what it looks at. */
   readonly alignments?: readonly Alignment[];
   /** With `truncation`: how many tokens of the text were left out. */
@@ -66,12 +78,7 @@ export interface TextStats {
 }
 
 /** A piece of a result that no later step can change. */
-export interface TextEvent {
-  /** Index of the input; with samples, of the result. */
-  readonly row: number;
-  readonly token_ids: readonly number[];
-  readonly text: string;
-}
+export type TextEvent = StreamEvent & { readonly text: string };
 
 /**
  * Text generation on one checkpoint. One text gives a list of results, best first; a list of texts gives a list of such
