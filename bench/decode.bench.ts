@@ -1,4 +1,4 @@
-import { load } from "../src/model/load.js";
+import { load } from "../src/index.js";
 import type { Model } from "../src/model/model.js";
 import { folder, readJson } from "../tests/support/harness.js";
 import { type Bench, type Context, type Row, spread, timestamps } from "./support/harness.js";

@@ -1,4 +1,4 @@
-import { load } from "../src/model/load.js";
+import { load } from "../src/index.js";
 import type { Model } from "../src/model/model.js";
 import { type Bench, type Context, type Row, spread } from "./support/harness.js";
 import { FT, ftDecoder, ftEncoder, ftMemory } from "./support/ft.js";

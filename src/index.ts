@@ -1,9 +1,4 @@
-export {
-  type Checkpoint,
-  type CheckpointLike,
-  openCheckpoint,
-  type ProgressEvent,
-} from "./model/checkpoint/checkpoint.js";
+export type { Checkpoint, CheckpointLike, ProgressEvent } from "./model/checkpoint/checkpoint.js";
 export type { Core, HostTensor } from "./model/core.js";
 export type { Launches } from "./model/decode/loop.js";
 export type {
@@ -15,13 +10,14 @@ export type {
   TokenRows,
   VectorRows,
 } from "./model/inputs.js";
-export { type FeatureExtractor, readFeatureExtractor } from "./model/speech/feature_extractor.js";
-export { type LogMel, type LogMelOptions, logMelSpectrum } from "./model/speech/log_mel.js";
+export type { FeatureExtractor } from "./model/speech/feature_extractor.js";
+export type { LogMel, LogMelOptions } from "./model/speech/log_mel.js";
 export type { ForwardOutput } from "./model/decode/forward_rows.js";
 export type { GenerateResult, GenerateStats } from "./model/decode/generate.js";
 export type { GenerateInputs } from "./model/decode/job.js";
 export type { EncodeInputs, ForwardInputs } from "./model/arguments.js";
-export { load, type LoadOptions } from "./model/load.js";
+export { load, logMelSpectrum, openCheckpoint, readFeatureExtractor, samplePlans } from "./model/index.js";
+export type { LoadOptions } from "./model/load.js";
 export type { Model } from "./model/model.js";
 export type { GenerationDefaults } from "./model/decode/defaults.js";
 export type { GenerateOptions, LogitsProcessor } from "./model/decode/options.js";
@@ -70,9 +66,9 @@ export type { Entity, Tagging, TaggingOptions, TaggingTask, TokenInput } from ".
 export type { Encoding } from "./model/text/encoding.js";
 export type { Range } from "./model/text/letters.js";
 export type { DecodeOptions, EncodeOptions, Tokenizer } from "./model/text/tokenizer.js";
-export { type SamplePlan, samplePlans } from "./model/plans.js";
+export type { SamplePlan } from "./model/plans.js";
 export type { TuneOptions } from "./model/tune.js";
-export { WEIGHT_FORMATS, type WeightFormat } from "./model/checkpoint/weights.js";
+export { WEIGHT_FORMATS, type WeightFormat } from "./model/checkpoint/weight_formats.js";
 export { cpu } from "./runtime/cpu.js";
 export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
 export { type AdapterClass, type Choice, type TunedChoice, type TunedChoices, tuningKey } from "./runtime/variants.js";

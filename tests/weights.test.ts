@@ -1,6 +1,7 @@
 import { openCheckpoint, type ProgressEvent } from "../src/model/checkpoint/checkpoint.js";
 import type { WeightRow } from "../src/model/checkpoint/rows.js";
-import { loadWeights, type WeightFormat, type Weights } from "../src/model/checkpoint/weights.js";
+import type { WeightFormat } from "../src/model/checkpoint/weight_formats.js";
+import { loadWeights, type Weights } from "../src/model/checkpoint/weights.js";
 import { CheckpointError } from "../src/runtime/errors.js";
 import type { Gpu } from "../src/runtime/gpu.js";
 import { bf16ToF16, bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, fromF16, toF16 } from "../src/runtime/half.js";

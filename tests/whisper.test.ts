@@ -111,7 +111,7 @@ laws("launches: four of the stem, eight a layer of a step where norms ride in th
   const m = await openModel(WHISPER);
   await m.run(async (core) => {
     const architecture = { ...core.architecture, normInLinear: true };
-    const [stem, encoder, , step] = samplePlans({ ...core, architecture }, 2).map(({ plan }) => plan);
+    const [stem, encoder, , step] = (await samplePlans({ ...core, architecture }, 2)).map(({ plan }) => plan);
     assert.equal([countLaunches(stem), countLaunches(encoder, "encoder.layers.1")], [4, 5]);
     assert.is(countLaunches(step, "decoder.layers.1"), 8);
   });

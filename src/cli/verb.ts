@@ -60,7 +60,7 @@ export async function forEachPlan(
 ): Promise<void> {
   await model.run(async (core) => {
     for (const count of rows) {
-      for (const sample of samplePlans(core, count)) {
+      for (const sample of await samplePlans(core, count)) {
         sample.write();
         try {
           await call(sample, `${sample.plan.name}, ${count} ${count === 1 ? "row" : "rows"}`);

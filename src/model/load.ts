@@ -2,7 +2,8 @@ import { type Gpu, gpu as openGpu, type GpuListener } from "../runtime/gpu.js";
 import type { PowerPreference } from "../runtime/platform.js";
 import { type CheckpointLike, type LoadHooks, openCheckpoint } from "./checkpoint/checkpoint.js";
 import { shareTied } from "./checkpoint/ties.js";
-import { loadWeights, type WeightFormat, type Weights } from "./checkpoint/weights.js";
+import type { WeightFormat } from "./checkpoint/weight_formats.js";
+import { loadWeights, type Weights } from "./checkpoint/weights.js";
 import type { Core } from "./core.js";
 import { describeCheckpoint } from "./families/index.js";
 import { createIdleCache } from "./idle.js";
@@ -24,13 +25,8 @@ export interface LoadOptions extends LoadHooks, GpuListener {
 
 const IDLE_CALLS = 4; // finished calls whose memory is kept for later calls of the same shape
 
-/**
- * Loads a Hugging Face checkpoint, without any conversion, from a folder path (Node, Deno), a base URL, a list of
- * Files, a function from file name to content, or a checkpoint that is already open. When its device is lost, calls in
- * flight reject with DeviceError, and the next call opens another and reads the weights again. Throws CheckpointError
- * with all faults of the checkpoint, DeviceError without WebGPU, OptionError, and the signal's reason when aborted.
- */
-export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
+/** What the public `load` does. */
+export async function load(source: CheckpointLike, options: LoadOptions): Promise<Model> {
   checkLoadOptions(options);
   const { dtype = "auto", progress, signal, onDeviceLost, onFallback } = options;
   signal?.throwIfAborted();

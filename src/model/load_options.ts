@@ -1,6 +1,6 @@
 import { CALLBACK, checkOptions, objectWith, oneOf, SIGNAL } from "../runtime/checks.js";
 import { OptionError } from "../runtime/errors.js";
-import { WEIGHT_FORMATS } from "./checkpoint/weights.js";
+import { WEIGHT_FORMATS } from "./checkpoint/weight_formats.js";
 import type { LoadOptions } from "./load.js";
 
 const OPTIONS = {

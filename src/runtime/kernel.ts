@@ -87,6 +87,7 @@ export interface Kernel<
 }
 
 /** Declares a kernel: returns the object as it is, with the types of its arguments inferred. */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineKernel<
   const R extends Patterns,
   const W extends Patterns,

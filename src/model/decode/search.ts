@@ -1,5 +1,9 @@
 import { SEARCH } from "../../kernels/beam_reference.js";
-import { beamStep, coverage, logitsProcess, sample, topk } from "../../kernels/index.js";
+import { beamStep } from "../../kernels/beam_step.js";
+import { coverage } from "../../kernels/coverage.js";
+import { logitsProcess } from "../../kernels/logits_process.js";
+import { sample } from "../../kernels/sample.js";
+import { topk } from "../../kernels/topk.js";
 import { REPORT, type SearchReport } from "../../kernels/search_state.js";
 import { type Plan, record } from "../../runtime/plan.js";
 import type { Prepared } from "../../runtime/prepare.js";

@@ -1,4 +1,5 @@
-import { attentionStep, rope } from "../../kernels/index.js";
+import { attentionStep } from "../../kernels/attention_step.js";
+import { rope } from "../../kernels/rope.js";
 import type { Run } from "../../runtime/plan.js";
 import { prefix, type Tensor } from "../../runtime/tensor.js";
 import type { DecoderArchitecture, GraphModel } from "./architecture.js";

@@ -1,4 +1,4 @@
-import { rope } from "../../kernels/index.js";
+import { rope } from "../../kernels/rope.js";
 import type { Run } from "../../runtime/plan.js";
 import type { Tensor } from "../../runtime/tensor.js";
 import type { GraphModel, Stack } from "./architecture.js";

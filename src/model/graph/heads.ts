@@ -1,5 +1,4 @@
-import { pooling } from "../../kernels/index.js";
-import { POOLING, type Pooling } from "../../kernels/pooling.js";
+import { POOLING, type Pooling, pooling } from "../../kernels/pooling.js";
 import type { Run } from "../../runtime/plan.js";
 import type { Tensor } from "../../runtime/tensor.js";
 import type { GraphModel } from "./architecture.js";

@@ -1,7 +1,10 @@
 import { type Activation, ACTIVATIONS } from "../../kernels/activation.js";
 import { NO_ID } from "../../kernels/constants.js";
-import { attention, attentionWeights, embed, layernormResidual, matmul } from "../../kernels/index.js";
-import { NORM, takesNorm } from "../../kernels/matmul.js";
+import { attention } from "../../kernels/attention.js";
+import { attentionWeights } from "../../kernels/attention_weights.js";
+import { embed } from "../../kernels/embed.js";
+import { layernormResidual } from "../../kernels/layernorm_residual.js";
+import { matmul, NORM, takesNorm } from "../../kernels/matmul.js";
 import type { Run } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { GraphModel, Stack } from "./architecture.js";

@@ -1,4 +1,5 @@
-import { groupnorm, unfold } from "../../kernels/index.js";
+import { groupnorm } from "../../kernels/groupnorm.js";
+import { unfold } from "../../kernels/unfold.js";
 import type { Run } from "../../runtime/plan.js";
 import type { Tensor } from "../../runtime/tensor.js";
 import { packRows, packSpans } from "../inputs.js";

@@ -1,5 +1,8 @@
-import { dynamicRange, logMel, matmul, pooling, unfold } from "../../kernels/index.js";
-import { POOLING } from "../../kernels/pooling.js";
+import { dynamicRange } from "../../kernels/dynamic_range.js";
+import { logMel } from "../../kernels/log_mel.js";
+import { matmul } from "../../kernels/matmul.js";
+import { unfold } from "../../kernels/unfold.js";
+import { POOLING, pooling } from "../../kernels/pooling.js";
 import { InputError } from "../../runtime/errors.js";
 import type { Gpu } from "../../runtime/gpu.js";
 import { record, type Run } from "../../runtime/plan.js";

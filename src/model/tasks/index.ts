@@ -1,6 +1,5 @@
 import { OptionError, show } from "../../runtime/errors.js";
 import type { Checkpoint, CheckpointLike } from "../checkpoint/checkpoint.js";
-import { describeCheckpoint } from "../families/index.js";
 import type { LoadOptions } from "../load.js";
 import type { FeatureTask } from "./feature_extraction.js";
 import type { RecognitionTask } from "./speech_recognition.js";
@@ -113,6 +112,7 @@ export async function pipeline<N extends TaskName>(
  * that of its architecture. Throws CheckpointError for a family that is not supported.
  */
 export async function defaultTask(checkpoint: Checkpoint): Promise<keyof Tasks> {
+  const { describeCheckpoint } = await import("../families/index.js");
   const { family, encoder, decoder, head } = (await describeCheckpoint(checkpoint)).architecture;
   if (decoder && encoder?.stem) return "automatic-speech-recognition";
   if (decoder && encoder) return onlyTask(checkpoint.config) ?? (family === "m2m_100" ? "translation" : "text2text");

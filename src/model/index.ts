@@ -1,0 +1,62 @@
+// The rooms of the model that are loaded when a program first enters them.
+import type { Gpu } from "../runtime/gpu.js";
+import type { Checkpoint, CheckpointLike, LoadHooks } from "./checkpoint/checkpoint.js";
+import type { Core } from "./core.js";
+import type { LoadOptions } from "./load.js";
+import type { Model } from "./model.js";
+import type { SamplePlan } from "./plans.js";
+import type { FeatureExtractor } from "./speech/feature_extractor.js";
+import type { LogMel, LogMelOptions } from "./speech/log_mel.js";
+
+/**
+ * Loads a Hugging Face checkpoint, without any conversion, from a folder path (Node, Deno), a base URL, a list of
+ * Files, a function from file name to content, or a checkpoint that is already open. When its device is lost, calls in
+ * flight reject with DeviceError, and the next call opens another and reads the weights again. Throws CheckpointError
+ * with all faults of the checkpoint, DeviceError without WebGPU, OptionError, and the signal's reason when aborted.
+ */
+export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
+  return (await import("./load.js")).load(source, options);
+}
+
+/**
+ * Reads `config.json`, `generation_config.json`, and the headers of `model.safetensors` or else of the shards that
+ * `model.safetensors.index.json` names. Returns a checkpoint that is already open as it is. Throws CheckpointError
+ * naming the file and the cure.
+ */
+export async function openCheckpoint(input: CheckpointLike, hooks: LoadHooks = {}): Promise<Checkpoint> {
+  return (await import("./checkpoint/checkpoint.js")).openCheckpoint(input, hooks);
+}
+
+/**
+ * The plans that a model runs, each over `rows` packed rows: the encoder (with the keys and values for the decoder, if
+ * there is one), after the stem of a speech model, the decoder over prompts, and one step of the decoder. Nothing is
+ * written to the device before `write()`.
+ */
+export async function samplePlans(core: Core, rows: number): Promise<SamplePlan[]> {
+  return (await import("./plans.js")).samplePlans(core, rows);
+}
+
+/**
+ * Reads preprocessor_config.json, or the feature extractor in processor_config.json; undefined when there is neither.
+ * Fields that are absent have the defaults of WhisperFeatureExtractor in Transformers. Throws CheckpointError for
+ * another kind of extractor, for sizes out of reason, and for dither, another padding value or normalised samples.
+ */
+export async function readFeatureExtractor(checkpoint: Checkpoint): Promise<FeatureExtractor | undefined> {
+  return (await import("./speech/feature_extractor.js")).readFeatureExtractor(checkpoint);
+}
+
+/**
+ * The log-mel spectrum of samples at the rate of the extractor (Radford et al. 2022, arXiv:2212.04356, section 2.2), as
+ * WhisperFeatureExtractor of Transformers computes it: mirrored at both ends, without the last frame, limited to 8
+ * powers of ten below the peak of the recording. Three launches for every 1,000 frames that are not silence, and a few
+ * in the end. The samples must stay as they are until it resolves. Throws InputError for samples that are not finite or
+ * too few, and the signal's reason.
+ */
+export async function logMelSpectrum(
+  on: { readonly gpu: Gpu },
+  extractor: FeatureExtractor,
+  samples: Float32Array,
+  options: LogMelOptions = {},
+): Promise<LogMel> {
+  return (await import("./speech/log_mel.js")).logMelSpectrum(on, extractor, samples, options);
+}
