@@ -60,7 +60,12 @@ export type { Classification, ClassificationOptions, ClassificationTask } from "
 export type { Entity, Tagging, TaggingOptions, TaggingTask, TokenInput } from "./model/tasks/token_classification.js";
 export type { Encoding } from "./model/text/encoding.js";
 export type { Range } from "./model/text/letters.js";
-export type { DecodeOptions, EncodeOptions, Tokenizer } from "./model/text/tokenizer.js";
+export type { ChatTemplateOptions, ChatTemplates } from "./model/text/chat_template.js";
+export type { ChatMessage, ContentPart, Conversation } from "./model/text/messages.js";
+export type { EncodeOptions } from "./model/text/encode.js";
+export type { SpecialTokens } from "./model/text/special_tokens.js";
+export { loadTokenizer } from "./model/load_tokenizer.js";
+export type { DecodeOptions, Tokenizer } from "./model/text/tokenizer.js";
 export { type SamplePlan, samplePlans } from "./model/plans.js";
 export type { TuneOptions } from "./model/tune.js";
 export { WEIGHT_FORMATS, type WeightFormat } from "./model/checkpoint/weights.js";
