@@ -79,7 +79,7 @@ export const common = {
 const library = {
   ...common,
   plugins: [wgslLoader({ release: true })],
-  external: [...common.external, "@huggingface/tokenizers"],
+  external: [...common.external, "@huggingface/jinja", "@huggingface/tokenizers"],
 };
 
 /** @type {BuildOptions[]} */

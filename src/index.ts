@@ -16,7 +16,14 @@ export type { ForwardOutput } from "./model/decode/forward_rows.js";
 export type { GenerateResult, GenerateStats } from "./model/decode/generate.js";
 export type { GenerateInputs } from "./model/decode/job.js";
 export type { EncodeInputs, ForwardInputs } from "./model/arguments.js";
-export { load, logMelSpectrum, openCheckpoint, readFeatureExtractor, samplePlans } from "./model/index.js";
+export {
+  load,
+  loadTokenizer,
+  logMelSpectrum,
+  openCheckpoint,
+  readFeatureExtractor,
+  samplePlans,
+} from "./model/index.js";
 export type { LoadOptions } from "./model/load.js";
 export type { Model } from "./model/model.js";
 export type { GenerationDefaults } from "./model/decode/defaults.js";
@@ -65,7 +72,11 @@ export type { Classification, ClassificationOptions, ClassificationTask } from "
 export type { Entity, Tagging, TaggingOptions, TaggingTask, TokenInput } from "./model/tasks/token_classification.js";
 export type { Encoding } from "./model/text/encoding.js";
 export type { Range } from "./model/text/letters.js";
-export type { DecodeOptions, EncodeOptions, Tokenizer } from "./model/text/tokenizer.js";
+export type { ChatTemplateOptions, ChatTemplates } from "./model/text/chat_template.js";
+export type { ChatMessage, ContentPart, Conversation } from "./model/text/messages.js";
+export type { EncodeOptions } from "./model/text/encode.js";
+export type { SpecialTokens } from "./model/text/special_tokens.js";
+export type { DecodeOptions, Tokenizer } from "./model/text/tokenizer.js";
 export type { SamplePlan } from "./model/plans.js";
 export type { TuneOptions } from "./model/tune.js";
 export { WEIGHT_FORMATS, type WeightFormat } from "./model/checkpoint/weight_formats.js";

@@ -3,10 +3,12 @@ import type { Gpu } from "../runtime/gpu.js";
 import type { Checkpoint, CheckpointLike, LoadHooks } from "./checkpoint/checkpoint.js";
 import type { Core } from "./core.js";
 import type { LoadOptions } from "./load.js";
+import type { TokenizerHooks } from "./load_tokenizer.js";
 import type { Model } from "./model.js";
 import type { SamplePlan } from "./plans.js";
 import type { FeatureExtractor } from "./speech/feature_extractor.js";
 import type { LogMel, LogMelOptions } from "./speech/log_mel.js";
+import type { Tokenizer } from "./text/tokenizer.js";
 
 /**
  * Loads a Hugging Face checkpoint, without any conversion, from a folder path (Node, Deno), a base URL, a list of
@@ -16,6 +18,17 @@ import type { LogMel, LogMelOptions } from "./speech/log_mel.js";
  */
 export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
   return (await import("./load.js")).load(source, options);
+}
+
+/**
+ * Reads the tokenizer of a checkpoint without its weights; the source is as in `load`. Throws CheckpointError when there
+ * is none or it is broken, and OptionError.
+ * @example
+ * const tokenizer = await loadTokenizer("models/gpt2-brown");
+ * console.log(tokenizer.count("The jury said")); // 3
+ */
+export async function loadTokenizer(source: CheckpointLike, options: TokenizerHooks = {}): Promise<Tokenizer> {
+  return (await import("./load_tokenizer.js")).loadTokenizer(source, options);
 }
 
 /**

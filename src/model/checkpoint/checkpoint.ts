@@ -1,5 +1,5 @@
 import { CheckpointError } from "../../runtime/errors.js";
-import { findFile, isInside, type LabelledFile, needJson, openFile, readJson, readList } from "./files.js";
+import { findFile, isInside, type LabelledFile, needJson, openFile, readJson, readList, readText } from "./files.js";
 import { type Entry, readHeader } from "./safetensors.js";
 import { type CheckpointSource, openSource, type SourceLike } from "./source.js";
 
@@ -25,10 +25,20 @@ export interface LoadHooks {
   readonly progress?: (event: ProgressEvent) => void;
 }
 
-/** An open checkpoint: its headers have been read and checked, but no tensor yet. */
-export interface Checkpoint {
+/** The files of a checkpoint besides its weights. Names are those of files inside its folder; others throw CheckpointError. */
+export interface Folder {
   /** Where it comes from, as messages show it. */
   readonly label: string;
+  /** A file that holds a JSON object; undefined when there is none. */
+  json(name: string): Promise<Json | undefined>;
+  /** A file that holds a JSON list of objects; undefined when there is none. */
+  list(name: string): Promise<readonly Json[] | undefined>;
+  /** A file that holds a text; undefined when there is none. */
+  text(name: string): Promise<string | undefined>;
+}
+
+/** An open checkpoint: its headers have been read and checked, but no tensor yet. */
+export interface Checkpoint extends Folder {
   /** config.json. */
   readonly config: Json;
   /** generation_config.json; undefined when there is none. */
@@ -37,13 +47,6 @@ export interface Checkpoint {
   readonly entries: ReadonlyMap<string, Entry>;
   /** Whether `read` gives the same again; if not, a model keeps a copy of its weights on the host. */
   readonly rereadable?: boolean;
-  /**
-   * Another file of the folder that holds a JSON object; undefined when there is none. Throws CheckpointError for a name
-   * that leaves the folder.
-   */
-  json(name: string): Promise<Json | undefined>;
-  /** Another file of the folder that holds a JSON list of objects; undefined when there is none. Throws as `json` does. */
-  list(name: string): Promise<readonly Json[] | undefined>;
   /**
    * Reads tensors in the order of the files, many small ones at a time and large ones by blocks of rows, and waits for
    * `visit` with the bytes of each from row `row` on. Blocks begin at multiples of 8 rows.
@@ -91,13 +94,11 @@ export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHook
     }
   }
   return {
-    label: source.label,
+    ...folderOf(source, signal),
     config,
     generationConfig: await readJson(source, "generation_config.json", signal),
     entries,
     rereadable: source.rereadable,
-    json: (name) => readJson(source, name, signal),
-    list: (name) => readList(source, name, signal),
     async read(wanted, visit, hooks = {}) {
       const all = [...wanted];
       for (const [name, file] of files) {
@@ -109,6 +110,17 @@ export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHook
       (files.get(file) as LabelledFile).read(base + start, base + end, readSignal),
   };
 }
+
+/** The files of a source, or of a checkpoint that is open, without reading any. Throws CheckpointError for what is neither. */
+export const openFolder = (input: CheckpointLike, signal?: AbortSignal): Folder =>
+  isOpen(input) ? input : folderOf(openSource(input), signal);
+
+const folderOf = (source: CheckpointSource, signal: AbortSignal | undefined): Folder => ({
+  label: source.label,
+  json: (name) => readJson(source, name, signal),
+  list: (name) => readList(source, name, signal),
+  text: (name) => readText(source, name), // read when a text needs it: the signal of loading may be spent by then
+});
 
 /** The checkpoint with its tensors renamed. Throws CheckpointError when two of them get the same name. */
 export function renamed(checkpoint: Checkpoint, rename: (name: string) => string): Checkpoint {

@@ -80,6 +80,18 @@ export const needJson: Reader<Json> = async (...place) => parse(await openFile(.
 export const readList: Reader<readonly Json[]> = async (...place) =>
   parse(await findFile(...place), isList, "list of objects", place[2]);
 
+/** Reads a file that need not be there and holds a text of at most 256 MiB. Undefined when there is none. */
+export const readText: Reader<string> = async (...place) => {
+  const file = await findFile(...place);
+  return file && textOf(file, place[2]);
+};
+
+async function textOf(file: LabelledFile, signal: AbortSignal | undefined): Promise<string> {
+  if (file.size > LARGEST_JSON)
+    throw new CheckpointError(`${file.label}: must have at most ${LARGEST_JSON} bytes, got ${file.size}`);
+  return new TextDecoder().decode(await file.read(0, file.size, signal));
+}
+
 async function parse<T>(
   file: LabelledFile | undefined,
   is: (value: unknown) => value is T,
@@ -87,9 +99,7 @@ async function parse<T>(
   signal: AbortSignal | undefined,
 ): Promise<T | undefined> {
   if (!file) return undefined;
-  if (file.size > LARGEST_JSON)
-    throw new CheckpointError(`${file.label}: must have at most ${LARGEST_JSON} bytes, got ${file.size}`);
-  const text = new TextDecoder().decode(await file.read(0, file.size, signal));
+  const text = await textOf(file, signal);
   let value: unknown;
   try {
     value = JSON.parse(text);

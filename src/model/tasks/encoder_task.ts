@@ -8,7 +8,8 @@ import { load, type LoadOptions } from "../load.js";
 import type { SequenceResults } from "../results.js";
 import type { Model } from "../model.js";
 import type { Encoding } from "../text/encoding.js";
-import { checkText, requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
+import { checkText, requireTokenizer } from "../text/checks.js";
+import type { Tokenizer } from "../text/tokenizer.js";
 import { ENCODING_RULES, HOOKS } from "./option_rules.js";
 import { checkLength, readInputs } from "./text_inputs.js";
 

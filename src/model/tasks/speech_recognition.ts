@@ -10,7 +10,8 @@ import { SPEECH_OPTIONS, type SpeechOptions } from "../speech/options.js";
 import type { Recogniser, RecogniserHooks, Recognition, RecognitionEvent } from "../speech/recogniser.js";
 import { waveformRecogniser } from "../speech/waveform.js";
 import { whisperRecogniser } from "../speech/whisper.js";
-import { requireTokenizer, type Tokenizer } from "../text/tokenizer.js";
+import { requireTokenizer } from "../text/checks.js";
+import type { Tokenizer } from "../text/tokenizer.js";
 
 /** Options of speech recognition: those of Whisper, and those of `generate()`. */
 export interface RecognitionOptions extends SpeechOptions {

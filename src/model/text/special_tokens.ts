@@ -8,7 +8,38 @@ export function contentOf(token: unknown): string | undefined {
   return typeof content === "string" ? content : undefined;
 }
 
-const NAMED = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+const NAMED = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"] as const;
+
+/** The tokens of a tokenizer that mean something of their own. An id is undefined where there is no such token. */
+export interface SpecialTokens extends Readonly<Record<`${(typeof NAMED)[number]}_id`, number | undefined>> {
+  /** Those that tokenizer_config.json names, by their names: `bos_token`, `eos_token`, `pad_token` and so on. */
+  readonly special_tokens_map: Readonly<Record<string, string>>;
+  /** The ids of all, also of those without a name. `decode` leaves them out with `skip_special_tokens`. */
+  readonly all_special_ids: readonly number[];
+}
+
+/** The special tokens among the added ones. `unknown` is the one of the vocabulary. */
+export function specialTokensOf(
+  config: Json,
+  added: readonly AddedToken[],
+  unknown: string | undefined,
+  token_to_id: (token: string) => number | undefined,
+): SpecialTokens {
+  const extra = config.extra_special_tokens;
+  const named = { ...config, ...(typeof extra === "object" && !Array.isArray(extra) ? extra : {}) } as Json;
+  const names = [...NAMED, ...Object.keys(named).filter((name) => Object.hasOwn(extra ?? {}, name))];
+  const texts = names.map((name) => [name, contentOf(named[name])] as const);
+  const idOf = (name: string): number | undefined =>
+    token_to_id(contentOf(config[name]) ?? (name === "unk_token" ? unknown : undefined) ?? "");
+  return {
+    special_tokens_map: Object.fromEntries(texts.filter((entry): entry is [string, string] => Boolean(entry[1]))),
+    all_special_ids: added.filter(({ special }) => special).map(({ id }) => id),
+    ...(Object.fromEntries(NAMED.map((name) => [`${name}_id`, idOf(name)])) as Record<
+      `${(typeof NAMED)[number]}_id`,
+      number | undefined
+    >),
+  };
+}
 
 /**
  * The added tokens: those of `tokenizer.json`, then those of tokenizer_config.json that are not among them. Tokens that it
