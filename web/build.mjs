@@ -10,14 +10,13 @@ import { common, wgslLoader } from "../build.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 export const SITE = "build/web"; // in the repository
-const STATIC = ["index.html", "style.css"];
 const MODELS = ["g2p-en", "bert-pos", "gpt2-brown"];
 const FILES = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
 
 /** @type {BuildOptions} */
 const page = {
   ...common,
-  entryPoints: { main: "web/main.ts" },
+  entryPoints: { main: "web/main.ts", style: "web/style.css" },
   splitting: true, // a view is fetched with its tab
   chunkNames: "[name]-[hash]",
   outdir: SITE,
@@ -29,7 +28,7 @@ const page = {
 function prepareSite() {
   rmSync(root + SITE, { recursive: true, force: true });
   mkdirSync(root + SITE, { recursive: true });
-  for (const name of STATIC) cpSync(`${root}web/${name}`, `${root}${SITE}/${name}`);
+  cpSync(`${root}web/index.html`, `${root}${SITE}/index.html`);
 }
 
 /** Builds the site without models. */

@@ -8,6 +8,8 @@ export interface Start {
   readonly button: HTMLButtonElement;
   /** As a press of the button that starts: for a form that is submitted, say. Does nothing while it runs. */
   start(): Promise<void>;
+  /** Ends what runs, and starts again. */
+  restart(): Promise<void>;
 }
 
 /**
@@ -18,22 +20,30 @@ export function startButton(label: string, run: (signal: AbortSignal) => Promise
   const button = el("button", { type: "button", class: "start" }, label);
   const element = el("div", { class: "starter" }, button);
   let running: AbortController | undefined;
-  const start = async (): Promise<void> => {
-    if (running || ended.aborted) return;
-    running = new AbortController();
+  let ending = Promise.resolve();
+  const once = async ({ signal }: AbortController): Promise<void> => {
     clearProblem(element);
     button.textContent = "Stop";
     button.setAttribute("aria-busy", "true");
     try {
-      await run(AbortSignal.any([running.signal, ended]));
+      await run(AbortSignal.any([signal, ended]));
     } catch (error) {
-      showError(element, error);
+      if (!signal.aborted) showError(element, error);
     } finally {
       running = undefined;
       button.textContent = label;
       button.removeAttribute("aria-busy");
     }
   };
+  const start = (): Promise<void> => {
+    if (!running && !ended.aborted) ending = once((running = new AbortController()));
+    return ending;
+  };
+  const restart = async (): Promise<void> => {
+    running?.abort();
+    await ending;
+    await start();
+  };
   button.addEventListener("click", () => (running ? running.abort() : void start()));
-  return { element, button, start };
+  return { element, button, start, restart };
 }
