@@ -24,7 +24,9 @@ const COARSE = [65_536n, 100_000n]; // ns: browsers round timestamps, so that a 
  */
 export async function profile(gpu: Gpu, prepared: Prepared): Promise<Timing[]> {
   const { launches } = prepared.plan;
-  const times = (await timestamps(gpu, prepared)) ?? (await repetitions(gpu, prepared));
+  const times = (await byTimestamps(gpu, prepared)) ?? [];
+  for (let index = times.length; index < launches.length; index++)
+    times.push(await byRepetition(gpu, prepared, [index, index + 1]));
   return launches.map(({ kernel, label, dims }, index) => ({
     kernel: kernel.name,
     label,
@@ -34,8 +36,8 @@ export async function profile(gpu: Gpu, prepared: Prepared): Promise<Timing[]> {
   }));
 }
 
-/** Milliseconds of each launch by timestamps; undefined where these are missing or coarse. */
-async function timestamps(gpu: Gpu, prepared: Prepared): Promise<number[] | undefined> {
+/** Milliseconds of each launch of a plan by timestamps; undefined where these are missing or coarse. */
+export async function byTimestamps(gpu: Gpu, prepared: Prepared): Promise<number[] | undefined> {
   const { device } = gpu;
   if (!device.features.has("timestamp-query")) return undefined;
   const { launches } = prepared.plan;
@@ -66,29 +68,33 @@ async function timestamps(gpu: Gpu, prepared: Prepared): Promise<number[] | unde
   return launches.map((_, index) => Number(times[2 * index + 1] - times[2 * index]) / 1e6);
 }
 
-/** Milliseconds of each launch, by the host's clock. */
-async function repetitions(gpu: Gpu, prepared: Prepared): Promise<number[]> {
-  const batch = async (launch: number, count: number): Promise<number> => {
+/**
+ * Milliseconds that a range of launches takes, by the host's clock: repeated until the clock can tell, in passes without
+ * anything else.
+ */
+export async function byRepetition(
+  gpu: Gpu,
+  prepared: Prepared,
+  [first, end]: readonly [number, number],
+): Promise<number> {
+  const batch = async (count: number): Promise<number> => {
     const start = performance.now();
     await gpu.submit((encoder) => {
       const pass = encoder.beginComputePass();
-      for (let index = 0; index < count; index++) prepared.encode(pass, launch);
+      for (let index = 0; index < count; index++)
+        for (let launch = first; launch < end; launch++) prepared.encode(pass, launch);
       pass.end();
     }, []);
     await gpu.device.queue.onSubmittedWorkDone();
     return performance.now() - start;
   };
-  await batch(0, 0);
-  const overhead = Math.min(await batch(0, 0), await batch(0, 0)); // of a submit, and of hearing that it is done
+  await batch(0);
+  const overhead = Math.min(await batch(0), await batch(0)); // of a submit, and of hearing that it is done
   const enough = Math.max(BATCH, 5 * overhead);
-  const times: number[] = [];
-  for (let launch = 0; launch < prepared.plan.launches.length; launch++) {
-    let [count, ms] = [1, await batch(launch, 1)];
-    while (ms - overhead < enough && count < MOST) {
-      count = Math.min(MOST, Math.ceil(count * Math.min(16, (1.5 * enough) / Math.max(ms - overhead, 1e-3))));
-      ms = await batch(launch, count);
-    }
-    times.push(Math.max(ms - overhead, 1e-3) / count);
+  let [count, ms] = [1, (await batch(1)) - overhead];
+  while (ms < enough && count < MOST) {
+    count = Math.min(MOST, Math.ceil(count * Math.min(16, (1.5 * enough) / Math.max(ms, 1e-3))));
+    ms = (await batch(count)) - overhead;
   }
-  return times;
+  return Math.max(ms, 1e-3) / count;
 }
