@@ -16,7 +16,7 @@ import {
 import { countLaunches, type Plan, printPlan, record } from "../src/runtime/plan.js";
 import { profile } from "../src/runtime/profile.js";
 import { byteLength, type DType, elements, owner, prefix, type Tensor, tensor } from "../src/runtime/tensor.js";
-import { verify } from "../src/runtime/verify.js";
+import { agreements, verify } from "../src/runtime/verify.js";
 import { packParams, readShader, specialise } from "../src/runtime/wgsl.js";
 import { assert, device, randoms, refuses, suite } from "./support/harness.js";
 
@@ -676,6 +676,19 @@ running("verify names the first broken launch", async () => {
     [found?.launch, found?.kernel, found?.label, found?.tensor],
     [1, "layernorm_residual", "norm.1", "norm.1.out"],
   );
+});
+running("agreements go on after a broken launch, each on what the device computed before", async () => {
+  const gpu = await device();
+  const wrong = mutant("let g = gamma[d];", "let g = gamma[0];");
+  const { plan, free } = norms(gpu, 5, 12, [layernormResidual, wrong, layernormResidual]);
+  const found: [string, boolean][] = [];
+  for await (const { label, error } of agreements(gpu, plan)) found.push([label, error < 1e-4]);
+  free();
+  assert.equal(found, [
+    ["norm.0", true],
+    ["norm.1", false],
+    ["norm.2", true],
+  ]);
 });
 running("verify tells NaN from a number", async () => {
   const gpu = await device();

@@ -36,7 +36,8 @@ const LEAST = 1 / 64; // FLOP a byte; launches with fewer stand there, at their 
  */
 export function drawRoofline({ points, roofs, chosen, choose }: Roofline, width: number): SVGSVGElement {
   const height = Math.round(Math.min(440, Math.max(280, width * 0.55)));
-  const placed = points.map((point) => {
+  const upper = [...points].sort((a, b) => Number(a.key === chosen) - Number(b.key === chosen));
+  const placed = upper.map((point) => {
     const intensity = Math.max(LEAST, point.flops / point.bytes);
     return { point, intensity, gflop_s: Math.max((point.bytes * intensity) / point.us / 1e3, 1e-9) };
   });
