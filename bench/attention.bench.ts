@@ -1,6 +1,6 @@
 import { attention } from "../src/kernels/index.js";
 import { args, values } from "../tests/attention.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 // B sentences of T queries and S keys each, or of about as many tokens where they spread.
 export const bench = benchKernel(

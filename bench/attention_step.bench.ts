@@ -1,6 +1,6 @@
 import { attentionStep } from "../src/kernels/index.js";
 import { args, values } from "../tests/attention_step.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 // The cache is half full, and beams have changed rows at random.
 export const bench = benchKernel(

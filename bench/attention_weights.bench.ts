@@ -1,6 +1,6 @@
 import { attentionWeights } from "../src/kernels/index.js";
 import { args, values } from "../tests/attention_weights.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 export const bench = benchKernel(
   attentionWeights,

@@ -1,7 +1,7 @@
 import { EARLY_STOPPING } from "../src/kernels/beam_reference.js";
 import { beamStep } from "../src/kernels/index.js";
 import { args, values } from "../tests/beam_step.args.js";
-import { benchKernel, type Size } from "./support/harness.js";
+import { benchKernel, type Size } from "./support/kernel_bench.js";
 
 /** The middle of a search: sentences of M/2 tokens without finished hypotheses; the end id is among the candidates. */
 const midway = (size: Size): Size => ({ ...size, length: size.M / 2, limit: size.M, alone: 1 });

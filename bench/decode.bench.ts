@@ -1,7 +1,9 @@
 import { load } from "../src/index.js";
 import type { Model } from "../src/model/model.js";
 import { folder, readJson } from "../tests/support/harness.js";
-import { type Bench, type Context, type Row, spread, timestamps } from "./support/harness.js";
+import { timestamps } from "./support/harness.js";
+import type { Bench, Context, Row } from "./support/measure.js";
+import { spread } from "./support/time.js";
 import { hostLoop } from "./support/host_loop.js";
 import { freshMeter, type Meter, metered } from "./support/meter.js";
 

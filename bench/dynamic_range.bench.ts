@@ -1,6 +1,6 @@
 import { dynamicRange } from "../src/kernels/index.js";
 import { args, values } from "../tests/dynamic_range.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 // Half a minute of speech.
 const shapes = {

@@ -1,6 +1,6 @@
 import { embed } from "../src/kernels/index.js";
 import { args, values } from "../tests/embed.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 import { inFormats } from "./support/linear.js";
 
 const shapes = {

@@ -6,7 +6,8 @@ import { bert } from "../src/model/families/bert.js";
 import { countLaunches, type Plan, record } from "../src/runtime/plan.js";
 import { tensor } from "../src/runtime/tensor.js";
 import { randoms } from "../tests/support/harness.js";
-import { type Bench, type Context, spread } from "./support/harness.js";
+import type { Bench, Context } from "./support/measure.js";
+import { spread } from "./support/time.js";
 import { openRandom } from "./support/random_model.js";
 
 const MODELS = {

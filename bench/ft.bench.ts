@@ -1,6 +1,7 @@
 import { load } from "../src/index.js";
 import type { Model } from "../src/model/model.js";
-import { type Bench, type Context, type Row, spread } from "./support/harness.js";
+import type { Bench, Context, Row } from "./support/measure.js";
+import { spread } from "./support/time.js";
 import { FT, ftDecoder, ftEncoder, ftMemory } from "./support/ft.js";
 import { hostLoop } from "./support/host_loop.js";
 import { freshMeter, type Meter, metered } from "./support/meter.js";

@@ -1,6 +1,6 @@
 import { groupnorm } from "../src/kernels/index.js";
 import { args, values } from "../tests/groupnorm.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 // What follows Moonshine's first convolution: 250 rows a second.
 export const bench = benchKernel(

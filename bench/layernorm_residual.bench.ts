@@ -1,6 +1,6 @@
 import { layernormResidual } from "../src/kernels/index.js";
 import { args, values } from "../tests/layernorm_residual.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 export const bench = benchKernel(
   layernormResidual,

@@ -2,7 +2,8 @@ import { load } from "../src/index.js";
 import type { Gpu } from "../src/runtime/gpu.js";
 import { type Tensor, tensor } from "../src/runtime/tensor.js";
 import { runtime } from "../tests/support/harness.js";
-import { type Bench, type Context, spread } from "./support/harness.js";
+import type { Bench, Context } from "./support/measure.js";
+import { spread } from "./support/time.js";
 
 const SIZES = { D: 1024, F: 2816, V: 48000, H: 16, K: 4 };
 const LAYERS = { BF16: 17, F32: 7 }; // about 500 MB each

@@ -1,6 +1,6 @@
 import { logMel } from "../src/kernels/index.js";
 import { args, values } from "../tests/log_mel.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 // Half a minute of speech.
 const shapes = {

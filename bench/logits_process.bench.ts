@@ -1,6 +1,6 @@
 import { logitsProcess } from "../src/kernels/index.js";
 import { args, values } from "../tests/logits_process.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 const rules = { ngram: 3, penalty: 1.2, usual: 1 };
 

@@ -1,6 +1,6 @@
 import { matmul } from "../src/kernels/index.js";
 import { args, values } from "../tests/matmul.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 import { inFormats, layersOf } from "./support/linear.js";
 
 /** Few rows: decode steps. */

@@ -1,6 +1,6 @@
 import { POOLING, pooling } from "../src/kernels/pooling.js";
 import { args, values } from "../tests/pooling.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 const mode = POOLING.mean;
 

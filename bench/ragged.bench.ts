@@ -1,7 +1,8 @@
 import { load } from "../src/index.js";
 import type { Model } from "../src/model/model.js";
 import { folder, randoms } from "../tests/support/harness.js";
-import { type Bench, spread } from "./support/harness.js";
+import type { Bench } from "./support/measure.js";
+import { spread } from "./support/time.js";
 
 const LENGTHS = [3, 12, 5, 9, 1, 7, 11, 4, 8, 2, 10, 6, 12, 3, 5, 9];
 const NEW_TOKENS = 32;

@@ -1,6 +1,6 @@
 import { rope } from "../src/kernels/index.js";
 import { args, values } from "../tests/rope.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 // Prompts of B sentences of T rows each. gpt2-brown rotates nothing: its keys and values are stored.
 export const bench = benchKernel(

@@ -1,18 +1,19 @@
 // Bundles the benches once and runs them on one device: in Deno, with --node in Node, with --chrome in headless Chrome.
 // Words select benches by name. Prints a table and writes bench/results/<runtime>-<adapter>-<words>.json. --compare FILE
 // shows the change against an earlier such file; --adapter cpu|gpu runs the kernel variants for that class, --no-subgroups
-// those that need no subgroups. --page serves bench/kernels.html instead, on which any browser runs the kernel benches.
+// those that need no subgroups. `npm run web` has a page on which any browser runs the kernel benches.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ensureBrowser } from "../setup.mjs";
 import { bundleText } from "../tests/support/bundle.mjs";
-import { runInChrome, serve } from "../tests/support/chrome.mjs";
+import { runInChrome } from "../tests/support/chrome.mjs";
+import { resultsName } from "./support/results_name.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const [bundle, page, output] = ["build/bench.mjs", "build/bench-page.js", "build/bench.json"];
+const [bundle, output] = ["build/bench.mjs", "build/bench.json"];
 const SILENCE = 30; // minutes; a case of the whole loop prints only at its end
 const ADAPTERS = ["cpu", "gpu"];
 const runtimes = {
@@ -25,7 +26,6 @@ const { values, positionals } = parseArgs({
   options: {
     node: { type: "boolean" },
     chrome: { type: "boolean" },
-    page: { type: "boolean" },
     compare: { type: "string" },
     adapter: { type: "string" },
     "no-subgroups": { type: "boolean" },
@@ -45,27 +45,6 @@ function findBenches(words) {
   return stems.length ? stems : fail(`no bench is named ${words.join(" or ")}`);
 }
 
-/** Bundles benches, by their stems, and the module that starts them. */
-const bundleBenches = (stems, outfile, start) =>
-  bundleText(
-    [...stems.map((stem) => `import { bench as ${stem} } from "../bench/${stem}.bench.js";`), start].join("\n"),
-    outfile,
-  );
-
-/** Serves the page with the kernel benches until this process ends. */
-async function servePage(stems) {
-  const kernels = stems.filter((stem) => existsSync(`${root}shaders/${stem}.wgsl`));
-  await bundleBenches(
-    kernels,
-    page,
-    `import { showBenches } from "../bench/support/page.js";
-await showBenches({ ${kernels.join(", ")} });
-`,
-  );
-  const { url } = await serve();
-  console.log(`${url}bench/kernels.html`);
-}
-
 function runCommand(command, args) {
   const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), NO_COLOR: "1" };
   const { status } = spawnSync(command, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
@@ -75,10 +54,10 @@ function runCommand(command, args) {
 
 async function measure(name, stems) {
   // A page returns its result, a process writes it to a file.
-  await bundleBenches(
-    stems,
-    bundle,
-    `import { runBenches } from "../bench/support/harness.js";
+  const imports = stems.map((stem) => `import { bench as ${stem} } from "../bench/${stem}.bench.js";`);
+  await bundleText(
+    `${imports.join("\n")}
+import { runBenches } from "../bench/support/harness.js";
 export const result = await runBenches([${stems.join(", ")}], ${JSON.stringify(options)});
 const { document, process } = globalThis as { document?: unknown; process?: { exit(code: number): void } };
 if (!document) {
@@ -87,15 +66,11 @@ if (!document) {
   process?.exit(0);
 }
 `,
+    bundle,
   );
   const results = { date: new Date().toISOString(), ...(await runtimes[name]()) };
   if (values.compare) compare(results, values.compare);
-  const slug = results.adapter
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .slice(0, 32)
-    .replace(/^-|-$/g, "");
-  const file = `bench/results/${[name, slug, ...positionals].join("-")}.json`;
+  const file = `bench/results/${resultsName(results, positionals)}.json`;
   mkdirSync(`${root}bench/results`, { recursive: true });
   writeFileSync(root + file, `${JSON.stringify(results, null, 1)}\n`);
   console.log(`\nwritten to ${file}`);
@@ -119,8 +94,5 @@ if (values.adapter && !ADAPTERS.includes(values.adapter))
   fail(`--adapter must be one of ${ADAPTERS.join(", ")}, got ${values.adapter}`);
 const options = { adapter: values.adapter, features: values["no-subgroups"] ? ["timestamp-query"] : undefined };
 const stems = findBenches(positionals);
-if (values.page) await servePage(stems);
-else {
-  await measure(Object.keys(runtimes).find((name) => values[name]) ?? "deno", stems);
-  process.exit(0); // or a browser that does not close would keep this process
-}
+await measure(Object.keys(runtimes).find((name) => values[name]) ?? "deno", stems);
+process.exit(0); // or a browser that does not close would keep this process

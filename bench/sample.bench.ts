@@ -1,6 +1,6 @@
 import { sample } from "../src/kernels/index.js";
 import { args, values } from "../tests/sample.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 const logits = { temperature: 0.8, gain: 8 };
 

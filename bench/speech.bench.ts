@@ -10,7 +10,8 @@ import type { FeatureExtractor } from "../src/model/speech/feature_extractor.js"
 import { logMelSpectrum } from "../src/model/speech/log_mel.js";
 import { tensor } from "../src/runtime/tensor.js";
 import { randoms } from "../tests/support/harness.js";
-import { type Bench, type Context, spread } from "./support/harness.js";
+import type { Bench, Context } from "./support/measure.js";
+import { spread } from "./support/time.js";
 import { openRandom } from "./support/random_model.js";
 
 const MODELS = {

@@ -1,6 +1,6 @@
 import { topk } from "../src/kernels/index.js";
 import { args, values } from "../tests/topk.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 // G and C as a search chooses them on a CPU adapter: partsOf in src/model/decode/search.ts.
 export const bench = benchKernel(

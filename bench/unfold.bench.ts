@@ -1,6 +1,6 @@
 import { unfold } from "../src/kernels/index.js";
 import { args, values } from "../tests/unfold.args.js";
-import { benchKernel } from "./support/harness.js";
+import { benchKernel } from "./support/kernel_bench.js";
 
 // Half a minute of speech: the two convolutions of Whisper, the three of Moonshine, and the frames of a spectrum.
 const shapes = {

@@ -93,5 +93,5 @@ export { countLaunches, type Plan, printPlan, record, type Run, type Launch } fr
 export { profile, type Timing } from "./runtime/profile.js";
 export { type DType, type Tensor, tensor } from "./runtime/tensor.js";
 export { tune, type TuneEvent, type TuneHooks } from "./runtime/tune.js";
-export { type Divergence, verify } from "./runtime/verify.js";
+export { type Agreement, agreements, type Divergence, verify } from "./runtime/verify.js";
 export type { Tuning } from "./runtime/tuning.js";

@@ -1,6 +1,6 @@
 import { ACTIVATIONS } from "../../src/kernels/activation.js";
 import { FORMATS } from "../../src/kernels/formats.js";
-import type { Size } from "./harness.js";
+import type { Size } from "./kernel_bench.js";
 
 type Format = (typeof FORMATS)[number];
 

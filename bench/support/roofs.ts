@@ -1,93 +1,81 @@
-import { defineKernel } from "../../src/runtime/kernel.js";
+import type { Gpu } from "../../src/runtime/gpu.js";
+import type { Kernel } from "../../src/runtime/kernel.js";
+import { byTimestamps } from "../../src/runtime/profile.js";
+import { randoms } from "../../tests/support/random.js";
+import { type Args, f32, type Filled, type Launched, recordLaunch } from "../../tests/support/launch.js";
+import { check } from "./check.js";
+import { copy, fma } from "./roof_kernels.js";
+import { LONGEST, spread, time } from "./time.js";
 
-const entry = `@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
-        @builtin(local_invocation_index) lane: u32) {
-  let index = group.y * grid.x + group.x;`;
+/** The roofs of the roofline model: the highest rates of this device, measured in the same run. */
+export interface Roofs {
+  /** Rates of plain copies by their bytes, read and written; small copies stay in a cache. */
+  readonly copies: readonly { readonly bytes: number; readonly gb_s: number }[];
+  readonly gflop_s: number;
+  /** Time of a launch of one workgroup that does next to nothing. */
+  readonly launch_us: number;
+}
 
-/** Copies bytes: the roof of kernels that are bound by memory. Also restores what a launch changed. */
-export const copy = defineKernel({
-  name: "copy",
-  reads: { x: "f32|u32|f16[N]" },
-  writes: { y: "f32|u32|f16[N]" },
-  params: [],
-  constants: [],
-  variants: [
-    {
-      name: "direct",
-      groups: ({ N }) => Math.ceil(N / 1024),
-      wgsl: `// 4 vectors an invocation, with neighbours side by side; buffers are padded to whole vectors
-struct Params { N: u32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4u>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4u>;
-${entry}
-  let first = index * 256u + lane;
-  let end = (params.N + 3u) / 4u;
-  if (first + 192u < end) {
-    y[first] = x[first];
-    y[first + 64u] = x[first + 64u];
-    y[first + 128u] = x[first + 128u];
-    y[first + 192u] = x[first + 192u];
-    return;
-  }
-  for (var i = first; i < end; i += 64u) { y[i] = x[i]; }
-}`,
-    },
-  ],
-  bytes: ({ N }) => 8 * N,
-  flops: () => 0,
-  reference({ N }, { x, y }) {
-    for (let n = 0; n < N; n++) y[n] = x[n];
-  },
+/** Microseconds at the roof: of the least traffic, and of the least arithmetic. The greater is the bound of a launch. */
+export const roofTimes = (roofs: Roofs, { bytes, flops }: Readonly<Record<"bytes" | "flops", number>>) => ({
+  moving: bytes / copyRate(roofs, bytes) / 1e3,
+  computing: flops / roofs.gflop_s / 1e3,
 });
 
-const round = `${Array.from({ length: 8 }, (_, a) => `a${a} = fma(a${a}, m, c);`).join(" ")}\n`;
-const CHAIN = 1024; // fused multiply-adds of each of the 8 accumulators
+/** The rate of a copy of as many bytes, interpolated between the measured sizes. */
+function copyRate({ copies }: Roofs, bytes: number): number {
+  const above = copies.findIndex((point) => point.bytes >= bytes);
+  if (above <= 0) return (above === 0 ? copies[0] : copies[copies.length - 1]).gb_s;
+  const [low, high] = [copies[above - 1], copies[above]];
+  const share = Math.log(bytes / low.bytes) / Math.log(high.bytes / low.bytes);
+  return low.gb_s * (high.gb_s / low.gb_s) ** share;
+}
 
-/** Multiplies and adds in registers: the roof of kernels that are bound by arithmetic. 8 chains hide the latency of one. */
-export const fma = defineKernel({
-  name: "fma",
-  reads: { x: "f32[8]" },
-  writes: { y: "f32[N]" },
-  params: [],
-  constants: [],
-  variants: [
-    {
-      name: "direct",
-      groups: ({ N }) => Math.ceil(N / 64),
-      wgsl: `// acc = acc * x[0] + x[1], with values that stay near 1
-struct Params { N: u32 }
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
-${entry}
-  let n = index * 64u + lane;
-  if (n >= params.N) { return; }
-  let m = x[0];
-  let c = x[1];
-  var a0 = m; var a1 = m + c; var a2 = m + 2.0 * c; var a3 = m + 3.0 * c;
-  var a4 = m - c; var a5 = m - 2.0 * c; var a6 = m - 3.0 * c; var a7 = m - 4.0 * c;
-  for (var i = 0u; i < ${CHAIN / 8}u; i++) {
-${round.repeat(8)}
+/** What tells how long launches take: the device, or the host by repeating them. */
+export type Clock = "timestamps" | "wall clock";
+
+/** The clock that there is on a device. */
+export async function clockOf(gpu: Gpu): Promise<Clock> {
+  const { launch, inputs, outputs } = recordLaunch(copy, { x: empty(4), y: empty(4) }, {});
+  const prepared = await gpu.prepare({ name: "clock", launches: Array.from({ length: 4 }, () => launch) });
+  const times = await byTimestamps(gpu, prepared);
+  prepared.dispose();
+  gpu.memory.free([...inputs.map(([t]) => t), ...outputs]);
+  return times ? "timestamps" : "wall clock";
+}
+
+const empty = (N: number): Filled => ({ dtype: "f32", shape: [N], data: new Float32Array(N) });
+
+/** Measures the roofs of a device. Throws the signal's reason when aborted. */
+export async function measureRoofs(gpu: Gpu, signal?: AbortSignal): Promise<Roofs> {
+  const run = async (kernel: Kernel, args: Args, small = args): Promise<[us: number, Launched]> => {
+    const launched = recordLaunch(kernel, args, {});
+    await check(gpu, recordLaunch(kernel, small, {}), "roof", 1e-4);
+    const times = await time(gpu, launched, { signal });
+    if (!times) throw new Error(`roof ${kernel.name}: a repeat takes more than ${LONGEST / 1e6} s`);
+    return [spread(times).p10, launched]; // other work on the machine must not lower a roof
+  };
+  const random = randoms(7);
+  const copies: Roofs["copies"][number][] = [];
+  for (let N = 2 ** 11; N <= 2 ** 24; N *= 8) {
+    const small = { x: f32([1000], random), y: empty(1000) };
+    const [us, { launch }] = await run(copy, { x: f32([N], random), y: empty(N) }, small);
+    copies.push({ bytes: copy.bytes(launch.dims), gb_s: copy.bytes(launch.dims) / us / 1e3 });
   }
-  let sum = a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7;
-  y[n] = sum.x + sum.y + sum.z + sum.w;
-}`,
-    },
-  ],
-  bytes: ({ N }) => 4 * N,
-  flops: ({ N }) => N * 8 * 4 * 2 * CHAIN,
-  reference({ N }, { x, y }) {
-    let sum = 0;
-    for (let lane = 0; lane < 4; lane++) {
-      const [m, c] = [x[lane], x[4 + lane]];
-      for (const start of [0, 1, 2, 3, -1, -2, -3, -4]) {
-        let acc = m + start * c;
-        for (let i = 0; i < CHAIN; i++) acc = acc * m + c;
-        sum += acc;
-      }
-    }
-    for (let n = 0; n < N; n++) y[n] = sum;
-  },
-});
+  let gflop_s = 0;
+  for (let N = 1024, last = 0; last < 2000; N *= 4) {
+    const x = f32([8], (index) => (index < 4 ? 0.999 : 0.001));
+    const [us, { launch }] = await run(fma, { x, y: empty(N) });
+    gflop_s = Math.max(gflop_s, fma.flops(launch.dims) / us / 1e3);
+    last = us;
+  }
+  const [launch_us] = await run(copy, { x: empty(4), y: empty(4) });
+  return { copies, gflop_s, launch_us };
+}
+
+/** The roofs as text. */
+export function describeRoofs({ copies, gflop_s, launch_us }: Roofs): string {
+  const rates = copies.map(({ bytes, gb_s }) => `${gb_s.toFixed(1)} (${(bytes / 2 ** 20).toPrecision(2)} MiB)`);
+  const [flops, empty] = [gflop_s.toFixed(1), launch_us.toFixed(1)];
+  return `fma ${flops} GFLOP/s; copy ${rates.join(", ")} GB/s; a launch of one workgroup ${empty} us`;
+}

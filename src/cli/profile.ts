@@ -6,7 +6,7 @@ export const profile: Verb = {
   usage: "MODEL",
   summary: "time the launches of a model on this device",
   details: `Times an encoder batch, a prompt and a decode step of the model, each launch in a pass of its own, and sums the layers up.
-GB/s and GFLOP/s count the least work that the launches must do. Needs the device feature timestamp-query.`,
+GB/s and GFLOP/s count the least work that the launches must do.`,
   options: { "--rows 16, --rows [4,128]": "packed rows of each plan; default [4,128]", ...DTYPE },
   async run(source, _texts, options) {
     const rows = readRows("profile", options.rows, [4, 128]);

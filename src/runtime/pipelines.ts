@@ -37,6 +37,12 @@ export function shaderOf(kernel: Kernel, text: string): ShaderText {
   return shader;
 }
 
+/** The text that is compiled for a launch: with the values of its constants. */
+export function codeOf({ name }: Kernel, { variant, dims }: Choice, { constants }: ShaderText): string {
+  const names = Object.keys(constants).filter((key) => dims[key] !== undefined);
+  return specialise(name, textOf(variant, dims), Object.fromEntries(names.map((key) => [key, dims[key]])));
+}
+
 /** Compiles shaders on one device, each specialised text once. */
 export function createPipelines(device: GPUDevice): Pipelines {
   const layouts = new Map<string, GPUBindGroupLayout>();
@@ -88,14 +94,11 @@ export function createPipelines(device: GPUDevice): Pipelines {
     shader,
     layout,
     get(kernel, choice) {
-      const { variant, dims } = choice;
       const read = shader(kernel, choice);
-      const names = Object.keys(read.constants).filter((name) => dims[name] !== undefined);
-      const values = Object.fromEntries(names.map((name) => [name, dims[name]]));
-      const code = specialise(kernel.name, textOf(variant, dims), values);
+      const code = codeOf(kernel, choice, read);
       const known = pipelines.get(code);
       if (known) return known;
-      const made = compile(kernel, variant, read, code);
+      const made = compile(kernel, choice.variant, read, code);
       pipelines.set(code, made);
       made.catch(() => pipelines.delete(code));
       return made;

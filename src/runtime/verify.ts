@@ -18,12 +18,20 @@ export interface Divergence {
   readonly want: number;
 }
 
+/** The worst element of what a launch wrote, which may be right. */
+export interface Agreement extends Divergence {
+  /** |got - want| / max(1, |want|); Infinity where only one of them is NaN. */
+  readonly error: number;
+}
+
 /**
- * Runs a plan on the GPU one launch at a time, and the reference of each launch on the same inputs. Returns the first
- * launch that has |got - want| > tolerance * max(1, |want|) anywhere; undefined when all agree. Weights and states must
- * have been written.
+ * Runs a plan on the GPU one launch at a time, and the reference of each launch on the same inputs. Yields the worst
+ * element of each tensor that a launch writes. Weights and states must have been written.
+ *
+ * @example
+ *   for await (const { label, error } of agreements(model.gpu, plan)) console.log(label, error);
  */
-export async function verify(gpu: Gpu, plan: Plan, tolerance = 1e-4): Promise<Divergence | undefined> {
+export async function* agreements(gpu: Gpu, plan: Plan): AsyncGenerator<Agreement, void> {
   const prepared = await gpu.prepare(plan);
   const oracle = cpu();
   const known = new Set<Tensor>();
@@ -46,25 +54,22 @@ export async function verify(gpu: Gpu, plan: Plan, tolerance = 1e-4): Promise<Di
       const computed = await prepared.run({ launches: [index, index + 1], read: outputs });
       for (const [at, t] of outputs.entries()) {
         const worst = worstElement(computed[at], oracle.read(t), t.dtype === "f16");
-        if (worst.error > tolerance) {
-          const { index: element, got, want } = worst;
-          return {
-            launch: index,
-            kernel: launch.kernel.name,
-            label: launch.label,
-            tensor: t.name,
-            index: element,
-            got,
-            want,
-          };
-        }
+        yield { launch: index, kernel: launch.kernel.name, label: launch.label, tensor: t.name, ...worst };
         oracle.write(t, computed[at]); // the next launch's reference sees what the GPU saw
       }
     }
-    return undefined;
   } finally {
     prepared.dispose();
   }
+}
+
+/**
+ * The first launch of a plan that has |got - want| > tolerance * max(1, |want|) anywhere (`agreements`); undefined when
+ * all agree.
+ */
+export async function verify(gpu: Gpu, plan: Plan, tolerance = 1e-4): Promise<Divergence | undefined> {
+  for await (const { error, ...worst } of agreements(gpu, plan)) if (error > tolerance) return worst;
+  return undefined;
 }
 
 function worstElement(

@@ -1,0 +1,30 @@
+import { el } from "../../support/dom.js";
+
+const TOKENS =
+  /(?<comment>\/\/.*)|(?<attribute>@\w+)|(?<keyword>\b(?:fn|var|let|const|struct|return|if|else|for|while|loop|switch|case|default|break|continue|enable)\b)|(?<type>\b(?:u32|i32|f32|f16|bool|vec[234][uif]?|mat\w+|array|ptr|atomic)\b)|(?<number>\b\d[\w.]*)/g;
+
+/** A shader's text with its blocks indented: the built page has it without indentation. */
+export function indented(text: string): string {
+  let depth = 0;
+  const lines = text.split("\n").map((line) => {
+    const bare = line.trim();
+    const closes = /^[})]/.test(bare) ? 1 : 0;
+    const shown = bare && "  ".repeat(Math.max(0, depth - closes)) + bare;
+    depth += [...bare].reduce((sum, letter) => sum + (/[{(]/.test(letter) ? 1 : /[})]/.test(letter) ? -1 : 0), 0);
+    return shown;
+  });
+  return lines.join("\n").replace(/(?<!@.*)\n(?=@compute|fn |struct )/g, "\n\n");
+}
+
+/** WGSL as an element, its words coloured by the style sheet (`.wgsl .keyword` and so on). */
+export function wgslElement(text: string): HTMLElement {
+  const code = el("code", {});
+  let end = 0;
+  for (const match of text.matchAll(TOKENS)) {
+    const [kind] = Object.entries(match.groups ?? {}).find(([, value]) => value !== undefined) ?? [""];
+    code.append(text.slice(end, match.index), el("span", { class: kind }, match[0]));
+    end = match.index + match[0].length;
+  }
+  code.append(text.slice(end));
+  return el("pre", { class: "wgsl", tabindex: 0 }, code); // it scrolls, and so must take the focus
+}
