@@ -70,7 +70,7 @@ export function mount(root: HTMLElement, context: Context): void {
     link({ model: name, plan: plan.value, rows: rows.value });
     const { model: loaded } = await context.task(TASKS[name], name);
     await loaded.run(async (core) => {
-      const samples = samplePlans(core, Math.max(1, rows.valueAsNumber || 1));
+      const samples = await samplePlans(core, Math.max(1, rows.valueAsNumber || 1));
       const sample = samples.find((one) => one.plan.name === plan.value) ?? samples[0];
       sample.write();
       try {
