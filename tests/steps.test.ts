@@ -330,7 +330,10 @@ test("a task says which text a step is about, and gives log-probabilities with i
     top_logprobs: 2,
     output_scores: true,
   });
-  assert.equal([...seen].sort(), [0, 1, 2]);
+  assert.equal(
+    [...seen].sort((a, b) => a - b),
+    [0, 1, 2],
+  );
   for (const [{ token_ids, logprobs, top_logprobs }] of results) {
     assert.is(logprobs!.length, token_ids.length - 1);
     assert.equal(
