@@ -52,7 +52,7 @@ export async function decodeAlternatives(
   { first, least }: Branching,
   { signal, follow }: AlternativesHooks,
 ): Promise<Decoded> {
-  const best = { ...first, shown: g.shown && Math.max(g.shown, 2 * first.W) };
+  const best = { ...first, shown: g.shown && Math.max(g.shown, first.W + first.beams) };
   const begun = await decode(core, job, best, { signal, onStep: follow(best, (row) => ({ row, sentence: 0 })) });
   const likely = ({ score }: Hypothesis): boolean => score > REDUNDANT / 2 && Math.exp(score) >= least;
   const branches = begun.hypotheses.map((list) => list.filter(likely));

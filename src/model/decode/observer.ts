@@ -16,8 +16,8 @@ import type {
 /** Describes the last step of a search; `kept` has the tokens of rows that a stop string has ended. */
 export type Observer = (reports: StepReports, seen: SeenStep, kept?: readonly (number | undefined)[]) => SearchStep;
 
-/** A search whose steps are described: the host reads twice as many candidates as there are beams. */
-export const shown = (g: Generation): Generation => ({ ...g, shown: Math.max(g.shown, 2 * g.W) });
+/** A search whose steps are described: the host reads the best 2*W candidates of each row, whatever groups displace. */
+export const shown = (g: Generation): Generation => ({ ...g, shown: Math.max(g.shown, g.W + g.beams) });
 
 /** An observer, to be called after each step of a search; `name` says who sentence b is. */
 export function createObserver(g: Generation, V: number, name: (b: number) => SentenceName): Observer {

@@ -83,7 +83,7 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
     n: o.do_sample ? returned : groups,
     W: beams / groups,
     C,
-    shown: o.top_logprobs,
+    shown: countShown(o),
     search: o.search,
     beamStep: {
       A: hypothesesOf(o) / groups,
@@ -186,6 +186,16 @@ function countCandidates({ num_beams, num_beam_groups }: AllOptions, ends: numbe
       `generate: num_beams must be at most ${MOST_CANDIDATES - ends} with ${ends} end ids, got ${num_beams}`,
     );
   return C;
+}
+
+/** How many candidates of a row have the best tokens, also where other groups displace some. Throws OptionError. */
+function countShown({ num_beams, num_beam_groups, top_logprobs }: AllOptions): number {
+  const displaced = num_beams - num_beams / num_beam_groups;
+  if (top_logprobs > MOST_CANDIDATES - displaced)
+    throw new OptionError(
+      `generate: top_logprobs must be at most ${MOST_CANDIDATES - displaced} with num_beam_groups=${num_beam_groups}, got ${top_logprobs}`,
+    );
+  return top_logprobs && top_logprobs + displaced;
 }
 
 /** The parameter `early_stopping` of `beam_step`; greedy search ends with its first hypothesis. */
