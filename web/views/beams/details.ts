@@ -73,7 +73,7 @@ export function resultList(forest: readonly Tree[], found: Found | undefined, { 
     );
   return el(
     "table",
-    { class: "results" },
+    { class: "ranked" },
     el("thead", {}, headings("", found ? "Result" : "Finished so far", "Score", "")),
     el("tbody", {}, ...all.map(row)),
   );
