@@ -1,45 +1,42 @@
 // Compiles TypeScript and WGSL into dist/: the library, its kernels, the command line and the type declarations.
 // --watch keeps the bundles up to date (without declarations) until the process is ended.
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
+import { rolldown } from "rolldown";
+import { minifyShader, shortNames } from "./wgsl.mjs";
 
 /** @import { BuildOptions, Plugin } from "esbuild" */
+/** @import { ChunkingContext } from "rolldown" */
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 
+const SHADERS = readdirSync(`${root}shaders`, { recursive: true, encoding: "utf8" }).filter((name) =>
+  name.endsWith(".wgsl"),
+);
+
 /**
- * Shaders as text. For release without comments and indentation: a reader of the source has the files.
+ * Shaders as text; for release made small, because a reader of the source has the files.
  * @param {{ release: boolean }} options
  * @returns {Plugin}
  */
 export function wgslLoader({ release }) {
   return {
     name: "wgsl",
-    setup({ onLoad }) {
+    setup({ onStart, onLoad }) {
+      /** @type {ReadonlyMap<string, string>} */
+      let names = new Map();
+      onStart(() => {
+        names = shortNames(SHADERS.map((name) => readFileSync(`${root}shaders/${name}`, "utf8")));
+      });
       onLoad({ filter: /\.wgsl$/ }, ({ path }) => {
         const text = readFileSync(path, "utf8");
-        const compact = text
-          .replace(/\/\/.*/g, "")
-          .replace(/^\s+/gm, "")
-          .replace(/[ \t]+$/gm, "");
-        return { contents: release ? compact : text, loader: "text" };
+        return { contents: release ? minifyShader(text, names) : text, loader: "text" };
       });
     },
   };
 }
-
-/**
- * The command line imports the library that lies beside it in dist/.
- * @type {Plugin}
- */
-const beside = {
-  name: "beside",
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\/index\.js$/ }, () => ({ path: "./index.js", external: true }));
-  },
-};
 
 /**
  * What the options of `generate()` do: each is documented once, by the comment above it.
@@ -76,54 +73,141 @@ export const common = {
   external: ["webgpu", "node:*"],
 };
 
-const library = {
-  ...common,
-  plugins: [wgslLoader({ release: true })],
-  external: [...common.external, "@huggingface/jinja", "@huggingface/tokenizers"],
+/**
+ * Modules stay modules: what one imports is left as it is, and a shader is a module in dist/shaders.
+ * @type {Plugin}
+ */
+const kept = {
+  name: "kept",
+  setup({ onResolve }) {
+    onResolve({ filter: /./ }, ({ path, kind }) => {
+      if (kind === "entry-point") return undefined;
+      return { path: path.replace(/^\.\.\/(.*)\.wgsl$/, "$1.js"), external: true };
+    });
+  },
 };
 
-/** @type {BuildOptions[]} */
-const bundles = [
+/**
+ * The command line imports modules of the library that lie beside it in dist/.
+ * @type {Plugin}
+ */
+const beside = {
+  name: "beside",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\// }, ({ path }) => ({ path: path.slice(1), external: true }));
+  },
+};
+
+/**
+ * What is compiled into `outdir`: the modules, the shaders, the command line.
+ * @param {string} outdir
+ * @returns {BuildOptions[]}
+ */
+const outputs = (outdir) => [
   {
-    ...library,
-    entryPoints: { index: "src/index.ts", kernels: "src/kernels/index.ts" },
-    splitting: true, // both have one runtime, in a file of its own
-    chunkNames: "shared-[hash]",
-    outdir: "dist",
-    platform: "neutral",
+    ...common,
+    entryPoints: ["src/index.ts", "src/runtime/*.ts", "src/kernels/*.ts", "src/model/**/*.ts"],
+    outbase: "src",
+    outdir,
+    plugins: [kept],
   },
   {
-    ...library,
-    entryPoints: ["src/index.ts"],
-    outfile: "dist/wgformer.min.js",
-    platform: "browser",
-    minify: true,
-    external: common.external,
+    ...common,
+    entryPoints: ["shaders/**/*.wgsl"],
+    outdir: `${outdir}/shaders`,
+    plugins: [wgslLoader({ release: true })],
   },
   {
-    ...library,
-    entryPoints: ["src/cli/index.ts"],
-    outfile: "dist/cli.js",
+    ...common,
+    entryPoints: { cli: "src/cli/index.ts" },
+    outdir,
     platform: "node",
     banner: { js: "#!/usr/bin/env node" },
-    plugins: [...library.plugins, beside, optionDocs],
+    plugins: [beside, optionDocs],
   },
 ];
 
-function declareTypes() {
+/**
+ * Rooms of the minified library: modules that one of these reaches, and none before it, are one file. Others are as the
+ * bundler splits them.
+ */
+const ROOMS = {
+  index: ["index"],
+  model: ["model/load", "model/families/family", "model/checkpoint/config"],
+  text: ["model/text/tokenizer"],
+  decode: ["model/decode/calls"],
+  tasks: ["model/tasks/encoder_task"],
+};
+
+/**
+ * The modules that are loaded with another one, by id.
+ * @param {string} id
+ * @param {ChunkingContext} context
+ * @returns {Set<string>}
+ */
+function reachable(id, context, found = new Set()) {
+  if (!found.has(id))
+    for (const next of context.getModuleInfo(id)?.importedIds ?? []) reachable(next, context, found.add(id));
+  return found.add(id);
+}
+
+/**
+ * The library for pages without a bundler: `outdir`/min/index.js, and the rooms that it loads when they are entered.
+ * @param {string} outdir
+ */
+async function minify(outdir) {
+  const groups = Object.entries(ROOMS).map(([room, modules], index) => {
+    /** @type {Set<string>} */
+    let inside;
+    return {
+      debugName: room,
+      priority: 9 - index, // of groups without one it is 0
+      name(/** @type {string} */ id, /** @type {ChunkingContext} */ context) {
+        inside ??= new Set(modules.flatMap((name) => [...reachable(`${root}${outdir}/${name}.js`, context)]));
+        return inside.has(id) ? room : null;
+      },
+    };
+  });
+  const bundle = await rolldown({
+    input: `${root}${outdir}/index.js`,
+    platform: "browser",
+    external: common.external.map((name) => new RegExp(`^${name.replace("*", "")}`)),
+  });
+  await bundle.write({
+    dir: `${root}${outdir}/min`,
+    format: "esm",
+    minify: true,
+    comments: false,
+    entryFileNames: "index.js",
+    chunkFileNames: "[name]-[hash].js",
+    codeSplitting: { groups },
+  });
+  await bundle.close();
+}
+
+/** @param {string} outdir */
+function declareTypes(outdir) {
   const compiler = "node_modules/typescript/bin/tsc";
-  execFileSync(process.execPath, [compiler, "--project", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+  const words = ["--project", "tsconfig.build.json", "--outDir", outdir];
+  execFileSync(process.execPath, [compiler, ...words], { cwd: root, stdio: "inherit" });
 }
 
 async function watch() {
-  for (const options of bundles) await (await context({ ...options, logLevel: "info" })).watch();
+  for (const options of outputs("dist")) await (await context({ ...options, logLevel: "info" })).watch();
+}
+
+/** Builds beside dist/ and then takes its place, so that there is a whole one at any time. */
+async function buildAll() {
+  const fresh = "build/dist";
+  rmSync(root + fresh, { recursive: true, force: true });
+  await Promise.all(outputs(fresh).map((options) => build(options)));
+  declareTypes(fresh);
+  await minify(fresh);
+  rmSync(`${root}dist`, { recursive: true, force: true });
+  renameSync(root + fresh, `${root}dist`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  rmSync(`${root}dist`, { recursive: true, force: true });
   if (process.argv.includes("--watch")) await watch();
-  else {
-    await Promise.all(bundles.map((options) => build(options)));
-    declareTypes();
-  }
+  else await buildAll();
 }

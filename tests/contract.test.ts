@@ -8,7 +8,8 @@ import { shaderOf, textOf } from "../src/runtime/pipelines.js";
 import { joinShader } from "../src/runtime/wgsl.js";
 import { assert, readFile, suite } from "./support/harness.js";
 
-const test = suite("contract");
+const published = "shaders are there as they are published, without headers";
+const test = suite("contract", { deno: published, chrome: published });
 const all = Object.values(kernels).filter((one) => "reference" in one) as unknown as readonly Kernel[];
 const read = async (path: string): Promise<string> => new TextDecoder().decode(await readFile(path));
 const same = (got: Iterable<string>, want: Iterable<string>, what: string): void =>
@@ -90,7 +91,7 @@ async function list(folder: string): Promise<string[]> {
   return (await readdir(folder, { recursive: true })).map((name) => name.replaceAll("\\", "/"));
 }
 
-const files = suite("contract of the files", { chrome: "a page cannot list the files of a folder" });
+const files = suite("contract of the files", { deno: published, chrome: "a page cannot list the files of a folder" });
 
 files("every kernel has its files", async () => {
   const found = (await list("shaders")).filter((name) => name.endsWith(".wgsl")).map((name) => name.slice(0, -5));

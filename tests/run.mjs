@@ -1,4 +1,5 @@
-// Bundles the tests once and runs the bundle in each runtime: node, deno, chrome (all, side by side, when none is named).
+// Bundles the tests and runs them in each runtime: node, deno, chrome (all, side by side, when none is named). In Node
+// shaders are as they are written, which mutants change; elsewhere as they are published.
 // Other words select test files. Failures stand in full after the last suite; the last line adds the counts up.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,8 +14,10 @@ import { bundleText, entryOf } from "./support/bundle.mjs";
 import { runInChrome } from "./support/chrome.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const bundle = `build/tests.${process.pid}.mjs`; // runs side by side must not share it
-const made = [bundle, `${bundle}.map`, entryOf(bundle)];
+const bundles = { node: `build/tests.${process.pid}.mjs`, others: `build/tests.${process.pid}.release.mjs` }; // not shared by runs
+/** @type {(name: string) => string} */
+const bundleOf = (name) => (name === "node" ? bundles.node : bundles.others);
+const made = Object.values(bundles).flatMap((bundle) => [bundle, `${bundle}.map`, entryOf(bundle)]);
 process.on("exit", () => made.forEach((path) => rmSync(root + path, { force: true })));
 const SILENCE = 10; // minutes without output after which a page counts as hung; a suite prints its line at its end
 const NICENESS = { node: 0, deno: 8 }; // Deno has least to do, and all end at about the same time
@@ -22,10 +25,11 @@ const SLOWEST = 10; // suites that the report names
 const runtimes = {
   node: () => runCommand("node", process.execPath, []),
   deno: () => runCommand("deno", `${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu"]),
-  chrome: () => runInChrome(ensureBrowser(), bundle, show("chrome"), SILENCE),
+  chrome: () => runInChrome(ensureBrowser(), bundles.others, show("chrome"), SILENCE),
 };
 
-async function bundleTests(only) {
+/** Bundles the tests for the runtimes, and returns where the lines of each bundle come from. */
+async function bundleTests(names, only) {
   const files = readdirSync(`${root}tests`).filter(
     (name) => name.endsWith(".test.ts") && (!only.length || only.some((word) => name.includes(word))),
   );
@@ -42,16 +46,22 @@ if (!document && process) {
   process.exit();
 }
 `;
-  await bundleText(text, bundle, { ignoreAnnotations: true, sourcemap: "external" });
-  return new SourceMap(JSON.parse(readFileSync(`${root}${bundle}.map`, "utf8")));
+  /** @type {Record<string, SourceMap>} */
+  const maps = {};
+  for (const bundle of new Set(names.map(bundleOf))) {
+    const release = bundle === bundles.others;
+    await bundleText(text, bundle, { release, ignoreAnnotations: true, sourcemap: "external" });
+    maps[release ? ".release" : ""] = new SourceMap(JSON.parse(readFileSync(`${root}${bundle}.map`, "utf8")));
+  }
+  return maps;
 }
 
-const PLACE = /\S*\/tests\.\d+\.mjs:(\d+):(\d+)/;
+const PLACE = /\S*\/tests\.\d+(\.release)?\.mjs:(\d+):(\d+)/;
 
 /** A line in which a place in the bundle has become one in the sources; what it was to any runtime. */
 const atSource = (text) =>
-  text.replace(PLACE, (place, line, column) => {
-    const entry = map.findEntry(line - 1, column - 1);
+  text.replace(PLACE, (place, release = "", line, column) => {
+    const entry = maps[release].findEntry(line - 1, column - 1);
     if (!("originalSource" in entry)) return place;
     const source = entry.originalSource.replace(/^(\.\.\/)+/, "");
     return `${place.startsWith("(") ? "(" : ""}${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
@@ -61,6 +71,7 @@ const atSource = (text) =>
 const show = (name) => (text) => console.log(atSource(text.startsWith(`${name}  `) ? text : `${name}  ${text}`));
 
 async function runCommand(name, command, args) {
+  const bundle = bundleOf(name);
   const report = `${bundle}.${name}.json`;
   made.push(report);
   const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), NO_COLOR: "1" };
@@ -106,7 +117,7 @@ const named = words.filter((word) => word in runtimes);
 const names = named.length ? named : Object.keys(runtimes);
 const only = words.filter((word) => !(word in runtimes));
 if (names.includes("chrome")) ensureBrowser(); // may install it, before anything runs
-const map = await bundleTests(only);
+const maps = await bundleTests(names, only);
 const stopped = ({ message }) => ({
   passed: 0,
   failures: [{ suite: "all", title: "the run stopped", error: message, declared: "" }],

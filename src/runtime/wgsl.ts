@@ -14,15 +14,15 @@ export interface ShaderText {
  */
 export const joinShader = (...texts: readonly string[]): string => texts.join("\n");
 
-const CONSTANT = /^const ([A-Z][A-Z0-9_]*): u32 = (\d+)u?;/gm;
-const BINDING = /^@group\(0\) @binding\((\d+)\) var<storage, (read|read_write)> (\w+):/gm;
+const CONSTANT = /^const ([A-Z][A-Z0-9_]*): ?u32 ?= ?(\d+)u?;/gm;
+const BINDING = /^@group\(0\) ?@binding\((\d+)\) ?var<storage, ?(read|read_write)> ?(\w+):/gm;
 
 /**
  * Reads the parameters, bindings and constants of a shader. Throws Error when the text breaks the house rules for
  * shaders.
  */
 export function readShader(name: string, wgsl: string): ShaderText {
-  const struct = wgsl.match(/struct Params \{([^}]*)\}/)?.[1];
+  const struct = wgsl.match(/struct Params ?\{([^}]*)\}/)?.[1];
   if (struct === undefined) throw new Error(`${name}.wgsl: must declare \`struct Params\``);
   const params = [...struct.replace(/\/\/.*/g, "").matchAll(/(\w+)\s*:\s*(\w+)/g)].map(([, field, type]) => {
     if (type !== "u32" && type !== "i32" && type !== "f32")

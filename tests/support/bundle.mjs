@@ -10,8 +10,14 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** Where the text of a bundle is while it is made; its imports are relative to build/. */
 export const entryOf = (outfile) => `${outfile}.entry.ts`;
 
-/** Bundles a module, given as text, to `outfile`, a path in the repository. `more` are options of esbuild. */
-export async function bundleText(text, outfile, more = {}) {
+/**
+ * Bundles a module, given as text, to `outfile`, a path in the repository. `more` are options of esbuild; with `release`
+ * shaders are as they are published.
+ * @param {string} text
+ * @param {string} outfile
+ * @param {import("esbuild").BuildOptions & { release?: boolean }} [more]
+ */
+export async function bundleText(text, outfile, { release = false, ...more } = {}) {
   const entry = root + entryOf(outfile);
   mkdirSync(dirname(entry), { recursive: true });
   writeFileSync(entry, text);
@@ -22,7 +28,7 @@ export async function bundleText(text, outfile, more = {}) {
     platform: "neutral",
     mainFields: ["module", "main"],
     conditions: ["import"],
-    plugins: [wgslLoader({ release: false })],
+    plugins: [wgslLoader({ release })],
     ...more,
   });
 }
