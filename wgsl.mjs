@@ -5,7 +5,7 @@
 const TOKEN =
   /(?:\s|\/\/.*|\/\*[^]*?\*\/)+|[A-Za-z_]\w*|0[xX][\w.]+(?:(?<=[pP])[+-]\d+)?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[iufh]?|<<=|>>=|->|&&|\|\||\+\+|--|<<|[-+*/%&|^!=<>]=|[^]/g;
 const KEPT = /^(?:const (\w+): u32 = \d+u?;|@group\(0\).*> (\w+):)/gm;
-const LETTERS = [..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"];
+const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".split("");
 
 /**
  * A token: its text, whether space stands before it, and whether it is a name that could be another one: no member, no
@@ -125,13 +125,13 @@ function namesIn(tokens, globals) {
 /** The text of tokens, with space only between words and between signs that would be another one together. */
 function printed(/** @type {readonly Token[]} */ tokens, /** @type {ReadonlyMap<string, string>} */ names) {
   let out = "";
-  let inStruct = tokens[0].text === "struct";
+  const inStruct = tokens[0].text === "struct";
   for (const [at, { text, name, spaced }] of tokens.entries()) {
     const before = tokens[at - 1]?.text ?? "";
     const field = inStruct && tokens[at + 1]?.text === ":";
     const words = /\w$/.test(before) && /^\w/.test(text);
     const signs = spaced && /[-+*/%&|^!=<>]$/.test(before) && /^[-+*/%&|^!=<>]/.test(text);
-    out += (words || signs ? " " : "") + ((name && !field && names.get(text)) || text);
+    out += (words || signs ? " " : "") + ((name && !field ? names.get(text) : undefined) ?? text);
   }
   return out;
 }

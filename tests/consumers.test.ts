@@ -44,7 +44,6 @@ const RUN = [
   "the bundle of esbuild",
   "Vite's server",
   "plain modules",
-  "the minified bundle",
   "a worker in the bundle of Vite",
   "a worker in the bundle of webpack",
   "a worker of Vite's server",
@@ -54,6 +53,12 @@ const RUN = [
   "a page whose caches throw",
 ];
 for (const name of RUN) test(`${name} generates`, async () => assert.equal(await outcome(name), await wanted()));
+
+test("a page with a CDN generates, and loads no other rooms than it enters", async () => {
+  const { sequences } = await wanted();
+  const rooms = ["decode", "gpt2", "index", "model", "text"]; // no task, no other family
+  assert.equal(await outcome("a page with a CDN"), { sequences, rooms });
+});
 
 test("require() gives the package, which says that Node needs `webgpu`", async () =>
   assert.equal(await outcome("require"), {

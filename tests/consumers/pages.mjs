@@ -11,14 +11,16 @@ const INSECURE = "page.test"; // http under a name that is not localhost
 /** Serves the fixtures of the tests under a path from which that of the request is taken. */
 export const serveFixture = answer.bind(undefined, `${root}tests/fixtures/`);
 
-/** @param {string} project */
+const CDN = /^\/npm\/wgformer@[\d.]+\//;
+
+/** Serves the project, the fixtures, and the package as a CDN does. @param {string} project */
 export function serveProject(project) {
   const files = answer.bind(undefined, `${project}/`);
   const handle = (request, response) => {
-    const fixture = request.url.startsWith("/fixtures/");
-    return fixture
-      ? serveFixture(Object.assign(request, { url: request.url.slice("/fixtures".length) }), response)
-      : files(request, response);
+    const url = request.url.replace(CDN, "/node_modules/wgformer/");
+    return url.startsWith("/fixtures/")
+      ? serveFixture(Object.assign(request, { url: url.slice("/fixtures".length) }), response)
+      : files(Object.assign(request, { url }), response);
   };
   return serve(handle, ANYONE);
 }
@@ -87,7 +89,7 @@ export async function visitAll(executablePath, project, vite) {
     "the bundle of esbuild": [`${url}esbuild/index.html`],
     "Vite's server": [`${vite.url}index.html`],
     "plain modules": [plain],
-    "the minified bundle": [`${url}minified.html`],
+    "a page with a CDN": [`${url}cdn.html`],
     "a worker in the bundle of Vite": [`${url}vite/worker.html`],
     "a worker in the bundle of webpack": [`${url}webpack/worker.html`],
     "a worker of Vite's server": [`${vite.url}worker.html`],
