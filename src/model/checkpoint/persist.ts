@@ -43,7 +43,8 @@ export function reasonOf(error: unknown): string {
   return [message, inner?.code ?? inner?.message].filter(Boolean).join(", ");
 }
 
-function pause(seconds: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits, or rejects with the reason of the signal. */
+export function pause(seconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       clearTimeout(timer);
