@@ -39,9 +39,14 @@ async function gitName(file: Uint8Array<ArrayBuffer>): Promise<string> {
   return digest("SHA-1", bytes);
 }
 
+const etags = new WeakMap<Uint8Array, Promise<string>>();
+
 /** The ETag of a file: what a cache calls it. */
-export const etagOf = (name: string, file: Uint8Array<ArrayBuffer>): Promise<string> =>
-  isLarge(name, file) ? digest("SHA-256", file) : gitName(file);
+export function etagOf(name: string, file: Uint8Array<ArrayBuffer>): Promise<string> {
+  const etag = etags.get(file) ?? (isLarge(name, file) ? digest("SHA-256", file) : gitName(file));
+  etags.set(file, etag);
+  return etag;
+}
 
 const isLarge = (name: string, file: Uint8Array): boolean => name.endsWith(".safetensors") || file.length > LARGE;
 
@@ -73,7 +78,7 @@ export async function answerHub(
     return { status: 200, headers: plain, body: method === "HEAD" ? undefined : file };
   }
   const linked = { "x-linked-etag": `"${etag}"`, "x-linked-size": String(file.length), etag: '"pointer"' };
-  const location = `${store}/${etag}/${commit}/${id}/${name}?signature=1`;
+  const location = `${store}/${etag}/${commit}/${id}/${encodeURIComponent(name)}?signature=1`;
   return { status: 302, headers: { "x-repo-commit": commit, location, ...linked } };
 }
 
@@ -83,7 +88,7 @@ export function answerStore(
   { method, path, headers: { range, authorization } }: HubRequest,
 ): HubAnswer {
   const [, etag, commit, id, name] = /^\/(\w+)\/(\w+)\/(.+)\/([^/]+)\?signature=1$/.exec(path) ?? [];
-  const file = repos[id ?? ""]?.commits[commit].get(name);
+  const file = repos[id ?? ""]?.commits[commit].get(decodeURIComponent(name));
   if (!file) return { status: 404, headers: {} };
   if (authorization || method !== "GET") return { status: 403, headers: {} };
   const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(range ?? "") ?? [];

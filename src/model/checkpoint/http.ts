@@ -51,8 +51,9 @@ export function openUrl(
   name: string,
   signal?: AbortSignal,
   get: Get = fetch,
+  tries?: number,
 ): Promise<SourceFile | undefined> {
-  return persist(url, signal, async () => {
+  const open = async (): Promise<SourceFile | undefined> => {
     const whole = async (): Promise<SourceFile | undefined> =>
       answeredFile(await request(get, url, undefined, signal), url, name, signal);
     if (isText(name)) return whole();
@@ -67,7 +68,8 @@ export function openUrl(
     await answer.body?.cancel();
     // Its ranges cannot be used. Deno decompresses only what was asked for without a range.
     return whole();
-  });
+  };
+  return persist(url, signal, open, { tries });
 }
 
 /**
@@ -146,7 +148,7 @@ function rangedFile(
       };
       while (done < bytes.length) {
         const before = done;
-        await persist(url, signal, readOn, () => done);
+        await persist(url, signal, readOn, { made: () => done });
         if (done === before)
           throw new CheckpointError(`${url}: must give bytes ${start + done} to ${end}, gave none of them`);
       }

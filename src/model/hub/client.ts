@@ -16,7 +16,7 @@ export interface Remote {
   readonly etag: string | undefined;
 }
 
-const REDIRECTS = [301, 302, 303, 307, 308];
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const MOST_HOPS = 6;
 
 /**
@@ -28,11 +28,12 @@ export async function openRemote(
   revision: string,
   name: string,
   signal?: AbortSignal,
+  tries?: number,
 ): Promise<Remote> {
   const { endpoint, repo } = settings;
   const path = [...repo.split("/"), "resolve", revision, ...name.split("/")].map(encodeURIComponent).join("/");
   const said = new Map<string, string>();
-  const file = await openUrl(`${endpoint}/${path}`, name, signal, hubGet(settings, said));
+  const file = await openUrl(`${endpoint}/${path}`, name, signal, hubGet(settings, said), tries);
   const etag = said.get("x-linked-etag") ?? said.get("etag");
   return { file, commit: said.get("x-repo-commit"), etag: etag?.replace(/^W\/|"/g, "") };
 }
@@ -60,7 +61,7 @@ function hubGet(settings: HubSettings, said: Map<string, string>): Get {
         }
       }
       const location = answer.headers.get("location");
-      if (!REDIRECTS.includes(answer.status) || !location) {
+      if (!REDIRECTS.has(answer.status) || !location) {
         const refusal = refusalOf(answer, settings);
         if (refusal) await answer.body?.cancel();
         if (refusal) throw refusal;

@@ -20,7 +20,10 @@ const fileSystem = (): Files => builtinModule("node:fs/promises") as Files;
 export async function diskEntries(cacheDir: string): Promise<CacheEntry[]> {
   const names = await fileSystem()
     .readdir(cacheDir)
-    .catch((error: { code?: string }) => (error.code === "ENOENT" ? [] : Promise.reject(error)));
+    .catch((error: Error & { code?: string }) => {
+      if (error.code !== "ENOENT") throw error;
+      return [];
+    });
   const entries = names.filter((name) => FOLDER.test(name)).sort();
   return Promise.all(
     entries.map(async (name) => {
@@ -41,24 +44,25 @@ export async function diskEntries(cacheDir: string): Promise<CacheEntry[]> {
 /** The files below a folder. Links whose target is gone count as absent. */
 async function walk(place: string): Promise<Found[]> {
   const { lstat, readdir, readlink, stat } = fileSystem();
-  const names = await readdir(place, { recursive: true });
+  const names = (await readdir(place, { recursive: true })).sort();
   const look = async (name: string): Promise<Found | undefined> => {
     const path = name.replaceAll("\\", "/");
     try {
       const isLink = (await lstat(`${place}/${path}`)).isSymbolicLink();
       const blob = isLink ? await readlink(`${place}/${path}`) : undefined;
-      const { size, atimeMs, ...entry } = await stat(`${place}/${path}`);
+      const entry = await stat(`${place}/${path}`);
       const isShared = path.startsWith("blobs/"); // Python may link a blob to one that repositories share
       return entry.isDirectory()
         ? undefined
         : {
             path,
             blob: isShared ? undefined : blob && `blobs/${blob.split(/[\\/]/).at(-1)}`,
-            bytes: size,
-            used: atimeMs,
+            bytes: entry.size,
+            used: entry.atimeMs,
           };
-    } catch {
-      return undefined; // removed meanwhile
+    } catch (error) {
+      if ((error as { code?: string }).code === "ENOENT") return undefined; // removed meanwhile
+      throw error;
     }
   };
   return (await Promise.all(names.map(look))).filter((file) => file !== undefined);

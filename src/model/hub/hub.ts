@@ -8,8 +8,9 @@ import type { HubPlace } from "./place.js";
 import { type HubOptions, type HubSettings, hubSettings } from "./settings.js";
 
 const CONFIG = "config.json";
-const TEXTS = ["tokenizer.json", "tokenizer_config.json"]; // that come with the weights
+const TEXTS = [CONFIG, "tokenizer.json", "tokenizer_config.json"]; // that come with the weights
 const PATIENCE = 10e3; // ms that the Hub may take where the cache could serve
+const TRIES = 3; // of the first request, where the cache could not
 const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 
 /** The state of a repository that all its files are taken from. */
@@ -76,7 +77,8 @@ async function resolve(settings: HubSettings, cache: HubCache | undefined, signa
   if (known && isCommit && (await cache?.find(known, CONFIG))) return { commit: known };
   const limits = [signal, known === undefined ? undefined : AbortSignal.timeout(PATIENCE)].filter(Boolean);
   try {
-    const config = await openRemote(settings, revision, CONFIG, AbortSignal.any(limits as AbortSignal[]));
+    const either = AbortSignal.any(limits as AbortSignal[]);
+    const config = await openRemote(settings, revision, CONFIG, either, known === undefined ? TRIES : 1);
     const { commit } = config;
     if (!commit || !COMMIT.test(commit))
       throw new RefusedError(

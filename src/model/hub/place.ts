@@ -13,10 +13,10 @@ export interface HubPlace {
 
 export const PUBLIC_ENDPOINT = "https://huggingface.co";
 
-const HOSTS = ["huggingface.co", "www.huggingface.co", "hf.co"];
+const HOSTS = new Set(["huggingface.co", "www.huggingface.co", "hf.co"]);
 const NAME = "[A-Za-z0-9_][\\w.-]{0,95}";
 const ID = new RegExp(`^(?:${NAME}/)?${NAME}$`);
-const VIEWS = ["tree", "blob", "resolve", "raw"]; // what comes before the revision in the URL of a page or a file
+const VIEWS = new Set(["tree", "blob", "resolve", "raw"]); // what comes before the revision in the URL of a page or a file
 
 const isId = (text: string): boolean => ID.test(text) && !/--|\.\.|\.git$|[.-]$/.test(text);
 
@@ -38,7 +38,7 @@ function pageOf(text: string, endpoint: string): HubPlace | undefined {
   const [{ origin, hostname, pathname }, own] = [new URL(text), new URL(endpoint)];
   const base = own.pathname.replace(/\/*$/, "/");
   const isOwn = origin === own.origin && pathname.startsWith(base);
-  if (!isOwn && !HOSTS.includes(hostname)) return undefined;
+  if (!isOwn && !HOSTS.has(hostname)) return undefined;
   const parts = pathname
     .slice(isOwn ? base.length : 1)
     .replace(/%2f/gi, "/")
@@ -46,7 +46,7 @@ function pageOf(text: string, endpoint: string): HubPlace | undefined {
     .filter(Boolean);
   if (["datasets", "spaces"].includes(parts[0]))
     throw new OptionError(`load: the URL must be that of a model, got ${show(text)}`);
-  const at = parts.findIndex((part, index) => index > 0 && VIEWS.includes(part));
+  const at = parts.findIndex((part, index) => index > 0 && VIEWS.has(part));
   const repo = parts.slice(0, at < 0 ? 2 : at).join("/");
   if (!isId(repo)) return undefined;
   if (at < 0) return { repo, ambiguous: false };

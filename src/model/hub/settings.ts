@@ -36,7 +36,8 @@ export interface HubSettings {
 /** A variable of the environment; undefined in browsers, and where Deno does not let the program see it. */
 export function variable(name: string): string | undefined {
   try {
-    return builtinModule("node:process")?.env[name] || undefined;
+    const value = builtinModule("node:process")?.env[name];
+    return value === "" ? undefined : value;
   } catch {
     return undefined;
   }
@@ -104,7 +105,7 @@ async function tokenOf(given: string | false | undefined): Promise<string | unde
   const token = found?.trim();
   if (token && !/^[\x21-\x7e]+$/.test(token))
     throw new OptionError("load: token (HF_TOKEN) must consist of letters, digits and signs, got other characters");
-  return token || undefined;
+  return token === "" ? undefined : token;
 }
 
 async function readTokenFile(): Promise<string | undefined> {
