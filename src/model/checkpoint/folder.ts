@@ -13,10 +13,10 @@ export function folderSource(folder: string): CheckpointSource {
   };
 }
 
-/** Whether there is a folder of this path, in Node or Deno, or anything that the program may not look at. */
-export async function isFolder(path: string): Promise<boolean> {
+/** Whether there is anything of this path, in Node or Deno. */
+export async function isThere(path: string): Promise<boolean> {
   try {
-    return (await builtinModule("node:fs/promises")?.stat(path))?.isDirectory() ?? false;
+    return (await builtinModule("node:fs/promises")?.stat(path)) !== undefined;
   } catch (error) {
     const { code } = error as { code?: string }; // none where Deno does not let the program see it
     return code !== undefined && !ABSENT.has(code);

@@ -2,7 +2,7 @@ import { builtinModule } from "../../runtime/builtin.js";
 import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
 import { hubPlace } from "../hub/place.js";
 import { endpointOf, type HubOptions } from "../hub/settings.js";
-import { folderSource, isFolder, openPath } from "./folder.js";
+import { folderSource, isThere, openPath } from "./folder.js";
 import { answeredFile, openUrl, urlSource } from "./http.js";
 import { reasonOf } from "./persist.js";
 
@@ -91,7 +91,7 @@ function placeSource(place: string, options: HubOptions): CheckpointSource {
   }
   let opening: Promise<CheckpointSource> | undefined;
   const choose = async (): Promise<CheckpointSource> => {
-    if (!hub.ambiguous || !(await isFolder(place))) return (await import("../hub/hub.js")).hubSource(hub, options);
+    if (!hub.ambiguous || !(await isThere(place))) return (await import("../hub/hub.js")).hubSource(hub, options);
     checkPlain(options);
     return folderSource(place);
   };
