@@ -1,4 +1,7 @@
-export type { Checkpoint, CheckpointLike, ProgressEvent } from "./model/checkpoint/checkpoint.js";
+export type { Checkpoint, CheckpointLike, OpenOptions } from "./model/checkpoint/checkpoint.js";
+export type { Loaded, ProgressEvent } from "./model/checkpoint/progress.js";
+export type { HubOptions } from "./model/hub/settings.js";
+export type { CachedRevision, CacheEntry, CacheOptions } from "./model/hub/entries.js";
 export type { Core, HostTensor } from "./model/core.js";
 export type { Launches } from "./model/decode/loop.js";
 export type {
@@ -17,11 +20,13 @@ export type { GenerateResult, GenerateStats } from "./model/decode/generate.js";
 export type { GenerateInputs } from "./model/decode/job.js";
 export type { EncodeInputs, ForwardInputs } from "./model/arguments.js";
 export {
+  cacheEntries,
   load,
   loadTokenizer,
   logMelSpectrum,
   openCheckpoint,
   readFeatureExtractor,
+  removeFromCache,
   samplePlans,
 } from "./model/index.js";
 export type { LoadOptions } from "./model/load.js";

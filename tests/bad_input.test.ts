@@ -57,7 +57,7 @@ test("refuses a folder that is no checkpoint, naming it and what it must hold", 
   );
 });
 test("refuses a source of no known kind", () =>
-  refuses(() => load(7 as never), CheckpointError, /^load: the source must be a folder path/));
+  refuses(() => load(7 as never), CheckpointError, /^load: the source must be a model of the Hub, a folder path/));
 test("refuses an unknown dtype", () =>
   refuses(
     () => load(folder(MARIAN), { dtype: "int3" as never }),

@@ -270,9 +270,9 @@ const REFUSALS: readonly (readonly [readonly string[], string | Uint8Array, stri
   ],
   [["frobnicate"], "", `the verb must be ${VERBS}, got frobnicate; see wgformer --help`],
   [
-    ["run", "models/none", "word"],
+    ["run", "./models/none", "word"],
     "",
-    "models/none: must be a checkpoint folder with config.json, model.safetensors and tokenizer.json; found no config.json",
+    "./models/none: must be a checkpoint folder with config.json, model.safetensors and tokenizer.json; found no config.json",
   ],
   [
     ["generate", "models/g2p-en"],
@@ -294,7 +294,7 @@ for (const [words, input, message] of REFUSALS) {
 }
 
 const VERB_WORDS = ["run", "generate", "forward", "info", "verify"]; // tune and profile take long
-const MODEL_WORDS = ["models/bert-pos", "tests/fixtures/gpt2", "models/none", "README.md", "/dev/null"];
+const MODEL_WORDS = ["models/bert-pos", "tests/fixtures/gpt2", "./models/none", "README.md", "/dev/null"];
 const OPTION_WORDS = ["--dtype", "--rows", "--rows={}", "--tolerance=-1", "--top_k", "--num_beams=[]", "--__proto__=1"];
 const OTHER_WORDS = ["constructor", "", "help", "--", "-h", "--x", "null", "{}", "[1]", "int4", "1e999", "é\n😀"];
 

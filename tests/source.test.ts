@@ -159,7 +159,7 @@ for (const [name, wrong] of [
     refuses(
       () => openSource(wrong as never),
       CheckpointError,
-      /^load: the source must be a folder path, a URL, a list of Files or a function, got \[object/,
+      /^load: the source must be a model of the Hub, a folder path, a URL, a list of Files or a function, got \[object/,
     ));
 }
 

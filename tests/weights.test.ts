@@ -1,4 +1,5 @@
-import { openCheckpoint, type ProgressEvent } from "../src/model/checkpoint/checkpoint.js";
+import { openCheckpoint } from "../src/model/checkpoint/checkpoint.js";
+import type { ProgressEvent } from "../src/model/checkpoint/progress.js";
 import type { WeightRow } from "../src/model/checkpoint/rows.js";
 import type { WeightFormat } from "../src/model/checkpoint/weight_formats.js";
 import { loadWeights, type Weights } from "../src/model/checkpoint/weights.js";

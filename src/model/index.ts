@@ -1,7 +1,8 @@
 // The rooms of the model that are loaded when a program first enters them.
 import type { Gpu } from "../runtime/gpu.js";
-import type { Checkpoint, CheckpointLike, LoadHooks } from "./checkpoint/checkpoint.js";
+import type { Checkpoint, CheckpointLike, OpenOptions } from "./checkpoint/checkpoint.js";
 import type { Core } from "./core.js";
+import type { CacheEntry, CacheOptions } from "./hub/entries.js";
 import type { LoadOptions } from "./load.js";
 import type { TokenizerHooks } from "./load_tokenizer.js";
 import type { Model } from "./model.js";
@@ -11,10 +12,11 @@ import type { LogMel, LogMelOptions } from "./speech/log_mel.js";
 import type { Tokenizer } from "./text/tokenizer.js";
 
 /**
- * Loads a Hugging Face checkpoint, without any conversion, from a folder path (Node, Deno), a base URL, a list of
- * Files, a function from file name to content, or a checkpoint that is already open. When its device is lost, calls in
- * flight reject with DeviceError, and the next call opens another and reads the weights again. Throws CheckpointError
- * with all faults of the checkpoint, DeviceError without WebGPU, OptionError, and the signal's reason when aborted.
+ * Loads a Hugging Face checkpoint, without any conversion, from the Hub (`org/name`, `org/name@revision` or the URL of
+ * its page; it is kept in the cache), a folder path (Node, Deno), a base URL, a list of Files, a function from file name to
+ * content, or a checkpoint that is already open. When its device is lost, calls in flight reject with DeviceError, and the
+ * next call opens another and reads the weights again. Throws CheckpointError with all faults of the checkpoint and for
+ * what the Hub refuses, DeviceError without WebGPU, OptionError, and the signal's reason when aborted.
  */
 export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
   return (await import("./load.js")).load(source, options);
@@ -36,8 +38,28 @@ export async function loadTokenizer(source: CheckpointLike, options: TokenizerHo
  * `model.safetensors.index.json` names. Returns a checkpoint that is already open as it is. Throws CheckpointError
  * naming the file and the cure.
  */
-export async function openCheckpoint(input: CheckpointLike, hooks: LoadHooks = {}): Promise<Checkpoint> {
-  return (await import("./checkpoint/checkpoint.js")).openCheckpoint(input, hooks);
+export async function openCheckpoint(input: CheckpointLike, options: OpenOptions = {}): Promise<Checkpoint> {
+  return (await import("./checkpoint/checkpoint.js")).openCheckpoint(input, options);
+}
+
+/**
+ * The models of the Hub that are in the cache: in Node, Deno and Bun with those of Python's client, in a page those of its
+ * origin. Empty where there is no cache. Throws what the file system throws for a folder that cannot be read.
+ * @example
+ * for (const { id, bytes } of await cacheEntries()) console.log(id, bytes);
+ */
+export async function cacheEntries(options: CacheOptions = {}): Promise<CacheEntry[]> {
+  return (await import("./hub/entries.js")).cacheEntries(options);
+}
+
+/**
+ * Removes a model from the cache, or one revision of it (`org/name@revision`) with the files that no other has. Resolves
+ * with the bytes that are free now. Throws InputError when it is not in the cache.
+ * @example
+ * await removeFromCache("openai-community/gpt2");
+ */
+export async function removeFromCache(model: string, options: CacheOptions = {}): Promise<number> {
+  return (await import("./hub/entries.js")).removeFromCache(model, options);
 }
 
 /**

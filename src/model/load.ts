@@ -2,6 +2,7 @@ import { type Gpu, gpu as openGpu, type GpuListener } from "../runtime/gpu.js";
 import type { PowerPreference } from "../runtime/platform.js";
 import { type CheckpointLike, type LoadHooks, openCheckpoint } from "./checkpoint/checkpoint.js";
 import { shareTied } from "./checkpoint/ties.js";
+import type { HubOptions } from "./hub/settings.js";
 import type { WeightFormat } from "./checkpoint/weight_formats.js";
 import { loadWeights, type Weights } from "./checkpoint/weights.js";
 import type { Core } from "./core.js";
@@ -12,7 +13,7 @@ import { createModel, type Model } from "./model.js";
 import { keepWeights, type Recovery, rereadable } from "./recovery.js";
 
 /** How to load a model. */
-export interface LoadOptions extends LoadHooks, GpuListener {
+export interface LoadOptions extends LoadHooks, HubOptions, GpuListener {
   /** Storage of the weight matrices. Default "auto", as in the checkpoint. */
   readonly dtype?: WeightFormat;
   /** A device of the caller's; disposing of the model does not destroy it. */
@@ -30,9 +31,11 @@ export async function load(source: CheckpointLike, options: LoadOptions): Promis
   checkLoadOptions(options);
   const { dtype = "auto", progress, signal, onDeviceLost, onFallback } = options;
   signal?.throwIfAborted();
-  const opened = await openCheckpoint(source, { signal });
+  const opened = await openCheckpoint(source, options);
   const { family, checkpoint: described, architecture: stated } = await describeCheckpoint(opened);
-  const checkpoint = rereadable(await shareTied(described, family.ties?.(described.config) ?? [], { signal }));
+  const checkpoint = rereadable(
+    await shareTied(described, family.ties?.(described.config) ?? [], { signal, progress }),
+  );
   const decoding = stated.decoder && (await import("./decode/calls.js")).decoderCalls;
   const gpu = options.gpu ?? (await openGpu({ device: options.device, powerPreference: options.powerPreference }));
   await gpu.ready(); // a shared one may have lost its device

@@ -1,9 +1,23 @@
-import { CALLBACK, checkOptions, objectWith, oneOf, SIGNAL } from "../runtime/checks.js";
+import { CALLBACK, checkOptions, FLAG, objectWith, oneOf, type Rule, SIGNAL } from "../runtime/checks.js";
 import { OptionError } from "../runtime/errors.js";
 import { WEIGHT_FORMATS } from "./checkpoint/weight_formats.js";
 import type { LoadOptions } from "./load.js";
 
+const isText = (value: unknown): boolean => typeof value === "string";
+const TEXT: Rule = { words: "a text", holds: isText };
+const textOrFalse = (words: string): Rule => ({ words, holds: (value) => isText(value) || value === false });
+
+/** The options for models of the Hub. */
+export const HUB_OPTIONS = {
+  revision: TEXT,
+  token: textOrFalse("a token of the Hub, or false"),
+  endpoint: TEXT,
+  cache_dir: textOrFalse("a folder, or false"),
+  local_files_only: FLAG,
+};
+
 const OPTIONS = {
+  ...HUB_OPTIONS,
   dtype: oneOf(...WEIGHT_FORMATS),
   device: objectWith("a GPUDevice (WebGPU is what there is: leave it out)", "createBuffer"),
   gpu: objectWith("what gpu() gives (a GPUDevice goes into device)", "prepare", "dispose"),
@@ -20,7 +34,7 @@ const CURES: Readonly<Record<string, string>> = {
   load_in_8bit: 'pass dtype: "int8"',
   load_in_4bit: 'pass dtype: "int4"',
   progress_callback: "pass progress",
-  revision: "give the URL of that revision",
+  use_auth_token: "pass token",
 };
 
 /** Throws OptionError for options of `load()` that it does not take, with the cure, and for wrong values. */

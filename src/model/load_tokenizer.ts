@@ -1,16 +1,15 @@
 import { checkOptions, SIGNAL } from "../runtime/checks.js";
-import { type CheckpointLike, openFolder } from "./checkpoint/checkpoint.js";
+import { type CheckpointLike, openFolder, type OpenOptions } from "./checkpoint/checkpoint.js";
+import { HUB_OPTIONS } from "./load_options.js";
 import { requireTokenizer } from "./text/checks.js";
 import { readTokenizer, type Tokenizer } from "./text/tokenizer.js";
 
-/** How a caller stops the reading of a tokenizer. */
-export interface TokenizerHooks {
-  readonly signal?: AbortSignal;
-}
+/** How to find a tokenizer on the Hub, and to stop its reading. */
+export type TokenizerHooks = OpenOptions;
 
 /** See `loadTokenizer` in index.ts. */
 export async function loadTokenizer(source: CheckpointLike, options: TokenizerHooks): Promise<Tokenizer> {
-  checkOptions("loadTokenizer", options, { signal: SIGNAL });
-  const folder = openFolder(source, options.signal);
+  checkOptions("loadTokenizer", options, { ...HUB_OPTIONS, signal: SIGNAL });
+  const folder = openFolder(source, options);
   return requireTokenizer(folder, await readTokenizer(folder));
 }

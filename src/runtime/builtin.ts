@@ -1,10 +1,14 @@
+import type crypto from "node:crypto";
 import type files from "node:fs/promises";
+import type os from "node:os";
 import type process from "node:process";
 import { hostObject, isDeno } from "./host.js";
 
 /** What of Node's own modules is used here. */
 export interface Builtins {
   readonly "node:fs/promises": typeof files;
+  readonly "node:crypto": typeof crypto;
+  readonly "node:os": typeof os;
   readonly "node:process": typeof process;
 }
 

@@ -5,6 +5,7 @@ interface Host {
   readonly process: { getBuiltinModule?<Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined };
   readonly Deno: unknown;
   readonly document: unknown;
+  readonly location: { readonly href: string; readonly origin: string };
   readonly navigator: { readonly gpu?: GPU; readonly userAgent?: string; readonly locks?: LockManager };
   readonly caches: CacheStorage;
   readonly isSecureContext: boolean;

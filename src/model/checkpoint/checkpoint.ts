@@ -1,22 +1,12 @@
 import { CheckpointError } from "../../runtime/errors.js";
+import type { HubOptions } from "../hub/settings.js";
 import { findFile, isInside, type LabelledFile, needJson, openFile, readJson, readList, readText } from "./files.js";
 import { type Entry, readHeader } from "./safetensors.js";
+import { createProgress, type Progress, type ProgressEvent } from "./progress.js";
 import { type CheckpointSource, openSource, type SourceLike } from "./source.js";
 
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
-
-/** Progress of loading, as transformers.js reports it. */
-export interface ProgressEvent {
-  /** A file begins, goes on or is done; or the model is ready. */
-  readonly status: "initiate" | "progress" | "done" | "ready";
-  /** The label of the checkpoint. */
-  readonly name: string;
-  readonly file?: string;
-  /** Bytes of `file` read so far, and its size. */
-  readonly loaded?: number;
-  readonly total?: number;
-}
 
 /** How a caller follows and stops loading. */
 export interface LoadHooks {
@@ -24,6 +14,9 @@ export interface LoadHooks {
   readonly signal?: AbortSignal;
   readonly progress?: (event: ProgressEvent) => void;
 }
+
+/** How to open a checkpoint. */
+export interface OpenOptions extends HubOptions, Pick<LoadHooks, "signal"> {}
 
 /** The files of a checkpoint besides its weights. Names are those of files inside its folder; others throw CheckpointError. */
 export interface Folder {
@@ -47,6 +40,11 @@ export interface Checkpoint extends Folder {
   readonly entries: ReadonlyMap<string, Entry>;
   /** Whether `read` gives the same again; if not, a model keeps a copy of its weights on the host. */
   readonly rereadable?: boolean;
+  /**
+   * Brings files of weights that lie on the Hub into the cache, where there is one. Opening a checkpoint reads only their
+   * headers, and `read` does this first.
+   */
+  fetch(hooks?: LoadHooks): Promise<void>;
   /**
    * Reads tensors in the order of the files, many small ones at a time and large ones by blocks of rows, and waits for
    * `visit` with the bytes of each from row `row` on. Blocks begin at multiples of 8 rows.
@@ -73,15 +71,18 @@ const BLOCK_ROWS = 8; // of which blocks are multiples
  * `model.safetensors.index.json` names. Returns a checkpoint that is already open as it is. Throws CheckpointError
  * naming the file and the cure.
  */
-export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHooks = {}): Promise<Checkpoint> {
+export async function openCheckpoint(input: CheckpointLike, options: OpenOptions = {}): Promise<Checkpoint> {
   if (isOpen(input)) return input;
-  const source = openSource(input);
+  const { signal } = options;
+  const source = openSource(input, options);
+  const [reading, opening] = [readJson(source, "generation_config.json", signal), openWeights(source, signal)];
+  for (const early of [reading, opening]) early.catch(() => {}); // the fault of config.json is told first
   const config = await needJson(source, "config.json", signal);
   if (!config)
     throw new CheckpointError(
       `${source.label}: must be a checkpoint folder with config.json, model.safetensors and tokenizer.json; found no config.json`,
     );
-  const files = await openWeights(source, signal);
+  const files = await opening;
   const entries = new Map<string, Entry>();
   for (const [name, file] of files) {
     for (const entry of await readHeader(name, file, signal)) {
@@ -96,14 +97,18 @@ export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHook
   return {
     ...folderOf(source, signal),
     config,
-    generationConfig: await readJson(source, "generation_config.json", signal),
+    generationConfig: await reading,
     entries,
     rereadable: source.rereadable,
+    fetch: (hooks = {}) => fetchFiles(files, follow(source.label, files, hooks), hooks.signal),
     async read(wanted, visit, hooks = {}) {
       const all = [...wanted];
-      for (const [name, file] of files) {
+      const needed = new Map([...files].filter(([name]) => all.some((entry) => entry.file === name)));
+      const progress = follow(source.label, needed, hooks);
+      await fetchFiles(needed, progress, hooks.signal);
+      for (const [name, file] of needed) {
         const sorted = all.filter((entry) => entry.file === name).sort((a, b) => a.start - b.start);
-        await readFile(source.label, name, file, sorted, visit, hooks);
+        await readFile(name, file, sorted, visit, progress, hooks.signal);
       }
     },
     readBytes: ({ file, start: base }, start, end, readSignal) =>
@@ -112,8 +117,8 @@ export async function openCheckpoint(input: CheckpointLike, { signal }: LoadHook
 }
 
 /** The files of a source, or of a checkpoint that is open, without reading any. Throws CheckpointError for what is neither. */
-export const openFolder = (input: CheckpointLike, signal?: AbortSignal): Folder =>
-  isOpen(input) ? input : folderOf(openSource(input), signal);
+export const openFolder = (input: CheckpointLike, options: OpenOptions = {}): Folder =>
+  isOpen(input) ? input : folderOf(openSource(input, options), options.signal);
 
 const folderOf = (source: CheckpointSource, signal: AbortSignal | undefined): Folder => ({
   label: source.label,
@@ -136,18 +141,32 @@ export function renamed(checkpoint: Checkpoint, rename: (name: string) => string
   return { ...checkpoint, entries };
 }
 
+const follow = (label: string, files: ReadonlyMap<string, LabelledFile>, { progress }: LoadHooks): Progress =>
+  createProgress(label, new Map([...files].map(([name, { size }]) => [name, size])), progress);
+
+/** Brings files into a cache, one after the other: the pieces of each come side by side. */
+async function fetchFiles(
+  files: ReadonlyMap<string, LabelledFile>,
+  progress: Progress,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const [name, file] of files) {
+    if (!file.fetch) continue;
+    progress.begin(name);
+    await file.fetch(signal, (bytes) => progress.reach(name, bytes));
+  }
+}
+
 /** Reads tensors of a file, sorted by their place: neighbours together, or one by blocks of rows. */
 async function readFile(
-  label: string,
   name: string,
   file: LabelledFile,
   sorted: readonly Entry[],
   visit: Visit,
-  { signal, progress }: LoadHooks,
+  progress: Progress,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
-  const tell = (status: ProgressEvent["status"], loaded: number): void =>
-    progress?.({ status, name: label, file: name, loaded, total: file.size });
-  tell("initiate", 0);
+  progress.begin(name);
   for (let first = 0; first < sorted.length;) {
     let last = first + 1;
     while (last < sorted.length && sorted[last].end - sorted[first].start <= CHUNK) last++;
@@ -158,16 +177,17 @@ async function readFile(
     for (let [at, row] = [start, 0]; at < whole || row === 0; row += block) {
       const next = Math.min(whole, at + block * rowBytes || whole);
       signal?.throwIfAborted();
-      const bytes = await file.read(at, next, signal);
+      const from = at;
+      const bytes = await file.read(from, next, signal, (arrived) => progress.reach(name, from + arrived));
       signal?.throwIfAborted();
       for (const entry of sorted.slice(first, last))
         await visit(entry, bytes.subarray(Math.max(0, entry.start - at), entry.end - at), row);
-      tell("progress", next);
+      progress.reach(name, next);
       at = next;
     }
     first = last;
   }
-  tell("done", file.size);
+  progress.done(name);
 }
 
 const isName = (name: unknown): name is string => typeof name === "string" && isInside(name);

@@ -27,8 +27,9 @@ export async function openFile(
   return {
     label,
     size: file.size,
-    async read(start, end, readSignal) {
-      const bytes: unknown = await file.read(start, end, readSignal);
+    fetch: file.fetch && ((...hooks) => (file.fetch as NonNullable<SourceFile["fetch"]>)(...hooks)),
+    async read(start, end, ...hooks) {
+      const bytes: unknown = await file.read(start, end, ...hooks);
       if (!ArrayBuffer.isView(bytes) || bytes.byteLength !== end - start)
         throw new CheckpointError(
           `${label}: bytes ${start} to ${end} must be readable, got ${ArrayBuffer.isView(bytes) ? bytes.byteLength : "none"} of them; fetch the file again`,

@@ -13,6 +13,16 @@ export function folderSource(folder: string): CheckpointSource {
   };
 }
 
+/** Whether there is anything of this path, in Node or Deno. */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    return (await builtinModule("node:fs/promises")?.stat(path)) !== undefined;
+  } catch (error) {
+    const { code } = error as { code?: string }; // none where Deno does not let the program see it
+    return code !== undefined && !ABSENT.has(code);
+  }
+}
+
 /** A file of the file system of Node or Deno; undefined when there is none. Throws CheckpointError elsewhere. */
 export async function openPath(path: string): Promise<SourceFile | undefined> {
   const files = fileSystem(path);

@@ -36,20 +36,40 @@ export function urlSource(folder: URL): CheckpointSource {
   };
 }
 
+/** How a request is made: `fetch`, or what adds to it. */
+export type Get = (
+  url: string,
+  init: { readonly headers?: Readonly<Record<string, string>>; readonly signal?: AbortSignal },
+) => Promise<Response>;
+
+/** Whether a file is text: it is asked for whole, so that servers compress it. */
+export const isText = (name: string): boolean => /\.(json|txt|jinja)$/.test(name);
+
 /** The file at a URL; undefined when the server has none. Throws CheckpointError with the URL, and AbsentError. */
-export function openUrl(url: string, name: string, signal?: AbortSignal): Promise<SourceFile | undefined> {
-  return persist(url, signal, async () => {
-    const answer = await request(url, [0, FIRST_REQUEST], signal);
+export function openUrl(
+  url: string,
+  name: string,
+  signal?: AbortSignal,
+  get: Get = fetch,
+  tries?: number,
+): Promise<SourceFile | undefined> {
+  const open = async (): Promise<SourceFile | undefined> => {
+    const whole = async (): Promise<SourceFile | undefined> =>
+      answeredFile(await request(get, url, undefined, signal), url, name, signal);
+    if (isText(name)) return whole();
+    const answer = await request(get, url, [0, FIRST_REQUEST], signal);
     const range = readRange(answer);
     if (answer.status !== 416 && !isEncoded(answer) && (answer.status !== 206 || range?.start === 0)) {
       const file = await answeredFile(answer, url, name, signal);
       if (!file || !range || answer.status !== 206) return file;
-      if (file.size === range.end) return rangedFile(url, await file.read(0, file.size), range.size, versionOf(answer));
+      if (file.size === range.end)
+        return rangedFile(get, url, await file.read(0, file.size), range.size, versionOf(answer));
     }
     await answer.body?.cancel();
     // Its ranges cannot be used. Deno decompresses only what was asked for without a range.
-    return answeredFile(await request(url, undefined, signal), url, name, signal);
-  });
+    return whole();
+  };
+  return persist(url, signal, open, { tries });
 }
 
 /**
@@ -84,12 +104,13 @@ export const isPage = (text: string): boolean => /^\s*<[!?a-z][^\0]{3}/i.test(te
 
 /** Asks for a file or for its bytes from `start` to `end`. Throws an Error that `persist` repeats when it fails. */
 async function request(
+  get: Get,
   url: string,
   range: readonly [start: number, end: number] | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Response> {
   const headers = range ? { Range: `bytes=${range[0]}-${range[1] - 1}` } : undefined;
-  const answer = await fetch(url, { headers, signal });
+  const answer = await get(url, { headers, signal });
   if (!isBusy(answer.status)) return answer;
   const after = answer.headers.get("retry-after") ?? "";
   const seconds = /^\d+$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1e3;
@@ -98,16 +119,22 @@ async function request(
 }
 
 /** A file that is read by ranges; `head` are its first bytes, `version` tells it from another of the same address. */
-function rangedFile(url: string, head: Uint8Array<ArrayBuffer>, size: number, version: string | undefined): SourceFile {
+function rangedFile(
+  get: Get,
+  url: string,
+  head: Uint8Array<ArrayBuffer>,
+  size: number,
+  version: string | undefined,
+): SourceFile {
   return {
     size,
     label: url,
-    async read(start, end, signal) {
+    async read(start, end, signal, arrived) {
       if (end <= head.length) return head.slice(start, end);
       const bytes = new Uint8Array(end - start);
       let done = 0;
       const readOn = async (): Promise<void> => {
-        const answer = await request(url, [start + done, end], signal);
+        const answer = await request(get, url, [start + done, end], signal);
         const from = checkAnswer(answer, url, start + done, size, version);
         let skip = start + done - from;
         await eachChunk(answer, (chunk) => {
@@ -115,12 +142,13 @@ function rangedFile(url: string, head: Uint8Array<ArrayBuffer>, size: number, ve
           skip = Math.max(0, skip - chunk.length);
           bytes.set(part, done);
           done += part.length;
+          arrived?.(done);
           return done < bytes.length;
         });
       };
       while (done < bytes.length) {
         const before = done;
-        await persist(url, signal, readOn, () => done);
+        await persist(url, signal, readOn, { made: () => done });
         if (done === before)
           throw new CheckpointError(`${url}: must give bytes ${start + done} to ${end}, gave none of them`);
       }

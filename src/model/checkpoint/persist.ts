@@ -1,11 +1,18 @@
 import { CheckpointError } from "../../runtime/errors.js";
 
-const TRIES = 5;
+/** How to persist. */
+interface Patience {
+  /** Counts progress. */
+  readonly made?: () => number;
+  /** Without progress. Default: 5. */
+  readonly tries?: number;
+}
+
 const FIRST_WAIT = 0.25; // seconds; doubled each time
 const LONGEST_WAIT = 60; // seconds that a server may ask for
 
 /**
- * Does what may fail for a while, such as a request, up to five times, with pauses of 0.25 to 2 seconds or as long as
+ * Does what may fail for a while, such as a request, up to `tries` times, with pauses of 0.25 to 2 seconds or as long as
  * the error asks for (`seconds`); progress, as `made` counts it, gives new tries. Throws the signal's reason,
  * CheckpointErrors as they come, and a CheckpointError with the URL and the last reason when nothing helps.
  */
@@ -13,7 +20,7 @@ export async function persist<T>(
   url: string,
   signal: AbortSignal | undefined,
   attempt: () => Promise<T>,
-  made: () => number = () => 0,
+  { made = () => 0, tries: most = 5 }: Patience = {},
 ): Promise<T> {
   for (let [tries, before] = [1, made()]; ; tries++) {
     try {
@@ -23,7 +30,7 @@ export async function persist<T>(
       if (error instanceof CheckpointError) throw error;
       if (made() > before) [tries, before] = [1, made()];
       const { seconds = NaN } = error as { seconds?: number };
-      if (tries === TRIES || seconds > LONGEST_WAIT) {
+      if (tries === most || seconds > LONGEST_WAIT) {
         const times = tries > 1 ? ` ${tries} times` : "";
         const asked = seconds > LONGEST_WAIT ? ` and asks for ${Math.ceil(seconds)} seconds` : "";
         throw new CheckpointError(
@@ -43,7 +50,8 @@ export function reasonOf(error: unknown): string {
   return [message, inner?.code ?? inner?.message].filter(Boolean).join(", ");
 }
 
-function pause(seconds: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits, or rejects with the reason of the signal. */
+export function pause(seconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       clearTimeout(timer);

@@ -1,6 +1,8 @@
 import { builtinModule } from "../../runtime/builtin.js";
-import { CheckpointError, show } from "../../runtime/errors.js";
-import { folderSource, openPath } from "./folder.js";
+import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
+import { hubPlace } from "../hub/place.js";
+import { endpointOf, type HubOptions } from "../hub/settings.js";
+import { folderSource, isThere, openPath } from "./folder.js";
 import { answeredFile, openUrl, urlSource } from "./http.js";
 import { reasonOf } from "./persist.js";
 
@@ -10,8 +12,15 @@ export interface SourceFile {
   readonly size: number;
   /** Its name in messages. Default: its name in the source. */
   readonly label?: string;
-  /** The bytes from `start` to `end`, `end` excluded. */
-  read(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** The bytes from `start` to `end`, `end` excluded. `arrived` is told how many of them are there, if that takes time. */
+  read(
+    start: number,
+    end: number,
+    signal?: AbortSignal,
+    arrived?: (bytes: number) => void,
+  ): Promise<Uint8Array<ArrayBuffer>>;
+  /** Brings a file that lies elsewhere into a cache, from which it is read then. Absent where there is none. */
+  fetch?(signal?: AbortSignal, arrived?: (bytes: number) => void): Promise<void>;
 }
 
 /** Where the files of a checkpoint come from. */
@@ -30,8 +39,9 @@ export interface CheckpointSource {
 type Content = Response | Blob | ArrayBuffer | Uint8Array<ArrayBuffer> | URL | string | undefined | null;
 
 /**
- * A folder path (Node, Deno), a base URL (in a page also a relative one), the files of a folder, a function from file
- * name to content or to the URL of the file, or your own source.
+ * A model of the Hub (`org/name`, `org/name@revision`, the URL of its page), a folder path (Node, Deno), a base URL (in a
+ * page also a relative one that begins with a dot or a slash), the files of a folder, a function from file name to content
+ * or to the URL of the file, or your own source.
  */
 export type SourceLike =
   | string
@@ -40,19 +50,31 @@ export type SourceLike =
   | ((name: string, signal?: AbortSignal) => Content | Promise<Content>)
   | CheckpointSource;
 
-/** Makes a source of what the caller gives. Throws CheckpointError when it is none of these kinds. */
-export function openSource(input: SourceLike): CheckpointSource {
+/**
+ * Makes a source of what the caller gives. `options` are for models of the Hub. Throws CheckpointError when it is none of
+ * these kinds, and OptionError for a revision of anything but a model of the Hub.
+ */
+export function openSource(input: SourceLike, options: HubOptions = {}): CheckpointSource {
+  const isPlace = typeof input === "string" || isKind(input, "URL");
+  if (isPlace) return { ...placeSource(String(input), options), rereadable: true };
+  checkPlain(options);
   const own = typeof (input as CheckpointSource | undefined)?.open === "function";
   return own ? (input as CheckpointSource) : { ...knownSource(input), rereadable: true };
 }
 
+function checkPlain({ revision }: HubOptions): void {
+  if (revision !== undefined)
+    throw new OptionError(
+      `load: revision must be absent where the source is no model of the Hub, got ${show(revision)}`,
+    );
+}
+
 function knownSource(input: SourceLike): CheckpointSource {
   if (typeof input === "function") return functionSource(input);
-  if (typeof input === "string" || isKind(input, "URL")) return placeSource(String(input));
   const files = isKind(input, "FileList") || Array.isArray(input) ? Array.from(input as ArrayLike<File>) : undefined;
   if (files?.every((file) => isKind(file, "File"))) return filesSource(files);
   throw new CheckpointError(
-    `load: the source must be a folder path, a URL, a list of Files or a function, got ${Object.prototype.toString.call(input)}`,
+    `load: the source must be a model of the Hub, a folder path, a URL, a list of Files or a function, got ${Object.prototype.toString.call(input)}`,
   );
 }
 
@@ -60,8 +82,23 @@ function knownSource(input: SourceLike): CheckpointSource {
 export const isKind = (value: unknown, kind: string): boolean =>
   Object.prototype.toString.call(value) === `[object ${kind}]`;
 
-/** A folder path or a URL. */
-function placeSource(place: string): CheckpointSource {
+/** A model of the Hub, a folder path or a URL. A folder that is there has precedence over a model of its name. */
+function placeSource(place: string, options: HubOptions): CheckpointSource {
+  const hub = hubPlace(place, endpointOf(options));
+  if (!hub) {
+    checkPlain(options);
+    return folderOrUrl(place);
+  }
+  let opening: Promise<CheckpointSource> | undefined;
+  const choose = async (): Promise<CheckpointSource> => {
+    if (!hub.ambiguous || !(await isThere(place))) return (await import("../hub/hub.js")).hubSource(hub, options);
+    checkPlain(options);
+    return folderSource(place);
+  };
+  return { label: place, open: async (name, signal) => (await (opening ??= choose())).open(name, signal) };
+}
+
+function folderOrUrl(place: string): CheckpointSource {
   const url = addressOf(place);
   if (typeof url === "string") return folderSource(url);
   if (/^(blob|data):/.test(url.protocol))

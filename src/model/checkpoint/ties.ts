@@ -27,8 +27,11 @@ export async function shareTied(
 const BLOCK = 2 ** 22; // bytes that are compared at a time
 
 /** Whether two tensors have the same dtype, shape and bytes. */
-async function isCopy({ readBytes }: Checkpoint, a: Entry, b: Entry, { signal }: LoadHooks): Promise<boolean> {
+async function isCopy(checkpoint: Checkpoint, a: Entry, b: Entry, hooks: LoadHooks): Promise<boolean> {
   if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;
+  const { signal } = hooks;
+  const { readBytes } = checkpoint;
+  await checkpoint.fetch(hooks);
   for (let at = 0; at < a.end - a.start; at += BLOCK) {
     const end = Math.min(at + BLOCK, a.end - a.start);
     const [x, y] = await Promise.all([readBytes(a, at, end, signal), readBytes(b, at, end, signal)]);

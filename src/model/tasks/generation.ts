@@ -35,7 +35,7 @@ export const textGeneration = opener("text-generation", "generated_text", false)
 
 function opener<Name extends TextName>(kind: string, textName: Name, encodes: boolean) {
   return async (source: CheckpointLike, options: LoadOptions = {}, name = kind): Promise<TextTask<Name>> => {
-    const opened = await openCheckpoint(source, { signal: options.signal });
+    const opened = await openCheckpoint(source, options);
     const model = await load(withTaskParams(opened, name), options);
     try {
       if (Boolean(model.architecture.encoder) !== encodes) {
