@@ -4,12 +4,13 @@ import type { Entry } from "./safetensors.js";
 /**
  * The checkpoint in which tied tensors are there once, under the first name of their group, whichever of its names they
  * are stored under. Copies are left out; a tensor with values of its own stays, as in Transformers: config.json is
- * wrong then.
+ * wrong then. `same` says whether two tensors are copies; by default it compares all their bytes.
  */
 export async function shareTied(
   checkpoint: Checkpoint,
   groups: readonly (readonly string[])[],
   hooks: LoadHooks,
+  same: typeof isCopy = isCopy,
 ): Promise<Checkpoint> {
   const entries = new Map(checkpoint.entries);
   for (const names of groups) {
@@ -17,7 +18,7 @@ export async function shareTied(
     if (first === undefined) continue;
     const shared = entries.get(first) as Entry;
     for (const name of others)
-      if (await isCopy(checkpoint, shared, entries.get(name) as Entry, hooks)) entries.delete(name);
+      if (await same(checkpoint, shared, entries.get(name) as Entry, hooks)) entries.delete(name);
     entries.delete(first);
     entries.set(names[0], shared);
   }
