@@ -112,7 +112,7 @@ test("nothing but headers is read, and what a device does not allow is said befo
 
   const gpu = await plainDevice();
   const limited = { ...gpu, memory: { ...gpu.memory, check: limit(2 ** 18) } };
-  const { faults } = await memoryPlan(checkpoint, { gpu: limited as Gpu });
+  const { faults } = await memoryPlan(checkpoint, { gpu: limited });
   assert.ok(faults.length > 0 && faults.every((fault) => fault.includes("too large")));
 });
 
