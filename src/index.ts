@@ -24,12 +24,14 @@ export {
   load,
   loadTokenizer,
   logMelSpectrum,
+  memoryPlan,
   openCheckpoint,
   readFeatureExtractor,
   removeFromCache,
   samplePlans,
 } from "./model/index.js";
 export type { LoadOptions } from "./model/load.js";
+export type { MemoryPlan, MemoryPlanOptions } from "./model/memory_plan.js";
 export type { Model } from "./model/model.js";
 export type { GenerationDefaults } from "./model/decode/defaults.js";
 export type { GenerateOptions, LogitsProcessor } from "./model/decode/options.js";

@@ -5,6 +5,7 @@ import type { Core } from "./core.js";
 import type { CacheEntry, CacheOptions } from "./hub/entries.js";
 import type { LoadOptions } from "./load.js";
 import type { TokenizerHooks } from "./load_tokenizer.js";
+import type { MemoryPlan, MemoryPlanOptions } from "./memory_plan.js";
 import type { Model } from "./model.js";
 import type { SamplePlan } from "./plans.js";
 import type { FeatureExtractor } from "./speech/feature_extractor.js";
@@ -20,6 +21,18 @@ import type { Tokenizer } from "./text/tokenizer.js";
  */
 export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
   return (await import("./load.js")).load(source, options);
+}
+
+/**
+ * Says how many bytes of memory a model and a call of it need on the device, by storage format, and whether they fit,
+ * from `config.json` and the headers of the weights alone; the source is as in `load`. What is read back comes on top:
+ * some kilobytes. Throws CheckpointError as `load` does, and OptionError.
+ * @example
+ * const { weights, total, faults } = await memoryPlan("models/g2p-en", { dtype: "int8", rows: 32, num_beams: 4 });
+ * console.log(weights.total, total, faults.length); // 6474656 60040640 0
+ */
+export async function memoryPlan(source: CheckpointLike, options: MemoryPlanOptions = {}): Promise<MemoryPlan> {
+  return (await import("./memory_plan.js")).memoryPlan(source, options);
 }
 
 /**

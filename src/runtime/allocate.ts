@@ -80,7 +80,8 @@ export async function allocate(
 /** The sizes of a piece that are not those of its launch. */
 const rowsOf = ({ rowAxis }: Kernel, { count }: RowRange): Dims => (rowAxis ? { [rowAxis]: count } : {});
 
-const UNIFORM = 256; // bytes, enough for any `struct Params`
+/** Bytes for the `struct Params` of a piece, enough for any. */
+export const UNIFORM = 256;
 
 /** One buffer with `struct Params` of every piece. */
 function createUniforms(

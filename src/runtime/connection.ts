@@ -4,6 +4,7 @@ import { type AdapterInfo, openDevice } from "./device.js";
 import type { GpuOptions } from "./gpu.js";
 import { type DeviceLost, type Health, watchHealth } from "./health.js";
 import type { Variant } from "./kernel.js";
+import { LAUNCH_FLOPS } from "./launches.js";
 import { createMemory, type Gone, USAGE } from "./memory.js";
 import { createPipelines } from "./pipelines.js";
 import { throttlePolling } from "./polling.js";
@@ -35,7 +36,6 @@ export interface ConnectionHooks {
 }
 
 const SUBMIT_FLOPS = 50e9; // until the device has been measured
-const LAUNCH_FLOPS = 20e9;
 
 /**
  * Opens a device, or takes the caller's. What was measured on the one before goes on if the adapter is the same. Throws

@@ -17,6 +17,9 @@ export interface Grid {
 
 const BLOCK = 64; // rows: 64 rows of any number of words begin at a multiple of 256 bytes, as bindings must
 
+/** Floating-point operations of a launch, above which it is cut by rows, unless a device says otherwise. */
+export const LAUNCH_FLOPS = 20e9;
+
 /**
  * The ranges of rows into which a launch is cut so that each has at most `most` operations, if the rows of its kernel
  * are independent; one range of all rows where it fits, or the kernel has none.

@@ -75,6 +75,9 @@ export interface MemoryOptions {
   readonly gone: Gone;
 }
 
+/** The size of a buffer for so many bytes. */
+export const bufferBytes = (bytes: number): number => Math.max(16, Math.ceil(bytes / 16) * 16);
+
 /** The memory of a device. */
 export function createMemory(device: GPUDevice, { guard = false, weightLimit, gone }: MemoryOptions): Memory {
   const buffers = new Map<Tensor, GPUBuffer>();
@@ -91,7 +94,7 @@ export function createMemory(device: GPUDevice, { guard = false, weightLimit, go
   };
   const make = (label: string, bytes: number, usage: number, kind: keyof MemoryUse): GPUBuffer => {
     checkSize(label, bytes);
-    const created = device.createBuffer({ label, size: Math.max(16, Math.ceil(bytes / 16) * 16), usage });
+    const created = device.createBuffer({ label, size: bufferBytes(bytes), usage });
     kinds.set(created, kind);
     return created;
   };

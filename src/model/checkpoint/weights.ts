@@ -30,39 +30,50 @@ export interface WeightOptions extends LoadHooks {
 }
 
 /** A weight to be loaded; tied rows share one. */
-interface Target {
+export interface Target {
   readonly row: WeightRow;
   readonly tensors: readonly Tensor[];
   /** The dtypes of its stored tensors. */
   readonly stored: readonly string[];
 }
 
-/**
- * Finds all rows in the checkpoint and uploads them. Throws one CheckpointError that lists all missing, extra,
- * misshapen and mistyped tensors before it uploads anything.
- */
+/** Finds all rows in the checkpoint and uploads them. Throws as `planWeights` does, before it uploads anything. */
 export async function loadWeights(
   gpu: Gpu,
   checkpoint: Checkpoint,
   rows: readonly WeightRow[],
   { format, ignored, ...hooks }: WeightOptions,
 ): Promise<Weights> {
+  const { weights, targets } = planWeights(checkpoint, rows, { format, ignored }, gpu.memory.weightLimit);
+  try {
+    weights.tensors.forEach(gpu.memory.check);
+    await fill(gpu, checkpoint, targets, hooks);
+  } catch (error) {
+    gpu.memory.free(weights.tensors);
+    throw error;
+  }
+  return weights;
+}
+
+/**
+ * The weights as they will be on a device, split where they exceed `limit` bytes, and what to load into them. Throws one
+ * CheckpointError that lists all missing, extra, misshapen and mistyped tensors.
+ */
+export function planWeights(
+  checkpoint: Checkpoint,
+  rows: readonly WeightRow[],
+  { format, ignored }: Pick<WeightOptions, "format" | "ignored">,
+  limit: number,
+): { readonly weights: Weights; readonly targets: readonly Target[] } {
   const { faults, count, unused } = fitRows(checkpoint, rows, ignored);
   if (count) {
     throw new CheckpointError(
       `${checkpoint.label}: the weights must fit ${String(checkpoint.config.model_type)}, ${count} do not:\n  ${faults.join("\n  ")}`,
     );
   }
-  const { byName, targets } = planTargets(gpu, checkpoint, rows, format);
+  const { byName, targets } = planTargets(checkpoint, rows, format, limit);
   const tensors = new Set(targets.flatMap((target) => target.tensors));
-  try {
-    tensors.forEach(gpu.memory.check);
-    await fill(gpu, checkpoint, targets, hooks);
-  } catch (error) {
-    gpu.memory.free(tensors);
-    throw error;
-  }
-  return { ...createWeights(byName, tensors, gpu.memory.weightLimit), unused };
+  return { weights: { ...createWeights(byName, tensors, limit), unused }, targets };
 }
 
 function createWeights(
@@ -92,10 +103,10 @@ function createWeights(
 
 /** The tensors of each row by its name, and the weights to load. */
 function planTargets(
-  gpu: Gpu,
   { entries }: Checkpoint,
   rows: readonly WeightRow[],
   format: WeightFormat,
+  limit: number,
 ): { byName: Map<string, readonly Tensor[]>; targets: Target[] } {
   const byName = new Map<string, readonly Tensor[]>();
   const targets: Target[] = [];
@@ -103,7 +114,7 @@ function planTargets(
     let target = targets.find((other) => isTied(other.row, row));
     if (!target) {
       const stored = storedNames(row).map((name) => (entries.get(name) as Entry).dtype);
-      target = { row, stored, tensors: split(row, storageOf(row, stored, format), gpu.memory.weightLimit) };
+      target = { row, stored, tensors: split(row, storageOf(row, stored, format), limit) };
       targets.push(target);
     }
     byName.set(row.ours, target.tensors);

@@ -71,7 +71,7 @@ const begunLinks = ({ prompts, chosen }: Job): Link[] | undefined =>
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 /** The sizes that a job needs, rounded up so that calls of about the same size can share memory. */
-function sizeOf({ prompts, sources, leads, vectors }: Job, g: Generation): SearchSize {
+export function sizeOf({ prompts, sources, leads, vectors }: Job, g: Generation): SearchSize {
   const given = leads && hasRules(g) ? longest(leads.map(({ ids }) => ids)) : 0;
   return {
     capacity: {

@@ -5,6 +5,7 @@ import type { DecoderCore } from "../core.js";
 import { memoryWidth } from "../graph/architecture.js";
 import type { CrossKeys, PastKeys } from "../graph/decoder.js";
 import { writeVectors } from "../encode/features.js";
+import { rotaryTable } from "../graph/positions.js";
 import { createIdleCache } from "../idle.js";
 import { packInputs, packRows, type Source, type TokenLists } from "../inputs.js";
 import { cacheTensors, type Capacity, CHUNK, encodePlan, promptPlan } from "./cache_plans.js";
@@ -50,8 +51,10 @@ const PLANS = 16; // shapes of sources and prompts whose plans stay prepared
 export function createDecoderCache(core: DecoderCore, capacity: Capacity): DecoderCache {
   const { gpu, architecture } = core;
   const { B, n, W, M, S } = capacity;
-  const held = cacheTensors(core, capacity);
+  const held = cacheTensors(architecture, capacity);
   const { rows, indirection, past, cross, source, prompt, vectors } = held;
+  const { E, rotary } = architecture.decoder;
+  if (rotary && past.rotary) gpu.write(past.rotary, rotaryTable(rotary, M, E));
   const plans = createPlanRunner(gpu);
   let sourceSpans = new Uint32Array(2 * B);
   const writeSpans = (spans: Uint32Array<ArrayBuffer>): void => {

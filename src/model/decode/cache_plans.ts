@@ -1,10 +1,8 @@
 import { type Plan, record } from "../../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
-import type { DecoderCore } from "../core.js";
-import { memoryWidth } from "../graph/architecture.js";
+import { type DecoderArchitecture, type DecoderModel, memoryWidth } from "../graph/architecture.js";
 import { type CrossKeys, decoderPrompt, type PastKeys, sourceKeys } from "../graph/decoder.js";
 import { encodeSource } from "../graph/encoder.js";
-import { rotaryTable } from "../graph/positions.js";
 import type { PackedInputs } from "../inputs.js";
 
 /**
@@ -39,7 +37,7 @@ export interface CacheTensors {
 }
 
 /** The tensors of a cache. Only those that are used get memory. */
-export function cacheTensors({ gpu, architecture }: DecoderCore, { B, n, W, M, S, vectors }: Capacity): CacheTensors {
+export function cacheTensors(architecture: DecoderArchitecture, { B, n, W, M, S, vectors }: Capacity): CacheTensors {
   const { depth, K, E, rotary } = architecture.decoder;
   const R = B * n * W;
   const all: Tensor[] = [];
@@ -54,7 +52,6 @@ export function cacheTensors({ gpu, architecture }: DecoderCore, { B, n, W, M, S
     caches: perLayer("cache", [R, M, 2 * K * E]),
     rotary: rotary && make("rotary", "f32", [M, E]),
   };
-  if (rotary && past.rotary) gpu.write(past.rotary, rotaryTable(rotary, M, E));
   return {
     rows: make("rows", "u32", [R, 4]),
     indirection: make("indirection", "u32", [2, R, M]),
@@ -76,20 +73,20 @@ export function cacheTensors({ gpu, architecture }: DecoderCore, { B, n, W, M, S
 
 /** The encoder over packed sources, unless they are its output, followed by the keys and values for each decoder layer. */
 export function encodePlan(
-  core: DecoderCore,
+  model: DecoderModel,
   { source, cross }: CacheTensors,
   { rows, kind, width }: PackedInputs,
 ): Plan {
   const N = rows.length / 4;
   return record("encode", (run) => {
-    const encoded = encodeSource(run, core, {
+    const encoded = encodeSource(run, model, {
       rows: prefix(source.rows, [N, 4]),
       spans: source.spans,
       ...(kind !== "ids" && { [kind === "states" ? kind : "features"]: prefix(source.vectors, [N, width]) }),
     });
     sourceKeys(
       run,
-      core,
+      model,
       encoded,
       cross?.kv.map((kv) => prefix(kv, [N, kv.shape[1]])),
     );
@@ -98,13 +95,13 @@ export function encodePlan(
 
 /** The decoder over N packed rows of prompts. */
 export function promptPlan(
-  core: DecoderCore,
+  model: DecoderModel,
   { past, cross, source, prompt, vectors }: CacheTensors,
   N: number,
   rowsPerPrompt: number,
 ): Plan {
   return record("prompt", (run) => {
-    decoderPrompt(run, core, {
+    decoderPrompt(run, model, {
       rows: prefix(prompt.rows, [N, 4]),
       past,
       spans: prompt.spans,

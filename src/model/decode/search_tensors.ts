@@ -14,7 +14,7 @@ import {
 } from "../../kernels/search_state.js";
 import type { Gpu } from "../../runtime/gpu.js";
 import { elements, type Tensor, tensor } from "../../runtime/tensor.js";
-import type { DecoderCore } from "../core.js";
+import type { DecoderArchitecture } from "../graph/architecture.js";
 import type { DecoderCache } from "./cache.js";
 import type { Capacity } from "./cache_plans.js";
 import { type Generation, hasRules } from "./resolve.js";
@@ -53,9 +53,9 @@ export interface SearchTensors {
 
 /** The tensors of a search. */
 export function searchTensors(
-  { architecture }: DecoderCore,
-  { capacity, rows }: DecoderCache,
-  { lead, covered }: SearchSize,
+  { V }: DecoderArchitecture,
+  rows: Tensor,
+  { capacity, lead, covered }: SearchSize,
   g: Generation,
 ): SearchTensors {
   const R = rows.shape[0];
@@ -69,7 +69,7 @@ export function searchTensors(
     rules: tensor("rules", "u32", [packRules(g.lists).length]),
     history: tensor("history", "u32", [capacity.M, R]),
     leads: tensor("leads", "u32", [sentences * (LEAD_FIELDS + lead)]),
-    logits: g.logits_processor && tensor("logits", "f32", [R, architecture.V]),
+    logits: g.logits_processor && tensor("logits", "f32", [R, V]),
     attended: covered > 0 ? tensor("attended", "f32", [2, R, covered]) : undefined,
     heads: covered > 0 ? tensor("heads", "u32", [1]) : undefined,
   };

@@ -1,7 +1,7 @@
 import { record } from "../../runtime/plan.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Core } from "../core.js";
-import type { Architecture, Stack } from "../graph/architecture.js";
+import type { Architecture, GraphModel, Stack } from "../graph/architecture.js";
 import { encoder, type PackedInput } from "../graph/encoder.js";
 import { head, type PoolingChoice, sentenceVectors } from "../graph/heads.js";
 import { type EncoderInput, lengthOf, packInputs } from "../inputs.js";
@@ -40,7 +40,29 @@ export interface PreparedBatch {
 
 /** Records and prepares the encoder for batches of this size. */
 export async function prepareBatch(core: Core, size: BatchSize, wanted: Wanted): Promise<PreparedBatch> {
-  const { gpu, architecture } = core;
+  const { gpu } = core;
+  const { plan, packed, outputs } = batchPlan(core, size, wanted);
+  const free = (): void => gpu.memory.free([...Object.values(packed), ...outputs.map(({ data }) => data)]);
+  const prepared = await gpu.prepare(plan).catch((error: unknown) => {
+    free();
+    throw error;
+  });
+  return {
+    async run(inputs) {
+      await write(core, packed, inputs);
+      const values = await prepared.run({ read: outputs.map(({ data }) => data) });
+      return sequencesOf(outputs, values as Float32Array[], inputs.map(lengthOf));
+    },
+    dispose() {
+      prepared.dispose();
+      free();
+    },
+  };
+}
+
+/** The plan of an encoder with its head for batches of this size, what it reads, and its results. */
+export function batchPlan(model: GraphModel, size: BatchSize, wanted: Wanted) {
+  const { architecture } = model;
   const { N, B, features } = size;
   const packed: PackedInput = {
     rows: tensor("rows", "u32", [N, 4]),
@@ -50,26 +72,11 @@ export async function prepareBatch(core: Core, size: BatchSize, wanted: Wanted):
   const outputs = encoderOutputs(architecture, size, wanted);
   const { states, attentions, pooled, logits, embedding } = outputs;
   const plan = record("encode", (run) => {
-    const hidden = encoder(run, core, packed, { states, attentions });
-    if (pooled || logits) head(run, core, hidden, packed.spans, { pooled, logits });
+    const hidden = encoder(run, model, packed, { states, attentions });
+    if (pooled || logits) head(run, model, hidden, packed.spans, { pooled, logits });
     if (embedding && wanted.embedding) sentenceVectors(run, hidden, packed.spans, wanted.embedding, embedding);
   });
-  const free = (): void => gpu.memory.free([...Object.values(packed), ...outputs.all.map(({ data }) => data)]);
-  const prepared = await gpu.prepare(plan).catch((error: unknown) => {
-    free();
-    throw error;
-  });
-  return {
-    async run(inputs) {
-      await write(core, packed, inputs);
-      const values = await prepared.run({ read: outputs.all.map(({ data }) => data) });
-      return sequencesOf(outputs.all, values as Float32Array[], inputs.map(lengthOf));
-    },
-    dispose() {
-      prepared.dispose();
-      free();
-    },
-  };
+  return { plan, packed, outputs: outputs.all };
 }
 
 /** The results of an encoder for a batch of this size. */

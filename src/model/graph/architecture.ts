@@ -127,6 +127,9 @@ export interface DecoderArchitecture extends Architecture {
 /** The width of the states that cross attention reads. */
 export const memoryWidth = ({ D, decoder }: Architecture): number => decoder?.memory ?? D;
 
+/** What the graph of a decoder is recorded from. */
+export type DecoderModel = GraphModel<DecoderArchitecture>;
+
 /** What a graph is recorded from. */
 export interface GraphModel<A extends Architecture = Architecture> {
   readonly architecture: A;

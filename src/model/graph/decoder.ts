@@ -2,11 +2,9 @@ import { attentionStep } from "../../kernels/attention_step.js";
 import { rope } from "../../kernels/rope.js";
 import type { Run } from "../../runtime/plan.js";
 import { prefix, type Tensor } from "../../runtime/tensor.js";
-import type { DecoderArchitecture, GraphModel } from "./architecture.js";
+import type { DecoderModel } from "./architecture.js";
 import { layers, type ObservedWeights, relativeBias } from "./layers.js";
 import { interleaving } from "./positions.js";
-
-type DecoderModel = GraphModel<DecoderArchitecture>;
 
 /** What cross attention reads. */
 export interface CrossKeys {

@@ -1,0 +1,142 @@
+import { checkOptions, objectWith, oneOf, SIGNAL, wholeNumber } from "../runtime/checks.js";
+import { type DeviceError, OptionError } from "../runtime/errors.js";
+import type { Gpu } from "../runtime/gpu.js";
+import { bytesOf, countNeeds } from "../runtime/needs.js";
+import type { Plan } from "../runtime/plan.js";
+import { type DType, elements, type Tensor } from "../runtime/tensor.js";
+import { type Checkpoint, type CheckpointLike, openCheckpoint } from "./checkpoint/checkpoint.js";
+import { storedNames } from "./checkpoint/rows.js";
+import type { Entry } from "./checkpoint/safetensors.js";
+import { shareTied } from "./checkpoint/ties.js";
+import { WEIGHT_FORMATS, type WeightFormat } from "./checkpoint/weight_formats.js";
+import { planWeights } from "./checkpoint/weights.js";
+import { ownOutputs } from "./encode/outputs.js";
+import { batchPlan } from "./encode/prepared_batch.js";
+import { describeCheckpoint } from "./families/index.js";
+import type { DecoderArchitecture, GraphModel, Stack } from "./graph/architecture.js";
+
+/** What is to be loaded, and the call for which memory is planned. */
+export interface MemoryPlanOptions {
+  /** Storage of the weight matrices, as in `load`. Default "auto". */
+  readonly dtype?: WeightFormat;
+  /** The device on which it must fit. Without one the plan is that of a GPU, and nothing is compared. */
+  readonly gpu?: Gpu;
+  /** How many inputs are run together. Default 1. */
+  readonly rows?: number;
+  /** Tokens of each input: of the text, prompt or source; of speech, rows of the encoder. Default 64, or as many as the model takes. */
+  readonly input_length?: number;
+  /** Tokens that are generated for each input, where the model generates. Default 20, or as the checkpoint says. */
+  readonly max_new_tokens?: number;
+  /** Beams of each input, where the model generates. Default as the checkpoint says, else 1. */
+  readonly num_beams?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Bytes that a model needs. */
+export interface MemoryPlan {
+  /** The `model_type` of the checkpoint. */
+  readonly family: string;
+  /** How many numbers its weights are. */
+  readonly parameters: number;
+  /** Bytes of the tensors that are read to load it. */
+  readonly download: number;
+  /** Bytes of the weights on the device, in all and by storage format. */
+  readonly weights: { readonly total: number } & Readonly<Partial<Record<DType, number>>>;
+  /** Of a model with a decoder: bytes of keys and values, for a token of a row (a beam, a sample) and for one of a source. */
+  readonly cache?: { readonly token: number; readonly source_token?: number };
+  /** Bytes that the call holds: inputs, caches and results; what layers compute on the way; parameters of launches. */
+  readonly call: { readonly state: number; readonly activation: number; readonly uniforms: number };
+  /** Bytes of the weights and of the call. */
+  readonly total: number;
+  /** What the device does not allow, each with the cure; empty where it fits. */
+  readonly faults: readonly string[];
+}
+
+const OPTIONS = {
+  dtype: oneOf(...WEIGHT_FORMATS),
+  gpu: objectWith("what gpu() gives", "prepare", "dispose"),
+  rows: wholeNumber(1),
+  input_length: wholeNumber(1),
+  max_new_tokens: wholeNumber(1),
+  num_beams: wholeNumber(1),
+  signal: SIGNAL,
+};
+
+/** What the public `memoryPlan` does. */
+export async function memoryPlan(source: CheckpointLike, options: MemoryPlanOptions): Promise<MemoryPlan> {
+  checkOptions("memoryPlan", options, OPTIONS);
+  const { dtype: format = "auto", gpu, signal } = options;
+  const opened = await openCheckpoint(source, { signal });
+  const { family, checkpoint: described, architecture: stated } = await describeCheckpoint(opened);
+  const checkpoint = await shareTied(described, family.ties?.(described.config) ?? [], { signal }, true);
+  const architecture = { ...stated, normInLinear: gpu?.class.adapter !== "cpu" };
+  const rows = family.rows(architecture, checkpoint.config, checkpoint.entries);
+  const how = { format, ignored: family.ignored ?? [] };
+  const { weights } = planWeights(checkpoint, rows, how, gpu?.memory.weightLimit ?? Infinity);
+  const needs = countNeeds(await plansOf({ architecture, weights }, checkpoint, options));
+  const stored = Array.from(new Set(rows.flatMap(storedNames)), (name) => checkpoint.entries.get(name) as Entry);
+  const { state, activation, uniforms } = needs;
+  const total = bytesOf(weights.tensors);
+  return {
+    family: architecture.family,
+    parameters: stored.reduce((sum, entry) => sum + elements(entry), 0),
+    download: stored.reduce((sum, { start, end }) => sum + end - start, 0),
+    weights: { total, ...byFormat(weights.tensors) },
+    ...(architecture.decoder && { cache: cacheBytes({ ...architecture, decoder: architecture.decoder }) }),
+    call: { state, activation, uniforms },
+    total: total + state + activation + uniforms,
+    faults: gpu ? faultsOf(gpu, [...weights.tensors, ...needs.states], needs.largestArena) : [],
+  };
+}
+
+/** The plans of the call: of `generate()`, or of `forward()` where nothing is generated. */
+async function plansOf(
+  { architecture, weights }: GraphModel,
+  checkpoint: Checkpoint,
+  { rows = 1, input_length, max_new_tokens, num_beams, gpu }: MemoryPlanOptions,
+): Promise<Plan[]> {
+  const { encoder, decoder } = architecture;
+  const { P, stem } = (encoder ?? decoder) as Stack;
+  const length = input_length ?? (stem ? P : Math.min(64, Math.ceil(P / 2)));
+  if (length > P) throw new OptionError(`memoryPlan: input_length must be at most ${P}, got ${length}`);
+  const given = Object.entries({ max_new_tokens, num_beams }).filter(([, value]) => value !== undefined);
+  if (!decoder) {
+    if (given.length)
+      throw new OptionError(`memoryPlan: ${given[0][0]} must be absent, ${architecture.family} has no decoder`);
+    const size = { N: rows * length, B: rows, T: 0, features: stem !== undefined };
+    return [batchPlan({ architecture, weights }, size, ownOutputs(architecture)).plan];
+  }
+  const [{ callPlans }, { readDefaults }] = await Promise.all([
+    import("./decode/call_plans.js"),
+    import("./decode/defaults.js"),
+  ]);
+  const sizes = { rows, length, options: Object.fromEntries(given), software: gpu?.info.software ?? false };
+  const defaults = readDefaults(checkpoint, architecture.V, decoder.P);
+  return callPlans({ architecture: { ...architecture, decoder }, weights }, defaults, sizes);
+}
+
+/** Bytes of tensors by their formats. */
+function byFormat(tensors: Iterable<Tensor>): Partial<Record<DType, number>> {
+  const bytes: Partial<Record<DType, number>> = {};
+  for (const t of tensors) bytes[t.dtype] = (bytes[t.dtype] ?? 0) + bytesOf([t]);
+  return bytes;
+}
+
+/** Bytes of the keys and values of a token, in all layers of the decoder. */
+function cacheBytes({ encoder, decoder: { depth, K, E } }: DecoderArchitecture): MemoryPlan["cache"] {
+  const token = 4 * depth * 2 * K * E;
+  return { token, ...(encoder && { source_token: token }) };
+}
+
+/** What the device says of tensors and buffers that are too large for it. */
+function faultsOf({ memory }: Gpu, tensors: readonly Tensor[], largestArena: number): string[] {
+  const checks = [...tensors.map((t) => () => memory.check(t)), () => memory.checkSize("a plan", largestArena)];
+  return checks.flatMap((check) => {
+    try {
+      check();
+      return [];
+    } catch (error) {
+      return [(error as DeviceError).message];
+    }
+  });
+}
