@@ -69,7 +69,19 @@ export type { EncoderTask, EncodingOptions, TextInput } from "./model/tasks/enco
 export type { Features, FeatureOptions, FeatureTask } from "./model/tasks/feature_extraction.js";
 export type { Alignment } from "./model/tasks/alignments.js";
 export type { DirectionOptions } from "./model/tasks/directions.js";
-export type { GeneratedText, TextEvent, TextName, TextOptions, TextStats, TextTask } from "./model/tasks/text_task.js";
+export type { Chat, ChatEvent, ChatOptions, ChatReply, ChatUsage, Said, TurnOptions } from "./model/tasks/chat.js";
+export type {
+  GeneratedText,
+  GenerationTask,
+  TextEvent,
+  TextName,
+  TextOptions,
+  TextResults,
+  TextStats,
+  TextTask,
+  Usage,
+} from "./model/tasks/text_task.js";
+export type { FinishReason } from "./model/decode/finish.js";
 export type { RecognitionOptions, RecognitionTask } from "./model/tasks/speech_recognition.js";
 export type { AudioBufferLike, AudioInput, RawAudio } from "./model/speech/audio.js";
 export type { SpeechChunk, SpeechWord } from "./model/speech/chunks.js";

@@ -8,6 +8,7 @@ import type { Job } from "./batch.js";
 import type { TokenLogprob } from "./candidates.js";
 import { generatedAttentions } from "./cross_attentions.js";
 import type { GenerationDefaults } from "./defaults.js";
+import { type FinishReason, finishReason } from "./finish.js";
 import { type GenerateInputs, readJob } from "./job.js";
 import { decode, type Launches } from "./loop.js";
 import { mergeOptions } from "./option_checks.js";
@@ -46,6 +47,8 @@ export interface GenerateResult {
   readonly cross_attentions?: HostTensor;
   /** The length of each row without the padding after its end. */
   readonly lengths: number[];
+  /** Why each row ended: "stop" by an end id or a stop string, "length" because it may not be longer. */
+  readonly finish_reasons: FinishReason[];
   readonly stats: GenerateStats;
 }
 
@@ -143,7 +146,8 @@ export async function runCall(
     ? decodeAlternatives(core, job, g, branching, { signal, follow })
     : decode(core, job, g, { signal, onStep: follow(g, name), kept: stopper?.kept });
   const { hypotheses, ...stats } = await decoding;
-  const result = resultOf(call, hypotheses, { ...stats, ...(g.sampling && { seed: g.sampling.seed }) });
+  const seed = g.sampling && { seed: g.sampling.seed };
+  const result = resultOf(call, hypotheses, { ...stats, ...seed }, stopper?.found);
   if (!g.output_attentions || !sourceRows) return result;
   const rows = hypotheses.flatMap((list, prompt) => list.map(({ ids }) => ({ ids, prompt })));
   return { ...result, cross_attentions: await generatedAttentions(core, job, rows, sourceRows, signal) };
@@ -154,6 +158,7 @@ function resultOf(
   { given, g, width, branching }: Call,
   hypotheses: readonly (readonly Hypothesis[])[],
   stats: GenerateStats,
+  stopped: readonly boolean[] = [],
 ): GenerateResult {
   const results = hypotheses.flatMap((list, b) => list.map((hypothesis) => ({ ...hypothesis, given: given[b] })));
   const length = width + longest(results.map(({ ids }) => ids));
@@ -170,6 +175,7 @@ function resultOf(
     ...(g.output_scores && { token_scores: results.map(({ logProbs }) => [...logProbs]) }),
     ...(g.top_logprobs && { top_logprobs: results.map(({ top }) => top.map((best = []) => best)) }),
     lengths: results.map(({ ids }) => width + ids.length),
+    finish_reasons: results.map(({ ids }, row) => finishReason(g, ids, stopped[row] ?? false)),
     stats,
   };
 }

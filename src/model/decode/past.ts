@@ -21,8 +21,8 @@ export interface PastKeyValues {
   append(ids: TokenRows): Promise<void>;
   /** Forgets all but the first `length` tokens of each row. Throws OptionError unless it is a whole number. */
   truncate(length: number): void;
-  /** An independent copy; nothing is computed again. */
-  fork(): Promise<PastKeyValues>;
+  /** An independent copy, which may hold more tokens or fewer; nothing is computed again. Throws as `past` does. */
+  fork(options?: PastOptions): Promise<PastKeyValues>;
   /** Throws InputError after `dispose()`, and unless it was made by the model with this core. */
   check(core: DecoderCore): void;
   /**
@@ -50,8 +50,7 @@ export function openPast(
   const { encoder, decoder, family } = core.architecture;
   if (encoder)
     throw new InputError(`past: must be called on a decoder-only model, ${family} has an encoder; use decoder()`);
-  checkOptions("past", options, { max_length: wholeNumber(1, decoder.P) });
-  const { max_length = Math.min(decoder.P, 2048) } = options;
+  const max_length = readLength(core, options, Math.min(decoder.P, 2048));
   const { ids } = readPrompts(core.architecture, inputs, { holes: "drop" });
   checkLength(ids, max_length);
   return createPast(core, { first: ids, max_length }, keepAlive);
@@ -96,7 +95,12 @@ async function createPast(
         throw new OptionError(`past: truncate takes a whole number of tokens, got ${show(length)}`);
       ids = ids.map((row) => row.slice(0, length));
     },
-    fork: () => during(() => createPast(core, { first: ids, max_length, origin: self }, keepAlive)),
+    fork: (options = {}) =>
+      during(async () => {
+        const most = readLength(core, options, max_length);
+        checkLength(ids, most);
+        return createPast(core, { first: ids, max_length: most, origin: self }, keepAlive);
+      }),
     check(other) {
       life.check();
       if (other !== core) throw new InputError("past_key_values: must be of this model, got another's; read it again");
@@ -113,6 +117,12 @@ async function createPast(
     self.dispose();
     throw error;
   }
+}
+
+/** The most tokens of a row; `usual` where the options do not say it. Throws OptionError. */
+function readLength({ architecture }: DecoderCore, options: PastOptions, usual: number): number {
+  checkOptions("past", options, { max_length: wholeNumber(1, architecture.decoder.P) });
+  return options.max_length ?? usual;
 }
 
 function checkLength(rows: TokenLists, max_length: number): void {

@@ -7,7 +7,7 @@ import type { Generation } from "./resolve.js";
 
 /** Tokens of a result that no later step can change. */
 export interface StreamEvent {
-  /** Index of the input; with samples, of the result. */
+  /** Index of the result in `sequences`: of the input, where each has one result. */
   readonly row: number;
   readonly token_ids: number[];
   /** With `output_scores` or `top_logprobs`: their log-probabilities, after all rules on scores. */
@@ -48,12 +48,13 @@ export async function* streamed<E, T>(call: EmittingCall<E, T>, signal: AbortSig
 }
 
 /**
- * The tokens with which all running beams and all hypotheses of sentence b begin; once it is done, those of the best,
- * if it found any.
+ * The tokens with which all running beams and all hypotheses of sentence b begin, and with them its best result; once it
+ * is done, those of the result of this rank, if it found that many.
  */
-function stablePrefix(reports: StepReports, b: number): readonly Link[] {
+function stablePrefix(reports: StepReports, b: number, rank = 0): readonly Link[] {
   const { done, beams, finished } = reports.latest(b);
-  if (done) return finished.length ? linksOf(reports.hypothesis(b, 0)) : [];
+  if (done) return finished.length > rank ? linksOf(reports.hypothesis(b, rank)) : [];
+  if (rank > 0) return []; // there may be no such result
   const running: (readonly Link[])[] = beams.map((_, w) => reports.backtrace(b, w));
   return [...running, ...finished.map((_, rank) => linksOf(reports.hypothesis(b, rank)))].reduce(commonPrefix);
 }
@@ -74,16 +75,18 @@ const promptsOf = (job: Job, n: number): readonly (readonly number[])[] =>
  */
 export function createStreamer(
   job: Job,
-  { n, output_scores, top_logprobs }: Generation,
+  { n, beams, returned, output_scores, top_logprobs }: Generation,
   tokenizer: Tokenizer | undefined,
 ): Streamer {
-  const rows = promptsOf(job, n).map((prompt) => ({
+  const ranks = beams > 1 ? returned : 1;
+  const rows = promptsOf(job, n * ranks).map((prompt) => ({
     sent: 0,
     detokenize: tokenizer && createDetokenizer(tokenizer, prompt),
   }));
   return (reports, kept) =>
     rows.flatMap((state, row) => {
-      const links = stablePrefix(reports, row).slice(0, kept?.[row]);
+      const [sentence, rank] = [Math.floor(row / ranks), row % ranks];
+      const links = stablePrefix(reports, sentence, rank).slice(0, kept?.[row]);
       const ids = links.map(({ id }) => id);
       const fresh = links.slice(state.sent);
       const token_ids = ids.slice(state.sent);
@@ -92,7 +95,7 @@ export function createStreamer(
         ...((output_scores || top_logprobs) && { logprobs: fresh.map(({ logProb }) => logProb) }),
         ...(top_logprobs && { top_logprobs: fresh.map(({ top = [] }) => top) }),
       };
-      const text = state.detokenize?.(ids, reports.latest(row).done || kept?.[row] !== undefined);
+      const text = state.detokenize?.(ids, reports.latest(sentence).done || kept?.[row] !== undefined);
       return token_ids.length || text ? [{ row, token_ids, ...scores, ...(text !== undefined && { text }) }] : [];
     });
 }
@@ -101,6 +104,8 @@ export function createStreamer(
 export interface Stopper {
   /** How many generated tokens each row that has ended keeps; undefined for rows that go on. */
   readonly kept: readonly (number | undefined)[];
+  /** Which rows a stop string has ended. */
+  readonly found: readonly boolean[];
   /** Looks for stop strings after a step. Returns whether any row goes on. */
   onStep(reports: StepReports): boolean;
 }
@@ -109,14 +114,18 @@ export interface Stopper {
 export function createStopper(job: Job, { n, stop_strings }: Generation, tokenizer: Tokenizer): Stopper {
   const finders = promptsOf(job, n).map((prompt) => createStopFinder(tokenizer, prompt, stop_strings));
   const kept = Array<number | undefined>(finders.length).fill(undefined);
+  const found = Array<boolean>(finders.length).fill(false);
   return {
     kept,
+    found,
     onStep(reports) {
       kept.forEach((length, row) => {
         if (length !== undefined) return;
         const ids = stablePrefix(reports, row).map(({ id }) => id);
         const ended = reports.latest(row).finished.length > 0; // a row without an allowed token is left to throw
-        kept[row] = finders[row](ids) ?? (ended ? ids.length : undefined);
+        const end = finders[row](ids);
+        found[row] = end !== undefined;
+        kept[row] = end ?? (ended ? ids.length : undefined);
       });
       return kept.some((length) => length === undefined);
     },

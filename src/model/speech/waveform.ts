@@ -30,7 +30,7 @@ export function waveformRecogniser(model: Model, tokenizer: Tokenizer, sampling_
       const search = searchOf(model.architecture.family, options);
       const heard = recordings.map(() => "");
       const running = model.stream({ input_values: recordings }, { ...search, signal });
-      const each = search.do_sample ? (search.num_return_sequences ?? 1) : 1;
+      const each = search.num_return_sequences ?? model.generationDefaults.options.num_return_sequences ?? 1;
       let event = await running.next();
       for (; !event.done; event = await running.next()) {
         const { row, text = "" } = event.value;

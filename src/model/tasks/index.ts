@@ -5,7 +5,7 @@ import type { FeatureTask } from "./feature_extraction.js";
 import type { RecognitionTask } from "./speech_recognition.js";
 import { languagesIn, onlyTask } from "./task_params.js";
 import type { ClassificationTask } from "./text_classification.js";
-import type { TextTask } from "./text_task.js";
+import type { GenerationTask, TextTask } from "./text_task.js";
 import type { TaggingTask } from "./token_classification.js";
 
 /** What `pipeline` returns, by the name of the task. */
@@ -13,7 +13,7 @@ export interface Tasks {
   readonly text2text: TextTask;
   readonly translation: TextTask<"translation_text">;
   readonly summarization: TextTask<"summary_text">;
-  readonly "text-generation": TextTask;
+  readonly "text-generation": GenerationTask;
   readonly "feature-extraction": FeatureTask;
   readonly "text-classification": ClassificationTask;
   readonly "token-classification": TaggingTask;
@@ -50,7 +50,7 @@ export const summarization: Opener<TextTask<"summary_text">> = async (...given) 
 /**
  * Opens continuation of text with a decoder-only model. Throws InputError for other models, and all that `load` throws.
  */
-export const textGeneration: Opener<TextTask> = async (...given) =>
+export const textGeneration: Opener<GenerationTask> = async (...given) =>
   (await import("./generation.js")).textGeneration(...given);
 
 /**

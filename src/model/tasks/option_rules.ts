@@ -1,5 +1,6 @@
 import { POOLING } from "../../kernels/pooling.js";
 import { CALLBACK, FLAG, oneOf, type Rule, SIGNAL, wholeNumber } from "../../runtime/checks.js";
+import { CHAT_RULES } from "../text/chat_rules.js";
 
 /** Rules of options by their names. */
 export type Rules = Readonly<Record<string, Rule>>;
@@ -56,6 +57,7 @@ export const CLASSIFICATION_RULES: Rules = {
 
 /** Options of text generation, besides those of `generate()`. */
 export const TEXT_RULES: Rules = {
+  ...CHAT_RULES,
   batch_size: wholeNumber(1),
   allow_unknown: FLAG,
   return_full_text: FLAG,

@@ -1,28 +1,27 @@
-import { checkNames } from "../../runtime/checks.js";
+import { checkNames, checkOption } from "../../runtime/checks.js";
 import { OptionError, show } from "../../runtime/errors.js";
-import type { GenerateInputs } from "../decode/job.js";
 import { GENERATE_OPTIONS } from "../decode/option_checks.js";
-import type { TokenLists } from "../inputs.js";
-import type { CallOptions, Model } from "../model.js";
+import type { CallOptions } from "../model.js";
+import { CHAT_RULES } from "../text/chat_rules.js";
+import type { ChatTemplateOptions } from "../text/chat_template.js";
 import { checkText } from "../text/checks.js";
-import type { Tokenizer } from "../text/tokenizer.js";
+import { checkConversation, isConversation } from "../text/messages.js";
 import { createDirections } from "./directions.js";
+import type { TaskParts } from "./generated.js";
 import { HOOKS, TEXT_RULES } from "./option_rules.js";
-import { type Beginning, type Prompt, readInputs, readPrompt } from "./text_inputs.js";
+import type { TextCall } from "./streamed.js";
+import { type Beginning, inputError, type Prompt, type ReadOptions, readPrompt } from "./text_inputs.js";
 import type { TextOptions } from "./text_task.js";
 
 /** Turns texts and options of a task into what `generate()` takes. */
 export interface Reader {
-  /** The prompts of texts, and the options that are not about texts. Throws InputError and OptionError. */
-  read(input: string | readonly string[], options: TextOptions): { prompts: Prompt[]; choices: CallOptions };
+  /**
+   * The prompts of texts or conversations, and the options that are not about them. Rejects with InputError and
+   * OptionError.
+   */
+  read(input: unknown, options: TextOptions): Promise<{ prompts: Prompt[]; choices: CallOptions }>;
   /** A call of `generate()`; each result begins with the tokens `given` of its prompt. */
-  callOf(prompts: readonly Prompt[], choices: CallOptions): Call;
-}
-
-interface Call {
-  readonly inputs: GenerateInputs;
-  readonly options: CallOptions;
-  readonly given: TokenLists;
+  callOf(prompts: readonly Prompt[], choices: CallOptions): TextCall;
 }
 
 // The names of all options of a task, of which a stream takes fewer.
@@ -32,38 +31,74 @@ const OPTIONS: readonly (keyof TextOptions)[] = [
   "onStep",
 ];
 
-const CURES: Readonly<Record<string, string>> = { decoder_input_ids: "target_prefix begins the results" };
+const CURES: Readonly<Record<string, string>> = {
+  decoder_input_ids: "target_prefix begins the results",
+  messages: "give them in place of a text",
+  enable_thinking: "pass chat_template_kwargs: { enable_thinking }",
+};
+
+/**
+ * Throws OptionError for an option that tasks of texts have not, but for those of the names `also`, or one about texts that
+ * breaks its rule.
+ */
+export function checkTextOptions(task: string, options: TextOptions, also: readonly string[] = []): void {
+  checkNames(OptionError, task, options, [...OPTIONS, ...also], CURES);
+  for (const [name, rule] of Object.entries(TEXT_RULES))
+    checkOption(task, name, options[name as keyof TextOptions], rule);
+}
 
 /** The reader of a task. Options that name languages or beginnings of results are for models with an encoder. */
-export function createReader(task: string, model: Model, tokenizer: Tokenizer): Reader {
+export function createReader({ name: task, model, tokenizer }: TaskParts): Reader {
   const { encoder, family } = model.architecture;
   const directions = encoder && createDirections(task, model, tokenizer);
   const defaults = model.generationDefaults.options;
 
-  const read: Reader["read"] = (input, options) => {
-    checkNames(OptionError, task, options, OPTIONS, CURES);
-    const {
-      allow_unknown = false,
-      truncation = false,
-      src_lang,
-      tgt_lang,
-      prefix,
-      target_prefix,
-      ...choices
-    } = options;
+  const read: Reader["read"] = async (input, options) => {
+    const { allow_unknown = false, truncation = false, src_lang, tgt_lang, prefix, ...others } = options;
+    const { target_prefix, ...more } = others;
+    const [about, choices] = chatOptions(more);
     const own = { src_lang, tgt_lang, prefix };
     const stray = Object.entries({ ...own, target_prefix }).find(([, value]) => value !== undefined)?.[0];
     if (!directions && stray)
       throw new OptionError(`${task}: ${stray} must be absent, ${family} has no encoder; leave it out`);
-    const count = Array.isArray(input) ? input.length : 1;
-    const begun = prefixesOf(task, target_prefix, count);
-    const each = directions?.read(count, own) ?? [];
+    const isList = Array.isArray(input) && !isConversation(input);
+    const list: readonly unknown[] = isList ? Array.from<unknown>(input) : [input];
+    const hasChats = !directions && list.some((one) => Array.isArray(one));
+    checkAbout(about, hasChats, truncation);
+    const begun = prefixesOf(task, target_prefix, list.length);
+    const each = directions?.read(list.length, own) ?? [];
     checkTargets(choices, each[0]?.target !== undefined);
-    const prompts = readInputs(task, input, (text, index) => {
+    const prompts: Prompt[] = [];
+    for (const [index, one] of list.entries()) {
       const how = { allow_unknown, truncation, direction: each[index], target_prefix: begun[index] };
-      return readPrompt(model, tokenizer, checkText(text), how);
-    });
+      try {
+        const isChat = hasChats && Array.isArray(one);
+        prompts.push(isChat ? await readChat(one, about, how) : readPrompt(model, tokenizer, checkText(one), how));
+      } catch (error) {
+        throw inputError(task, error, isList ? index : undefined);
+      }
+    }
     return { prompts, choices };
+  };
+
+  /** The prompt of a conversation: as in Transformers, a message of the assistant at its end is continued. */
+  const readChat = async (given: unknown, about: ChatTemplateOptions, how: ReadOptions): Promise<Prompt> => {
+    const messages = checkConversation(given);
+    const isReply = messages[messages.length - 1].role === "assistant";
+    const { add_generation_prompt, continue_final_message = !add_generation_prompt && isReply } = about;
+    const continues = continue_final_message !== false;
+    const end = { continue_final_message, add_generation_prompt: add_generation_prompt ?? !continues };
+    const text = await tokenizer.apply_chat_template(messages, { ...about, ...end });
+    return { ...readPrompt(model, tokenizer, text, { ...how, is_complete: true }), messages, continues };
+  };
+
+  /** Throws OptionError for options about conversations without any, or about texts with one. */
+  const checkAbout = (about: ChatTemplateOptions, hasChats: boolean, truncation: boolean): void => {
+    const [stray] = Object.keys(about);
+    if (stray && !hasChats)
+      throw new OptionError(`${task}: ${stray} must be absent with texts, it is about messages; leave it out`);
+    if (truncation && hasChats)
+      throw new OptionError(`${task}: truncation must be false with messages; leave the oldest messages out`);
   };
 
   /** Throws OptionError for first tokens of each text: these come with languages, and texts are sorted. */
@@ -97,6 +132,13 @@ export function createReader(task: string, model: Model, tokenizer: Tokenizer): 
     return { inputs: { ...inputs, decoder_input_ids: given }, options, given };
   };
   return { read, callOf };
+}
+
+/** The options about conversations, and the others. */
+function chatOptions(options: CallOptions & ChatTemplateOptions): [ChatTemplateOptions, CallOptions] {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const isAbout = ([name]: readonly [string, unknown]): boolean => Object.hasOwn(CHAT_RULES, name);
+  return [Object.fromEntries(given.filter(isAbout)), Object.fromEntries(given.filter((one) => !isAbout(one)))];
 }
 
 /** Whether a value is a list of token ids. */

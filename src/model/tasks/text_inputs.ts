@@ -2,6 +2,7 @@ import { InputError, show } from "../../runtime/errors.js";
 import type { Model } from "../model.js";
 import type { Encoding } from "../text/encoding.js";
 import type { Range } from "../text/letters.js";
+import type { Conversation } from "../text/messages.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { Direction } from "./directions.js";
 
@@ -19,14 +20,15 @@ export function readInputs<Input, T>(
     try {
       return read(one, index);
     } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      const which = isList ? index : undefined;
-      throw new InputError(`${name}: ${isList ? `input ${index}: ` : ""}${error.message}`, {
-        cause: error,
-        index: which,
-      });
+      throw inputError(name, error, isList ? index : undefined);
     }
   });
+}
+
+/** An error of an input as its task tells it: an InputError with the name of the task and, in a list, the index. */
+export function inputError(name: string, cause: unknown, index: number | undefined): unknown {
+  if (!(cause instanceof InputError)) return cause;
+  return new InputError(`${name}: ${index === undefined ? "" : `input ${index}: `}${cause.message}`, { cause, index });
 }
 
 /** A text and its tokens. */
@@ -37,6 +39,9 @@ export interface Prompt {
   readonly ids: readonly number[];
   /** The part of the text of each token; undefined of special ones and of the prefix. */
   readonly places: readonly (Range | undefined)[];
+  /** The conversation that the text was written for, and whether its last message is continued. */
+  readonly messages?: Conversation;
+  readonly continues?: boolean;
   /** The token of the language to translate to. */
   readonly target?: number;
   /** The tokens with which the result must begin, if that is said, after those that begin all results. */
@@ -56,6 +61,8 @@ export interface ReadOptions {
   readonly direction: Direction | undefined;
   /** What the result must begin with. */
   readonly target_prefix: Beginning | undefined;
+  /** Whether the text has its special tokens in it, as those of chat templates. */
+  readonly is_complete?: boolean;
 }
 
 /**
@@ -66,15 +73,17 @@ export function readPrompt(
   model: Model,
   tokenizer: Tokenizer,
   own: string,
-  { allow_unknown, truncation, direction: { prefix, src_lang, target } = { prefix: "" }, target_prefix }: ReadOptions,
+  { allow_unknown, truncation, direction, target_prefix, is_complete = false }: ReadOptions,
 ): Prompt {
+  const { prefix, src_lang, target } = direction ?? { prefix: "" };
   const { encoder, decoder } = model.architecture;
   const text = prefix + own;
   const P = (encoder ?? decoder)?.P ?? Infinity;
   const most = Math.min(tokenizer.model_max_length ?? Infinity, P);
-  const encoding = tokenizer.encode(text, { src_lang, max_length: truncation ? most : undefined });
+  const max_length = truncation ? most : undefined;
+  const encoding = tokenizer.encode(text, { src_lang, max_length, add_special_tokens: !is_complete });
   const { ids } = encoding;
-  checkLength("text", ids.length, P, "pass truncation: true");
+  checkLength("text", ids.length, P, is_complete ? "leave the oldest messages out" : "pass truncation: true");
   const bos = model.generationDefaults.options.bos_token_id ?? model.checkpoint.config.bos_token_id;
   if (ids.length === 0 && typeof bos === "number" && !encoder)
     return { text, prefix: 0, ids: [bos], places: [undefined] };

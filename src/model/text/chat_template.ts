@@ -1,6 +1,7 @@
-import { checkOptions, FLAG, type Rule } from "../../runtime/checks.js";
+import { checkOptions, FLAG } from "../../runtime/checks.js";
 import { InputError, OptionError, show } from "../../runtime/errors.js";
 import type { Folder, Json } from "../checkpoint/checkpoint.js";
+import { CHAT_RULES } from "./chat_rules.js";
 import { checkConversation, type Conversation, flattened } from "./messages.js";
 
 /** How a conversation becomes a text. */
@@ -46,31 +47,7 @@ export interface ChatTemplates {
   ): Promise<Rendered<C, T>>;
 }
 
-const OBJECTS: Rule = {
-  words: "a list of objects",
-  holds: (value) =>
-    Array.isArray(value) && Array.from<unknown>(value).every((one) => typeof one === "object" && one !== null),
-};
-const TEXT: Rule = { words: "the name of a template or a template", holds: (value) => typeof value === "string" };
-const OBJECT: Rule = {
-  words: "an object",
-  holds: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-};
-const FIELD: Rule = {
-  words: "true, false or the name of a field",
-  holds: (value) => typeof value === "boolean" || (typeof value === "string" && value !== ""),
-};
-
-/** The options of chat templates, with their rules. */
-export const CHAT_OPTIONS = {
-  tools: OBJECTS,
-  documents: OBJECTS,
-  chat_template: TEXT,
-  chat_template_kwargs: OBJECT,
-  add_generation_prompt: FLAG,
-  continue_final_message: FIELD,
-};
-const OPTIONS = { ...CHAT_OPTIONS, tokenize: FLAG };
+const OPTIONS = { ...CHAT_RULES, tokenize: FLAG };
 
 type Render = (variables: Readonly<Record<string, unknown>>) => string;
 

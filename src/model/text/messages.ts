@@ -70,3 +70,16 @@ export const flattened = (conversation: Conversation): Conversation =>
         }
       : message,
   );
+
+/** The conversation with a reply at its end, or with its last message continued by it. */
+export function withReply(conversation: Conversation, reply: string, continues: boolean): ChatMessage[] {
+  const last = conversation[conversation.length - 1];
+  if (!continues) return [...conversation, { role: "assistant", content: reply }];
+  const { content } = last;
+  if (!Array.isArray(content))
+    return [...conversation.slice(0, -1), { ...last, content: `${content as string}${reply}` }];
+  const parts = content as readonly ContentPart[];
+  const at = parts.findLastIndex(({ text }) => text !== undefined);
+  const longer = parts.map((part, i) => (i === at ? { ...part, text: `${part.text}${reply}` } : part));
+  return [...conversation.slice(0, -1), { ...last, content: longer }];
+}
