@@ -64,7 +64,7 @@ function jsonItem(text: string, format: ItemFormat): Pick<Item, "input" | "id" |
     return { fault: `must be a JSON object or a text, got ${brief(text)}` };
   const { id, options, ...fields } = value as Fields;
   try {
-    checkNames(OptionError, "it", fields, format.fields);
+    checkNames(OptionError, "the line", fields, format.fields);
     if (Object.keys(fields).length === 0) return { id, fault: `must have ${format.fields.join(" or ")}` };
     if (options !== undefined) format.checkOptions(options as Options);
     return { id, options: options as Options | undefined, input: format.input(fields) };

@@ -2,12 +2,14 @@ import { version } from "../../package.json";
 import { OptionError, WgformerError } from "../index.js";
 import { FLAG, nearest } from "../runtime/checks.js";
 import { brief, listNames, type OptionTable, parseArguments } from "./arguments.js";
+import { embed } from "./embed.js";
 import { helpOf, overview } from "./help.js";
 import { info } from "./info.js";
 import { union } from "./options.js";
 import { profile } from "./profile.js";
 import { forward, generate } from "./request.js";
 import { run } from "./run.js";
+import { score } from "./score.js";
 import { print, tell, type Terminal } from "./terminal.js";
 import { tune } from "./tune.js";
 import type { Verb } from "./verb.js";
@@ -15,7 +17,7 @@ import { verify } from "./verify.js";
 
 export { parseArguments };
 
-const VERBS: Readonly<Record<string, Verb>> = { run, generate, forward, info, tune, verify, profile };
+const VERBS: Readonly<Record<string, Verb>> = { run, embed, score, generate, forward, info, verify, profile, tune };
 
 const HELP = { help: { rule: FLAG, doc: "what the verb does, and its options", short: "h" } };
 

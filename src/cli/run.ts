@@ -1,10 +1,11 @@
 import { defaultTask, openCheckpoint, pipeline, type Tasks } from "../index.js";
 import { FLAG } from "../runtime/checks.js";
-import { checkLineOptions, LINE_OPTIONS, runLines } from "./line_runs.js";
+import type { Options } from "./arguments.js";
+import { checkLineOptions, lineOptions, type LineTask, runLines } from "./line_runs.js";
 import { MODEL_OPTIONS, option, split } from "./options.js";
 import { loadMeter } from "./progress.js";
-import { converse, showTexts, TEXT_TASKS } from "./show.js";
-import { checkTaskOptions, kindOf, TASK_RULE, TASK_OPTIONS } from "./task_options.js";
+import { converse, type Session, showTexts, TEXT_TASKS } from "./show.js";
+import { checkTaskOptions, kindOf, TASK_OPTIONS, TASK_RULE } from "./task_options.js";
 import { VIEWS } from "./views.js";
 import type { Verb } from "./verb.js";
 
@@ -22,46 +23,57 @@ export const run: Verb = {
   sections: {
     "Input and output": {
       task: option(TASK_RULE, "The task. Default: that of the checkpoint.", "t"),
-      ...LINE_OPTIONS,
+      ...lineOptions("64; of recordings 8"),
       stats: option(FLAG, "Tell the device, the speed and the launches on standard error. Default false."),
     },
     Model: MODEL_OPTIONS,
   },
   tasks: TASK_OPTIONS,
   async run(call) {
-    const { input, output, jsonl, resume, stats, batch_size, ...rest } = call.options;
+    const { input, output, jsonl, resume: _, stats, ...rest } = call.options;
     checkLineOptions("run", call);
-    const { task, ...others } = split(rest)[1];
+    const [load, { task, batch_size, ...given }] = split(rest);
     const named = kindOf(String(task));
-    const options = { ...others, ...(task !== undefined && !named && { task }) }; // transcribe or translate
+    const options = { ...given, ...(task !== undefined && !named && { task }) }; // transcribe or translate
     if (named) checkTaskOptions(named, options);
     const { signal } = call.terminal;
     const shown = loadMeter(call.terminal);
     const checkpoint = await openCheckpoint(call.model, { signal });
     const kind = named ?? (await defaultTask(checkpoint));
     checkTaskOptions(kind, options);
-    const [load] = split(rest);
-    const opened = await pipeline(named ? (task as keyof Tasks) : kind, checkpoint, {
-      ...load,
-      signal,
-      progress: shown.progress,
-    });
+    const name = named ? (task as keyof Tasks) : kind;
+    const opened = await pipeline(name, checkpoint, { ...load, signal, progress: shown.progress });
     await shown.clear();
-    const size = kind === "automatic-speech-recognition" || TEXT_TASKS.has(kind) ? { batch_size } : {};
-    const session = {
-      name: kind,
-      task: opened as never,
-      view: VIEWS[kind],
-      options: { ...options, ...(batch_size !== undefined && size) },
-      terminal: call.terminal,
-    };
+    const sized = { ...options, ...(batch_size !== undefined && takesBatchSize(kind) && { batch_size }) };
+    const session: Session = { kind, task: opened as never, options: sized, terminal: call.terminal };
     try {
       const isShown = !jsonl && output === undefined && input === undefined;
       if (isShown && call.texts.length) return await showTexts(session, call.texts, Boolean(stats));
       if (isShown && call.terminal.stdin.isTTY) return await converse(session);
-      return await runLines(session, call);
+      return await runLines("run", lineTask(session, batch_size as number | undefined), call);
     } finally {
       opened.dispose();
     }
   },
 };
+
+const AHEAD = 4; // batches that are read together: a task sorts its texts by length
+const BATCH = 64;
+const RECORDINGS = 8;
+
+const takesBatchSize = (kind: keyof Tasks): boolean => TEXT_TASKS.has(kind) || kind === "automatic-speech-recognition";
+
+/** A task as one of lines. */
+function lineTask({ kind, task, options, terminal: { signal } }: Session, size?: number): LineTask {
+  const view = VIEWS[kind];
+  const several = (own: Options): boolean =>
+    Number(own.num_return_sequences ?? 1) > 1 || Boolean(own.return_alternatives);
+  return {
+    format: { ...view, checkOptions: (own) => checkTaskOptions(kind, own) },
+    run: (inputs, own) => task(inputs, { ...options, ...own, signal }),
+    size: kind === "automatic-speech-recognition" ? (size ?? RECORDINGS) : AHEAD * (size ?? BATCH),
+    line: (result) => view.line(result),
+    json: (result, item) => view.json(result, several({ ...options, ...item.options })),
+    repeatable: options.do_sample !== true || options.seed !== undefined,
+  };
+}

@@ -1,9 +1,17 @@
 import { createInterface } from "node:readline/promises";
-import type { TextStats, TextTask } from "../index.js";
+import type { Tasks, TextStats, TextTask } from "../index.js";
 import { InputError } from "../index.js";
 import type { Options } from "./arguments.js";
-import type { Session } from "./line_runs.js";
 import { faint, print, tell, type Terminal, write } from "./terminal.js";
+import { VIEWS } from "./views.js";
+
+/** A task that is open, and what its calls get. */
+export interface Session {
+  readonly kind: keyof Tasks;
+  readonly task: (inputs: readonly unknown[], options: object) => Promise<readonly unknown[]>;
+  readonly options: Options;
+  readonly terminal: Terminal;
+}
 
 /** Tasks that make texts. */
 export const TEXT_TASKS: ReadonlySet<string> = new Set([
@@ -14,10 +22,10 @@ export const TEXT_TASKS: ReadonlySet<string> = new Set([
 ]);
 
 /** Options of a reader: labels of words, all labels of texts, all hypotheses of a search. */
-function optionsOf({ name, task, options }: Session): Options {
-  if (name === "token-classification") return { aggregation_strategy: "first", ...options };
-  if (name === "text-classification") return { top_k: null, ...options };
-  if (!TEXT_TASKS.has(name) || options.num_return_sequences !== undefined || options.do_sample === true) return options;
+function optionsOf({ kind, task, options }: Session): Options {
+  if (kind === "token-classification") return { aggregation_strategy: "first", ...options };
+  if (kind === "text-classification") return { top_k: null, ...options };
+  if (!TEXT_TASKS.has(kind) || options.num_return_sequences !== undefined || options.do_sample === true) return options;
   const { model } = task as unknown as TextTask;
   const beams = options.num_beams ?? model.generationDefaults.options.num_beams ?? 1;
   return { ...options, num_return_sequences: beams };
@@ -25,22 +33,22 @@ function optionsOf({ name, task, options }: Session): Options {
 
 /** Shows the results of texts to a reader; a single one as it is generated. */
 export async function showTexts(session: Session, texts: readonly string[], stats: boolean): Promise<void> {
-  const { name, view, task, terminal } = session;
+  const { kind, task, terminal } = session;
   const { signal } = terminal;
   const options = optionsOf(session);
-  const isOne = TEXT_TASKS.has(name) && texts.length === 1 && Number(options.num_return_sequences ?? 1) === 1;
+  const isOne = TEXT_TASKS.has(kind) && texts.length === 1 && Number(options.num_return_sequences ?? 1) === 1;
   if (isOne && !stats && !options.return_alternatives) return streamText(session, texts[0], options);
   const results = await task(texts, { ...options, signal });
   for (const [index, result] of results.entries())
-    for (const line of view.show(result, texts[index])) await print(terminal, line);
+    for (const line of VIEWS[kind].show(result, texts[index])) await print(terminal, line);
   if (stats) await tellStats(session);
 }
 
 /** Writes one result as it is generated. */
-async function streamText({ name, task, terminal }: Session, text: string, options: Options): Promise<void> {
+async function streamText({ kind, task, terminal }: Session, text: string, options: Options): Promise<void> {
   const { batch_size: _, return_alignments: _alignments, return_full_text = true, ...rest } = options;
   const { stream } = task as unknown as TextTask;
-  if (name === "text-generation" && return_full_text) await write(terminal.stdout, faint(terminal.stdout, text));
+  if (kind === "text-generation" && return_full_text) await write(terminal.stdout, faint(terminal.stdout, text));
   for await (const { text: piece } of stream(text, { ...rest, signal: terminal.signal }))
     await write(terminal.stdout, piece);
   await write(terminal.stdout, "\n");
@@ -66,10 +74,10 @@ async function tellFault(terminal: Terminal, error: unknown): Promise<void> {
   await tell(terminal, `wgformer: ${error.message}`);
 }
 
-async function tellStats({ name, task, terminal }: Session): Promise<void> {
+async function tellStats({ kind, task, terminal }: Session): Promise<void> {
   const { model, stats } = task as unknown as TextTask;
   await tell(terminal, model.gpu.info.description);
-  const found = TEXT_TASKS.has(name) ? stats() : undefined;
+  const found = TEXT_TASKS.has(kind) ? stats() : undefined;
   if (found?.timed_steps) for (const line of speedOf(found)) await tell(terminal, line);
 }
 
