@@ -30,10 +30,10 @@ export const embed: Verb = {
     Model: MODEL_OPTIONS,
   },
   async run(call) {
-    checkLineOptions("embed", call);
     const { input: _, output, jsonl: _jsonl, resume, batch_size = BATCH, ...rest } = call.options;
     const isArray = String(output).endsWith(".npy");
     if (isArray && resume) throw new OptionError("embed: --resume goes on with lines of JSON, not with .npy");
+    await checkLineOptions("embed", call);
     const { signal } = call.terminal;
     const [load, options] = split(rest);
     const shown = loadMeter(call.terminal);

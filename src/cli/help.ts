@@ -5,7 +5,8 @@ const WIDTH = 96; // columns of a line at most
 const INDENT = 28; // of what options do
 
 /** `wgformer --help`: the verbs. */
-export function overview(verbs: Readonly<Record<string, Verb>>, width = 80): string {
+export function overview(verbs: Readonly<Record<string, Verb>>, columns = 80): string {
+  const width = Math.min(WIDTH, columns);
   const calls = Object.entries(verbs).map(([name, { usage, summary }]) => ({ call: `  ${name} ${usage}`, summary }));
   const indent = Math.max(...calls.map(({ call }) => call.length)) + 3;
   return `wgformer VERB ...: run Hugging Face transformer checkpoints on WebGPU

@@ -7,7 +7,7 @@ import { type Answer, answerAll, answersOf, type Run } from "./batches.js";
 import { type Item, type ItemFormat, lineItems, textItems } from "./items.js";
 import { jsonLine } from "./json.js";
 import { option, PATH } from "./options.js";
-import { checkResumed, openOutput } from "./output.js";
+import { checkResumed, existing, openOutput } from "./output.js";
 import { meter } from "./progress.js";
 import { tell } from "./terminal.js";
 import type { Call } from "./verb.js";
@@ -46,11 +46,17 @@ export interface Sink {
   close(): Promise<void>;
 }
 
-/** Throws OptionError for options about lines that do not fit together. */
-export function checkLineOptions(verb: string, { texts, options: { input, output, resume } }: Call): void {
+/**
+ * Checks options about lines, before a model is loaded. Throws OptionError for those that do not fit together and for an
+ * output that exists, and InputError for a file that cannot be read.
+ */
+export async function checkLineOptions(verb: string, { texts, options }: Call): Promise<void> {
+  const { input, output, resume } = options as { input?: string; output?: string } & Options;
   if (texts.length && input !== undefined)
     throw new OptionError(`${verb}: --input must be absent with texts, got ${brief(texts[0])} too; give one of them`);
   if (resume && output === undefined) throw new OptionError(`${verb}: --resume needs --output, the file to go on with`);
+  if (!resume && output !== undefined && (await isThere(output))) throw existing(verb, output);
+  if (input !== undefined && input !== "-") await sizeOf(input);
 }
 
 /** Whether a file has lines of JSON by its name, or because it is asked for. */
@@ -127,10 +133,20 @@ async function* skipDone(
 
 /** A file of lines, and its size in bytes. Throws InputError for one that cannot be read. */
 async function openInput(path: string): Promise<{ stream: AsyncIterable<Buffer>; size: number }> {
+  const size = await sizeOf(path);
+  return { stream: createReadStream(path, { highWaterMark: 2 ** 18 }) as AsyncIterable<Buffer>, size };
+}
+
+async function sizeOf(path: string): Promise<number> {
   try {
-    const { size } = await stat(path);
-    return { stream: createReadStream(path, { highWaterMark: 2 ** 18 }) as AsyncIterable<Buffer>, size };
+    return (await stat(path)).size;
   } catch (cause) {
     throw new InputError(`${path} cannot be read, ${(cause as Error).message}`, { cause });
   }
 }
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

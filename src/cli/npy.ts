@@ -1,7 +1,8 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { OptionError, WgformerError } from "../index.js";
+import { WgformerError } from "../index.js";
 import type { Answer } from "./batches.js";
 import type { Sink } from "./line_runs.js";
+import { existing } from "./output.js";
 
 const HEADER = 128; // bytes
 const DIGITS = 12; // of the number of rows, which is known at the end
@@ -16,7 +17,7 @@ export async function npySink(verb: string, path: string, vectorOf: (result: unk
     file = await open(path, "wx");
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === "EEXIST") throw new OptionError(`${verb}: --output must be a new file, ${path} is there; remove it`);
+    if (code === "EEXIST") throw existing(verb, path);
     throw new WgformerError(`${verb}: ${path} cannot be written, ${message}`, { cause });
   }
   let [rows, D, waiting] = [0, 0, 0];

@@ -28,8 +28,7 @@ export async function openOutput(
     file = await open(path, resume ? "a+" : "ax+");
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === "EEXIST")
-      throw new OptionError(`${verb}: --output must be a new file, ${path} is there; add --resume, or remove it`);
+    if (code === "EEXIST") throw existing(verb, path);
     throw new WgformerError(`${verb}: ${path} cannot be written, ${message}`, { cause });
   }
   const found = await lastLine(file);
@@ -47,6 +46,10 @@ export async function openOutput(
     close: () => file.close(),
   };
 }
+
+/** The error of an output that is there already. */
+export const existing = (verb: string, path: string): OptionError =>
+  new OptionError(`${verb}: --output must be a new file, ${path} is there; add --resume, or remove it`);
 
 /** Counts the whole lines of a file, and finds the last of them and where it ends. */
 async function lastLine(file: FileHandle): Promise<{ count: number; end: number; last?: string }> {

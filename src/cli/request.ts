@@ -16,7 +16,7 @@ const DETAILS =
 /** `wgformer generate`: runs JSON requests through the whole decoding loop. */
 export const generate = requestVerb(
   "generate",
-  `models/gpt2-brown <<< '{"input_ids": [[318, 262]], "options": {"num_beams": 4}}'`,
+  `models/gpt2-brown <<< '{"input_ids": [[318, 262], [41]]}'`,
   "generate token ids after token ids, by a JSON request",
   [
     "input_ids",

@@ -14,7 +14,7 @@ export const run: Verb = {
   usage: "MODEL [TEXT ...]",
   words: [1, Infinity],
   summary: "run texts, or WAV files, through the task of the checkpoint",
-  details: `One text whose result is one text is written as it is generated. Without TEXT, lines are read: from --input, from standard input, or on a terminal one by one with a prompt. Each line of the input gives one line of the output: a blank line a blank one, and so does one that the model cannot take, which is told by its number on standard error (exit code 1). In JSON, a line is {"text": ...}, or what else the task takes, with "id" and "options" of its own if it likes; a result has the number of its line in "index", counted from 0, and a bad line an "error". Models of speech take paths or URLs of WAV files in place of texts ("audio").`,
+  details: `One text whose result is one text is written as it is generated. Without TEXT, lines are read: from --input, from standard input, or on a terminal one by one with a prompt. Each line of the input gives one line of the output: a blank line a blank one, and so does one that the model cannot take, which is told by its number on standard error (exit code 1). In JSON, a line is {"text": ...}, or what else the task takes, with "id" and "options" of its own if it likes; a result has the number of its line in "index", counted from 0, and a bad line an "error". Tokens are labelled word by word (aggregation_strategy first). Models of speech take paths or URLs of WAV files in place of texts ("audio").`,
   examples: [
     'models/g2p-en "transformer"',
     'models/gpt2-brown "The jury said" -n 40 --do_sample --seed 7',
@@ -31,7 +31,7 @@ export const run: Verb = {
   tasks: TASK_OPTIONS,
   async run(call) {
     const { input, output, jsonl, resume: _, stats, ...rest } = call.options;
-    checkLineOptions("run", call);
+    await checkLineOptions("run", call);
     const [load, { task, batch_size, ...given }] = split(rest);
     const named = kindOf(String(task));
     const options = { ...given, ...(task !== undefined && !named && { task }) }; // transcribe or translate
@@ -68,9 +68,10 @@ function lineTask({ kind, task, options, terminal: { signal } }: Session, size?:
   const view = VIEWS[kind];
   const several = (own: Options): boolean =>
     Number(own.num_return_sequences ?? 1) > 1 || Boolean(own.return_alternatives);
+  const words = kind === "token-classification" && { aggregation_strategy: "first" };
   return {
     format: { ...view, checkOptions: (own) => checkTaskOptions(kind, own) },
-    run: (inputs, own) => task(inputs, { ...options, ...own, signal }),
+    run: (inputs, own) => task(inputs, { ...words, ...options, ...own, signal }),
     size: kind === "automatic-speech-recognition" ? (size ?? RECORDINGS) : AHEAD * (size ?? BATCH),
     line: (result) => view.line(result),
     json: (result, item) => view.json(result, several({ ...options, ...item.options })),

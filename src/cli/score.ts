@@ -17,7 +17,7 @@ export const score: Verb = {
   examples: ['models/gpt2-brown "The jury said that it was over."'],
   sections: { "Input and output": lineOptions(String(BATCH)), Model: MODEL_OPTIONS },
   async run(call) {
-    checkLineOptions("score", call);
+    await checkLineOptions("score", call);
     const size = (call.options.batch_size ?? BATCH) as number;
     return withModel(call, async (model) => runLines("score", await lineTask(model, size), call));
   },
