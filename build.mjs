@@ -51,7 +51,7 @@ function readOptionDocs() {
   for (const text of files.map((name) => readFileSync(`${folder}/${name}`, "utf8"))) {
     const table = /^export const OPTIONS = \{\n([^]*?)^\}/m.exec(text);
     if (table) docs.GenerateOptions = commentsOf(table[1], /(\w+): option\(/);
-    for (const [, name, body] of text.matchAll(/^export interface (\w+)[^]*? \{\n([^]*?)^\}/gm))
+    for (const [, name, body] of text.matchAll(/^export interface (\w+(?:Options|Hooks))\b[^]*? \{\n([^]*?)^\}/gm))
       docs[name] = commentsOf(body, /readonly (\w+)\?:/);
   }
   return docs;
@@ -115,7 +115,7 @@ const kept = {
 const above = {
   name: "above",
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\/(?!\.)/ }, ({ path }) => ({ path, external: true }));
+    onResolve({ filter: /^\.\.\/[^.]/ }, ({ path }) => ({ path, external: true }));
   },
 };
 
