@@ -39,13 +39,34 @@ export function wgslLoader({ release }) {
 }
 
 /**
- * What the options of `generate()` do: each is documented once, by the comment above it.
- * @returns {Record<string, string>}
+ * What options do: each is documented once, by the comment above it. By the interface that has the option; those of
+ * `generate()`, which stand in a table, by `GenerateOptions`.
+ * @returns {Record<string, Record<string, string>>}
  */
-export function readOptionDocs() {
-  const table = readFileSync(`${root}src/model/decode/options.ts`, "utf8");
-  const found = [...table.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\s*(\w+): option\(/g)];
-  return Object.fromEntries(found.map(([, text, name]) => [name, text.replace(/\s*\n\s*\*\s?/g, " ").trim()]));
+function readOptionDocs() {
+  const folder = `${root}src/model`;
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+  /** @type {Record<string, Record<string, string>>} */
+  const docs = {};
+  for (const text of files.map((name) => readFileSync(`${folder}/${name}`, "utf8"))) {
+    const table = /^export const OPTIONS = \{\n([^]*?)^\}/m.exec(text);
+    if (table) docs.GenerateOptions = commentsOf(table[1], /(\w+): option\(/);
+    for (const [, name, body] of text.matchAll(/^export interface (\w+(?:Options|Hooks))\b[^]*? \{\n([^]*?)^\}/gm))
+      docs[name] = commentsOf(body, /readonly (\w+)\?:/);
+  }
+  return docs;
+}
+
+/**
+ * The comments above what `declaration` finds, by its name.
+ * @param {string} text
+ * @param {RegExp} declaration
+ */
+function commentsOf(text, declaration) {
+  const found = text.matchAll(new RegExp(`/\\*\\*((?:(?!\\*/)[^])*)\\*/\\s*${declaration.source}`, "g"));
+  return Object.fromEntries(
+    Array.from(found, ([, comment, name]) => [name, comment.replace(/\s*\n\s*\*\s?/g, " ").trim()]),
+  );
 }
 
 /** @type {Plugin} */
@@ -88,13 +109,13 @@ const kept = {
 };
 
 /**
- * The command line imports modules of the library that lie beside it in dist/.
+ * The command line, in dist/cli/, imports modules of the library from above it.
  * @type {Plugin}
  */
-const beside = {
-  name: "beside",
+const above = {
+  name: "above",
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\.\// }, ({ path }) => ({ path: path.slice(1), external: true }));
+    onResolve({ filter: /^\.\.\/[^.]/ }, ({ path }) => ({ path, external: true }));
   },
 };
 
@@ -119,11 +140,12 @@ const outputs = (outdir) => [
   },
   {
     ...common,
-    entryPoints: { cli: "src/cli/index.ts" },
+    entryPoints: { cli: "src/cli/index.ts", "cli/main": "src/cli/main.ts" }, // the program, and what tests call
+    splitting: true,
+    chunkNames: "cli/[name]-[hash]",
     outdir,
     platform: "node",
-    banner: { js: "#!/usr/bin/env node" },
-    plugins: [beside, optionDocs],
+    plugins: [above, optionDocs],
   },
 ];
 

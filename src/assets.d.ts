@@ -4,8 +4,11 @@ declare module "*.wgsl" {
   export default source;
 }
 
-/** What each option of `generate()` does: the build collects the comments in src/model/decode/options.ts. */
+/**
+ * What options do, by the interface that has them: the build collects the comments in src/model/. Those of `generate()`
+ * are in `GenerateOptions`.
+ */
 declare module "option-docs" {
-  const docs: Readonly<Record<string, string>>;
+  const docs: Readonly<Record<string, Readonly<Record<string, string>>>>;
   export default docs;
 }

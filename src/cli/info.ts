@@ -1,13 +1,16 @@
 import { gpu as openGpu } from "../index.js";
-import { type Verb } from "./verb.js";
+import { print } from "./terminal.js";
+import type { Verb } from "./verb.js";
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 /** `wgformer info`: prints the adapter, its limits, and the kernel variants that were measured on it. */
 export const info: Verb = {
   usage: "",
+  words: [0, 0],
   summary: "the adapter, its limits, and the kernel variants that were measured on it",
-  async run() {
+  sections: {},
+  async run({ terminal }) {
     const gpu = await openGpu();
     try {
       const { limits, features } = gpu.device;
@@ -27,9 +30,9 @@ export const info: Verb = {
           ? `${choices.length} kinds of launches, in ${gpu.tuning.place}`
           : "nothing yet; see wgformer tune",
       };
-      for (const [name, text] of Object.entries(lines)) console.log(`${name.padEnd(16)} ${text || "-"}`);
+      for (const [name, text] of Object.entries(lines)) await print(terminal, `${name.padEnd(16)} ${text || "-"}`);
       for (const [key, { variant, constants }] of choices)
-        console.log(`  ${key.padEnd(52)} ${variant} ${JSON.stringify(constants)}`);
+        await print(terminal, `  ${key.padEnd(52)} ${variant} ${JSON.stringify(constants)}`);
     } finally {
       gpu.dispose();
     }

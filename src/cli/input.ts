@@ -6,11 +6,11 @@ const LIMIT = 2 ** 28; // bytes; a string of twice as many does not exist in Nod
  * The text on standard input: UTF-8, or UTF-16 with a byte order mark. Throws OptionError when it cannot be read, is
  * longer than 256 MiB or is no text.
  */
-export async function readInput(verb: string): Promise<string> {
-  const chunks: Buffer[] = [];
+export async function readInput(verb: string, source: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    for await (const chunk of source) {
       size += chunk.length;
       if (size > LIMIT) break;
       chunks.push(chunk);

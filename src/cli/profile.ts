@@ -1,22 +1,27 @@
 import { type Gpu, type Plan, profile as profileLaunches, type Timing } from "../index.js";
-import { DTYPE, forEachPlan, readRows, type Verb, withModel } from "./verb.js";
+import { MODEL_OPTIONS } from "./options.js";
+import { forEachPlan, rowsOf, rowsOption, withModel } from "./models.js";
+import { print } from "./terminal.js";
+import type { Verb } from "./verb.js";
 
 /** `wgformer profile`: prints the time of each kind of launch on this device. */
 export const profile: Verb = {
   usage: "MODEL",
+  words: [1, 1],
   summary: "time the launches of a model on this device",
-  details: `Times an encoder batch, a prompt and a decode step of the model, each launch in a pass of its own, and sums the layers up.
-GB/s and GFLOP/s count the least work that the launches must do.`,
-  options: { "--rows 16, --rows [4,128]": "packed rows of each plan; default [4,128]", ...DTYPE },
-  async run(source, _texts, options) {
-    const rows = readRows("profile", options.rows, [4, 128]);
-    await withModel(source, options.dtype, async (model) => {
-      console.log(model.gpu.info.description);
+  details:
+    "An encoder batch, a prompt and a decode step of the model are timed, each launch in a pass of its own, and the layers summed up. GB/s and GFLOP/s count the least work that the launches must do.",
+  sections: { Options: { rows: rowsOption("Packed rows of each plan. Default 4,128."), ...MODEL_OPTIONS } },
+  async run(call) {
+    const rows = rowsOf(call.options.rows, [4, 128]);
+    await withModel(call, async (model) => {
+      await print(call.terminal, model.gpu.info.description);
       await forEachPlan(model, rows, async ({ plan }, title) => {
+        call.terminal.signal.throwIfAborted();
         const timings = await bestTimings(model.gpu, plan);
         const total = timings.reduce((sum, { ms }) => sum + ms, 0);
-        console.log(`\n${title}: ${timings.length} launches, ${total.toFixed(3)} ms`);
-        for (const line of table(timings, total)) console.log(line);
+        await print(call.terminal, `\n${title}: ${timings.length} launches, ${total.toFixed(3)} ms`);
+        for (const line of table(timings, total)) await print(call.terminal, line);
       });
     });
   },

@@ -1,19 +1,23 @@
-import { type HostTensor, type Model, OptionError, WgformerError } from "../index.js";
+import { type HostTensor, type Model, OptionError } from "../index.js";
 import { checkNames } from "../runtime/checks.js";
 import { brief } from "./arguments.js";
 import { readInput } from "./input.js";
-import { DTYPE, type Verb, withModel } from "./verb.js";
+import { jsonLine, tensorJson } from "./json.js";
+import { withModel } from "./models.js";
+import { MODEL_OPTIONS } from "./options.js";
+import { print, tell } from "./terminal.js";
+import type { Verb } from "./verb.js";
 
 type Request = Readonly<Record<string, unknown>>;
 
 const DETAILS =
-  "Reads a request as JSON from standard input, or a list of requests, and prints an answer or a list of answers.";
+  "A request is read as JSON from standard input, or a list of requests; an answer is written, or a list of answers.";
 
 /** `wgformer generate`: runs JSON requests through the whole decoding loop. */
 export const generate = requestVerb(
   "generate",
-  '< request.json   {"input_ids": [[...]], "attention_mask": [[...]], "options": {...}}',
-  "token ids generated after token ids",
+  `models/gpt2-brown <<< '{"input_ids": [[318, 262], [41]]}'`,
+  "generate token ids after token ids, by a JSON request",
   [
     "input_ids",
     "input_features",
@@ -43,8 +47,8 @@ export const generate = requestVerb(
 /** `wgformer forward`: runs JSON requests through one pass of the model. */
 export const forward = requestVerb(
   "forward",
-  '< request.json   {"input_ids": [[...]], "attention_mask": [[...]], "decoder_input_ids": [[...]]}',
-  "logits and states of token ids",
+  `models/bert-pos <<< '{"input_ids": [[2, 7, 3]]}'`,
+  "compute logits and states of token ids, by a JSON request",
   [
     "input_ids",
     "input_features",
@@ -74,40 +78,34 @@ export const forward = requestVerb(
   },
 );
 
-const tensorJson = ({ dims, data }: HostTensor): unknown => ({ dims, data: Array.from(data) });
-
 function requestVerb(
   name: string,
-  usage: string,
+  example: string,
   summary: string,
   fields: readonly string[],
   answer: (model: Model, request: Request) => Promise<unknown>,
 ): Verb {
   return {
-    usage: `MODEL ${usage}`,
+    usage: "MODEL < request.json",
+    words: [1, 1],
     summary,
-    details: DETAILS,
-    options: DTYPE,
-    reads: true,
-    async run(source, _texts, { dtype }) {
-      const input = readRequests(name, fields, await readInput(name));
-      await withModel(source, dtype, async (model) => {
+    details: `${DETAILS} A request may have ${fields.join(", ")}.`,
+    examples: [example],
+    sections: { Options: MODEL_OPTIONS },
+    async run(call) {
+      const { terminal } = call;
+      if (terminal.stdin.isTTY) await tell(terminal, `${name}: reads JSON; end it with Ctrl-D`);
+      const input = readRequests(name, fields, await readInput(name, terminal.stdin as AsyncIterable<Buffer>));
+      await withModel(call, async (model) => {
         const answers: unknown[] = [];
-        for (const request of [input].flat()) answers.push(await answer(model, request));
-        const output = Array.isArray(input) ? answers : answers[0];
-        checkFinite(name, output);
-        console.log(JSON.stringify(output));
+        for (const request of [input].flat()) {
+          terminal.signal.throwIfAborted();
+          answers.push(await answer(model, request));
+        }
+        await print(terminal, jsonLine(name, Array.isArray(input) ? answers : answers[0]));
       });
     },
   };
-}
-
-/** Throws where an answer holds a number that JSON would turn into null. */
-function checkFinite(place: string, value: unknown): void {
-  if (typeof value === "number" && !Number.isFinite(value))
-    throw new WgformerError(`${place} must be a finite number, is ${value}; JSON has no such number`);
-  if (typeof value !== "object" || value === null || (Array.isArray(value) && value.every(Number.isFinite))) return;
-  for (const [key, item] of Object.entries(value)) checkFinite(`${place}.${key}`, item);
 }
 
 function readRequests(name: string, fields: readonly string[], text: string): Request | Request[] {

@@ -1,73 +1,39 @@
-import { type Arguments } from "./arguments.js";
-import { load, type Model, OptionError, type SamplePlan, samplePlans, WEIGHT_FORMATS } from "../index.js";
+import type { Options, OptionTable } from "./arguments.js";
+import type { Terminal } from "./terminal.js";
 
-/** The options of a command line by name; values that are JSON are parsed. */
-export type Options = Arguments["options"];
+/** What a verb is called with. */
+export interface Call {
+  /** The first word after the verb; empty for a verb without MODEL in its usage. */
+  readonly model: string;
+  /** The words after that. */
+  readonly texts: readonly string[];
+  /** The options that are given. */
+  readonly options: Options;
+  readonly terminal: Terminal;
+}
+
+/** Options by the title that they stand under in help. */
+export type Sections = Readonly<Record<string, OptionTable>>;
 
 /** A verb of the command line. */
 export interface Verb {
   /** What follows the verb, such as `MODEL [TEXT ...]`. */
   readonly usage: string;
+  /** The fewest and the most words that follow it, besides options. */
+  readonly words: readonly [least: number, most: number];
   /** What it does, in one line. */
   readonly summary: string;
   /** What `wgformer VERB --help` says after that. */
   readonly details?: string;
-  /** Whether it reads requests from standard input. */
-  readonly reads?: boolean;
-  /** Its options, as they are written, and what each does. It gets no others. */
-  readonly options?: Readonly<Record<string, string>>;
+  /** Command lines without `wgformer VERB`. */
+  readonly examples?: readonly string[];
+  /** Its options, by the title that they stand under in its help. */
+  readonly sections: Sections;
+  /** The options of tasks, in sections as well, where it runs one of several. */
+  readonly tasks?: Readonly<Record<string, Sections>>;
   /**
-   * Runs it on the model `source`, which is empty for a verb without MODEL in its usage. Throws OptionError for bad
-   * arguments.
+   * Runs it, and resolves to its exit code, 0 if that is undefined. Throws OptionError for options that do not fit
+   * together, before it loads anything.
    */
-  run(source: string, texts: readonly string[], options: Options): Promise<void>;
-}
-
-/** The option of all verbs that load a model. */
-export const DTYPE = {
-  [`--dtype ${WEIGHT_FORMATS.join("|")}`]: "storage of the weight matrices; auto: as the checkpoint has them",
-} as const;
-
-/** Loads a model, runs `call` on it, and disposes of it. */
-export async function withModel(source: string, dtype: unknown, call: (model: Model) => Promise<void>): Promise<void> {
-  const model = await load(source, { dtype: dtype as never });
-  try {
-    await call(model);
-  } finally {
-    model.dispose();
-  }
-}
-
-/**
- * The numbers of rows, to 65536, in `--rows 8` or `--rows [1,8]`, or `otherwise` by default. Throws OptionError for
- * anything else.
- */
-export function readRows(verb: string, rows: unknown, otherwise: readonly number[]): readonly number[] {
-  const list: readonly unknown[] = rows === undefined ? otherwise : [rows].flat();
-  const whole = (value: unknown): value is number =>
-    Number.isInteger(value) && Number(value) > 0 && Number(value) <= 65536;
-  if (list.length && list.every(whole)) return list;
-  throw new OptionError(
-    `${verb}: rows must be a whole number from 1 to 65536 or a list of such, got ${JSON.stringify(rows)}`,
-  );
-}
-
-/** Calls `call` with each plan of a model over each number of rows, its inputs written. */
-export async function forEachPlan(
-  model: Model,
-  rows: readonly number[],
-  call: (sample: SamplePlan, title: string) => Promise<void>,
-): Promise<void> {
-  await model.run(async (core) => {
-    for (const count of rows) {
-      for (const sample of await samplePlans(core, count)) {
-        sample.write();
-        try {
-          await call(sample, `${sample.plan.name}, ${count} ${count === 1 ? "row" : "rows"}`);
-        } finally {
-          sample.dispose();
-        }
-      }
-    }
-  });
+  run(call: Call): Promise<number | void>;
 }

@@ -1,30 +1,40 @@
-import { OptionError, verify as verifyPlan } from "../index.js";
-import { DTYPE, forEachPlan, readRows, type Verb, withModel } from "./verb.js";
+import { verify as verifyPlan } from "../index.js";
+import { option, MODEL_OPTIONS } from "./options.js";
+import { forEachPlan, rowsOf, rowsOption, withModel } from "./models.js";
+import { print } from "./terminal.js";
+import type { Verb } from "./verb.js";
 
 /** `wgformer verify`: prints the first launch of each plan that differs from its reference. */
 export const verify: Verb = {
   usage: "MODEL",
+  words: [1, 1],
   summary: "compare each launch of a model on this device with its reference",
-  details: `Runs an encoder batch, a prompt and a decode step of the model, launch by launch, on the device and in float64 on the same inputs,
-and names the first launch of each that differs. The exit code is 1 when one does.`,
-  options: {
-    "--rows 16, --rows [2,16]": "packed rows of each plan; default [2,16]: few and many rows take different kernels",
-    "--tolerance 1e-4": "the most that |got - want| may be of max(1, |want|)",
-    ...DTYPE,
+  details:
+    "An encoder batch, a prompt and a decode step of the model run launch by launch, on the device and in float64 on the same inputs; the first launch of each that differs is named. The exit code is 1 when one does.",
+  sections: {
+    Options: {
+      rows: rowsOption("Packed rows of each plan. Default 2,16: few and many rows take different kernels."),
+      tolerance: option(
+        { words: "a number above 0", holds: (value) => typeof value === "number" && value > 0 },
+        "The most that |got - want| may be of max(1, |want|). Default 1e-4.",
+      ),
+      ...MODEL_OPTIONS,
+    },
   },
-  async run(source, _texts, options) {
-    const { dtype, tolerance = 1e-4 } = options;
-    if (typeof tolerance !== "number" || !(tolerance > 0))
-      throw new OptionError(`verify: tolerance must be a number above 0, got ${JSON.stringify(tolerance)}`);
-    const rows = readRows("verify", options.rows, [2, 16]);
-    await withModel(source, dtype, (model) =>
-      forEachPlan(model, rows, async ({ plan }, title) => {
+  async run(call) {
+    const { rows, tolerance = 1e-4 } = call.options as { rows?: unknown; tolerance?: number };
+    let code = 0;
+    await withModel(call, (model) =>
+      forEachPlan(model, rowsOf(rows, [2, 16]), async ({ plan }, title) => {
+        call.terminal.signal.throwIfAborted();
         const found = await verifyPlan(model.gpu, plan, tolerance);
-        if (!found) return console.log(`${title}: ${plan.launches.length} launches agree within ${tolerance}`);
-        process.exitCode = 1;
+        if (!found) return print(call.terminal, `${title}: ${plan.launches.length} launches agree within ${tolerance}`);
+        code = 1;
         const { launch, kernel, label, tensor, index, got, want } = found;
-        console.log(`${title}: launch ${launch} (${kernel} ${label}): ${tensor}[${index}] must be ${want}, got ${got}`);
+        const place = `${title}: launch ${launch} (${kernel} ${label}): ${tensor}[${index}]`;
+        await print(call.terminal, `${place} must be ${want}, got ${got}`);
       }),
     );
+    return code;
   },
 };

@@ -1,0 +1,53 @@
+import { load, type Model, type SamplePlan, samplePlans } from "../index.js";
+import type { Rule } from "../runtime/checks.js";
+import { option, split } from "./options.js";
+import { loadMeter } from "./progress.js";
+import type { Call } from "./verb.js";
+
+/** Loads the model of a call, runs `use` on it, and disposes of it. */
+export async function withModel<T>({ model, options, terminal }: Call, use: (model: Model) => Promise<T>): Promise<T> {
+  const shown = loadMeter(terminal);
+  const [given] = split(options);
+  const loaded = await load(model, { ...given, signal: terminal.signal, progress: shown.progress });
+  await shown.clear();
+  try {
+    return await use(loaded);
+  } finally {
+    loaded.dispose();
+  }
+}
+
+const MOST = 65536;
+const isCount = (value: unknown): boolean => Number.isInteger(value) && Number(value) > 0 && Number(value) <= MOST;
+
+const ROWS: Rule = {
+  words: `a whole number from 1 to ${MOST}, or a list of such`,
+  holds: (value) => isCount(value) || (Array.isArray(value) && value.length > 0 && value.every(isCount)),
+};
+
+/** The option of the rows of plans. */
+export const rowsOption = (doc: string) => option(ROWS, doc);
+
+/** The numbers of rows that are given. */
+export const rowsOf = (rows: unknown, otherwise: readonly number[]): readonly number[] =>
+  rows === undefined ? otherwise : ([rows].flat() as number[]);
+
+/** Calls `use` with each plan of a model over each number of rows, its inputs written. */
+export async function forEachPlan(
+  model: Model,
+  rows: readonly number[],
+  use: (sample: SamplePlan, title: string) => Promise<void>,
+): Promise<void> {
+  await model.run(async (core) => {
+    for (const count of rows) {
+      for (const sample of await samplePlans(core, count)) {
+        sample.write();
+        try {
+          await use(sample, `${sample.plan.name}, ${count} ${count === 1 ? "row" : "rows"}`);
+        } finally {
+          sample.dispose();
+        }
+      }
+    }
+  });
+}

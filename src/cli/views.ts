@@ -1,0 +1,102 @@
+import type { Classification, Features, GeneratedText, Recognition, Tagging, Tasks, TextName } from "../index.js";
+import type { Fields } from "./items.js";
+
+/** How the inputs of a task are written, and its results are shown. */
+export interface View {
+  /** The fields of an input in JSON. */
+  readonly fields: readonly string[];
+  /** The input that they make. */
+  input(fields: Fields): unknown;
+  /** A result in one line. */
+  line(result: unknown): string;
+  /** A result as a reader likes it, below its title. */
+  show(result: unknown, title: string): readonly string[];
+  /** A result as fields of JSON; `several` says whether there may be more than one of a text. */
+  json(result: unknown, several: boolean): object;
+}
+
+/** A view of results of this type. */
+const view = <Result extends object>(
+  one: Pick<View, "fields" | "input"> & {
+    readonly line: (result: Result) => string;
+    readonly show: (result: Result, title: string) => readonly string[];
+    readonly json?: (result: Result, several: boolean) => object;
+  },
+) => ({ json: (result: Result): object => result, ...one }) as View;
+
+/** A text of one line, whatever it holds. */
+const inLine = (text: string): string => text.replace(/[\n\r\u2028\u2029]/g, (end) => JSON.stringify(end).slice(1, -1));
+
+const pairOf = ({ text, text_pair }: Fields): unknown => (text_pair === undefined ? text : { text, text_pair });
+
+type Generated = readonly Partial<GeneratedText<TextName>>[];
+
+const textOf = (result: Partial<GeneratedText<TextName>>): string =>
+  result.generated_text ?? result.translation_text ?? result.summary_text ?? "";
+
+const generated = view<Generated>({
+  fields: ["text"],
+  input: ({ text }) => text,
+  line: (results) => results.map((one) => inLine(textOf(one))).join("\t"),
+  show: (results, title) => [
+    title,
+    ...results.map((one) => `  ${one.score?.toFixed(4).padStart(8) ?? ""}  ${textOf(one)}`),
+  ],
+  json: (results, several) => (several ? { results } : results[0]),
+});
+
+const transcribed = view<Recognition>({
+  fields: ["audio"],
+  input: ({ audio }) => audio,
+  line: ({ text }) => inLine(text.trim()),
+  show({ text, chunks, language, alternatives }, title) {
+    const timed = chunks?.flatMap(({ words, ...chunk }) => words ?? [chunk]);
+    const times = timed?.map(
+      ({ text, timestamp }) => `  ${timestamp.map((time) => time.toFixed(2).padStart(7)).join(" ")}  ${text.trim()}`,
+    );
+    const others = alternatives?.map(({ score, text }) => `  ${score?.toFixed(4) ?? ""}  ${text.trim()}`);
+    const head = `${title}${language === undefined ? "" : `  (${language})`}`;
+    return [head, ...(times ?? []), ...(others ?? []), ...(times || others ? [] : [`  ${text.trim()}`])];
+  },
+});
+
+const numbers = (values: ArrayLike<number> | undefined): number[] =>
+  Array.from(values ?? [], (value) => Number(value.toPrecision(9)));
+
+const extracted = view<Features>({
+  fields: ["text", "text_pair"],
+  input: pairOf,
+  line: ({ embedding, states }) => JSON.stringify(numbers(embedding ?? states?.data)),
+  show({ embedding, states }, title) {
+    const dims = states?.dims ?? [embedding?.length];
+    const shown = numbers((embedding ?? states?.data)?.slice(0, 6)).map((value) => value.toFixed(4));
+    return [title, `  [${dims.join(", ")}]  ${shown.join(" ")} ...`];
+  },
+});
+
+const tagged = ({ entities }: Tagging): string => entities.map(({ word, entity }) => `${word}/${entity}`).join(" ");
+
+const labelled = ({ labels }: Classification, between: string): string[] =>
+  labels.map(({ label, score }) => [score.toFixed(4), label].join(between));
+
+/** The view of each task. */
+export const VIEWS: { readonly [T in keyof Tasks]: View } = {
+  text2text: generated,
+  translation: generated,
+  summarization: generated,
+  "text-generation": generated,
+  "automatic-speech-recognition": transcribed,
+  "feature-extraction": extracted,
+  "token-classification": view<Tagging>({
+    fields: ["text", "words"],
+    input: ({ text, words }) => text ?? { words },
+    line: tagged,
+    show: (result) => [tagged(result)],
+  }),
+  "text-classification": view<Classification>({
+    fields: ["text", "text_pair"],
+    input: pairOf,
+    line: (result) => labelled(result, "\t").join("\t"),
+    show: (result, title) => [title, ...labelled(result, "  ").map((line) => `  ${line}`)],
+  }),
+};

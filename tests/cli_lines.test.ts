@@ -1,0 +1,185 @@
+import { type Surroundings, linesOf, wgformer } from "./support/command_line.js";
+import { assert, suite } from "./support/harness.js";
+
+const test = suite("lines of the command line", {
+  deno: "the command line runs in Node",
+  chrome: "the command line runs in Node",
+});
+
+/** Runs `body` on the path of a folder that is removed afterwards. */
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const { mkdtemp, rm } = await import("node:fs/promises");
+  const folder = await mkdtemp("build/cli-");
+  try {
+    await body(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const records = (lines: readonly string[]) =>
+  lines.map((line) => (line ? (JSON.parse(line) as Readonly<Record<string, unknown>>) : undefined));
+
+test("lines stay aligned: blank ones, ones that are no text, ones that the model refuses", async () => {
+  const pronounce = Buffer.from("transformer\r\n\nh\xe9llo\nf\xc3\xafve\nbeam", "latin1");
+  const { code, lines, errors } = await wgformer(["run", "models/g2p-en"], { input: pronounce });
+  assert.equal([code, lines], [1, ["T R AE0 N S F AO1 R M ER0", "", "", "", "B IY1 M"]]);
+  assert.is(errors[0], "wgformer: line 3: must be text in UTF-8");
+  assert.match(errors[1], /^wgformer: line 4: text: "fïve" must consist of what the model's vocabulary knows/);
+  assert.is(errors.length, 2);
+});
+
+test("lines in UTF-16 of either order, with a byte order mark and carriage returns, are the lines in UTF-8", async () => {
+  const text = "\ufeffShe sails Ċ.\r\n\r\nHe sails.\r\n"; // the letter has the byte of a line's end
+  const little = Buffer.from(text, "utf16le");
+  const inputs = [text, little, Buffer.from(little).swap16(), text.replaceAll("\r", "")];
+  const all = await Promise.all(inputs.map((input) => linesOf(["run", "models/bert-pos"], input)));
+  assert.is(new Set(all.map(String)).size, 1);
+  assert.equal([all[0].length, all[0][1], all[0][2]], [3, "", "He/PRON sails/VERB ./PUNCT"]);
+  assert.match(all[0][0], /^She\/PRON sails\/VERB /);
+});
+
+test("lines of JSON have their index, their id, their options, or an error", async () => {
+  const input = [
+    '{"text":"beam","id":"a"}',
+    '"cat"',
+    "",
+    '{"text":"cat","options":{"num_return_sequences":2}}',
+    '{"txt":"cat"}',
+    '{"text":"cat","options":{"num_beam":2}}',
+    '{"text":"f\u00efve","id":7}',
+    "{",
+  ];
+  const words = ["run", "models/g2p-en", "--jsonl", "--batch-size", "2"];
+  const { code, lines, errors } = await wgformer(words, { input: input.join("\n") });
+  const [first, second, blank, several, ...bad] = records(lines);
+  assert.is(code, 1);
+  assert.equal([first?.index, first?.id, first?.generated_text], [0, "a", "B IY1 M"]);
+  assert.equal([second?.index, second?.generated_text, blank], [1, "K AE1 T", undefined]);
+  assert.is((several as { results: unknown[] }).results.length, 2);
+  const told = bad.map((record) => [record?.index, record?.id, record?.error]);
+  assert.equal(told.slice(0, 2), [
+    [4, undefined, "the line: txt is not supported; did you mean text?"],
+    [5, undefined, "run: --num_beam is no option of text2text; did you mean --num_beams?"],
+  ]);
+  assert.equal([told[2][0], told[2][1], told[3][0]], [6, 7, 7]);
+  assert.equal(
+    errors,
+    bad.map((record) => `wgformer: line ${Number(record?.index) + 1}: ${String(record?.error)}`),
+  );
+});
+
+test("an output that was cut off goes on after its last whole line, if it fits", async () => {
+  const { readFile, writeFile } = await import("node:fs/promises");
+  await inFolder(async (folder) => {
+    const [input, output] = [`${folder}/in.txt`, `${folder}/out.jsonl`];
+    await writeFile(input, "She sails.\n\nHe sails.\nIt was dawn.\nNo.\n");
+    const words = ["run", "models/bert-pos", "--input", input, "--output", output];
+    assert.equal(await linesOf(words), []);
+    const whole = await readFile(output, "utf8");
+    assert.equal(
+      records(whole.split("\n")).map((record) => record?.index),
+      [0, undefined, 2, 3, 4, undefined],
+    );
+    for (const cut of [0, 5, whole.indexOf("\n") + 2, whole.length - 3, whole.length]) {
+      await writeFile(output, whole.slice(0, cut));
+      assert.equal(await linesOf([...words, "--resume"]), []);
+      assert.is(await readFile(output, "utf8"), whole, `cut at ${cut}`);
+    }
+    await writeFile(input, "She sails.\n");
+    const shorter = await wgformer([...words, "--resume"]);
+    assert.match(shorter.errors[0], /the output must have at most the 1 lines of the input, it has 5; remove it$/);
+    await writeFile(input, "She sails.\n\nHe sails.\nIt was dawn.\nYes.\n");
+    const other = await wgformer([...words, "--resume"]);
+    assert.is(other.code, 1);
+    assert.match(other.errors[0], /out\.jsonl: line 5 must be what this command gives for line 5 of the input/);
+    assert.is(await readFile(output, "utf8"), whole);
+  });
+});
+
+test("results of early lines are there before later lines are read", async () => {
+  const { PassThrough } = await import("node:stream");
+  const input = new PassThrough();
+  let read = 0;
+  const running = wgformer(["run", "models/bert-pos", "--batch_size", "1"], {
+    input,
+    onOutput(text) {
+      read += text.split("\n").length - 1;
+      if (read === 4) input.end("last\n");
+    },
+  });
+  input.write("one\ntwo\nthree\nfour\n"); // four batches of one line are read together
+  assert.is((await running).lines.length, 5);
+});
+
+test("one text is written as it is generated, and several hypotheses as a list", async () => {
+  const pieces: string[] = [];
+  const words = ["run", "models/gpt2-brown", "The jury said", "-n", "8"];
+  const { lines } = await wgformer(words, { onOutput: (text) => pieces.push(text) });
+  assert.ok(pieces.length > 5);
+  assert.equal(lines, [pieces.join("").trimEnd()]);
+  assert.match(lines[0], /^The jury said\S* \S/);
+  assert.equal(
+    await linesOf([...words, "--num_beams", "2", "--num_return_sequences", "1"]).then((all) => all.length),
+    1,
+  );
+  assert.equal(await linesOf([...words, "--num_beams", "2"]).then((all) => all.length), 3);
+});
+
+test("on a terminal without a text, lines are asked for, and a bad one ends nothing", async () => {
+  const { PassThrough } = await import("node:stream");
+  const input = new PassThrough();
+  const around: Surroundings = { input, isTTY: true };
+  input.end("beam\nfïve\n\ncat\n");
+  const { code, lines, errors } = await wgformer(["run", "models/g2p-en", "--num_return_sequences=1"], around);
+  assert.equal([code, lines], [0, ["B IY1 M", "K AE1 T"]]);
+  assert.match(errors.join("\n"), /> .*wgformer: .*"ï" is not in it/s);
+});
+
+test("embed: vectors of lines in JSON, and as an array for NumPy", async () => {
+  const { readFile } = await import("node:fs/promises");
+  const words = ["embed", "models/bert-pos", "--normalize"];
+  const [first, blank, second] = records(await linesOf(words, "A man eats.\n\nYes\n"));
+  const vectors = [first, second].map((record) => record?.embedding as number[]);
+  assert.equal([blank, vectors[0].length], [undefined, 192]);
+  for (const vector of vectors) assert.ok(Math.abs(Math.hypot(...vector) - 1) < 1e-5);
+  await inFolder(async (folder) => {
+    await linesOf([...words, "--output", `${folder}/v.npy`], "\nA man eats.\nYes\n");
+    const file = await readFile(`${folder}/v.npy`);
+    const header = file.subarray(10, 128).toString("latin1");
+    assert.equal([...file.subarray(0, 10)], [0x93, ...Buffer.from("NUMPY"), 1, 0, 118, 0]);
+    assert.match(header, /^\{'descr': '<f4', 'fortran_order': False, 'shape': \( +3, 192\), \} +\n$/);
+    const rows = new Float32Array(new Uint8Array(file.subarray(128)).buffer);
+    assert.is(rows.length, 3 * 192);
+    assert.ok(rows.subarray(0, 192).every(Number.isNaN));
+    assert.equal(
+      Array.from(rows.subarray(192, 194), (value) => Number(value.toPrecision(9))),
+      vectors[0].slice(0, 2),
+    );
+  });
+});
+
+test("score: the parts of a text add up, after a prompt as well, and targets of an encoder-decoder", async () => {
+  interface Score {
+    readonly token_ids: number[];
+    readonly log_probs: number[];
+    readonly log_prob: number;
+    readonly perplexity: number;
+  }
+  const decoder = ["score", "models/gpt2-brown", "--jsonl"];
+  const texts = ['"The jury said"', '{"prompt":"The","text":" jury said"}', '{"text":""}'].join("\n");
+  const { code, lines, errors } = await wgformer(decoder, { input: texts });
+  const [whole, rest] = records(lines) as unknown as Score[];
+  assert.is(code, 1);
+  assert.match(errors[0], /^wgformer: line 3: text: must have a token that can be scored, it has none$/);
+  assert.is(whole.token_ids.length, rest.token_ids.length + 1);
+  for (const { log_probs, log_prob, perplexity } of [whole, rest]) {
+    assert.ok(Math.abs(log_probs.reduce((sum, one) => sum + one, 0) - log_prob) < 1e-9);
+    assert.ok(Math.abs(Math.exp(-log_prob / log_probs.length) - perplexity) < 1e-9);
+  }
+  const target = '{"text":"transformer","target":[100,87,84,34,75,85,62,41,84,74,56,0]}';
+  const [line] = await linesOf(["score", "models/g2p-en", "--jsonl"], target);
+  assert.ok((JSON.parse(line) as Score).perplexity < 3);
+  const missing = await wgformer(["score", "models/g2p-en", "word"]);
+  assert.match(missing.errors[0], /line 1: target: must be given with a model that has an encoder$/);
+});
