@@ -46,6 +46,7 @@ export interface GenerateResult {
   readonly cross_attentions?: HostTensor;
   /** The length of each row without the padding after its end. */
   readonly lengths: number[];
+  /** What the call did, and how long it took. */
   readonly stats: GenerateStats;
 }
 
@@ -53,6 +54,7 @@ export interface GenerateResult {
 export interface GenerateStats {
   /** Decoder steps that did work. */
   readonly steps: number;
+  /** How many launches its plans have. */
   readonly launches: Launches;
   /** Milliseconds from the end of the first step, which compiles, to the end of the last. */
   readonly ms: number;

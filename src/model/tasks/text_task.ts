@@ -14,6 +14,7 @@ import type { Beginning } from "./text_inputs.js";
  * models with an encoder.
  */
 export interface TextOptions extends GenerateOptions, DirectionOptions {
+  /** Stops the call, which rejects with its reason. */
   readonly signal?: AbortSignal;
   /**
    * Called with what each step of the search did: its beams, candidates and hypotheses. With several batches `step` begins
@@ -74,6 +75,7 @@ export interface TextStats {
   /** Milliseconds of the timed steps. */
   readonly ms: number;
 
+  /** Launches of the last batch. */
   readonly launches: Launches;
 }
 
@@ -85,14 +87,18 @@ export type TextEvent = StreamEvent & { readonly text: string };
  * lists.
  */
 export interface TextTask<Name extends TextName = "generated_text"> extends AsyncDisposable {
+  /** Generates from a text, or from each of a list. */
   (text: string, options?: TextOptions): Promise<GeneratedText<Name>[]>;
+  /** Generates from a text, or from each of a list. */
   (texts: readonly string[], options?: TextOptions): Promise<GeneratedText<Name>[][]>;
   /** Generates from one batch of texts and yields pieces of text as they become final. */
   stream(
     texts: string | readonly string[],
     options?: Omit<TextOptions, "batch_size" | "progress" | "clean_up_tokenization_spaces" | "return_alignments">,
   ): AsyncGenerator<TextEvent>;
+  /** The model. */
   readonly model: Model;
+  /** Its tokenizer. */
   readonly tokenizer: Tokenizer;
   /** Statistics of the last call. */
   stats(): TextStats | undefined;
