@@ -18,6 +18,12 @@ import type { Tokenizer } from "./text/tokenizer.js";
  * content, or a checkpoint that is already open. When its device is lost, calls in flight reject with DeviceError, and the
  * next call opens another and reads the weights again. Throws CheckpointError with all faults of the checkpoint and for
  * what the Hub refuses, DeviceError without WebGPU, OptionError, and the signal's reason when aborted.
+ *
+ * @example
+ * const model = await load("models/g2p-en", { dtype: "f16" });
+ * const { sequences } = await model.generate({ input_ids: [[5, 12, 9, 2]] }, { num_beams: 4 });
+ * console.log(sequences);
+ * model.dispose();
  */
 export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
   return (await import("./load.js")).load(source, options);
@@ -50,6 +56,10 @@ export async function loadTokenizer(source: CheckpointLike, options: TokenizerHo
  * Reads `config.json`, `generation_config.json`, and the headers of `model.safetensors` or else of the shards that
  * `model.safetensors.index.json` names. Returns a checkpoint that is already open as it is. Throws CheckpointError
  * naming the file and the cure.
+ *
+ * @example
+ * const checkpoint = await openCheckpoint("models/bert-pos");
+ * console.log(checkpoint.config.model_type, [...checkpoint.entries.keys()]);
  */
 export async function openCheckpoint(input: CheckpointLike, options: OpenOptions = {}): Promise<Checkpoint> {
   return (await import("./checkpoint/checkpoint.js")).openCheckpoint(input, options);
@@ -79,6 +89,13 @@ export async function removeFromCache(model: string, options: CacheOptions = {})
  * The plans that a model runs, each over `rows` packed rows: the encoder (with the keys and values for the decoder, if
  * there is one), after the stem of a speech model, the decoder over prompts, and one step of the decoder. Nothing is
  * written to the device before `write()`.
+ *
+ * @example
+ * const model = await load("models/bert-pos");
+ * const [sample] = await model.run((core) => samplePlans(core, 64));
+ * sample.write();
+ * console.log(printPlan(sample.plan), await verify(model.gpu, sample.plan));
+ * sample.dispose();
  */
 export async function samplePlans(core: Core, rows: number): Promise<SamplePlan[]> {
   return (await import("./plans.js")).samplePlans(core, rows);
@@ -88,6 +105,10 @@ export async function samplePlans(core: Core, rows: number): Promise<SamplePlan[
  * Reads preprocessor_config.json, or the feature extractor in processor_config.json; undefined when there is neither.
  * Fields that are absent have the defaults of WhisperFeatureExtractor in Transformers. Throws CheckpointError for
  * another kind of extractor, for sizes out of reason, and for dither, another padding value or normalised samples.
+ *
+ * @example
+ * const extractor = await readFeatureExtractor(await openCheckpoint("models/whisper-tiny"));
+ * console.log(extractor?.sampling_rate); // 16000
  */
 export async function readFeatureExtractor(checkpoint: Checkpoint): Promise<FeatureExtractor | undefined> {
   return (await import("./speech/feature_extractor.js")).readFeatureExtractor(checkpoint);
@@ -99,6 +120,14 @@ export async function readFeatureExtractor(checkpoint: Checkpoint): Promise<Feat
  * powers of ten below the peak of the recording. Three launches for every 1,000 frames that are not silence, and a few
  * in the end. The samples must stay as they are until it resolves. Throws InputError for samples that are not finite or
  * too few, and the signal's reason.
+ *
+ * @example
+ * const model = await load("models/whisper-tiny");
+ * const extractor = await readFeatureExtractor(model.checkpoint);
+ * if (!extractor) throw new Error("this model hears no spectra");
+ * const spectrum = await logMelSpectrum(model, extractor, new Float32Array(16_000)); // a second of silence
+ * spectrum.dispose();
+ * model.dispose();
  */
 export async function logMelSpectrum(
   on: { readonly gpu: Gpu },

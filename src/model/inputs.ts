@@ -45,6 +45,7 @@ export interface ModelInputs {
 
 /** What an encoder-decoder reads: what its encoder takes, or the output of an encoder, which then does not run. */
 export interface SourceInputs extends ModelInputs {
+  /** What `encode()` gave, in place of the sources. */
   readonly encoder_outputs?: EncoderOutputs;
 }
 
@@ -58,8 +59,11 @@ export interface Beside {
 
 /** Frames of a signal that is on the device: rows of a tensor f32[S,C] from row `first` on. */
 export interface DeviceSignal {
+  /** Frames f32[S,C] on the device. */
   readonly tensor: Tensor;
+  /** Its first row. */
   readonly first: number;
+  /** How many rows it has. */
   readonly frames: number;
 }
 

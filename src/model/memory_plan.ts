@@ -29,6 +29,7 @@ export interface MemoryPlanOptions {
   readonly max_new_tokens?: number;
   /** Beams of each input, where the model generates. Default as the checkpoint says, else 1. */
   readonly num_beams?: number;
+  /** Stops the reading of headers. */
   readonly signal?: AbortSignal;
 }
 

@@ -36,9 +36,13 @@ export type CallOptions = GenerateOptions & {
  * last.
  */
 export interface Model extends AsyncDisposable {
+  /** The open checkpoint. */
   readonly checkpoint: Checkpoint;
+  /** Sizes and choices of the model. */
   readonly architecture: Architecture;
+  /** The weights on the device, by their names in the graph. */
   readonly weights: Weights;
+  /** The device. */
   readonly gpu: Gpu;
   /** The checkpoint's own options of `generate()`, and which of its fields were set aside or must be overridden. */
   readonly generationDefaults: GenerationDefaults;

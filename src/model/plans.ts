@@ -10,6 +10,7 @@ import { packRows, packSpans } from "./inputs.js";
 
 /** A plan such as a call on the model records it, with inputs of its own. */
 export interface SamplePlan {
+  /** The plan. */
   readonly plan: Plan;
   /**
    * Writes the inputs: tokens from the whole vocabulary and, where a past is read, keys and values between -1 and 1.

@@ -6,8 +6,11 @@ import type { Choice } from "./variants.js";
 
 /** A variant that the compiler of a device refused, and the one that runs from then on. */
 export interface Fallback {
+  /** The kernel of both. */
   readonly kernel: string;
+  /** The variant that does not compile. */
   readonly from: string;
+  /** The one that runs instead. */
   readonly to: string;
   /** What the compiler said. */
   readonly message: string;

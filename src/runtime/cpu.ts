@@ -14,7 +14,15 @@ export interface Cpu {
   launch(launch: Launch): void;
 }
 
-/** A runner of plans in f64. Tensors are zero until they are written. */
+/**
+ * A runner of plans in f64. Tensors are zero until they are written.
+ *
+ * @example
+ * const oracle = cpu();
+ * const x = tensor("x", "f32", [2, 3]);
+ * oracle.write(x, Float32Array.of(1, 2, 3, 4, 5, 6));
+ * console.log(oracle.read(x)); // in f64
+ */
 export function cpu(): Cpu {
   const arrays = new Map<Tensor, Float64Array>();
   const array = (t: Tensor): Float64Array => {

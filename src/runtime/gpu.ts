@@ -55,7 +55,9 @@ export interface Copy {
 export interface Gpu {
   /** The device in use. */
   readonly device: GPUDevice;
+  /** What the adapter says of itself. */
   readonly info: AdapterInfo;
+  /** Tensors on the device. */
   readonly memory: Memory;
   /** How many runs to keep in flight: more in runtimes that take longer to map a buffer. */
   readonly readAhead: number;
@@ -99,7 +101,18 @@ export interface Gpu {
   dispose(): void;
 }
 
-/** Opens a device (or takes the caller's) and runs plans on it. Throws DeviceError when there is none, and OptionError. */
+/**
+ * Opens a device (or takes the caller's) and runs plans on it. Throws DeviceError when there is none, and OptionError.
+ *
+ * @example
+ * const device = await gpu({ powerPreference: "high-performance" });
+ * const [embed, generate] = await Promise.all([
+ *   featureExtraction("models/all-MiniLM-L6-v2", { gpu: device }),
+ *   textGeneration("models/gpt2-brown", { gpu: device }),
+ * ]);
+ * console.log(device.info.description, device.use(), embed.model, generate.model);
+ * device.dispose();
+ */
 export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
   checkGpuOptions(options);
   const { listeners, hooks, fallbacks } = createHooks(options);

@@ -4,6 +4,7 @@ import { DeviceError } from "./errors.js";
 export interface DeviceLost {
   /** As `GPUDeviceLostInfo` has it. */
   readonly reason: "unknown" | "destroyed";
+  /** What the driver says of it. */
   readonly message: string;
   /** Whether the next call opens another; false for a device of the caller's. */
   readonly reopens: boolean;

@@ -60,6 +60,7 @@ export interface Kernel<
   P extends string = string,
   C extends string = string,
 > {
+  /** Unique among kernels; the name of its shader. */
   readonly name: string;
   /** Shape patterns of the arguments that it reads, in the order of their bindings. */
   readonly reads: R;
@@ -86,7 +87,27 @@ export interface Kernel<
   reference(d: Dims, t: Arrays<R & W>): void;
 }
 
-/** Declares a kernel: returns the object as it is, with the types of its arguments inferred. */
+/**
+ * Declares a kernel: returns the object as it is, with the types of its arguments inferred.
+ *
+ * @example
+ * const wgsl = await (await fetch("double.wgsl")).text(); // y[n] = 2 * x[n], in the style of shaders/ of the package
+ * const double = defineKernel({
+ *   name: "double",
+ *   reads: { x: "f32[N]" },
+ *   writes: { y: "f32[N]" },
+ *   params: [],
+ *   constants: [],
+ *   variants: [{ name: "direct", wgsl, groups: ({ N }) => Math.ceil(N / 64) }],
+ *   bytes: ({ N }) => 8 * N,
+ *   flops: ({ N }) => N,
+ *   reference({ N }, { x, y }) {
+ *     for (let n = 0; n < N; n++) y[n] = 2 * x[n];
+ *   },
+ * });
+ * const plan = record("double", (run) => void run(double, "double", { x: tensor("x", "f32", [100]) }, {}));
+ * console.log(await verify(await gpu(), plan)); // undefined: both agree
+ */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineKernel<
   const R extends Patterns,

@@ -13,17 +13,21 @@ import { type Tensor, tensor } from "./tensor.js";
 
 /** One launch of a kernel. */
 export interface Launch {
+  /** What is launched. */
   readonly kernel: Kernel;
   /** Its place in the model, such as `decoder.layers.0.self_attn`. */
   readonly label: string;
   /** Arguments by name, read and written; optional ones may be absent. */
   readonly tensors: Readonly<Record<string, Tensor | undefined>>;
+  /** Sizes, scalars and constants by name. */
   readonly dims: Dims;
 }
 
 /** A recorded model: launches in order, with all shapes known. It belongs to no device. */
 export interface Plan {
+  /** What messages call it. */
   readonly name: string;
+  /** In the order in which they run. */
   readonly launches: readonly Launch[];
 }
 
@@ -42,6 +46,12 @@ export type Run = <R extends Patterns, W extends Patterns, P extends string, C e
 /**
  * Records the launches of `build`. Each of the `shared` tensors is given to every launch whose kernel reads that
  * argument.
+ *
+ * @example
+ * const x = tensor("x", "f32", [20, 8]);
+ * const gamma = tensor("gamma", "f32", [8], "weight");
+ * const plan = record("norm", (run) => void run(layernormResidual, "norm", { x, gamma }, { eps: 1e-5 }));
+ * console.log(printPlan(plan));
  */
 export function record(name: string, build: (run: Run) => void, shared: Readonly<Record<string, Tensor>> = {}): Plan {
   const launches: Launch[] = [];
@@ -68,13 +78,29 @@ export function record(name: string, build: (run: Run) => void, shared: Readonly
   return { name, launches };
 }
 
-/** Number of launches at `prefix` or below it, such as `decoder.layers.0`; of all launches without a prefix. */
+/**
+ * Number of launches at `prefix` or below it, such as `decoder.layers.0`; of all launches without a prefix.
+ *
+ * @example
+ * const x = tensor("x", "f32", [20, 8]);
+ * const gamma = tensor("gamma", "f32", [8], "weight");
+ * const plan = record("norm", (run) => void run(layernormResidual, "norm", { x, gamma }, { eps: 1e-5 }));
+ * console.log(countLaunches(plan), countLaunches(plan, "norm")); // 1 1
+ */
 export function countLaunches(plan: Plan, prefix = ""): number {
   return plan.launches.filter((launch) => launch.label === prefix || launch.label.startsWith(prefix && `${prefix}.`))
     .length;
 }
 
-/** The plan as a table for people: number, kernel, label, outputs and their shapes. */
+/**
+ * The plan as a table for people: number, kernel, label, outputs and their shapes.
+ *
+ * @example
+ * const x = tensor("x", "f32", [20, 8]);
+ * const gamma = tensor("gamma", "f32", [8], "weight");
+ * const plan = record("norm", (run) => void run(layernormResidual, "norm", { x, gamma }, { eps: 1e-5 }));
+ * console.log(printPlan(plan)); // norm: 1 launches, then one line each
+ */
 export function printPlan(plan: Plan): string {
   const rows = plan.launches.map(({ kernel, label, tensors }, index) => {
     const written = Object.keys(kernel.writes).map((key) => `${key} [${tensors[key]?.shape.join(",")}]`);

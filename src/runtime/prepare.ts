@@ -25,6 +25,7 @@ export interface RunOptions {
 
 /** A plan that is ready to run on a device: compiled, with all its memory. A run only encodes its launches. */
 export interface Prepared {
+  /** The plan that was prepared. */
   readonly plan: Plan;
   /**
    * Runs the plan in one compute pass and one submit. Resolves with the tensors in `read` once the device has computed

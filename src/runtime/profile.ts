@@ -4,11 +4,15 @@ import type { Prepared } from "./prepare.js";
 
 /** The time of one launch on the device, and the least work that it had to do (`bytes` and `flops` of its kernel). */
 export interface Timing {
+  /** The name of the kernel. */
   readonly kernel: string;
+  /** What the launch is in the plan. */
   readonly label: string;
   /** Milliseconds between the timestamps of its pass; or of one of many repetitions, by the clock of the host. */
   readonly ms: number;
+  /** The least that it must read and write. */
   readonly bytes: number;
+  /** The least that it must compute. */
   readonly flops: number;
 }
 
@@ -21,6 +25,13 @@ const COARSE = [65_536n, 100_000n]; // ns: browsers round timestamps, so that a 
  * Runs a prepared plan with every launch in a timed pass of its own, which shows where time goes. The whole is slower
  * than a plain run. Where the device has no timestamps, or coarse ones as in Chrome, each launch is repeated until the
  * clock of the host can tell its time: what a launch reads is then what it wrote before.
+ *
+ * @example
+ * const model = await load("models/bert-pos");
+ * const [sample] = await model.run((core) => samplePlans(core, 64));
+ * sample.write();
+ * const prepared = await model.gpu.prepare(sample.plan);
+ * for (const { label, ms } of await profile(model.gpu, prepared)) console.log(label, ms);
  */
 export async function profile(gpu: Gpu, prepared: Prepared): Promise<Timing[]> {
   const { launches } = prepared.plan;

@@ -54,15 +54,28 @@ export type Role = "weight" | "state" | "activation";
 
 /** A name, a format and a shape. The values are kept by the runner, `gpu` or `cpu`. */
 export interface Tensor {
+  /** What messages call it. */
   readonly name: string;
+  /** Format in storage. */
   readonly dtype: DType;
+  /** Sizes, the last axis varying fastest. */
   readonly shape: readonly number[];
+  /** What its memory counts as. */
   readonly role: Role;
   /** The tensor that owns the memory, if this one is a view of its first elements. */
   readonly base?: Tensor;
 }
 
-/** Declares a tensor. It gets memory when a runner first needs it. */
+/**
+ * Declares a tensor. It gets memory when a runner first needs it.
+ *
+ * @example
+ * const device = await gpu();
+ * const x = tensor("x", "f32", [2, 3]);
+ * device.write(x, Float32Array.of(1, 2, 3, 4, 5, 6));
+ * const [values] = await device.read(x);
+ * console.log(values);
+ */
 export function tensor(name: string, dtype: DType, shape: readonly number[], role: Role = "state"): Tensor {
   return { name, dtype, shape, role };
 }

@@ -6,6 +6,7 @@ import { type Tensor, tensor } from "./tensor.js";
 
 /** How a caller follows and stops `tune`. */
 export interface TuneHooks {
+  /** Stops the measurement, which rejects with its reason. */
   readonly signal?: AbortSignal;
   /** Called after each kind of launch. */
   readonly progress?: (event: TuneEvent) => void;
@@ -13,6 +14,7 @@ export interface TuneHooks {
 
 /** What was found for one kind of launch. */
 export interface TuneEvent {
+  /** The only kind. */
   readonly status: "progress";
   /** The kind of launch (`tuningKey`). */
   readonly key: string;
@@ -24,6 +26,7 @@ export interface TuneEvent {
   readonly unsaved?: string;
   /** Kinds of launches measured, of `total`. */
   readonly loaded: number;
+  /** How many there are. */
   readonly total: number;
 }
 
@@ -34,6 +37,11 @@ const MARGIN = 0.97; // a candidate replaces the present choice only below this 
  * Measures all ways to run the launches of some plans on this device. Returns the fastest of each, which the device
  * uses and stores from then on, each once it is found. Launches that read indices are left out, because their cost depends on the index data.
  * The weights must have been written. Throws the signal's reason when aborted.
+ *
+ * @example
+ * const model = await load("models/bert-pos");
+ * const samples = await model.run((core) => samplePlans(core, 64));
+ * await tune(model.gpu, samples.map(({ plan }) => plan), { progress: ({ key, speedup }) => console.log(key, speedup) });
  */
 export async function tune(
   gpu: Gpu,

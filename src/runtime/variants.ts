@@ -18,7 +18,9 @@ export interface DeviceClass {
 
 /** How a launch runs: a variant, and all sizes, scalars and constants. */
 export interface Choice {
+  /** The variant. */
   readonly variant: Variant;
+  /** The sizes of the launch with the constants of the variant. */
   readonly dims: Dims;
 }
 
@@ -26,7 +28,9 @@ export interface Choice {
  * One way to run a launch, as `tune` measures and stores it: the name of a variant, and the values of its constants.
  */
 export interface TunedChoice {
+  /** The name of the variant. */
   readonly variant: string;
+  /** Values of its constants. */
   readonly constants: Dims;
 }
 
@@ -36,6 +40,12 @@ export type TunedChoices = Readonly<Record<string, TunedChoice>>;
 /**
  * The kind of a launch, for which `tune` finds one choice: its kernel, its formats, and its sizes, of which N is
  * rounded up to a power of two.
+ *
+ * @example
+ * const x = tensor("x", "f32", [20, 8]);
+ * const gamma = tensor("gamma", "f32", [8]);
+ * const { launches } = record("norm", (run) => void run(layernormResidual, "norm", { x, gamma }, { eps: 1e-5 }));
+ * console.log(tuningKey(launches[0].kernel, launches[0].dims)); // layernorm_residual D=8 N<=32
  */
 export function tuningKey(kernel: Kernel, dims: Dims): string {
   const sizes = Object.entries(dims).flatMap(([name, value]) => {

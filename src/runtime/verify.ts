@@ -8,13 +8,17 @@ import type { Tensor } from "./tensor.js";
 export interface Divergence {
   /** Its number in the plan. */
   readonly launch: number;
+  /** The kernel of the launch. */
   readonly kernel: string;
+  /** What the launch is in the plan. */
   readonly label: string;
   /** The name of the tensor that it wrote wrongly. */
   readonly tensor: string;
   /** Flat index of the worst element, what the GPU computed there, and what the reference says. */
   readonly index: number;
+  /** What the device computed. */
   readonly got: number;
+  /** What the reference computed. */
   readonly want: number;
 }
 
@@ -29,7 +33,10 @@ export interface Agreement extends Divergence {
  * element of each tensor that a launch writes. Weights and states must have been written.
  *
  * @example
- *   for await (const { label, error } of agreements(model.gpu, plan)) console.log(label, error);
+ * const model = await load("models/bert-pos");
+ * const [sample] = await model.run((core) => samplePlans(core, 64));
+ * sample.write();
+ * for await (const { label, error } of agreements(model.gpu, sample.plan)) console.log(label, error);
  */
 export async function* agreements(gpu: Gpu, plan: Plan): AsyncGenerator<Agreement, void> {
   const prepared = await gpu.prepare(plan);
@@ -66,6 +73,12 @@ export async function* agreements(gpu: Gpu, plan: Plan): AsyncGenerator<Agreemen
 /**
  * The first launch of a plan that has |got - want| > tolerance * max(1, |want|) anywhere (`agreements`); undefined when
  * all agree.
+ *
+ * @example
+ * const model = await load("models/bert-pos");
+ * const [sample] = await model.run((core) => samplePlans(core, 64));
+ * sample.write();
+ * console.log((await verify(model.gpu, sample.plan)) ?? "the device and the references agree");
  */
 export async function verify(gpu: Gpu, plan: Plan, tolerance = 1e-4): Promise<Divergence | undefined> {
   for await (const { error, ...worst } of agreements(gpu, plan)) if (error > tolerance) return worst;

@@ -1,6 +1,8 @@
 /** How far a file is: bytes that have come, and its size. */
 export interface Loaded {
+  /** Bytes that have come. */
   readonly loaded: number;
+  /** Its size. */
   readonly total: number;
 }
 
@@ -13,9 +15,11 @@ export interface ProgressEvent {
   readonly status: "initiate" | "progress" | "done" | "progress_total" | "compile" | "ready";
   /** The label of the checkpoint. */
   readonly name: string;
+  /** The file that begins, goes on or is done. */
   readonly file?: string;
   /** Bytes of `file` that have come so far, and its size; of all files at "progress_total"; kernels at "compile". */
   readonly loaded?: number;
+  /** What `loaded` becomes in the end. */
   readonly total?: number;
   /** At "progress_total": each of the files. */
   readonly files?: Readonly<Record<string, Loaded>>;

@@ -13,7 +13,9 @@ import { asLogProbs, type Generation } from "./resolve.js";
 
 /** A token and its log-probability. */
 export interface TokenLogprob {
+  /** The token. */
   readonly token_id: number;
+  /** Its natural logarithm of the probability. */
   readonly logprob: number;
 }
 

@@ -49,6 +49,7 @@ export interface GenerateResult {
   readonly lengths: number[];
   /** Why each row ended: "stop" by an end id or a stop string, "length" because it may not be longer. */
   readonly finish_reasons: FinishReason[];
+  /** What the call did, and how long it took. */
   readonly stats: GenerateStats;
 }
 
@@ -56,6 +57,7 @@ export interface GenerateResult {
 export interface GenerateStats {
   /** Decoder steps that did work. */
   readonly steps: number;
+  /** How many launches its plans have. */
   readonly launches: Launches;
   /** Milliseconds from the end of the first step, which compiles, to the end of the last. */
   readonly ms: number;

@@ -35,6 +35,7 @@ export interface SentenceStep {
 
 /** A token that continues a beam. */
 export interface StepToken {
+  /** The token. */
   readonly token_id: number;
   /** The beam that it continues, by its index before the step. */
   readonly parent: number;
@@ -48,6 +49,7 @@ export interface StepToken {
 
 /** A candidate of a step, and what became of it. */
 export interface StepCandidate extends StepToken {
+  /** What became of it. */
   readonly fate: "kept" | "finished" | "cut";
   /** Of one that is kept: its beam. */
   readonly beam?: number;
@@ -62,10 +64,13 @@ export interface StepCandidate extends StepToken {
 export interface StepHypothesis {
   /** Its tokens after the prompt. */
   readonly token_ids: readonly number[];
+  /** Sum of log-probabilities / generated length ^ length_penalty. */
   readonly score: number;
+  /** Log-probability of each of these tokens. */
   readonly logprobs: readonly number[];
   /** The step in which it ended, and the beam that its last token continued. */
   readonly step: number;
+  /** The beam that it ended in. */
   readonly parent: number;
 }
 

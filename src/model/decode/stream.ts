@@ -9,6 +9,7 @@ import type { Generation } from "./resolve.js";
 export interface StreamEvent {
   /** Index of the result in `sequences`: of the input, where each has one result. */
   readonly row: number;
+  /** Tokens that no later step can change. */
   readonly token_ids: number[];
   /** With `output_scores` or `top_logprobs`: their log-probabilities, after all rules on scores. */
   readonly logprobs?: number[];

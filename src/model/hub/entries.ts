@@ -8,9 +8,11 @@ import { cacheFolder } from "./settings.js";
 
 /** A revision of a model in the cache. */
 export interface CachedRevision {
+  /** Its commit. */
   readonly commit: string;
   /** Branches and tags that it is. */
   readonly refs: readonly string[];
+  /** Paths of its files. */
   readonly files: readonly string[];
   /** Of its files; what several revisions share is stored once. */
   readonly bytes: number;
@@ -24,6 +26,7 @@ export interface CacheEntry {
   readonly place: string;
   /** All that it takes, incomplete downloads with it. */
   readonly bytes: number;
+  /** Those of which there are files. */
   readonly revisions: readonly CachedRevision[];
   /** When a file was last read, as far as the file system says; in a page, when it was last loaded from the Hub. */
   readonly lastUsed: Date | undefined;

@@ -15,8 +15,11 @@ export interface RawAudio {
 
 /** What of the browsers' AudioBuffer is used here. */
 export interface AudioBufferLike {
+  /** How many channels there are, which are averaged. */
   readonly numberOfChannels: number;
+  /** Samples a second. */
   readonly sampleRate: number;
+  /** The samples of a channel. */
   getChannelData(channel: number): Float32Array;
 }
 

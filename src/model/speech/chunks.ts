@@ -4,6 +4,7 @@ import { wordsOf } from "./words.js";
 
 /** A word of a transcript. */
 export interface SpeechWord {
+  /** The word, with the space and the punctuation around it. */
   readonly text: string;
   /** Its start and end in seconds. */
   readonly timestamp: readonly [start: number, end: number];
@@ -11,6 +12,7 @@ export interface SpeechWord {
 
 /** A part of a transcript that was said between two times. */
 export interface SpeechChunk {
+  /** What was said. */
   readonly text: string;
   /** Its start and end in seconds. */
   readonly timestamp: readonly [start: number, end: number];

@@ -21,6 +21,7 @@ export interface LogMel {
   window(first: number): DeviceSignal;
   /** The spectrum on the host, f32[1,C,frames], as the feature extractor of Transformers gives it. */
   read(): Promise<HostTensor>;
+  /** Frees the memory on the device. */
   dispose(): void;
 }
 
@@ -28,6 +29,7 @@ export interface LogMel {
 export interface LogMelOptions {
   /** To how many frames to cut the recording, or to fill it up with silence. Default: as many as it has. */
   readonly frames?: number;
+  /** Stops between launches. */
   readonly signal?: AbortSignal;
 }
 

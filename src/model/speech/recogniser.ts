@@ -4,6 +4,7 @@ import type { SpeechOptions } from "./options.js";
 
 /** One of several results of a search. */
 export interface SpeechAlternative {
+  /** What may have been said. */
   readonly text: string;
   /** With beam search: log-probability / generated length ^ length_penalty. */
   readonly score?: number;
@@ -13,6 +14,7 @@ export interface SpeechAlternative {
 
 /** What was said in a recording. */
 export interface Recognition {
+  /** What was said. */
   readonly text: string;
   /** Its parts with their times, where timestamps are asked for, and of recordings longer than a window. */
   readonly chunks?: readonly SpeechChunk[];

@@ -5,11 +5,13 @@ import type { Prompt } from "./text_inputs.js";
 
 /** What a generated token looks at: the part of the text to which it attends most. */
 export interface Alignment {
+  /** The generated token. */
   readonly token_id: number;
   /** Its text, alone. */
   readonly token: string;
   /** The part of the text, as UTF-16 units count. */
   readonly start: number;
+  /** Its end. */
   readonly end: number;
   /** The mean of the weights of all heads of all layers there. */
   readonly weight: number;

@@ -49,9 +49,13 @@ export function textsOf(input: TextInput): Texts {
 
 /** A task on an encoder. Called with one input, it gives one result; with a list, a list in the same order. */
 export interface EncoderTask<Input, Options, Result> extends AsyncDisposable {
+  /** The result of an input, or of each of a list. */
   (input: Input, options?: Options): Promise<Result>;
+  /** The result of an input, or of each of a list. */
   (inputs: readonly Input[], options?: Options): Promise<Result[]>;
+  /** The model. */
   readonly model: Model;
+  /** Its tokenizer. */
   readonly tokenizer: Tokenizer;
   /** Releases the model. */
   dispose(): void;

@@ -15,6 +15,7 @@ import type { Tokenizer } from "../text/tokenizer.js";
 
 /** Options of speech recognition: those of Whisper, and those of `generate()`. */
 export interface RecognitionOptions extends SpeechOptions {
+  /** Stops the call, which rejects with its reason. */
   readonly signal?: AbortSignal;
   /** How many recordings to transcribe together. Default 8. */
   readonly batch_size?: number;
@@ -24,14 +25,18 @@ export interface RecognitionOptions extends SpeechOptions {
 
 /** Speech recognition on one checkpoint. One recording gives one result; a list gives a list in the same order. */
 export interface RecognitionTask extends AsyncDisposable {
+  /** Transcribes a recording, or each of a list. */
   (audio: AudioInput, options?: RecognitionOptions): Promise<Recognition>;
+  /** Transcribes a recording, or each of a list. */
   (audios: readonly AudioInput[], options?: RecognitionOptions): Promise<Recognition[]>;
   /** Transcribes, and yields pieces of text as they are heard. Returns the results, one for each recording. */
   stream(
     audio: AudioInput | readonly AudioInput[],
     options?: RecognitionOptions,
   ): AsyncGenerator<RecognitionEvent, Recognition[]>;
+  /** The model. */
   readonly model: Model;
+  /** Its tokenizer. */
   readonly tokenizer: Tokenizer;
   /** Releases the model. */
   dispose(): void;

@@ -25,6 +25,7 @@ export interface ClassificationOptions extends EncodingOptions {
 
 /** The labels of a text, best first. */
 export interface Classification extends Reading {
+  /** The best labels and their scores, best first. */
   readonly labels: readonly { readonly label: string; readonly score: number }[];
 }
 

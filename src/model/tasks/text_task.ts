@@ -18,6 +18,7 @@ import type { Beginning } from "./text_inputs.js";
  * models with an encoder, those of chat templates for conversations.
  */
 export interface TextOptions extends GenerateOptions, DirectionOptions, ChatTemplateOptions {
+  /** Stops the call, which rejects with its reason. */
   readonly signal?: AbortSignal;
   /**
    * Called with what each step of the search did: its beams, candidates and hypotheses. With several batches `step` begins
@@ -100,6 +101,7 @@ export interface TextStats {
   /** Milliseconds of the timed steps. */
   readonly ms: number;
 
+  /** Launches of the last batch. */
   readonly launches: Launches;
 }
 
@@ -123,6 +125,7 @@ export interface TextTask<
   Name extends TextName = "generated_text",
   Input extends string | Conversation = string,
 > extends AsyncDisposable {
+  /** Generates from a text or a conversation, or from each of a list. */
   <I extends Input | readonly Input[], Full extends boolean = true>(
     input: I,
     options?: TextOptions & { readonly return_full_text?: Full },
@@ -132,7 +135,9 @@ export interface TextTask<
    * it ended and how many tokens it took.
    */
   stream(input: Input | readonly Input[], options?: Omit<TextOptions, BatchOption>): AsyncGenerator<TextEvent>;
+  /** The model. */
   readonly model: Model;
+  /** Its tokenizer. */
   readonly tokenizer: Tokenizer;
   /** Statistics of the last call. */
   stats(): TextStats | undefined;

@@ -31,12 +31,12 @@ export interface Entity {
   /** The label. */
   readonly entity: string;
   /** Its probability; of an entity of several words, the mean. */
-
   readonly score: number;
   /** The text from start to end. */
   readonly word: string;
   /** Start and end of the range in UTF-16 units, as strings count them. */
   readonly start: number;
+  /** Its end. */
   readonly end: number;
   /** When tokens are labelled: the index of the token in its sequence. */
   readonly index?: number;
@@ -44,6 +44,7 @@ export interface Entity {
 
 /** The labels of a text, in the order of the text. */
 export interface Tagging extends Reading {
+  /** Labelled tokens, words, or entities of words. */
   readonly entities: readonly Entity[];
 }
 

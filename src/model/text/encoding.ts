@@ -7,6 +7,7 @@ import type { Vocabulary } from "./vocabulary.js";
 
 /** The tokens of a text or of two; all lists are of the same length. */
 export interface Encoding {
+  /** The tokens. */
   readonly ids: readonly number[];
   /** The tokens as the vocabulary spells them. */
   readonly tokens: readonly string[];

@@ -2,7 +2,9 @@ import { InputError, show } from "../../runtime/errors.js";
 
 /** A part of a message's content: `{ type: "text", text }`, or of another type that the chat template knows. */
 export interface ContentPart {
+  /** "text", or what else the chat template knows. */
   readonly type: string;
+  /** Its text, where it is one. */
   readonly text?: string;
   readonly [field: string]: unknown;
 }
