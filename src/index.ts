@@ -102,7 +102,7 @@ export { WEIGHT_FORMATS, type WeightFormat } from "./model/checkpoint/weight_for
 export { cpu } from "./runtime/cpu.js";
 export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
 export { type AdapterClass, type Choice, type TunedChoice, type TunedChoices, tuningKey } from "./runtime/variants.js";
-export { type Gpu, gpu, type GpuListener, type GpuOptions } from "./runtime/gpu.js";
+export { type Compiling, type Gpu, gpu, type GpuListener, type GpuOptions } from "./runtime/gpu.js";
 export type { Fallback } from "./runtime/compile.js";
 export type { DeviceLost } from "./runtime/health.js";
 export type { Prepared, RunOptions } from "./runtime/prepare.js";

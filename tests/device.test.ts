@@ -9,6 +9,7 @@ import {
   tensor,
 } from "../src/index.js";
 import { layernormResidual } from "../src/kernels/index.js";
+import type { ProgressEvent } from "../src/model/checkpoint/progress.js";
 import type { Fallback } from "../src/runtime/compile.js";
 import { openDevice } from "../src/runtime/device.js";
 import type { Variant } from "../src/runtime/kernel.js";
@@ -292,6 +293,23 @@ test("abort at the last event of a load gives no model, and leaves nothing on th
     const { signal } = left;
     await refuses(() => load(folder("tests/fixtures/gpt2"), { gpu, progress, signal }), Error, /^enough$/);
     assert.is(gpu.use().weight, 0);
+  }));
+
+test("progress tells of the kernels that the first call compiles, and of none at the second", () =>
+  withGpu({}, async (gpu) => {
+    const told: (readonly [done: number, total: number])[] = [];
+    const progress = ({ status, loaded = NaN, total = NaN }: ProgressEvent): void => {
+      if (status === "compile") told.push([loaded, total]);
+    };
+    const model = await load(folder("tests/fixtures/gpt2"), { gpu, progress });
+    await tokens(model);
+    const kernels = told.length / 2; // each when it begins and when it is done
+    assert.ok(kernels > 1, `${kernels} kernels`);
+    assert.equal(told.at(-1), [kernels, kernels]);
+    assert.ok(told.every(([done, total], i) => done + total === i + 1 && done <= total));
+    await tokens(model);
+    assert.is(told.length, 2 * kernels);
+    model.dispose();
   }));
 
 test("the adapter with the most power is asked for, unless the caller prefers another", async () => {

@@ -29,7 +29,7 @@ const IDLE_CALLS = 4; // finished calls whose memory is kept for later calls of 
 /** What the public `load` does. */
 export async function load(source: CheckpointLike, options: LoadOptions): Promise<Model> {
   checkLoadOptions(options);
-  const { dtype = "auto", progress, signal, onDeviceLost, onFallback } = options;
+  const { dtype = "auto", progress, signal, onDeviceLost, onFallback, onCompile } = options;
   signal?.throwIfAborted();
   const opened = await openCheckpoint(source, options);
   const { family, checkpoint: described, architecture: stated } = await describeCheckpoint(opened);
@@ -39,7 +39,14 @@ export async function load(source: CheckpointLike, options: LoadOptions): Promis
   const decoding = stated.decoder && (await import("./decode/calls.js")).decoderCalls;
   const gpu = options.gpu ?? (await openGpu({ device: options.device, powerPreference: options.powerPreference }));
   await gpu.ready(); // a shared one may have lost its device
-  const leave = gpu.listen({ onDeviceLost, onFallback });
+  const leave = gpu.listen({
+    onDeviceLost,
+    onFallback,
+    onCompile(event) {
+      onCompile?.(event);
+      progress?.({ status: "compile", name: checkpoint.label, loaded: event.done, total: event.total });
+    },
+  });
   const idle = createIdleCache(IDLE_CALLS);
   const release = (): void => {
     leave();

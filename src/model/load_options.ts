@@ -26,6 +26,7 @@ const OPTIONS = {
   signal: SIGNAL,
   onDeviceLost: CALLBACK,
   onFallback: CALLBACK,
+  onCompile: CALLBACK,
 };
 
 // What people write who come from elsewhere.

@@ -1,7 +1,7 @@
 import { createBudget } from "./budget.js";
 import type { Fallback } from "./compile.js";
 import { type AdapterInfo, openDevice } from "./device.js";
-import type { GpuOptions } from "./gpu.js";
+import type { Compiling, GpuOptions } from "./gpu.js";
 import { type DeviceLost, type Health, watchHealth } from "./health.js";
 import type { Variant } from "./kernel.js";
 import { LAUNCH_FLOPS } from "./launches.js";
@@ -33,6 +33,7 @@ export interface ConnectionHooks {
   readonly gone: Gone;
   onLost(lost: DeviceLost): void;
   onFallback(fallback: Fallback): void;
+  onCompile(event: Compiling): void;
 }
 
 const SUBMIT_FLOPS = 50e9; // until the device has been measured
@@ -80,7 +81,7 @@ export async function connect(
     absent,
     budget,
     launchFlops,
-    pipelines: createPipelines(device),
+    pipelines: createPipelines(device, hooks.onCompile),
     healthy: health.check,
     choose: (kernel, dims, without) =>
       chooseVariant(

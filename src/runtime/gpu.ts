@@ -18,6 +18,14 @@ export interface GpuListener {
   onDeviceLost?(event: DeviceLost): void;
   /** A compiler refused a variant of a kernel, and the next one runs instead; told once for each. */
   onFallback?(event: Fallback): void;
+  /** A kernel begins or ends to be compiled, as the first calls make it happen. */
+  onCompile?(event: Compiling): void;
+}
+
+/** How far compiling is: kernels that are ready, of those that were asked for so far. */
+export interface Compiling {
+  readonly done: number;
+  readonly total: number;
 }
 
 /** How a device is opened. */
@@ -197,6 +205,7 @@ function createHooks(first: GpuListener) {
   const hooks = {
     gone: new WeakMap<Tensor, string>(),
     onLost: (lost: DeviceLost) => tell(({ onDeviceLost }) => onDeviceLost?.(lost)),
+    onCompile: (event: Compiling) => tell(({ onCompile }) => onCompile?.(event)),
     onFallback(fallback: Fallback) {
       fallbacks.push(fallback);
       tell(({ onFallback }) => onFallback?.(fallback));

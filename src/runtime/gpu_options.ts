@@ -12,6 +12,7 @@ const OPTIONS = {
   launchFlops: wholeNumber(1, Infinity),
   onDeviceLost: CALLBACK,
   onFallback: CALLBACK,
+  onCompile: CALLBACK,
 };
 
 /** Throws OptionError for options of `gpu()` that it does not take, and for wrong values. */

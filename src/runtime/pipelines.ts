@@ -1,4 +1,5 @@
 import { DeviceError } from "./errors.js";
+import type { Compiling } from "./gpu.js";
 import type { Dims, Kernel, Variant } from "./kernel.js";
 import type { Choice } from "./variants.js";
 import { scoped } from "./scopes.js";
@@ -43,11 +44,12 @@ export function codeOf({ name }: Kernel, { variant, dims }: Choice, { constants 
   return specialise(name, textOf(variant, dims), Object.fromEntries(names.map((key) => [key, dims[key]])));
 }
 
-/** Compiles shaders on one device, each specialised text once. */
-export function createPipelines(device: GPUDevice): Pipelines {
+/** Compiles shaders on one device, each specialised text once; `tell` hears when one begins and ends. */
+export function createPipelines(device: GPUDevice, tell: (event: Compiling) => void): Pipelines {
   const layouts = new Map<string, GPUBindGroupLayout>();
   const pipelines = new Map<string, Promise<GPUComputePipeline>>();
   const shaders = new Map<string, ShaderText>();
+  let [done, total] = [0, 0];
 
   const shader = (kernel: Kernel, { variant, dims }: Choice): ShaderText => {
     const text = textOf(variant, dims);
@@ -98,7 +100,8 @@ export function createPipelines(device: GPUDevice): Pipelines {
       const code = codeOf(kernel, choice, read);
       const known = pipelines.get(code);
       if (known) return known;
-      const made = compile(kernel, choice.variant, read, code);
+      tell({ done, total: ++total });
+      const made = compile(kernel, choice.variant, read, code).finally(() => tell({ done: ++done, total }));
       pipelines.set(code, made);
       made.catch(() => pipelines.delete(code));
       return made;

@@ -94,3 +94,10 @@ export function inMemory(files: Readonly<Record<string, object>>) {
     return new TextEncoder().encode(JSON.stringify(found));
   };
 }
+
+/** A file with one tensor of so many bytes, called w. */
+export function weightsOf(bytes: number): Uint8Array<ArrayBuffer> {
+  const file = rawFile({ w: { dtype: "U8", shape: [bytes], data_offsets: [0, bytes] } }, bytes);
+  for (let i = file.length - bytes, x = 1; i < file.length; i++) file[i] = x = (x * 75 + 74) % 65537;
+  return file;
+}

@@ -65,7 +65,9 @@ const guard =
     try {
       return await act();
     } catch (cause) {
-      if (cause instanceof CheckpointError || !(cause as { code?: string }).code) throw cause;
+      const { code, name } = cause as { code?: string; name?: string };
+      const isRefused = name === "NotCapable"; // by Deno
+      if (cause instanceof CheckpointError || !(code || isRefused)) throw cause;
       throw new CheckpointError(
         `${place}: must be a folder to keep models in, ${(cause as Error).message}; set cache_dir or HF_HUB_CACHE to another, or pass cache_dir: false to keep nothing`,
         { cause },

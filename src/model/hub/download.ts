@@ -42,7 +42,10 @@ export async function downloadFile(
   try {
     signal?.throwIfAborted();
     for (let i = 0; i < AHEAD; i++) ask();
-    for (let piece; (piece = pieces.shift()); ask()) await download.append(await piece);
+    for (let piece; (piece = pieces.shift()); ask()) {
+      await download.append(await piece);
+      signal?.throwIfAborted();
+    }
     return await download.finish();
   } catch (error) {
     stop.abort();

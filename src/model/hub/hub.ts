@@ -8,7 +8,7 @@ import type { HubPlace } from "./place.js";
 import { type HubOptions, type HubSettings, hubSettings } from "./settings.js";
 
 const CONFIG = "config.json";
-const TEXTS = [CONFIG, "tokenizer.json", "tokenizer_config.json"]; // that come with the weights
+const TEXTS = [CONFIG, "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]; // that come with the weights
 const PATIENCE = 10e3; // ms that the Hub may take where the cache could serve
 const TRIES = 3; // of the first request, where the cache could not
 const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
@@ -76,22 +76,24 @@ async function resolve(settings: HubSettings, cache: HubCache | undefined, signa
   }
   if (known && isCommit && (await cache?.find(known, CONFIG))) return { commit: known };
   const limits = [signal, known === undefined ? undefined : AbortSignal.timeout(PATIENCE)].filter(Boolean);
-  try {
-    const either = AbortSignal.any(limits as AbortSignal[]);
+  const either = AbortSignal.any(limits as AbortSignal[]);
+  const ask = async (): Promise<Snapshot> => {
     const config = await openRemote(settings, revision, CONFIG, either, known === undefined ? TRIES : 1);
     const { commit } = config;
     if (!commit || !COMMIT.test(commit))
       throw new RefusedError(
         `${repo}: ${endpoint} must be a Hub, which states X-Repo-Commit, and states ${commit ? "another" : "none"}; check endpoint (HF_ENDPOINT)`,
       );
-    if (!isCommit) await cache?.remember(revision, commit);
     return { commit, config };
-  } catch (error) {
+  };
+  const snapshot = await ask().catch((error: unknown): Snapshot => {
     signal?.throwIfAborted();
     if (known !== undefined) return { commit: known, unreachable: (error as Error).message };
     if (error instanceof RefusedError) throw error;
     throw missing(`the Hub did not answer: ${(error as Error).message}`, error);
-  }
+  });
+  if (snapshot.config && !isCommit) await cache?.remember(revision, snapshot.commit);
+  return snapshot;
 }
 
 /** A file of a snapshot: of the cache, or of the Hub. Texts are kept at once, other files when they are fetched. */
