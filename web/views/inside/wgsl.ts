@@ -10,10 +10,7 @@ export function indented(text: string): string {
     const bare = line.trim();
     const closes = /^[})]/.test(bare) ? 1 : 0;
     const shown = bare && "  ".repeat(Math.max(0, depth - closes)) + bare;
-    depth += Array.from(bare).reduce(
-      (sum, letter) => sum + (/[{(]/.test(letter) ? 1 : /[})]/.test(letter) ? -1 : 0),
-      0,
-    );
+    depth += bare.split(/[{(]/).length - bare.split(/[})]/).length;
     return shown;
   });
   return lines.join("\n").replace(/(?<!@.*)\n(?=@compute|fn |struct )/g, "\n\n");
