@@ -1,6 +1,7 @@
 import { field, selectInput, textInput } from "../support/controls.js";
 import { scaleGradient } from "../support/colour.js";
 import { el } from "../support/dom.js";
+import { clearProblem, showError } from "../support/problem.js";
 import { onScheme } from "../support/scheme.js";
 import { startButton } from "../support/start.js";
 import type { Context } from "../support/view.js";
@@ -30,7 +31,7 @@ export function mount(root: HTMLElement, context: Context): void {
   const readout = el("p", { class: "note", "aria-live": "polite" });
   const scale = el(
     "div",
-    { class: "scale", "aria-hidden": true },
+    { class: "weights", "aria-hidden": true },
     ...["0", "¼", "1"].map((value) => el("span", {}, value)),
   );
   const title = el("h3", {});
@@ -61,6 +62,16 @@ export function mount(root: HTMLElement, context: Context): void {
     shown.painter?.dispose();
     shown.painter = undefined;
   };
+  /** Brings what is shown to the device. */
+  const paint = async (): Promise<void> => {
+    if (!shown.data) return;
+    clearProblem(views);
+    const painter = await createPainter(await context.gpu(), shown.data, (error) => showError(views, error));
+    free();
+    if (root.hidden || signal.aborted) return painter.dispose();
+    shown.painter = painter;
+    redraw();
+  };
   const run = async (stop: AbortSignal): Promise<void> => {
     const chosen = SOURCES[source.value];
     link({ source: source.value, text: text.value });
@@ -68,16 +79,18 @@ export function mount(root: HTMLElement, context: Context): void {
     stop.throwIfAborted();
     free();
     Object.assign(shown, { data, mark: {} });
-    shown.painter = await createPainter(await context.gpu(), data);
     views.hidden = false;
     heads.show(data);
     matrix.show(data);
     links.show(data, chosen.sides);
+    await paint();
     choose(Math.min(shown.head, data.sizes.L * data.sizes.H - 1));
   };
   const starter = startButton("Draw", run, signal);
   text.addEventListener("keydown", ({ key }) => key === "Enter" && void starter.start());
   signal.addEventListener("abort", free);
+  root.addEventListener("leave", () => (starter.stop(), free()), { signal });
+  root.addEventListener("enter", () => void paint().catch((error: unknown) => showError(views, error)), { signal });
   const tint = (): void => {
     scale.style.backgroundImage = scaleGradient();
     redraw();

@@ -103,8 +103,8 @@ export function mount(root: HTMLElement, context: Context): void {
     ).finally(() => stop.aborted && (status.textContent = `Stopped after ${rows.length} shapes.`));
     say(`${rows.length} shapes measured.`);
   };
-  const leave = new AbortController();
-  const starter = startButton("Measure", measureAll, AbortSignal.any([signal, leave.signal]));
+  const starter = startButton("Measure", measureAll, signal);
+  root.addEventListener("leave", starter.stop, { signal });
 
   root.append(
     el("h2", {}, "Benchmark"),

@@ -109,6 +109,8 @@ export function mount(root: HTMLElement, context: Context): void {
       summary.textContent = describeAgreement(shown.launches);
     });
 
+  const starters = [startButton("Time", time, signal), startButton("Verify", verify, signal)];
+  root.addEventListener("leave", () => starters.forEach(({ stop }) => stop()), { signal });
   root.append(
     el("h2", {}, "Inside"),
     el(
@@ -122,8 +124,7 @@ export function mount(root: HTMLElement, context: Context): void {
       field("Model", model),
       field("Plan", plan),
       field("Rows", rows, "Tokens that go through the plan together"),
-      startButton("Time", time, signal).element,
-      startButton("Verify", verify, signal).element,
+      ...starters.map(({ element }) => element),
     ),
     summary,
     panes,

@@ -1,8 +1,8 @@
 import { type Mat4, mat4 } from "wgpu-matrix";
 import { type Gpu, tensor } from "../../../src/index.js";
 import { colourAt } from "../../support/colour.js";
-import type { AttentionData } from "./sources.js";
 import cells from "./cells.wgsl";
+import type { AttentionData } from "./sources.js";
 
 /** A token of the rows, of the columns, or a cell. */
 export interface Mark {
@@ -27,81 +27,113 @@ export interface Scene {
 
 /** Draws attention weights from a tensor on the device of the model that computed them. */
 export interface Painter {
-  /** The device that it draws on. */
-  readonly device: GPUDevice;
-  /** Draws into a canvas as large as its style says. */
+  /** Draws into a canvas as large as its style says. While a frame is under way, only the last of later ones is kept. */
   draw(canvas: HTMLCanvasElement, scene: Scene): void;
-  /** Frees the tensor, and what belongs to canvases. */
+  /** Frees the tensor, and all that it is drawn with. */
   dispose(): void;
 }
 
-const [UNIFORM, COPY_TARGET] = [0x40, 0x8]; // GPUBufferUsage
+const [COPY_SOURCE, COPY_TARGET, UNIFORM] = [0x4, 0x8, 0x40]; // GPUBufferUsage
+const TEXTURE = 0x10 | 0x1; // GPUTextureUsage: drawn into, and copied from
 const STOPS = 6; // of the colours, in cells.wgsl
 const BYTES = 64 + 16 * STOPS + 32; // of its struct View
 
-/** A canvas, and the uniforms that it is drawn with. */
-interface Surface {
-  readonly target: GPUCanvasContext;
-  readonly uniforms: GPUBuffer;
-  readonly group: GPUBindGroup;
+/** The size of a frame in pixels of the device, its rows padded as copies of textures need it. */
+interface Frame {
+  readonly width: number;
+  readonly height: number;
+  readonly padded: number;
 }
 
-/** Uploads the weights and compiles what draws them. Throws DeviceError. */
-export async function createPainter(gpu: Gpu, { weights, sizes }: AttentionData): Promise<Painter> {
-  const { L, H, T, S } = sizes;
+/**
+ * Uploads the weights and compiles what draws them. `fault` is told why a frame could not be drawn. Pixels come back to
+ * a plain canvas: to show a canvas of WebGPU ends the whole device where Chrome computes on the CPU. Throws DeviceError.
+ */
+export async function createPainter(
+  gpu: Gpu,
+  { weights, sizes: { L, H, T, S } }: AttentionData,
+  fault: (error: unknown) => void,
+): Promise<Painter> {
   const { device, memory } = gpu;
   const held = tensor("attention", "f32", [L * H, T, S]);
   gpu.write(held, weights);
-  const format = navigator.gpu.getPreferredCanvasFormat();
-  const module = device.createShaderModule({ label: "cells", code: cells });
-  const pipeline = await device.createRenderPipelineAsync({
-    label: "cells",
-    layout: "auto",
-    vertex: { module, entryPoint: "corner" },
-    fragment: { module, entryPoint: "shade", targets: [{ format }] },
-  });
-  const surfaces = new Map<HTMLCanvasElement, Surface>();
-  const surfaceOf = (canvas: HTMLCanvasElement): Surface => {
-    const known = surfaces.get(canvas);
-    if (known) return known;
-    const target = canvas.getContext("webgpu") as GPUCanvasContext;
-    target.configure({ device, format, alphaMode: "premultiplied" });
-    const uniforms = memory.create("cells", BYTES, UNIFORM | COPY_TARGET, "uniforms");
-    const entries = [uniforms, memory.buffer(held)].map((buffer, binding) => ({ binding, resource: { buffer } }));
-    const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
-    const made = { target, uniforms, group };
-    surfaces.set(canvas, made);
-    return made;
-  };
-  return {
-    device,
-    draw(canvas, scene) {
-      const { clientWidth: width, clientHeight: height } = canvas;
-      if (!width || !height) return; // its tab is hidden
-      canvas.width = Math.round(width * devicePixelRatio);
-      canvas.height = Math.round(height * devicePixelRatio);
-      const { target, uniforms, group } = surfaceOf(canvas);
-      const clip = mat4.multiply(mat4.ortho(0, width, height, 0, -1, 1), scene.view);
-      memory.writeBytes(uniforms, 0, packView(clip, scene, T, S));
-      const encoder = device.createCommandEncoder();
-      const pass = encoder.beginRenderPass({
-        colorAttachments: [{ view: target.getCurrentTexture().createView(), loadOp: "clear", storeOp: "store" }],
-      });
+  const pipeline = await compile(device);
+  const uniforms = memory.create("cells", BYTES, UNIFORM | COPY_TARGET, "uniforms");
+  const entries = [uniforms, memory.buffer(held)].map((buffer, binding) => ({ binding, resource: { buffer } }));
+  const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+  let disposed = false;
+
+  const render = async (canvas: HTMLCanvasElement, scene: Scene): Promise<void> => {
+    const { clientWidth, clientHeight } = canvas;
+    if (!clientWidth || !clientHeight) return; // its tab is hidden
+    const frame = frameOf(clientWidth, clientHeight);
+    const { width, height, padded } = frame;
+    const texture = device.createTexture({ size: [width, height], format: "rgba8unorm", usage: TEXTURE });
+    const pixels = memory.create("pixels", 4 * padded * height, COPY_SOURCE | COPY_TARGET, "activation");
+    const clip = mat4.multiply(mat4.ortho(0, clientWidth, clientHeight, 0, -1, 1), scene.view);
+    memory.writeBytes(uniforms, 0, packView(clip, scene, T, S));
+    const encode = (encoder: GPUCommandEncoder): void => {
+      const view = texture.createView();
+      const pass = encoder.beginRenderPass({ colorAttachments: [{ view, loadOp: "clear", storeOp: "store" }] });
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, group);
       pass.draw(6, scene.count * T * S);
       pass.end();
-      device.queue.submit([encoder.finish()]);
+      encoder.copyTextureToBuffer({ texture }, { buffer: pixels, bytesPerRow: 4 * padded }, [width, height]);
+    };
+    try {
+      const shown = { tensor: tensor("pixels", "u32", [height, padded]), buffer: pixels, offset: 0 };
+      const [words] = await gpu.submit(encode, [shown]);
+      show(canvas, frame, words.buffer);
+    } finally {
+      texture.destroy();
+      if (gpu.device === device) memory.release(pixels);
+    }
+  };
+  const next = new Map<HTMLCanvasElement, Scene | undefined>(); // of canvases that are being drawn
+  const drawAll = async (canvas: HTMLCanvasElement, first: Scene): Promise<void> => {
+    let scene: Scene | undefined = first;
+    while (scene && !disposed) {
+      next.set(canvas, undefined);
+      await render(canvas, scene);
+      scene = next.get(canvas);
+    }
+  };
+  return {
+    draw(canvas, scene) {
+      if (next.has(canvas)) return void next.set(canvas, scene);
+      drawAll(canvas, scene)
+        .catch((error: unknown) => disposed || fault(error))
+        .finally(() => next.delete(canvas));
     },
     dispose() {
+      disposed = true;
       if (gpu.device !== device) return; // it was lost, and all on it
-      for (const { target, uniforms } of surfaces.values()) {
-        target.unconfigure();
-        memory.release(uniforms);
-      }
+      memory.release(uniforms);
       memory.free([held]);
     },
   };
+}
+
+const compile = (device: GPUDevice): Promise<GPURenderPipeline> => {
+  const module = device.createShaderModule({ label: "cells", code: cells });
+  return device.createRenderPipelineAsync({
+    label: "cells",
+    layout: "auto",
+    vertex: { module, entryPoint: "corner" },
+    fragment: { module, entryPoint: "shade", targets: [{ format: "rgba8unorm" }] },
+  });
+};
+
+function frameOf(clientWidth: number, clientHeight: number): Frame {
+  const [width, height] = [clientWidth, clientHeight].map((size) => Math.max(1, Math.round(size * devicePixelRatio)));
+  return { width, height, padded: Math.ceil(width / 64) * 64 };
+}
+
+function show(canvas: HTMLCanvasElement, { width, height, padded }: Frame, pixels: ArrayBuffer): void {
+  canvas.width = width;
+  canvas.height = height;
+  canvas.getContext("2d")?.putImageData(new ImageData(new Uint8ClampedArray(pixels), padded, height), 0, 0);
 }
 
 /** The uniforms, laid out as struct View in cells.wgsl. */
