@@ -22,7 +22,7 @@ const page = {
   outdir: SITE,
   platform: "browser",
   minify: true,
-  plugins: [wgslLoader({ release: true })],
+  plugins: [wgslLoader({ release: false })], // the page shows shaders as they are written
 };
 
 function prepareSite() {

@@ -30,6 +30,7 @@ export function createReport(signal: AbortSignal): Report {
   let other: DatedResults | undefined;
   let chosen: string | undefined;
   const setting = el("p", { class: "note" });
+  const beside = el("p", { class: "note" });
   const detail = el("p", { class: "note", "aria-live": "polite" });
   const frame = el("div", { class: "figure", hidden: true });
   const choose = (key: string): void => {
@@ -49,14 +50,15 @@ export function createReport(signal: AbortSignal): Report {
   const show = (): void => {
     chosen = undefined;
     detail.textContent = "";
-    table.clear(other && new Map(other.rows.map((row) => [keyOf(row), row])), other?.adapter);
+    table.clear(other && new Map(other.rows.map((row) => [keyOf(row), row])));
     frame.hidden = false;
     setting.textContent = own ? describeSetting(own) : "";
+    beside.textContent = other ? `Rings and the last column: ${describeSetting(other)}` : "";
     for (const row of own?.rows ?? []) table.add(row);
     redraw();
   };
   return {
-    elements: [setting, frame, detail, table.element],
+    elements: [setting, beside, frame, detail, table.element],
     own: () => own,
     begin(results) {
       own = results;
@@ -86,7 +88,6 @@ function pointsOf({ adapter, rows }: DatedResults, hollow: boolean): RooflinePoi
 }
 
 function describeSetting({ runtime, adapter, clock, variants, date }: DatedResults): string {
-  const timed =
-    clock === "timestamps" ? "timestamps of the device" : "repetition: this browser rounds or lacks timestamps";
+  const timed = clock === "timestamps" ? "timestamps of the device" : "repetition, for want of fine timestamps";
   return `${adapter}, ${runtime}, ${new Date(date).toLocaleString()}; variants for a ${variants}; times by ${timed}.`;
 }

@@ -5,7 +5,7 @@ import { coloursOf, drawRoofline } from "../../support/roofline.js";
 import { bytesText, rateText, timeText } from "../../support/units.js";
 import type { Inspected } from "./launches.js";
 import { createList, roofShare } from "./list.js";
-import { indented, wgslElement } from "./wgsl.js";
+import { wgslElement } from "./wgsl.js";
 
 /** What is shown of a plan. */
 export interface Shown {
@@ -34,7 +34,7 @@ export function createPanes(shown: Shown, tolerance: number, signal: AbortSignal
     shown.chosen = Number(key);
     list.mark(shown.chosen);
     describe();
-    code.replaceChildren(wgslElement(indented(shown.launches[shown.chosen].wgsl())));
+    code.replaceChildren(wgslElement(shown.launches[shown.chosen].wgsl()));
     redraw();
   };
   const list = createList(choose);
