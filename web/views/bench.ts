@@ -48,7 +48,7 @@ export function mount(root: HTMLElement, context: Context): void {
         stop,
       );
     } finally {
-      progress.end(rows.length, stop.aborted);
+      say(progress.end(rows.length, stop.aborted));
     }
   };
   const starter = startButton("Measure", run, signal);

@@ -5,7 +5,7 @@ import type { RunListener } from "./run.js";
 /** How far a run is, and how long it may take: a bar and a line, hidden until a run starts. */
 export function createProgress() {
   const bar = el("progress", { max: 1, value: 0, "aria-label": "Measured shapes" });
-  const status = el("p", { class: "note", role: "status" });
+  const status = el("p", { class: "note" });
   const element = el("div", { hidden: true }, bar, status);
   let start = 0;
   const seconds = (): number => (performance.now() - start) / 1e3;
@@ -22,9 +22,12 @@ export function createProgress() {
       start = performance.now();
       element.hidden = false;
     },
-    end(measured: number, stopped: boolean) {
+    /** Says what has become of the run. */
+    end(measured: number, stopped: boolean): string {
       if (!stopped) bar.value = bar.max;
-      status.textContent = `${stopped ? "Stopped" : "Done"}: ${measured} shapes measured in ${clockText(seconds())}.`;
+      const text = `${stopped ? "Stopped" : "Done"}: ${measured} shapes measured in ${clockText(seconds())}.`;
+      status.textContent = text;
+      return text;
     },
   };
 }

@@ -94,6 +94,7 @@ function against(row: Row, other: Row | undefined): HTMLElement {
   if (!other) return el("td", { class: "number" }, "–");
   const ratio = other.us.median / row.us.median;
   const [times, word] = ratio >= 1 ? [ratio, "faster"] : [1 / ratio, "slower"];
+  if (times < 1.005) return el("td", { class: "number" }, "the same");
   return el(
     "td",
     { class: "number", title: timeText(other.us.median) },
