@@ -235,7 +235,7 @@ const USAGE: readonly Refusal[] = [
   [["verify", "./models/none", "--row=3"], "verify: --row is no option; did you mean --rows?"],
   [["info", "--dtype", "f16"], "info: --dtype is no option; see wgformer info --help"],
   [["run", "--top_k", "2", "./models/none", "--top-k=3"], "run: --top_k is given twice"],
-  [["info", "./models/none"], "info: no word follows, got models/none too"],
+  [["info", "./models/none"], "info: no word follows, got ./models/none too"],
   [["forward", "./models/none", "words"], "forward: only a model follows, got words too"],
   [["run", ""], "run: a model must be given; see wgformer run --help"],
   [["run", "./models/none", "--num-beams", "40"], "run: --num_beams must be a whole number from 1 to 32, got 40"],

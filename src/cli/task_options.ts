@@ -13,7 +13,7 @@ import { GENERATION, orNull, table, union } from "./options.js";
 import type { Sections } from "./verb.js";
 
 const { batch_size: _, ...rules } = TEXT_RULES;
-const TEXT: Sections = { Texts: table(rules, "DirectionOptions", "TextOptions"), ...GENERATION };
+const TEXT: Sections = { Texts: table(rules, "DirectionOptions", "TextOptions", "ChatTemplateOptions"), ...GENERATION };
 
 const heard = (options: OptionTable): OptionTable =>
   Object.fromEntries(

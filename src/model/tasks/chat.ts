@@ -35,17 +35,21 @@ export interface ChatUsage extends Usage {
 
 /** A piece of a reply; the last one tells how it ended and what it took. */
 export interface ChatEvent extends Omit<TextEvent, "row" | "usage"> {
+  /** With the last event: how many tokens the turn took. */
   readonly usage?: ChatUsage;
 }
 
 /** A reply. */
 export interface ChatReply {
+  /** The message, as it stands at the end of `messages`. */
   readonly message: ChatMessage;
   /** The content of the message. */
   readonly text: string;
   /** The tokens of the reply, its end included. */
   readonly token_ids: readonly number[];
+  /** Why it ended: "stop" by an end token or a stop string, "length" because it may not be longer. */
   readonly finish_reason: FinishReason;
+  /** How many tokens the turn took. */
   readonly usage: ChatUsage;
 }
 

@@ -78,6 +78,7 @@ export type GeneratedText<Name extends TextName = "generated_text", T = string> 
   readonly truncated?: number;
   /** Why it ended: "stop" by an end token or a stop string, "length" because it may not be longer. */
   readonly finish_reason: FinishReason;
+  /** How many tokens it took. */
   readonly usage: Usage;
 };
 
@@ -107,6 +108,7 @@ export interface TextStats {
 
 /** A piece of a result that no later step can change. */
 export interface TextEvent extends Omit<StreamEvent, "text"> {
+  /** Their text. */
   readonly text: string;
   /** Of the last event of each row alone. */
   readonly finish_reason?: FinishReason;
