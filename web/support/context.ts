@@ -36,9 +36,7 @@ export function createContext(status: HTMLElement, deviceLine: HTMLElement): Sha
       onDeviceLost({ reason, message }) {
         say(`The device was lost (${reason}: ${message}). Opening another ...`);
         gpu.ready()?.then(
-          () => {
-            say("The device was lost, and another is open. The next run reads the weights again.");
-          },
+          () => say("The device was lost, and another is open. The next run reads the weights again."),
           (error: Error) => say(error.message),
         );
       },
