@@ -68,6 +68,11 @@ test("the benchmark measures the two kernels of a link, and each matches its ref
   assert.ok(kernels.some((text) => text.startsWith("pooling")) && kernels.some((text) => text.startsWith("rope")));
 });
 
+test("the site is less than 400 kB as it is sent", async () => {
+  const { sent } = (await outcome("size")) as { sent: number };
+  assert.ok(sent < 400e3, `${sent} bytes`);
+});
+
 test("a browser without WebGPU is told what to do", async () =>
   assert.match(String(await outcome("without WebGPU")), /^This browser gives no WebGPU device\. .*Chrome/));
 

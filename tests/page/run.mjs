@@ -40,7 +40,7 @@ const note = async (name, work) => {
 };
 
 await buildSite();
-outcomes.bytes = siteBytes();
+outcomes.size = siteBytes();
 const { url, close } = await serveSite();
 const browser = await chromium.launch({ executablePath: ensureBrowser(), args: FLAGS });
 try {

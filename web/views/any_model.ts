@@ -1,6 +1,7 @@
 import { el } from "../support/dom.js";
 import { startButton } from "../support/start.js";
 import type { Context } from "../support/view.js";
+import { createCacheList } from "./any_model/cached.js";
 import { loadPanel } from "./any_model/loading.js";
 import { createSources, type Named } from "./any_model/sources.js";
 import { usePanel } from "./any_model/using.js";
@@ -23,12 +24,12 @@ export function mount(root: HTMLElement, context: Context): void {
     next = undefined;
     free();
     plan.replaceChildren();
-    const { name, source } = await read();
+    const { name, source, token } = await read();
     context.link({ id: typeof source === "string" ? source : undefined });
     context.say(`Reading what ${name} is ...`);
-    const { defaultTask, openCheckpoint } = await import("../../src/index.js");
-    const checkpoint = await openCheckpoint(source, { signal });
-    const panel = loadPanel(checkpoint, await defaultTask(checkpoint), context, (opened) => {
+    const { openCheckpoint } = await import("../../src/index.js");
+    const checkpoint = await openCheckpoint(source, { signal, token });
+    const panel = await loadPanel(checkpoint, context, (opened) => {
       free();
       loaded = opened.task;
       use.replaceChildren(...usePanel(opened, free, context.signal));
@@ -52,5 +53,6 @@ export function mount(root: HTMLElement, context: Context): void {
     looking.element,
     plan,
     use,
+    createCacheList(),
   );
 }
