@@ -60,6 +60,12 @@ test("a folder that is dropped is described, loaded, run and disposed of", async
   assert.ok((plan as string[]).includes("Weights on the device"));
 });
 
+test("a model of the Hub is named, looked at, loaded, and removed from what the browser keeps", async () =>
+  assert.equal(await outcome("a model of the Hub"), {
+    link: "#model?id=tests%2Ft5",
+    kept: "None yet. Models of the Hub are kept after their first download.",
+  }));
+
 test("the benchmark measures the two kernels of a link, and each matches its reference", async () => {
   const { kernels, plots } = (await outcome("benchmark")) as { kernels: string[]; plots: number };
   assert.is(plots, 1);

@@ -10,6 +10,7 @@ const WIDTHS = { 1280: 800, 390: 844 };
 /** Resolves with the views whose page scrolls sideways, by width. @param {Page} page */
 export async function takePictures(page) {
   mkdirSync(FOLDER, { recursive: true });
+  await page.addStyleTag({ content: ".colophon { position: static }" }); // or else it lies across a long picture
   const wide = [];
   for (const [width, height] of Object.entries(WIDTHS)) {
     await page.setViewportSize({ width: Number(width), height });

@@ -5,7 +5,7 @@ import { ensureBrowser } from "../../setup.mjs";
 import { buildSite, serveSite, siteBytes } from "../../web/build.mjs";
 import { FLAGS } from "../support/chrome.mjs";
 import { takePictures } from "./pictures.mjs";
-import { USES, watchDevices } from "./uses.mjs";
+import { HUB, USES, watchDevices } from "./uses.mjs";
 
 const PATIENCE = 120e3; // ms; other runtimes may keep the machine busy
 
@@ -25,7 +25,8 @@ async function open(browser, url, prepare = () => {}) {
     if (["error", "warning"].includes(message.type()) && !absent) faults.push(message.text());
   });
   page.on("request", (request) => {
-    if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(url)) faults.push(`asks ${request.url()}`);
+    const known = [url, HUB, "data:", "blob:"].some((start) => request.url().startsWith(start));
+    if (!known) faults.push(`asks ${request.url()}`);
   });
   await page.addInitScript(prepare);
   await page.goto(url);

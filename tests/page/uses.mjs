@@ -4,7 +4,9 @@ import { fileURLToPath } from "node:url";
 
 /** @import { Page } from "playwright-core" */
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
+/** Where the model is that is named by its id. */
+export const HUB = "https://huggingface.co/tests/";
+const FOLDER = fileURLToPath(new URL("../fixtures/t5-texts/", import.meta.url));
 
 /** Runs in the page: keeps the devices that it opens. */
 export function watchDevices() {
@@ -99,8 +101,7 @@ async function lostDevice(page) {
 
 /** Drops a folder, loads the model in it, and runs it. @param {Page} page */
 async function dropped(page) {
-  const folder = `${root}tests/fixtures/t5-texts/`;
-  const files = readdirSync(folder).map((name) => [name, readFileSync(folder + name).toString("base64")]);
+  const files = readdirSync(FOLDER).map((name) => [name, readFileSync(FOLDER + name).toString("base64")]);
   await page.getByRole("tab", { name: "Any model" }).click();
   const dataTransfer = await page.evaluateHandle((files) => {
     const transfer = new DataTransfer();
@@ -120,6 +121,34 @@ async function dropped(page) {
   return { task, plan, texts, left: await page.locator(".texts").count() };
 }
 
+const OPEN = { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*" };
+
+/** Answers as the Hub does, with the files of a fixture. @param {import("playwright-core").Route} route */
+function answerAsHub(route) {
+  const name = new URL(route.request().url()).pathname.split("/").at(-1) ?? "";
+  const headers = { ...OPEN, ETag: `"${name}"`, "X-Repo-Commit": "0".repeat(40) };
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(route.request().headers().range ?? "") ?? [];
+  if (!readdirSync(FOLDER).includes(name)) return route.fulfill({ status: 404, headers });
+  const body = readFileSync(FOLDER + name);
+  if (from === undefined) return route.fulfill({ body, headers });
+  const end = Math.min(body.length - 1, Number(to || Infinity));
+  const range = { ...headers, "Content-Range": `bytes ${from}-${end}/${body.length}` };
+  return route.fulfill({ status: 206, body: body.subarray(Number(from), end + 1), headers: range });
+}
+
+/** Names a model of the Hub, loads it, and removes it from what the browser keeps. @param {Page} page */
+async function ofTheHub(page) {
+  await page.route(`${HUB}**`, answerAsHub);
+  await page.locator("#panel-model").getByPlaceholder("org/name").fill("tests/t5");
+  await page.getByRole("button", { name: "Look at it" }).click();
+  await page.getByRole("heading", { name: "tests/t5" }).waitFor();
+  await page.getByRole("button", { name: "Load" }).click();
+  await page.getByRole("button", { name: "Dispose" }).click();
+  await page.getByText("Models that this browser keeps").click();
+  await page.getByRole("button", { name: "Remove tests/t5" }).click();
+  return { link: new URL(page.url()).hash, kept: await page.getByText("None yet.").innerText() };
+}
+
 /** Measures two kernels. @param {Page} page */
 async function benchmark(page) {
   await page.goto(`${page.url().split("#")[0]}#bench?kernels=pooling,rope`);
@@ -130,4 +159,12 @@ async function benchmark(page) {
 }
 
 /** All uses by name, in the order of a visit: they share the page, its device and its models. */
-export const USES = { keyboard, forcing, options, "a lost device": lostDevice, "a folder": dropped, benchmark };
+export const USES = {
+  keyboard,
+  forcing,
+  options,
+  "a lost device": lostDevice,
+  "a folder": dropped,
+  "a model of the Hub": ofTheHub,
+  benchmark,
+};

@@ -57,6 +57,7 @@ export function createTabs(
   };
   const choose = (tab: Tab): void => {
     show(tab);
+    shared.say(""); // it was said of another view
     if (!tab.mounted) void mount(tab, new URLSearchParams(), shared);
     writePlace(tab.entry.id, {});
   };
