@@ -1,8 +1,9 @@
 // Makes the static site of the page, build/web: any web server can serve it. The bundled models are in models/ beside it:
 // --models copies them there. --serve builds, serves the site with the models of this repository, and builds again after
 // each change.
-import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { build, context } from "esbuild";
 import { common, wgslLoader } from "../build.mjs";
 
@@ -22,7 +23,7 @@ const page = {
   outdir: SITE,
   platform: "browser",
   minify: true,
-  plugins: [wgslLoader({ release: true })],
+  plugins: [wgslLoader({ release: false })], // the page shows shaders as they are written
 };
 
 function prepareSite() {
@@ -37,11 +38,13 @@ export async function buildSite() {
   await build(page);
 }
 
-/** Bytes of the site's files. */
-export const siteBytes = () =>
-  readdirSync(root + SITE, { withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce((sum, { name }) => sum + statSync(`${root}${SITE}/${name}`).size, 0);
+/** Bytes of the site's files without models, and as servers send them. */
+export function siteBytes() {
+  const files = readdirSync(root + SITE, { withFileTypes: true }).filter((entry) => entry.isFile());
+  const texts = files.map(({ name }) => readFileSync(`${root}${SITE}/${name}`));
+  const sum = (/** @type {Buffer[]} */ list) => list.reduce((total, { length }) => total + length, 0);
+  return { stored: sum(texts), sent: sum(texts.map((text) => gzipSync(text))) };
+}
 
 function copyModels() {
   for (const model of MODELS)
@@ -73,5 +76,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     await (await context({ ...page, logLevel: "info" })).watch();
     const { url } = await serveSite(Number(process.env.PORT ?? 8013));
     console.log(url);
-  } else console.log(`${SITE}: ${(siteBytes() / 1e3).toFixed(0)} kB without models`);
+  } else {
+    const { stored, sent } = siteBytes();
+    console.log(`${SITE}: ${(stored / 1e3).toFixed(0)} kB without models, ${(sent / 1e3).toFixed(0)} kB compressed`);
+  }
 }

@@ -18,11 +18,15 @@ function kept<T>(make: (key: string) => Promise<T>): (key: string) => Promise<T>
 
 /** The device, the bundled models and the words at the foot of the page, which all views share. */
 export function createContext(status: HTMLElement, deviceLine: HTMLElement): Shared {
-  const say = (text: string): void => void (status.textContent = text);
-
   const describe = ({ info, use }: Gpu): void => {
     const bytes = Object.values(use()).reduce((sum, value) => sum + value, 0);
     deviceLine.textContent = `${info.description} · ${(bytes / MB).toFixed(0)} MB on the device`;
+  };
+
+  let opened: Gpu | undefined;
+  const say = (text: string): void => {
+    status.textContent = text;
+    if (opened) describe(opened);
   };
 
   const devices = kept(async () => {
@@ -31,17 +35,14 @@ export function createContext(status: HTMLElement, deviceLine: HTMLElement): Sha
     gpu.listen({
       onDeviceLost({ reason, message }) {
         say(`The device was lost (${reason}: ${message}). Opening another ...`);
-        deviceLine.textContent = "no device";
         gpu.ready()?.then(
-          () => {
-            describe(gpu);
-            say("The device was lost, and another is open. The next run reads the weights again.");
-          },
+          () => say("The device was lost, and another is open. The next run reads the weights again."),
           (error: Error) => say(error.message),
         );
       },
       onFallback: ({ kernel, from, to }) => say(`The compiler refused ${kernel}.${from}, and ${kernel}.${to} runs.`),
     });
+    opened = gpu;
     describe(gpu);
     return gpu;
   });
@@ -59,7 +60,6 @@ export function createContext(status: HTMLElement, deviceLine: HTMLElement): Sha
       },
     });
     say(`${model} is ready.`);
-    describe(shared);
     return task;
   });
   const task = async <N extends BundledTask>(name: N, model: BundledModel): Promise<Tasks[N]> =>

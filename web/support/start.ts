@@ -8,6 +8,8 @@ export interface Start {
   readonly button: HTMLButtonElement;
   /** As a press of the button that starts: for a form that is submitted, say. Does nothing while it runs. */
   start(): Promise<void>;
+  /** Ends what runs, if anything does. */
+  stop(): void;
   /** Ends what runs, and starts again. */
   restart(): Promise<void>;
 }
@@ -39,11 +41,12 @@ export function startButton(label: string, run: (signal: AbortSignal) => Promise
     if (!running && !ended.aborted) ending = once((running = new AbortController()));
     return ending;
   };
+  const stop = (): void => running?.abort();
   const restart = async (): Promise<void> => {
-    running?.abort();
+    stop();
     await ending;
     await start();
   };
-  button.addEventListener("click", () => (running ? running.abort() : void start()));
-  return { element, button, start, restart };
+  button.addEventListener("click", () => (running ? stop() : void start()));
+  return { element, button, start, stop, restart };
 }

@@ -25,7 +25,13 @@ export function createTabs(
     const { id, title } = entry;
     const names = { tab: `tab-${id}`, panel: `panel-${id}` };
     const button = el("button", { id: names.tab, type: "button", role: "tab", "aria-controls": names.panel }, title);
-    const panel = el("section", { id: names.panel, role: "tabpanel", "aria-labelledby": names.tab, class: "panel" });
+    const panel = el("section", {
+      id: names.panel,
+      role: "tabpanel",
+      "aria-labelledby": names.tab,
+      class: "panel",
+      hidden: true,
+    });
     return { entry, button, panel };
   });
   list.replaceChildren(...tabs.map(({ button }) => button));
@@ -36,7 +42,9 @@ export function createTabs(
       const chosen = button === shown.button;
       button.setAttribute("aria-selected", String(chosen));
       button.tabIndex = chosen ? 0 : -1; // the arrows lead to the others
+      if (panel.hidden !== chosen) continue;
       panel.hidden = !chosen;
+      panel.dispatchEvent(new Event(chosen ? "enter" : "leave"));
     }
     shown.button.scrollIntoView({ block: "nearest", inline: "nearest" });
     document.title = `${shown.entry.title} · wgformer`;
@@ -49,6 +57,7 @@ export function createTabs(
   };
   const choose = (tab: Tab): void => {
     show(tab);
+    shared.say(""); // it was said of another view
     if (!tab.mounted) void mount(tab, new URLSearchParams(), shared);
     writePlace(tab.entry.id, {});
   };

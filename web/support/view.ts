@@ -12,7 +12,8 @@ export interface ViewEntry {
 /** What the module of a view exports. */
 export interface View {
   /**
-   * Builds the view in an empty panel. It must neither compile nor load anything: that is for its buttons. Called again, in an
+   * Builds the view in an empty panel, which gets the events `leave` when its tab is left, and `enter` when it is opened
+   * again: a view that is left stops what runs, and frees what it has on the device. It must neither compile nor load anything: that is for its buttons. Called again, in an
    * emptied panel, when the user follows a link to the view.
    */
   mount(root: HTMLElement, context: Context): void;

@@ -45,8 +45,8 @@ export function mount(root: HTMLElement, context: Context): void {
     context.say(`Searched in ${now.steps.length} steps.`);
     scene.show();
   };
-  const again = (beginning: Beginning): void => {
-    next = beginning;
+  const again = ({ prefix, return_alternatives }: Beginning): void => {
+    next = { prefix, return_alternatives };
     void starter.restart();
   };
   const from = ({ ids }: Node): readonly number[] => [...(run?.settings.prefix ?? []), ...ids];

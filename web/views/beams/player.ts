@@ -11,7 +11,7 @@ export interface Player {
   reset(): void;
 }
 
-const PACE = 260; // ms a step
+const PACE = 200; // ms a step
 
 /** A player that calls `show` whenever the number of steps to show changes, until `ended`. */
 export function createPlayer(show: () => void, ended: AbortSignal): Player {

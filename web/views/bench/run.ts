@@ -44,5 +44,4 @@ export async function runBenches(
     return breathe();
   };
   await measure(gpu, guarded, { runtime: browserName(navigator), signal }, { begin, next, report: add, skip: remark });
-  progress({ text: "Done", done: shapes, shapes });
 }

@@ -9,8 +9,8 @@ export const keyOf = ({ bench, shape }: Pick<Row, "bench" | "shape">): string =>
 /** The rows of one device, beside those of another. */
 export interface ResultsTable {
   readonly element: HTMLElement;
-  /** Begins anew; `others` are the rows of another device by `keyOf`, and `name` is what it is called. */
-  clear(others?: ReadonlyMap<string, Row>, name?: string): void;
+  /** Begins anew; `others` are the rows of another device by `keyOf`. */
+  clear(others?: ReadonlyMap<string, Row>): void;
   add(row: Row): void;
   /** Says why a shape, or a whole kernel, was not measured. */
   remark(bench: string, shape: string, why: string): void;
@@ -42,12 +42,12 @@ export function createTable(choose: (key: string) => void, colours: ReadonlyMap<
   };
   return {
     element,
-    clear(rows, name) {
+    clear(rows) {
       others = rows;
       bodies = new Map();
       lines.clear();
       element.hidden = true;
-      const titles = ["Shape", "Time", "Rate", "Of the roof", "CPU match", rows && `Against ${name}`];
+      const titles = ["Shape", "Time", "Rate", "Of the roof", "CPU match", rows && "Than the other"];
       const head = titles.map((title, index) => title && el("th", { scope: "col", class: CLASSES[index] }, title));
       table.replaceChildren(el("thead", {}, el("tr", {}, ...head)));
     },
@@ -94,6 +94,7 @@ function against(row: Row, other: Row | undefined): HTMLElement {
   if (!other) return el("td", { class: "number" }, "–");
   const ratio = other.us.median / row.us.median;
   const [times, word] = ratio >= 1 ? [ratio, "faster"] : [1 / ratio, "slower"];
+  if (times < 1.005) return el("td", { class: "number" }, "the same");
   return el(
     "td",
     { class: "number", title: timeText(other.us.median) },

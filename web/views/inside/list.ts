@@ -37,9 +37,9 @@ export function createList(choose: (index: number) => void): LaunchList {
         const name = el(
           "button",
           { type: "button", class: "link", click: () => choose(index) },
-          el("span", { class: "mono" }, kernel),
+          el("span", { class: "mono" }, breakable(kernel)),
           " ",
-          el("span", { class: "note" }, label.replaceAll(".", ".\u200b")), // where lines may break
+          el("span", { class: "note" }, breakable(label)),
         );
         const line = el(
           "tr",
@@ -65,8 +65,9 @@ export function createList(choose: (index: number) => void): LaunchList {
           if (share !== undefined) roof.replaceChildren(bar(`${Math.round(share)} %`, share));
         }
         if (error !== undefined) {
-          match.textContent = error <= tolerance ? `✓ ${errorText(error)}` : `✗ ${errorText(error)}`;
-          match.classList.toggle("wrong", error > tolerance);
+          const wrong = error > tolerance;
+          match.replaceChildren(wrong ? "✗ " : "✓ ", el("span", {}, errorText(error)));
+          match.classList.toggle("wrong", wrong);
         }
       }
     },
@@ -75,6 +76,9 @@ export function createList(choose: (index: number) => void): LaunchList {
     },
   };
 }
+
+/** A name whose parts may stand on lines of their own. */
+const breakable = (name: string): string => name.replace(/[._]/g, "$&\u200b");
 
 const bar = (text: string, share: number): HTMLElement =>
   el("span", { class: "share", style: `--share:${Math.min(100, share).toFixed(1)}%` }, text);

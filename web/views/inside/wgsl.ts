@@ -3,22 +3,6 @@ import { el } from "../../support/dom.js";
 const TOKENS =
   /(?<comment>\/\/.*)|(?<attribute>@\w+)|(?<keyword>\b(?:fn|var|let|const|struct|return|if|else|for|while|loop|switch|case|default|break|continue|enable)\b)|(?<type>\b(?:u32|i32|f32|f16|bool|vec[234][uif]?|mat\w+|array|ptr|atomic)\b)|(?<number>\b\d[\w.]*)/g;
 
-/** A shader's text with its blocks indented: the built page has it without indentation. */
-export function indented(text: string): string {
-  let depth = 0;
-  const lines = text.split("\n").map((line) => {
-    const bare = line.trim();
-    const closes = /^[})]/.test(bare) ? 1 : 0;
-    const shown = bare && "  ".repeat(Math.max(0, depth - closes)) + bare;
-    depth += Array.from(bare).reduce(
-      (sum, letter) => sum + (/[{(]/.test(letter) ? 1 : /[})]/.test(letter) ? -1 : 0),
-      0,
-    );
-    return shown;
-  });
-  return lines.join("\n").replace(/(?<!@.*)\n(?=@compute|fn |struct )/g, "\n\n");
-}
-
 /** WGSL as an element, its words coloured by the style sheet (`.wgsl .keyword` and so on). */
 export function wgslElement(text: string): HTMLElement {
   const code = el("code", {});
