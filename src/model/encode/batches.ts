@@ -1,10 +1,10 @@
 import { handled } from "../../runtime/scopes.js";
 import type { Core } from "../core.js";
 import { checkFinite } from "../finite.js";
-import { type EncoderInput, lengthOf, totalLength } from "../inputs.js";
+import { type EncoderInput, lengthOf, pooledOf, totalLength } from "../inputs.js";
 import type { SequenceResults } from "../results.js";
 import { checkSequence } from "../sequences.js";
-import { type BatchSize, prepareBatch, type Wanted } from "./prepared_batch.js";
+import { type BatchSize, prepareBatch, readsByDecoder, type Wanted } from "./prepared_batch.js";
 
 /** How a caller follows, stops and batches encoding. */
 export interface EncodeHooks {
@@ -81,10 +81,12 @@ function batchesOf(lengths: readonly number[], budget: number): number[][] {
 
 /** Runs one batch. Its plan and memory are kept for later batches of the same size. */
 async function encodeBatch(core: Core, inputs: readonly EncoderInput[], wanted: Wanted): Promise<SequenceResults[]> {
+  const needsLongest = wanted.attentions || readsByDecoder(core.architecture, wanted.logits);
   const size: BatchSize = {
     N: totalLength(inputs),
     B: inputs.length,
-    T: wanted.attentions ? inputs.reduce((most, input) => Math.max(most, lengthOf(input)), 0) : 0,
+    T: needsLongest ? inputs.reduce((most, input) => Math.max(most, lengthOf(input)), 0) : 0,
+    X: inputs.some((input) => "pooled" in input) ? inputs.reduce((sum, input) => sum + pooledOf(input).length, 0) : 0,
     features: inputs.some((input) => !("ids" in input)),
   };
   const key = `encode ${JSON.stringify([size, wanted])}`;
