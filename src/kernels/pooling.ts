@@ -17,7 +17,7 @@ export type Pooling = keyof typeof POOLING;
 const perSentence = ({ D, NORMALIZE }: Dims): number => (NORMALIZE ? 1 : D / chunkOf(D));
 const parts = ({ D }: Dims): string => chunks(D);
 
-const ONE_ROW: readonly number[] = [POOLING.cls, POOLING.lasttoken];
+const ONE_ROW = new Set<number>([POOLING.cls, POOLING.lasttoken]);
 
 /**
  * One vector for each sentence: by MODE its first or last row, or the mean, maximum, sum by root of length or weighted
@@ -39,7 +39,7 @@ export const pooling = defineKernel({
       constants: (d) => ({ SLICES: perSentence(d) }),
     },
   ],
-  bytes: ({ N, B, D, MODE = 0 }) => 4 * D * (B + (ONE_ROW.includes(MODE) ? B : N)) + 8 * B,
+  bytes: ({ N, B, D, MODE = 0 }) => 4 * D * (B + (ONE_ROW.has(MODE) ? B : N)) + 8 * B,
   flops: ({ N, D }) => N * D,
   reference({ B, D, MODE = 0, NORMALIZE = 0 }, { x, spans, out }) {
     for (let b = 0; b < B; b++) {

@@ -70,7 +70,9 @@ export function checkSequence({ V, encoder, decoder }: Architecture, input: Enco
   if (length < 1 || length > P)
     throw new InputError(`encoder: row ${row} must have 1 to ${P} tokens (max_position_embeddings), got ${length}`);
   if (!encoder && (!("ids" in input) || input.positions))
-    throw new InputError(`decoder: row ${row} must be token ids at positions from 0; leave out inputs_embeds and position_ids`);
+    throw new InputError(
+      `decoder: row ${row} must be token ids at positions from 0; leave out inputs_embeds and position_ids`,
+    );
   if (!("ids" in input)) return;
   const beside = [
     ["token_type_ids", input.segments, segments],

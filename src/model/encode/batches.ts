@@ -19,16 +19,18 @@ const BATCH_TOKENS = 2048;
 const IN_FLIGHT = 2; // while one batch runs, the next is prepared and submitted
 
 /**
- * Runs sequences through the encoder and its head in batches. Results come in the order of `inputs`. Throws InputError
+ * Runs sequences through the encoder and its head in batches. Results come in the order of `given`. Throws InputError
  * for sequences that the model cannot take and for results that are not finite, and the signal's reason.
  */
 export async function encodeAll(
   core: Core,
-  inputs: readonly EncoderInput[],
+  given: readonly EncoderInput[],
   wanted: Wanted,
   { signal, progress, batch_tokens = BATCH_TOKENS }: EncodeHooks = {},
 ): Promise<SequenceResults[]> {
-  inputs.forEach((input, index) => checkSequence(core.architecture, input, index));
+  given.forEach((input, index) => checkSequence(core.architecture, input, index));
+  const { pad } = core.architecture.head ?? {};
+  const inputs = pad === undefined || !wanted.logits ? given : given.map((input) => withoutPadding(input, pad));
   const results: SequenceResults[] = [];
   const total = inputs.length;
   let loaded = 0;
@@ -58,6 +60,13 @@ export async function encodeAll(
     await Promise.allSettled(running); // until then they use memory of the idle cache
   }
   return results;
+}
+
+/** A sequence of which no padding at its end is pooled (GenericForSequenceClassification of Transformers). */
+function withoutPadding(input: EncoderInput, pad: number): EncoderInput {
+  if (!("ids" in input) || input.ids[input.ids.length - 1] !== pad) return input;
+  const last = input.ids.findLastIndex((id) => id !== pad);
+  return { ...input, pooled: [[0, Math.max(0, last) + 1]] };
 }
 
 /**

@@ -70,7 +70,11 @@ export const DECODER_HEADS: HeadForms = { sentence: [undefined, "score"], last: 
  */
 export function decoderHead(config: Json, entries: Entries, tied: boolean): Head | undefined {
   const name = classOf(config) ?? "";
-  if (name.endsWith("ForSequenceClassification")) return classifierHead(config, entries, DECODER_HEADS, "sentence");
+  if (name.endsWith("ForSequenceClassification")) {
+    const { pad_token_id: pad } = config;
+    const head = classifierHead(config, entries, DECODER_HEADS, "sentence");
+    return { ...head, ...(typeof pad === "number" && { pad }) };
+  }
   const bare = isBare(name) && !tied && !entries.has("lm_head.weight");
   return bare ? { last: true, labels: [] } : undefined;
 }

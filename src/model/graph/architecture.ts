@@ -90,6 +90,8 @@ export interface Head {
   readonly pooler?: Activation;
   /** Whether the last state stands for a sentence, as in decoders, and not the first. */
   readonly last?: boolean;
+  /** The token that is padding wherever it stands at the end of a sentence, whose last state stands before it. */
+  readonly pad?: number;
   /** In models with an encoder: the token that the decoder reads before those of the sentence. */
   readonly start?: number;
   /**
