@@ -90,7 +90,7 @@ function batchesOf(lengths: readonly number[], budget: number): number[][] {
 
 /** Runs one batch. Its plan and memory are kept for later batches of the same size. */
 async function encodeBatch(core: Core, inputs: readonly EncoderInput[], wanted: Wanted): Promise<SequenceResults[]> {
-  const needsLongest = wanted.attentions || readsByDecoder(core.architecture, wanted.logits);
+  const needsLongest = wanted.attentions === true || readsByDecoder(core.architecture, wanted.logits);
   const size: BatchSize = {
     N: totalLength(inputs),
     B: inputs.length,

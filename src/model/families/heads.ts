@@ -27,6 +27,8 @@ const CLASSES: readonly (readonly [suffix: RegExp, classifier: Head["classifier"
   [/Model$|ForMaskedLM$|ForPreTraining$|ForMultipleChoice$|ForNextSentencePrediction$/, undefined],
 ];
 
+const FILLS = /For(MaskedLM|PreTraining)$/;
+
 /** The name of the class of Transformers that saved a model; undefined when config.json has none. Throws CheckpointError. */
 export function classOf({ architectures }: Json): string | undefined {
   if (architectures === undefined || architectures === null) return undefined;
@@ -54,7 +56,7 @@ export function encoderHead(config: Json, entries: Entries, forms: HeadForms, ma
   const has = (layer: string | undefined): boolean => entries.has(`${layer}.weight`);
   const head = {
     ...(has(POOLER) && { pooler: "tanh" as const }),
-    ...(has(forms.masks?.[0]) && { masks }),
+    ...(FILLS.test(name ?? "") && has(forms.masks?.[0]) && { masks }),
   };
   return Object.keys(head).length ? { ...head, labels: [] } : undefined;
 }

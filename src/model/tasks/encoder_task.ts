@@ -94,8 +94,8 @@ interface TaskDefinition<Input, Options, Result> {
   result(sequences: readonly EncodedSequence[], input: Input, options: Options): Result;
   /** The most tokens of a sequence, if the checkpoint says so for this task. */
   readonly longest?: number;
-  /** Whether texts are shortened by default: where results can say so. */
-  readonly truncation: boolean;
+  /** Whether texts are shortened by default, where results can say so; absent if they never are. */
+  readonly truncation?: boolean;
 }
 
 /** Which models a task takes. */
@@ -144,13 +144,15 @@ function createTask<Input, Options extends EncodingOptions, Result>(
 ): EncoderTask<Input, Options, Result> {
   const { encoder, decoder } = model.architecture;
   const { P, segments } = (encoder ?? decoder) as Stack;
-  const known = { ...task.options, ...HOOKS, ...ENCODING_RULES, max_length: wholeNumber(1, P) };
+  const { batch_tokens: size, ...lengths } = ENCODING_RULES;
+  const shortening = task.truncation === undefined ? {} : { ...lengths, max_length: wholeNumber(1, P) };
+  const known = { ...task.options, ...HOOKS, batch_tokens: size, ...shortening };
   const allowed = Math.min(P, tokenizer.model_max_length ?? Infinity, task.longest ?? Infinity);
   const run = async (input: Input | readonly Input[], options: Options): Promise<Result[]> => {
     checkOptions(name, options, known);
     const { truncation = task.truncation, max_length = allowed, signal, progress, batch_tokens } = options;
     const wanted = task.wanted(options);
-    const encode = (texts: Texts): Encoding => readTexts(tokenizer, texts, max_length, truncation);
+    const encode = (texts: Texts): Encoding => readTexts(tokenizer, texts, max_length, truncation ?? false);
     const inputs = readInputs(name, input, (one) => ({ one, sequences: task.read(one, options, encode) }));
     const rows = inputs.flatMap(({ sequences }) =>
       sequences.map(({ encoding, pooled }) => ({

@@ -75,7 +75,7 @@ export async function fillMask(source: CheckpointLike, options: LoadOptions = {}
     };
   });
   const { token } = maskOf(task.tokenizer, task.model.checkpoint.label);
-  return Object.assign(task, { mask_token: token }) as unknown as MaskTask;
+  return Object.assign(task, { mask_token: token });
 }
 
 function maskOf({ mask_token_id: id, id_to_token }: Tokenizer, label: string): { id: number; token: string } {

@@ -70,7 +70,6 @@ export async function questionAnswering(source: CheckpointLike, options: LoadOpt
     const longest = Math.min(tokenizer.model_max_length ?? Infinity, encoder?.P ?? Infinity);
     return {
       options: ANSWER_RULES,
-      truncation: false,
       read(input: Question, options: AnswerOptions) {
         const { question, context } = readQuestion(input);
         const { max_seq_len = Math.min(longest, 384) } = options;
@@ -90,7 +89,7 @@ export async function questionAnswering(source: CheckpointLike, options: LoadOpt
       },
     };
   });
-  return task as unknown as AnswerTask;
+  return task as AnswerTask;
 }
 
 /** Question and context. Throws InputError for anything else, and for empty ones. */
