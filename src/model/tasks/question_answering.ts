@@ -65,8 +65,8 @@ const SPANS: TaskKind = {
  * Opens answers to questions by parts of a context, as QuestionAnsweringPipeline of Transformers 4 finds them (after Chen et
  * al. 2017, arXiv:1704.00051). Throws CheckpointError for other models, and all that `load` throws.
  */
-export async function questionAnswering(source: CheckpointLike, options: LoadOptions = {}): Promise<AnswerTask> {
-  const task = await openEncoderTask(SPANS, source, options, ({ architecture: { encoder } }, tokenizer) => {
+export function questionAnswering(source: CheckpointLike, options: LoadOptions = {}): Promise<AnswerTask> {
+  return openEncoderTask(SPANS, source, options, ({ architecture: { encoder } }, tokenizer) => {
     const longest = Math.min(tokenizer.model_max_length ?? Infinity, encoder?.P ?? Infinity);
     return {
       options: ANSWER_RULES,
@@ -89,7 +89,6 @@ export async function questionAnswering(source: CheckpointLike, options: LoadOpt
       },
     };
   });
-  return task as AnswerTask;
 }
 
 /** Question and context. Throws InputError for anything else, and for empty ones. */
