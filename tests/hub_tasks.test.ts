@@ -262,7 +262,11 @@ test("rankings say what was left out, and another activation is refused", async 
     assert.is(text, documents[corpus_id]);
     assert.is(truncated > 0, corpus_id === 1);
   }
-  await refuses(() => rank({ query: "a", texts: [] } as never), InputError, /must be \{ query, documents: \[...\] \}/);
+  await refuses(
+    () => rank({ query: "a", texts: [] } as never),
+    InputError,
+    /input: must be \{ query, documents \}, got "texts"/,
+  );
   rank.dispose();
   const files = { "config_sentence_transformers.json": { activation_fn: "torch.nn.modules.activation.Tanh" } };
   await refuses(

@@ -14,7 +14,7 @@ import {
 import { createEmbedder, type EmbeddingOptions } from "./sentence_transformer.js";
 
 /** Options of feature extraction. */
-export interface FeatureOptions extends EmbeddingOptions {}
+export type FeatureOptions = EmbeddingOptions;
 
 /** The vector of a text, or without pooling its states. */
 export interface Features extends Reading {

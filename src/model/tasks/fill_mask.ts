@@ -24,7 +24,9 @@ export interface MaskOptions extends EncodingOptions {
 export interface FilledMask {
   /** Its probability among all tokens. */
   readonly score: number;
+  /** Its id. */
   readonly token: number;
+  /** Its text. */
   readonly token_str: string;
   /** The text with it, special tokens left out unless there are more masks. */
   readonly sequence: string;
@@ -35,7 +37,9 @@ export interface FilledMask {
  * each, so say `Found` then.
  */
 export interface MaskTask extends TaskParts {
+  /** The tokens for the masks of a text, or of each of a list. */
   <Found extends FilledMask[] | FilledMask[][] = FilledMask[]>(text: string, options?: MaskOptions): Promise<Found>;
+  /** The tokens for the masks of a text, or of each of a list. */
   <Found extends FilledMask[] | FilledMask[][] = FilledMask[]>(
     texts: readonly string[],
     options?: MaskOptions,

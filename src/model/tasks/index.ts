@@ -33,7 +33,7 @@ export interface Tasks {
 }
 
 /** Other names that tasks have on the Hub and in Transformers. */
-const ALIASES = {
+export const ALIASES = {
   "text2text-generation": "text2text",
   "sentiment-analysis": "text-classification",
   ner: "token-classification",

@@ -1,4 +1,4 @@
-import { InputError, OptionError, show } from "../../runtime/errors.js";
+import { InputError, OptionError } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../load.js";
 import type { Encoding } from "../text/encoding.js";
@@ -13,10 +13,13 @@ import {
   type TaskParts,
 } from "./encoder_task.js";
 import { ANSWER_RULES } from "./option_rules.js";
+import { checkFields } from "./text_inputs.js";
 
-/** A question, and the text that answers it. */
+/** A question and its context. */
 export interface Question {
+  /** What is asked. */
   readonly question: string;
+  /** The text that answers it. */
   readonly context: string;
 }
 
@@ -40,9 +43,11 @@ export interface AnswerOptions extends Omit<EncodingOptions, "truncation" | "max
 export interface Answer {
   /** The probability of its start times that of its end; equal texts, whatever their case, are added up. */
   readonly score: number;
-  /** Start and end in the context in UTF-16 units, as strings count them. */
+  /** Its start in the context in UTF-16 units, as strings count them. */
   readonly start: number;
+  /** Its end. */
   readonly end: number;
+  /** The text from start to end. */
   readonly answer: string;
 }
 
@@ -51,7 +56,9 @@ export type AnswersOf<Options> = Options extends { readonly top_k: number } ? An
 
 /** Question answering on one checkpoint. */
 export interface AnswerTask extends TaskParts {
+  /** The answer to a question, or to each of a list. */
   <Options extends AnswerOptions>(input: Question, options?: Options): Promise<AnswersOf<Options>>;
+  /** The answer to a question, or to each of a list. */
   <Options extends AnswerOptions>(inputs: readonly Question[], options?: Options): Promise<AnswersOf<Options>[]>;
 }
 
@@ -93,9 +100,8 @@ export function questionAnswering(source: CheckpointLike, options: LoadOptions =
 
 /** Question and context. Throws InputError for anything else, and for empty ones. */
 function readQuestion(input: Question): Question {
-  const { question, context, ...strange } = { ...input };
-  const names = Object.keys(strange);
-  if (names.length) throw new InputError(`input: must be { question, context }, got ${show(names[0])}`);
+  checkFields(input, "question", "context");
+  const { question, context } = input;
   for (const [name, text] of Object.entries({ question, context }))
     if (!checkText(text, name)) throw new InputError(`${name}: must not be empty`);
   return { question, context };

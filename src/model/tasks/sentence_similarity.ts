@@ -3,16 +3,19 @@ import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../load.js";
 import { checkText } from "../text/checks.js";
 import { type EncoderTask, givesStates, openEncoderTask, type TaskKind } from "./encoder_task.js";
+import { checkFields } from "./text_inputs.js";
 import { createEmbedder, type EmbeddingOptions } from "./sentence_transformer.js";
 
 /** A sentence, and those to compare with it. */
 export interface SimilarityInput {
+  /** The sentence to compare with. */
   readonly source_sentence: string;
+  /** The sentences that are compared with it. */
   readonly sentences: readonly string[];
 }
 
 /** Options of sentence similarity. */
-export interface SimilarityOptions extends EmbeddingOptions {}
+export type SimilarityOptions = EmbeddingOptions;
 
 /** Sentence similarity on one checkpoint: a number for each sentence, higher for closer ones. */
 export type SimilarityTask = EncoderTask<SimilarityInput, SimilarityOptions, number[]>;
@@ -56,12 +59,9 @@ export function sentenceSimilarity(source: CheckpointLike, options: LoadOptions 
 
 /** The sentences of an input. Throws InputError for anything else. */
 function readSimilarity(input: SimilarityInput): SimilarityInput {
-  const { source_sentence, sentences, ...strange } = { ...input };
-  const names = Object.keys(strange);
-  if (names.length || !Array.isArray(sentences))
-    throw new InputError(
-      `input: must be { source_sentence, sentences: [...] }, got ${show(names.length ? names[0] : input)}`,
-    );
+  checkFields(input, "source_sentence", "sentences");
+  const { source_sentence, sentences } = input;
+  if (!Array.isArray(sentences)) throw new InputError(`sentences: must be a list of texts, got ${show(sentences)}`);
   return {
     source_sentence: checkText(source_sentence, "source_sentence"),
     sentences: sentences.map((text, s) => checkText(text, `sentence ${s}`)),

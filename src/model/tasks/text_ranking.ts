@@ -11,10 +11,13 @@ import {
   type TaskKind,
 } from "./encoder_task.js";
 import { RANKING_RULES } from "./option_rules.js";
+import { checkFields } from "./text_inputs.js";
 
 /** What to rank, and for what. */
 export interface RankingInput {
+  /** What is looked for. */
   readonly query: string;
+  /** The texts to rank. */
   readonly documents: readonly string[];
 }
 
@@ -32,8 +35,9 @@ export interface RankingOptions extends EncodingOptions {
 export interface RankedDocument {
   /** Its index among the documents. */
   readonly corpus_id: number;
+  /** How well it answers the query: higher is better. */
   readonly score: number;
-  /** With `return_documents`. */
+  /** With `return_documents`: the document. */
   readonly text?: string;
   /** Number of tokens of query and document that were left out because they were too long. */
   readonly truncated: number;
@@ -83,10 +87,9 @@ export function textRanking(source: CheckpointLike, options: LoadOptions = {}): 
 
 /** Query and documents. Throws InputError for anything else. */
 function readRanking(input: RankingInput): RankingInput {
-  const { query, documents, ...strange } = { ...input };
-  const names = Object.keys(strange);
-  if (names.length || !Array.isArray(documents))
-    throw new InputError(`input: must be { query, documents: [...] }, got ${show(names.length ? names[0] : input)}`);
+  checkFields(input, "query", "documents");
+  const { query, documents } = input;
+  if (!Array.isArray(documents)) throw new InputError(`documents: must be a list of texts, got ${show(documents)}`);
   return { query: checkText(query, "query"), documents: documents.map((text, d) => checkText(text, `document ${d}`)) };
 }
 

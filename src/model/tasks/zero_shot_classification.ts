@@ -18,8 +18,11 @@ export interface ZeroShotOptions extends EncodingOptions {
 
 /** The labels of a text, best first. */
 export interface ZeroShot {
+  /** The text. */
   readonly sequence: string;
+  /** The labels, best first. */
   readonly labels: readonly string[];
+  /** The score of each label. */
   readonly scores: readonly number[];
   /** The most tokens of the text that were left out for any of the labels. */
   readonly truncated: number;
@@ -27,7 +30,9 @@ export interface ZeroShot {
 
 /** Zero-shot classification on one checkpoint. */
 export interface ZeroShotTask extends TaskParts {
+  /** The labels of a text, or of each of a list. */
   (text: string, options: ZeroShotOptions): Promise<ZeroShot>;
+  /** The labels of a text, or of each of a list. */
   (texts: readonly string[], options: ZeroShotOptions): Promise<ZeroShot[]>;
 }
 
