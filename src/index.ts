@@ -39,18 +39,23 @@ export type { EncoderOptions, EncoderOutput } from "./model/encode/outputs.js";
 export {
   defaultTask,
   featureExtraction,
+  fillMask,
   type Opener,
   pipeline,
+  questionAnswering,
+  sentenceSimilarity,
   speechRecognition,
   summarization,
   text2text,
   textClassification,
   textGeneration,
+  textRanking,
   tokenClassification,
   translation,
   type TaskName,
   type TaskOf,
   type Tasks,
+  zeroShotClassification,
 } from "./model/tasks/index.js";
 export type { CheckpointSource, SourceFile, SourceLike } from "./model/checkpoint/source.js";
 export type { PastKeyValues, PastOptions } from "./model/decode/past.js";
@@ -65,7 +70,13 @@ export type {
 } from "./model/decode/search_step.js";
 export type { Decoder, DecoderOptions } from "./model/decode/decoder.js";
 export type { StreamEvent } from "./model/decode/stream.js";
-export type { EncoderTask, EncodingOptions, TextInput } from "./model/tasks/encoder_task.js";
+export type { EncoderTask, EncodingOptions, Reading, TaskParts, TextInput } from "./model/tasks/encoder_task.js";
+export type { EmbeddingOptions } from "./model/tasks/sentence_transformer.js";
+export type { FilledMask, MaskOptions, MaskTask } from "./model/tasks/fill_mask.js";
+export type { Answer, AnswerOptions, AnswersOf, AnswerTask, Question } from "./model/tasks/question_answering.js";
+export type { RankedDocument, RankingInput, RankingOptions, RankingTask } from "./model/tasks/text_ranking.js";
+export type { SimilarityInput, SimilarityOptions, SimilarityTask } from "./model/tasks/sentence_similarity.js";
+export type { ZeroShot, ZeroShotOptions, ZeroShotTask } from "./model/tasks/zero_shot_classification.js";
 export type { Features, FeatureOptions, FeatureTask } from "./model/tasks/feature_extraction.js";
 export type { Alignment } from "./model/tasks/alignments.js";
 export type { DirectionOptions } from "./model/tasks/directions.js";

@@ -125,7 +125,7 @@ test("wrong sizes are refused with the cure", async () => {
   await refuses(
     () => memoryPlan(bert, { num_beams: 2 }),
     OptionError,
-    /^memoryPlan: num_beams must be absent, bert has no decoder/,
+    /^memoryPlan: num_beams must be absent, this bert writes no text/,
   );
   await refuses(
     () => memoryPlan(bert, { input_length: 1e5 }),

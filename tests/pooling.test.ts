@@ -2,7 +2,7 @@ import { POOLING, pooling } from "../src/kernels/pooling.js";
 import { args, values } from "./pooling.args.js";
 import { checkKernel, f32 } from "./support/kernel.js";
 
-const { mean, max } = POOLING;
+const { mean, max, lasttoken, mean_sqrt_len_tokens: root, weightedmean: weighted } = POOLING;
 
 checkKernel(pooling, {
   args,
@@ -13,6 +13,11 @@ checkKernel(pooling, {
     "one sentence of one row, mean": { B: 1, D: 4, most: 1, mode: mean },
     mean: { B: 5, D: 20, most: 4, mode: mean },
     max: { B: 5, D: 20, most: 4, mode: max },
+    "the last row": { B: 5, D: 20, most: 4, mode: lasttoken },
+    "the last row, width 7, normalised": { B: 3, D: 7, most: 3, mode: lasttoken, normalize: 1 },
+    "sum by the root of the length": { B: 5, D: 20, most: 4, mode: root },
+    "weighted mean": { B: 5, D: 20, most: 4, mode: weighted },
+    "weighted mean of many rows, normalised": { B: 2, D: 36, most: 70, mode: weighted, normalize: 1, offset: 1 },
     "max of negative numbers": { B: 5, D: 12, most: 4, mode: max, offset: -5 },
     "one short of a workgroup, mean": { B: 63, D: 4, most: 2, mode: mean },
     "one over a workgroup, max": { B: 65, D: 4, most: 2, mode: max },
@@ -35,7 +40,13 @@ checkKernel(pooling, {
         "width 7",
         (wgsl) => wgsl.replaceAll("params.D / CHUNK", "params.D / 4u * 4u / CHUNK"),
       ],
-      "a sum": ["far from zero", (wgsl) => wgsl.replace("value / f32(span.y)", "value")],
+      "a sum": ["far from zero", (wgsl) => wgsl.replace("value / count;", "value;")],
+      "the row after the last": ["the last row", (wgsl) => wgsl.replace("span.x + span.y - 1u", "span.x + span.y")],
+      "a mean for a sum by the root": [
+        "sum by the root of the length",
+        (wgsl) => wgsl.replace("value / sqrt(count)", "value / count"),
+      ],
+      "weights from 0": ["weighted mean", (wgsl) => wgsl.replace("f32(t + 1u)", "f32(t)")],
       "sentences that all start at the first row": ["far from zero", (wgsl) => wgsl.replace("span.x + t", "t")],
       "a last row left out": ["far from zero", (wgsl) => wgsl.replace("t < span.y", "t + 1u < span.y")],
       "a maximum with zero": [

@@ -1,5 +1,6 @@
 // pooling: one vector for each sentence, from the rows of its span.
-//   MODE 0: out[b,:] = x[first,:]   1: mean over the span   2: maximum over the span
+//   MODE 0: out[b,:] = x[first,:]   1: mean over the span   2: maximum over the span   3: x[last,:]
+//   4: sum over the span / sqrt(rows)   5: mean with the weights 1, 2, 3, ... of the rows
 //   NORMALIZE: out[b,:] / max(|out[b,:]|, 1e-12)
 // Shapes   x: f32[N,D]   spans: u32[B,2] (first row, number of rows, at least 1)   out: f32[B,D]
 struct Params { B: u32, D: u32 }
@@ -13,14 +14,18 @@ const NORMALIZE: u32 = 0;
 
 fn pooled(span: vec2u, d: u32) -> Chunk {
   let width = params.D / CHUNK;
-  var value = x[span.x * width + d];
-  if (MODE == 0u) { return value; }
+  let first = select(span.x, span.x + span.y - 1u, MODE == 3u);
+  var value = x[first * width + d];
+  if (MODE == 0u || MODE == 3u) { return value; }
   var bits = bitcast<Bits>(value) & Bits(0x7fffffffu);
   for (var t = 1u; t < span.y; t++) {
     let other = x[(span.x + t) * width + d];
-    if (MODE == 1u) { value += other; } else { value = max(value, other); }
+    if (MODE == 2u) { value = max(value, other); } else { value += other * select(1.0, f32(t + 1u), MODE == 5u); }
     bits = max(bits, bitcast<Bits>(other) & Bits(0x7fffffffu));
   }
-  if (MODE == 1u) { return value / f32(span.y); }
+  let count = f32(span.y);
+  if (MODE == 1u) { return value / count; }
+  if (MODE == 4u) { return value / sqrt(count); }
+  if (MODE == 5u) { return value / (count * (count + 1.0) / 2.0); }
   return select(value, bitcast<Chunk>(bits), bits > Bits(0x7f800000u)); // NaN, which max may drop
 }

@@ -1,11 +1,16 @@
 import { OptionError, type Tasks } from "../index.js";
 import { SPEECH_OPTIONS, SPEECH_RULES } from "../model/speech/options.js";
+import { ALIASES } from "../model/tasks/index.js";
 import {
+  ANSWER_RULES,
   CLASSIFICATION_RULES,
   ENCODING_RULES,
   FEATURE_RULES,
+  MASK_RULES,
+  RANKING_RULES,
   TAGGING_RULES,
   TEXT_RULES,
+  ZERO_SHOT_RULES,
 } from "../model/tasks/option_rules.js";
 import { nearest, type Rule } from "../runtime/checks.js";
 import type { Options, OptionTable } from "./arguments.js";
@@ -26,6 +31,8 @@ const SPEECH: Sections = {
 };
 
 const ENCODING = table(ENCODING_RULES, "EncodeHooks", "EncodingOptions");
+const VECTORS = { Vectors: table(FEATURE_RULES, "EmbeddingOptions"), Texts: ENCODING };
+const { batch_tokens } = ENCODING_RULES;
 
 /** The options of each task, in sections. */
 export const TASK_OPTIONS: { readonly [T in keyof Tasks]: Sections } = {
@@ -34,7 +41,12 @@ export const TASK_OPTIONS: { readonly [T in keyof Tasks]: Sections } = {
   translation: TEXT,
   summarization: TEXT,
   "automatic-speech-recognition": SPEECH,
-  "feature-extraction": { Vectors: table(FEATURE_RULES, "FeatureOptions"), Texts: ENCODING },
+  "feature-extraction": VECTORS,
+  "sentence-similarity": VECTORS,
+  "fill-mask": { Masks: table(MASK_RULES, "MaskOptions"), Texts: ENCODING },
+  "question-answering": { Answers: table({ ...ANSWER_RULES, batch_tokens }, "EncodeHooks", "AnswerOptions") },
+  "zero-shot-classification": { Labels: table(ZERO_SHOT_RULES, "ZeroShotOptions"), Texts: ENCODING },
+  "text-ranking": { Ranking: table(RANKING_RULES, "RankingOptions"), Texts: ENCODING },
   "token-classification": { Labels: table(TAGGING_RULES, "TaggingOptions"), Texts: ENCODING },
   "text-classification": { Labels: table(CLASSIFICATION_RULES, "ClassificationOptions"), Texts: ENCODING },
 };
@@ -49,7 +61,7 @@ export const TASK_RULE: Rule = {
 export function kindOf(name: string): keyof Tasks | undefined {
   if (Object.hasOwn(TASK_OPTIONS, name)) return name as keyof Tasks;
   if (/^translation_.+_to_.+$/.test(name)) return "translation";
-  return name === "text2text-generation" ? "text2text" : undefined;
+  return Object.hasOwn(ALIASES, name) ? ALIASES[name as keyof typeof ALIASES] : undefined;
 }
 
 /** Throws OptionError for options that a task has not, or that it has with other values. */

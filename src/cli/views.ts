@@ -1,4 +1,16 @@
-import type { Classification, Features, GeneratedText, Recognition, Tagging, Tasks, TextName } from "../index.js";
+import type {
+  Answer,
+  Classification,
+  Features,
+  FilledMask,
+  GeneratedText,
+  RankedDocument,
+  Recognition,
+  Tagging,
+  Tasks,
+  TextName,
+  ZeroShot,
+} from "../index.js";
 import type { Fields } from "./items.js";
 
 /** How the inputs of a task are written, and its results are shown. */
@@ -79,6 +91,24 @@ const tagged = ({ entities }: Tagging): string => entities.map(({ word, entity }
 const labelled = ({ labels }: Classification, between: string): string[] =>
   labels.map(({ label, score }) => [score.toFixed(4), label].join(between));
 
+/** Scores with what they are scores of, one after the other. */
+const scored = (pairs: readonly (readonly [score: number, text: string])[], between: string): string[] =>
+  pairs.map(([score, text]) => [score.toFixed(4), inLine(text)].join(between));
+
+/** A view of results that are texts with scores. */
+const listed = <Result extends object>(
+  fields: readonly string[],
+  input: View["input"],
+  pairsOf: (result: Result) => readonly (readonly [score: number, text: string])[],
+): View =>
+  view<Result>({
+    fields,
+    input,
+    line: (result) => scored(pairsOf(result), "\t").join("\t"),
+    show: (result, title) => [title, ...scored(pairsOf(result), "  ").map((line) => `  ${line}`)],
+    json: (result) => (Array.isArray(result) ? { results: result } : result),
+  });
+
 /** The view of each task. */
 export const VIEWS: { readonly [T in keyof Tasks]: View } = {
   text2text: generated,
@@ -99,4 +129,29 @@ export const VIEWS: { readonly [T in keyof Tasks]: View } = {
     line: (result) => labelled(result, "\t").join("\t"),
     show: (result, title) => [title, ...labelled(result, "  ").map((line) => `  ${line}`)],
   }),
+  "fill-mask": listed<readonly (FilledMask | readonly FilledMask[])[]>(
+    ["text"],
+    ({ text }) => text,
+    (result) => result.flat().map(({ score, token_str }) => [score, token_str]),
+  ),
+  "question-answering": listed<Answer | readonly Answer[]>(
+    ["question", "context"],
+    (fields) => fields,
+    (result) => [result].flat().map(({ score, answer }) => [score, answer]),
+  ),
+  "zero-shot-classification": listed<ZeroShot>(
+    ["text"],
+    ({ text }) => text,
+    ({ labels, scores }) => labels.map((label, l) => [scores[l], label]),
+  ),
+  "text-ranking": listed<readonly RankedDocument[]>(
+    ["query", "documents"],
+    (fields) => fields,
+    (result) => result.map(({ score, corpus_id, text }) => [score, text ?? String(corpus_id)]),
+  ),
+  "sentence-similarity": listed<readonly number[]>(
+    ["source_sentence", "sentences"],
+    (fields) => fields,
+    (result) => result.map((score, s) => [score, String(s)]),
+  ),
 };

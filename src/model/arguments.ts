@@ -63,7 +63,11 @@ export function checkEncoder(call: string, { encoder, family }: Architecture): v
 
 /** The core of a model that has a decoder. Throws InputError for other models. */
 export function decoderCore(call: string, core: Core): DecoderCore {
-  const { decoder, family } = core.architecture;
+  const { decoder, family, head } = core.architecture;
+  if (decoder && head)
+    throw new InputError(
+      `${call}: must be called on a model with logits of next tokens, this ${family} has ${head.classifier ? "a classifier" : "none"}; use forward() or a task`,
+    );
   if (decoder) return core as DecoderCore;
   throw new InputError(
     `${call}: must be called on a model with a decoder, ${family} has none; use forward() or encode()`,
@@ -72,16 +76,16 @@ export function decoderCore(call: string, core: Core): DecoderCore {
 
 /** Throws InputError or OptionError for arguments of `forward()` that this kind of model does not take. */
 export function checkForward(
-  { encoder, decoder, family }: Architecture,
+  { encoder, decoder, family, head }: Architecture,
   inputs: ForwardInputs | undefined,
   options: object,
 ): void {
   const given = (of: object = {}): string[] =>
     Object.entries(of).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   const target = given(inputs).find((name) => [...TARGETS, "encoder_outputs"].includes(name));
-  if (!(encoder && decoder) && target)
+  if (!(encoder && decoder && !head) && target)
     throw new InputError(`forward: ${target} must be absent, ${family} is no encoder-decoder; give input_ids`);
-  if (!decoder) return;
+  if (!decoder || head) return;
   if (inputs?.token_type_ids !== undefined)
     throw new InputError(`forward: token_type_ids must be absent, ${family} has a decoder; encode() takes it`);
   const stray = given(options).find((name) => !name.startsWith("output_"));

@@ -21,7 +21,7 @@ export function encoderCalls(core: Core, keepAlive: KeepAlive): Pick<Model, "enc
   };
 }
 
-/** The calls of a model without a decoder: all but `forward` throw InputError. */
+/** The calls of a model without logits of next tokens: all but `forward` throw InputError. */
 export function encoderOnlyCalls(core: Core, keepAlive: KeepAlive): DecoderCalls {
   const { architecture } = core;
   const refuse = (call: string) => () => keepAlive(async () => decoderCore(call, core) as never);

@@ -55,6 +55,8 @@ export interface Beside {
   readonly segments?: readonly number[];
   /** Positions. Default: they count from 0. */
   readonly positions?: readonly number[];
+  /** Which of its tokens are pooled, (first, number) of each result. Default: all of them, to one result. */
+  readonly pooled?: readonly (readonly [first: number, count: number])[];
 }
 
 /** Frames of a signal that is on the device: rows of a tensor f32[S,C] from row `first` on. */
@@ -123,6 +125,18 @@ export function packSpans(sequences: readonly ({ readonly length: number } | Sou
   let first = 0;
   return Uint32Array.from(sequences.map(lengthOf).flatMap((length) => [(first += length) - length, length]));
 }
+
+/** The tokens that are pooled to each result, (first, number) in the packed rows of all sequences. */
+export function packPooled(inputs: readonly Source[]): Uint32Array<ArrayBuffer> {
+  const spans = packSpans(inputs);
+  return Uint32Array.from(
+    inputs.flatMap((input, b) => pooledOf(input).flatMap(([first, count]) => [spans[2 * b] + first, count])),
+  );
+}
+
+/** The tokens that are pooled to each result of a sequence. */
+export const pooledOf = (input: Source): NonNullable<Beside["pooled"]> =>
+  ("pooled" in input ? input.pooled : undefined) ?? [[0, lengthOf(input)]];
 
 const KINDS = ["ids", "features", "signals", "states"] as const;
 

@@ -36,7 +36,7 @@ export async function load(source: CheckpointLike, options: LoadOptions): Promis
   const checkpoint = rereadable(
     await shareTied(described, family.ties?.(described.config) ?? [], { signal, progress }),
   );
-  const decoding = stated.decoder && (await import("./decode/calls.js")).decoderCalls;
+  const decoding = stated.decoder && !stated.head ? (await import("./decode/calls.js")).decoderCalls : undefined;
   const gpu = options.gpu ?? (await openGpu({ device: options.device, powerPreference: options.powerPreference }));
   await gpu.ready(); // a shared one may have lost its device
   const leave = gpu.listen({

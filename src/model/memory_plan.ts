@@ -96,16 +96,16 @@ async function plansOf(
   checkpoint: Checkpoint,
   { rows = 1, input_length, max_new_tokens, num_beams, gpu }: MemoryPlanOptions,
 ): Promise<Plan[]> {
-  const { encoder, decoder } = architecture;
+  const { encoder, decoder, head } = architecture;
   const { P, stem } = (encoder ?? decoder) as Stack;
   const length = input_length ?? (stem ? P : Math.min(64, Math.ceil(P / 2)));
   if (length > P) throw new OptionError(`memoryPlan: input_length must be at most ${P}, got ${length}`);
   const given = Object.entries({ max_new_tokens, num_beams }).filter(([, value]) => value !== undefined);
-  if (!decoder) {
+  if (!decoder || head) {
     if (given.length)
-      throw new OptionError(`memoryPlan: ${given[0][0]} must be absent, ${architecture.family} has no decoder`);
-    const size = { N: rows * length, B: rows, T: 0, features: stem !== undefined };
-    return [batchPlan({ architecture, weights }, size, ownOutputs(architecture)).plan];
+      throw new OptionError(`memoryPlan: ${given[0][0]} must be absent, this ${architecture.family} writes no text`);
+    const size = { N: rows * length, B: rows, T: decoder ? length : 0, X: 0, features: stem !== undefined };
+    return [(await batchPlan({ architecture, weights }, size, ownOutputs(architecture))).plan];
   }
   const [{ callPlans }, { readDefaults }] = await Promise.all([
     import("./decode/call_plans.js"),

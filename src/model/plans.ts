@@ -28,12 +28,12 @@ const LENGTH = 64; // most tokens of a sentence or a source, and slots of a cach
  * written to the device before `write()`.
  */
 export function samplePlans(core: Core, rows: number): SamplePlan[] {
-  const { encoder: source, decoder: target } = core.architecture;
+  const { encoder: source, decoder: target, head } = core.architecture;
   const decoding = core as DecoderCore;
   return [
     ...(source?.stem ? [stemPlan(core, source.stem, rows)] : []),
     ...(source ? [encoderPlan(core, rows)] : []),
-    ...(target ? [promptPlan(decoding, rows), stepPlan(decoding, rows)] : []),
+    ...(target ? [promptPlan(decoding, rows), ...(head ? [] : [stepPlan(decoding, rows)])] : []),
   ];
 }
 

@@ -2,7 +2,10 @@ import type { Tensor } from "../runtime/tensor.js";
 import type { HostTensor } from "./core.js";
 import type { Sequences } from "./sequences.js";
 
-/** A result of a plan: f32[N,...columns] with a row for each token, or f32[B,...columns] with a row for each sequence. */
+/**
+ * A result of a plan: f32[N,...columns] with a row for each token, or f32[B,...columns] with a row for each sequence, or for
+ * each group of tokens that is pooled.
+ */
 export interface Output {
   readonly per: "token" | "sequence";
   readonly data: Tensor;
@@ -11,20 +14,26 @@ export interface Output {
 /** The results of one sequence by name (`logits`, `hidden_states.3`): a row for each token, or a single row. */
 export type SequenceResults = Readonly<Record<string, Float32Array>>;
 
-/** Splits all outputs, whose `values` are packed, into those of each sequence. */
+/**
+ * Splits all outputs, whose `values` are packed, into those of each sequence: of so many tokens (`lengths`), and so many
+ * groups of them that are pooled.
+ */
 export function sequencesOf(
   outputs: readonly Output[],
   values: readonly Float32Array[],
   lengths: readonly number[],
+  groups: readonly number[] = lengths.map(() => 1),
 ): SequenceResults[] {
   let first = 0; // of the sequence's tokens
+  let group = 0;
   return lengths.map((length, b) => {
     const own = outputs.map(({ per, data }, index) => {
       const columns = values[index].length / data.shape[0];
-      const [from, count] = per === "token" ? [first, length] : [b, 1];
+      const [from, count] = per === "token" ? [first, length] : [group, groups[b]];
       return [data.name, values[index].slice(from * columns, (from + count) * columns)] as const;
     });
     first += length;
+    group += groups[b];
     return Object.fromEntries(own);
   });
 }

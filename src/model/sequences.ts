@@ -58,8 +58,8 @@ export function readSequences(name: string, rows: unknown, masks: unknown, limit
  * Throws InputError for a sequence that an encoder cannot take: ids, segments or positions outside their tables, none at
  * all, or too many.
  */
-export function checkSequence({ V, encoder }: Architecture, input: EncoderInput, row: number): void {
-  const { P, V: own = V, segments = 1, stem } = encoder as Stack;
+export function checkSequence({ V, encoder, decoder }: Architecture, input: EncoderInput, row: number): void {
+  const { P, V: own = V, segments = 1, stem } = (encoder ?? decoder) as Stack;
   const length = lengthOf(input);
   if ("signal" in input) {
     if (!stem) throw new InputError(`encoder: row ${row} must be token ids or features, this model reads no signals`);
@@ -69,6 +69,10 @@ export function checkSequence({ V, encoder }: Architecture, input: EncoderInput,
   }
   if (length < 1 || length > P)
     throw new InputError(`encoder: row ${row} must have 1 to ${P} tokens (max_position_embeddings), got ${length}`);
+  if (!encoder && (!("ids" in input) || input.positions))
+    throw new InputError(
+      `decoder: row ${row} must be token ids at positions from 0; leave out inputs_embeds and position_ids`,
+    );
   if (!("ids" in input)) return;
   const beside = [
     ["token_type_ids", input.segments, segments],

@@ -73,9 +73,10 @@ function readInputs(
  * in models whose positions depend on the padding token (RoBERTa) or that have none (T5).
  */
 export function readSources(architecture: Architecture, inputs: EncodeInputs | undefined): Sources {
-  const { P, positionShift = 0, segments: kinds = 1, biased, unplaced, stem } = architecture.encoder as Stack;
+  const { encoder, decoder } = architecture;
+  const { P, positionShift = 0, segments: kinds = 1, biased, unplaced, stem } = (encoder ?? decoder) as Stack;
   if (stem) return readSignals(architecture.family, stem, inputs ?? {});
-  const holes = positionShift || biased ? undefined : "keep";
+  const holes = positionShift || biased || !encoder ? undefined : "keep";
   const rows = readInputs(architecture, inputs ?? {}, { holes });
   const { token_type_ids, position_ids } = inputs ?? {};
   const segments = readNumbersBeside(rows, { name: "token_type_ids", rows: token_type_ids, least: 0, most: kinds - 1 });

@@ -1,10 +1,10 @@
 import { handled } from "../../runtime/scopes.js";
 import type { Core } from "../core.js";
 import { checkFinite } from "../finite.js";
-import { type EncoderInput, lengthOf, totalLength } from "../inputs.js";
+import { type EncoderInput, lengthOf, pooledOf, totalLength } from "../inputs.js";
 import type { SequenceResults } from "../results.js";
 import { checkSequence } from "../sequences.js";
-import { type BatchSize, prepareBatch, type Wanted } from "./prepared_batch.js";
+import { type BatchSize, prepareBatch, readsByDecoder, type Wanted } from "./prepared_batch.js";
 
 /** How a caller follows, stops and batches encoding. */
 export interface EncodeHooks {
@@ -19,16 +19,18 @@ const BATCH_TOKENS = 2048;
 const IN_FLIGHT = 2; // while one batch runs, the next is prepared and submitted
 
 /**
- * Runs sequences through the encoder and its head in batches. Results come in the order of `inputs`. Throws InputError
+ * Runs sequences through the encoder and its head in batches. Results come in the order of `given`. Throws InputError
  * for sequences that the model cannot take and for results that are not finite, and the signal's reason.
  */
 export async function encodeAll(
   core: Core,
-  inputs: readonly EncoderInput[],
+  given: readonly EncoderInput[],
   wanted: Wanted,
   { signal, progress, batch_tokens = BATCH_TOKENS }: EncodeHooks = {},
 ): Promise<SequenceResults[]> {
-  inputs.forEach((input, index) => checkSequence(core.architecture, input, index));
+  given.forEach((input, index) => checkSequence(core.architecture, input, index));
+  const { pad } = core.architecture.head ?? {};
+  const inputs = pad === undefined || !wanted.logits ? given : given.map((input) => withoutPadding(input, pad));
   const results: SequenceResults[] = [];
   const total = inputs.length;
   let loaded = 0;
@@ -60,6 +62,13 @@ export async function encodeAll(
   return results;
 }
 
+/** A sequence of which no padding at its end is pooled (GenericForSequenceClassification of Transformers). */
+function withoutPadding(input: EncoderInput, pad: number): EncoderInput {
+  if (!("ids" in input) || input.ids[input.ids.length - 1] !== pad) return input;
+  const last = input.ids.findLastIndex((id) => id !== pad);
+  return { ...input, pooled: [[0, Math.max(0, last) + 1]] };
+}
+
 /**
  * Indices of sequences in batches of similar length, longest first, of at most `budget` tokens; a longer sequence is
  * alone.
@@ -81,10 +90,12 @@ function batchesOf(lengths: readonly number[], budget: number): number[][] {
 
 /** Runs one batch. Its plan and memory are kept for later batches of the same size. */
 async function encodeBatch(core: Core, inputs: readonly EncoderInput[], wanted: Wanted): Promise<SequenceResults[]> {
+  const needsLongest = wanted.attentions === true || readsByDecoder(core.architecture, wanted.logits);
   const size: BatchSize = {
     N: totalLength(inputs),
     B: inputs.length,
-    T: wanted.attentions ? inputs.reduce((most, input) => Math.max(most, lengthOf(input)), 0) : 0,
+    T: needsLongest ? inputs.reduce((most, input) => Math.max(most, lengthOf(input)), 0) : 0,
+    X: inputs.some((input) => "pooled" in input) ? inputs.reduce((sum, input) => sum + pooledOf(input).length, 0) : 0,
     features: inputs.some((input) => !("ids" in input)),
   };
   const key = `encode ${JSON.stringify([size, wanted])}`;

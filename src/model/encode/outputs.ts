@@ -63,7 +63,7 @@ function layOut(
   wanted: Wanted,
   encoded: readonly SequenceResults[],
 ): EncoderOutput {
-  const { depth: L, H } = architecture.encoder as Stack;
+  const { depth: L, H } = (architecture.encoder ?? architecture.decoder) as Stack;
   const tokens = (name: string): HostTensor => byToken(encoded, name, rows);
   const sequences = (name: string): HostTensor => bySequence(encoded, name);
   const states = wanted.hidden_states
@@ -75,7 +75,7 @@ function layOut(
   return {
     ...(wanted.last_hidden_state && { last_hidden_state: states?.[L] ?? tokens("last_hidden_state") }),
     ...(wanted.pooler_output && { pooler_output: sequences("pooler_output") }),
-    ...(wanted.logits && { logits: (architecture.head?.classifier === "tokens" ? tokens : sequences)("logits") }),
+    ...(wanted.logits && { logits: (architecture.head?.classifier === "sentence" ? sequences : tokens)("logits") }),
     ...(states && { hidden_states: states }),
     ...(attentions && { attentions }),
   };

@@ -7,6 +7,7 @@ export const bart = bartLike({
   placement: "post",
   embedNorm: true,
   positions: learnedAfterTwo,
+  classifies: true,
   logitsBias: true,
   defaults: { V: 50265, activation: "gelu", scaled: false },
 });

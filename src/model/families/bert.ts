@@ -1,6 +1,7 @@
+import type { Activation } from "../../kernels/activation.js";
 import { CheckpointError } from "../../runtime/errors.js";
 import { readConfig } from "../checkpoint/config.js";
-import { classifierOf, headRows } from "./classifier.js";
+import { encoderHead, type HeadForms, headRows, maskTies } from "./heads.js";
 import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow, type With } from "./family.js";
 
 interface Differences {
@@ -9,12 +10,15 @@ interface Differences {
   readonly V: number;
   /** Whether position 0 is the row after the padding token id in the position table, not row 0. */
   readonly shifted: boolean;
-  /** Names of the dense layer and of the projection to labels in a classifier of sentences. */
-  readonly sentence: readonly [dense: string, labels: string];
+  readonly heads: HeadForms;
+  /** Activation of the dense layer before the logits of masks; undefined: as in the layers. */
+  readonly masks?: Activation;
 }
 
+const TOKENS = "embeddings.word_embeddings";
+
 /** A post-norm encoder with learned positions and segments. */
-function bertLike({ model_type, V: vocabulary, shifted, sentence }: Differences): Family<With<"encoder">> {
+function bertLike({ model_type, V: vocabulary, shifted, heads: forms, masks }: Differences): Family<With<"encoder">> {
   return {
     model_type,
     prefix: model_type,
@@ -34,7 +38,7 @@ function bertLike({ model_type, V: vocabulary, shifted, sentence }: Differences)
       const P = read.count("max_position_embeddings", 512) - positionShift;
       if (!Number.isInteger(P) || P < 1)
         throw read.refuse("pad_token_id", "a whole number below max_position_embeddings - 1");
-      const pooler = entries.has("pooler.dense.weight") ? { pooler: "tanh" as const, labels: [] } : undefined;
+      const activation = read.activation("hidden_act", "gelu");
       return {
         family: model_type,
         D,
@@ -42,7 +46,7 @@ function bertLike({ model_type, V: vocabulary, shifted, sentence }: Differences)
         encoder: {
           depth: read.layers("num_hidden_layers", 12),
           F: read.count("intermediate_size", 3072),
-          activation: read.activation("hidden_act", "gelu"),
+          activation,
           gated: false,
           ...equalHeads(D, read.divisor("num_attention_heads", 12, "hidden_size", D)),
           P,
@@ -51,18 +55,17 @@ function bertLike({ model_type, V: vocabulary, shifted, sentence }: Differences)
           embeddingScale: 1,
           lastNorm: false,
         },
-        head: classifierOf(config, "tanh", entries, sentence[1]) ?? pooler,
+        head: encoderHead(config, entries, forms, masks ?? activation),
         norm: "layernorm",
         placement: "post",
         eps: read.size("layer_norm_eps", 1e-12),
       };
     },
 
-    rows({ D, V, head, encoder: { depth, F, P, positionShift = 0, segments = 0 } }) {
+    rows({ D, V, head, encoder: { depth, F, P, positionShift = 0, segments = 0 } }, _, entries) {
       const heads = ["query", "key", "value"].map((part) => `attention.self.${part}`);
-      const [dense, labels] = head?.classifier === "sentence" ? sentence : ["pooler.dense", "classifier"];
       return [
-        tableRow("encoder.embed_tokens", "embeddings.word_embeddings", [V, D], { lookup: true, precise: true }),
+        tableRow("encoder.embed_tokens", TOKENS, [V, D], { lookup: true, precise: true }),
         tableRow("encoder.embed_positions", "embeddings.position_embeddings", [P + positionShift, D], { f32: true }),
         tableRow("encoder.embed_segments", "embeddings.token_type_embeddings", [segments, D], { f32: true }),
         ...normRows("encoder.embed_norm", "embeddings.LayerNorm", D),
@@ -74,9 +77,13 @@ function bertLike({ model_type, V: vocabulary, shifted, sentence }: Differences)
           ...linearRows("fc2", ["output.dense"], D, F),
           ...normRows("final_norm", "output.LayerNorm", D),
         ]),
-        ...headRows(head, dense, labels, D),
+        ...(head ? headRows(head, forms, [V, D], entries, TOKENS) : []),
       ];
     },
+
+    ties: (config) => maskTies(config, forms, TOKENS),
+
+    ignored: [/^cls\.seq_relationship\./], // for training
   };
 }
 
@@ -85,12 +92,26 @@ export const bert = bertLike({
   model_type: "bert",
   V: 30522,
   shifted: false,
-  sentence: ["pooler.dense", "classifier"],
+  heads: {
+    sentence: ["pooler.dense", "classifier"],
+    pooler: "tanh",
+    masks: [
+      "cls.predictions.transform.dense",
+      "cls.predictions.transform.LayerNorm",
+      "cls.predictions.decoder",
+      "cls.predictions.bias",
+    ],
+  },
 });
 /** RoBERTa (Liu et al. 2019): its positions begin after the padding token id. */
 export const roberta = bertLike({
   model_type: "roberta",
   V: 50265,
   shifted: true,
-  sentence: ["classifier.dense", "classifier.out_proj"],
+  heads: {
+    sentence: ["classifier.dense", "classifier.out_proj"],
+    pooler: "tanh",
+    masks: ["lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias"],
+  },
+  masks: "gelu",
 });

@@ -4,6 +4,7 @@ import { readConfig } from "../checkpoint/config.js";
 import type { WeightRow } from "../checkpoint/rows.js";
 import type { Stack } from "../graph/architecture.js";
 import { equalHeads, type Family, layerRows, linearRows, memoryOf, normRows, tableRow, type With } from "./family.js";
+import { classifierHead, classOf, type HeadForms, headRows } from "./heads.js";
 import { paddingId, type Positions } from "./positions.js";
 
 /** What differs between the encoder-decoders whose layers are BART's. */
@@ -16,6 +17,8 @@ interface Differences {
   readonly positions: Positions;
   /** Whether the token that pads has no position and is not counted, whatever a mask says. */
   readonly padUnplaced?: boolean;
+  /** Whether a classifier of sentences may take the place of the logits. */
+  readonly classifies?: boolean;
   /** Whether logits have a bias, which may be stored. */
   readonly logitsBias: boolean;
   /** Whether config.json may give the decoder a token table and a vocabulary of its own. */
@@ -42,7 +45,9 @@ export function bartLike(differences: Differences): Family<With<"encoder" | "dec
 
     architecture(config, entries) {
       const read = readConfig(config, entries);
-      if ([config.architectures].flat().some((name) => OTHER_TASKS.test(String(name))))
+      const name = classOf(config) ?? "";
+      const classifies = differences.classifies && name.endsWith(CLASSIFIER);
+      if (OTHER_TASKS.test(name) && !classifies)
         throw read.refuse("architectures", "that of an encoder-decoder that generates");
       const D = read.count("d_model", 1024);
       const V = read.count("vocab_size", defaults.V);
@@ -63,16 +68,22 @@ export function bartLike(differences: Differences): Family<With<"encoder" | "dec
         V: parted(config) ? read.count("decoder_vocab_size", V) : V,
         encoder: { ...stack("encoder"), ...(parted(config) && { V }) },
         decoder: { ...stack("decoder"), memory: memoryOf(entries, "decoder.layers.0.encoder_attn.k_proj", D) },
+        ...(classifies && {
+          head: {
+            ...classifierHead(config, entries, HEADS, "sentence"),
+            start: read.size("decoder_start_token_id", 2),
+          },
+        }),
         norm: "layernorm",
         placement,
         eps: 1e-5,
       };
     },
 
-    rows({ D, V, encoder, decoder }, config, entries) {
+    rows({ D, V, head, encoder, decoder }, config, entries) {
       const tokens = (side: string): string =>
         parted(config) || entries.has(`${side}.embed_tokens.weight`) ? `${side}.embed_tokens` : "shared";
-      const head = tied(config) && !entries.has("lm_head.weight") ? tokens("decoder") : "lm_head";
+      const logits = tied(config) && !entries.has("lm_head.weight") ? tokens("decoder") : "lm_head";
       const stack = (side: string, { V: own = V, P, F, depth }: Stack, cross: readonly WeightRow[]): WeightRow[] => [
         tableRow(`${side}.embed_tokens`, tokens(side), [own, D], { lookup: true }),
         positions(`${side}.embed_positions`, [P, D], config, entries),
@@ -97,8 +108,12 @@ export function bartLike(differences: Differences): Family<With<"encoder" | "dec
           ...linearRows("cross_attn.out", ["encoder_attn.out_proj"], D, D),
           ...normRows("cross_attn_norm", "encoder_attn_layer_norm", D),
         ]),
-        ...linearRows("lm_head", [head], V, D, { bias: false }),
-        ...(differences.logitsBias ? [{ ours: "lm_head.bias", theirs: [bias], shape: [V], stored: [1, V] }] : []),
+        ...(head
+          ? headRows(head, HEADS, [V, D], entries)
+          : [
+              ...linearRows("lm_head", [logits], V, D, { bias: false }),
+              ...(differences.logitsBias ? [{ ours: "lm_head.bias", theirs: [bias], shape: [V], stored: [1, V] }] : []),
+            ]),
       ];
     },
 
@@ -115,3 +130,10 @@ export function bartLike(differences: Differences): Family<With<"encoder" | "dec
 
 /** Classes of Transformers whose checkpoints have no head for tokens, or no encoder. */
 const OTHER_TASKS = /For(SequenceClassification|QuestionAnswering|CausalLM)$/;
+
+const CLASSIFIER = "ForSequenceClassification";
+const HEADS: HeadForms = {
+  sentence: ["classification_head.dense", "classification_head.out_proj"],
+  pooler: "tanh",
+  last: true,
+};

@@ -1,6 +1,7 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import type { DecoderArchitecture } from "../graph/architecture.js";
 import { readConfig } from "../checkpoint/config.js";
+import { DECODER_HEADS, decoderHead, headRows } from "./heads.js";
 import { equalHeads, type Family, layerRows, linearRows, normRows, tableRow } from "./family.js";
 
 /**
@@ -39,13 +40,14 @@ export const gpt2: Family<DecoderArchitecture> = {
         embeddingScale: 1,
         lastNorm: true,
       },
+      head: decoderHead(config, entries, read.flag("tie_word_embeddings", true)),
       norm: "layernorm",
       placement: "pre",
       eps: read.size("layer_norm_epsilon", 1e-5),
     };
   },
 
-  rows({ D, V, decoder: { F, P, depth } }, config, entries) {
+  rows({ D, V, head, decoder: { F, P, depth } }, config, entries) {
     const tied = readConfig(config).flag("tie_word_embeddings", true) && !entries.has("lm_head.weight");
     return [
       tableRow("decoder.embed_tokens", "wte", [V, D], { lookup: true }),
@@ -59,7 +61,9 @@ export const gpt2: Family<DecoderArchitecture> = {
         ...linearRows("fc2", ["mlp.c_proj"], D, F, { transpose: true }),
       ]),
       ...normRows("decoder.norm", "ln_f", D),
-      ...linearRows("lm_head", [tied ? "wte" : "lm_head"], V, D, { bias: false }),
+      ...(head
+        ? headRows(head, DECODER_HEADS, [V, D], entries)
+        : linearRows("lm_head", [tied ? "wte" : "lm_head"], V, D, { bias: false })),
     ];
   },
 

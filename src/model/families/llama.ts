@@ -3,6 +3,7 @@ import type { DecoderArchitecture, Rotary } from "../graph/architecture.js";
 import type { Json } from "../checkpoint/checkpoint.js";
 import { readConfig } from "../checkpoint/config.js";
 import { llama3Frequencies, plainFrequencies } from "../graph/positions.js";
+import { DECODER_HEADS, decoderHead, headRows } from "./heads.js";
 import { type Entries, type Family, layerRows, linearRows, normRows, tableRow } from "./family.js";
 
 interface Differences {
@@ -64,13 +65,14 @@ function llamaLike(model_type: string, differences: Differences): Family<Decoder
           lastNorm: true,
           rotary: rotaryOf(config, E, P),
         },
+        head: decoderHead(config, entries, read.flag("tie_word_embeddings", false)),
         norm: "rmsnorm",
         placement: "pre",
         eps: read.size("rms_norm_eps", 1e-6),
       };
     },
 
-    rows({ D, V, decoder: { F, depth, H, K, E } }, config, entries: Entries) {
+    rows({ D, V, head, decoder: { F, depth, H, K, E } }, config, entries: Entries) {
       const read = readConfig(config);
       const flag = (name: "attention_bias" | "mlp_bias"): boolean =>
         differences.biasFlags.includes(name) && read.flag(name, false);
@@ -103,7 +105,9 @@ function llamaLike(model_type: string, differences: Differences): Family<Decoder
           ...linearRows("fc2", ["mlp.down_proj"], D, F, mlpBias),
         ]),
         ...norm("decoder.norm", "norm"),
-        ...linearRows("lm_head", [tied ? "embed_tokens" : "lm_head"], V, D, { bias: false }),
+        ...(head
+          ? headRows(head, DECODER_HEADS, [V, D], entries)
+          : linearRows("lm_head", [tied ? "embed_tokens" : "lm_head"], V, D, { bias: false })),
       ];
     },
 

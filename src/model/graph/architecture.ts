@@ -84,14 +84,25 @@ export interface Stack {
   readonly stem?: Stem;
 }
 
-/** The head of an encoder without a decoder: what follows its last states. */
+/** The head of a model that writes no text: what follows its last states. */
 export interface Head {
-  /** Activation of a dense layer on the first state of a sentence, if there is one. */
+  /** Activation of a dense layer on the state that stands for a sentence, if there is one. */
   readonly pooler?: Activation;
-  /** Where a linear layer computes labels: on every token, or on the pooled state of a sentence. */
-  readonly classifier?: "tokens" | "sentence";
+  /** Whether the last state stands for a sentence, as in decoders, and not the first. */
+  readonly last?: boolean;
+  /** The token that is padding wherever it stands at the end of a sentence, whose last state stands before it. */
+  readonly pad?: number;
+  /** In models with an encoder: the token that the decoder reads before those of the sentence. */
+  readonly start?: number;
+  /**
+   * Where a linear layer computes labels: on every token; likewise the start and end of an answer ("spans"); or on the
+   * state that stands for a sentence.
+   */
+  readonly classifier?: "tokens" | "spans" | "sentence";
   /** Names of the labels by id. */
   readonly labels: readonly string[];
+  /** Activation of the dense layer before the logits of masked tokens, if the model fills masks. */
+  readonly masks?: Activation;
 }
 
 /** All that the graph needs to know of a model. */
@@ -106,6 +117,7 @@ export interface Architecture {
   readonly encoder?: Stack;
   /** Absent in encoder-only models. */
   readonly decoder?: Stack;
+  /** What a model without logits of next tokens has instead. */
   readonly head?: Head;
   readonly norm: "layernorm" | "rmsnorm";
   /** Whether norms come before or after each block. */

@@ -22,24 +22,38 @@ export function sentenceVectors(
   run(pooling, "pooling", { x: hidden, spans, out }, { MODE: POOLING[mode], NORMALIZE: Number(normalize) });
 }
 
+/** Where the head of a model writes its results. */
+export interface HeadOutputs {
+  /** f32[B,D]. */
+  readonly pooled?: Tensor;
+  /** f32[N,labels] or f32[B,labels]. */
+  readonly logits?: Tensor;
+  /** f32[B,V], a row for each masked token. */
+  readonly maskLogits?: Tensor;
+}
+
 /**
- * The head of an encoder. It writes those of `pooled` f32[B,D] and `logits` f32[N,labels] or f32[B,labels] that are
- * given.
+ * The head of a model. It writes those results that are given. `spans` are the rows that stand for B sentences, or for
+ * `maskLogits` the rows of B masked tokens.
  */
 export function head(
   run: Run,
   model: GraphModel,
   hidden: Tensor,
   spans: Tensor,
-  { pooled, logits }: { readonly pooled?: Tensor; readonly logits?: Tensor },
+  { pooled, logits, maskLogits }: HeadOutputs,
 ): void {
-  const { linear } = layers(run, model, "encoder");
+  const { linear, norm } = layers(run, model, model.architecture.decoder ? "decoder" : "encoder");
   const kind = model.architecture.head;
-  if (kind?.classifier === "tokens") {
-    if (logits) linear("classifier", hidden, { y: logits });
-    return;
+  if (logits && kind?.classifier !== "sentence") linear("classifier", hidden, { y: logits });
+  const rowsOf = (mode: Pooling): Tensor =>
+    run(pooling, `${mode}.rows`, { x: hidden, spans }, { MODE: POOLING[mode], NORMALIZE: 0 }).out;
+  if (maskLogits) {
+    const dense = linear("masks.dense", rowsOf("cls"), { activation: kind?.masks });
+    linear("lm_head", norm("masks.norm", dense), { y: maskLogits });
   }
-  const first = run(pooling, "pooler.first", { x: hidden, spans }, { MODE: POOLING.cls, NORMALIZE: 0 }).out;
-  const dense = linear("pooler", first, { activation: kind?.pooler, y: pooled });
-  if (logits) linear("classifier", dense, { y: logits });
+  if (!pooled && !(logits && kind?.classifier === "sentence")) return;
+  const first = rowsOf(kind?.last ? "lasttoken" : "cls");
+  const dense = kind?.pooler ? linear("pooler", first, { activation: kind.pooler, y: pooled }) : first;
+  if (logits && kind?.classifier === "sentence") linear("classifier", dense, { y: logits });
 }

@@ -1,12 +1,19 @@
 import { OptionError, show } from "../../runtime/errors.js";
-import type { Checkpoint, CheckpointLike } from "../checkpoint/checkpoint.js";
+import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../load.js";
 import type { FeatureTask } from "./feature_extraction.js";
+import type { MaskTask } from "./fill_mask.js";
+import type { AnswerTask } from "./question_answering.js";
+import type { SimilarityTask } from "./sentence_similarity.js";
 import type { RecognitionTask } from "./speech_recognition.js";
-import { languagesIn, onlyTask } from "./task_params.js";
+import { languagesIn } from "./task_params.js";
 import type { ClassificationTask } from "./text_classification.js";
+import type { RankingTask } from "./text_ranking.js";
 import type { GenerationTask, TextTask } from "./text_task.js";
 import type { TaggingTask } from "./token_classification.js";
+import type { ZeroShotTask } from "./zero_shot_classification.js";
+
+export { defaultTask } from "./default_task.js";
 
 /** What `pipeline` returns, by the name of the task. */
 export interface Tasks {
@@ -18,16 +25,30 @@ export interface Tasks {
   readonly "text-classification": ClassificationTask;
   readonly "token-classification": TaggingTask;
   readonly "automatic-speech-recognition": RecognitionTask;
+  readonly "fill-mask": MaskTask;
+  readonly "question-answering": AnswerTask;
+  readonly "zero-shot-classification": ZeroShotTask;
+  readonly "text-ranking": RankingTask;
+  readonly "sentence-similarity": SimilarityTask;
 }
 
+/** Other names that tasks have on the Hub and in Transformers. */
+export const ALIASES = {
+  "text2text-generation": "text2text",
+  "sentiment-analysis": "text-classification",
+  ner: "token-classification",
+  asr: "automatic-speech-recognition",
+  embeddings: "feature-extraction",
+} as const;
+
 /** The name of a task, here or on the Hub. */
-export type TaskName = keyof Tasks | "text2text-generation" | `translation_${string}_to_${string}`;
+export type TaskName = keyof Tasks | keyof typeof ALIASES | `translation_${string}_to_${string}`;
 
 /** The task of a name. */
 export type TaskOf<N extends TaskName> = N extends keyof Tasks
   ? Tasks[N]
-  : N extends "text2text-generation"
-    ? Tasks["text2text"]
+  : N extends keyof typeof ALIASES
+    ? Tasks[(typeof ALIASES)[N]]
     : Tasks["translation"];
 
 /** Opens a task; `name` is what the caller and config.json call it. */
@@ -79,7 +100,7 @@ export const textGeneration: Opener<GenerationTask> = async (...given) =>
 
 /**
  * Opens feature extraction, with the pooling of a sentence-transformers folder by default. Throws CheckpointError when
- * the model is not an encoder, and all that `load` throws.
+ * the model has both an encoder and a decoder, and all that `load` throws.
  *
  * @example
  * const embed = await featureExtraction("models/all-MiniLM-L6-v2");
@@ -125,6 +146,61 @@ export const tokenClassification: Opener<TaggingTask> = async (source, options) 
 export const speechRecognition: Opener<RecognitionTask> = async (source, options) =>
   (await import("./speech_recognition.js")).speechRecognition(source, options);
 
+/**
+ * Opens the filling of masks: tokens for each `mask_token` in a text, as FillMaskPipeline of Transformers finds them. Throws
+ * CheckpointError without a head for it or a mask token, and all that `load` throws.
+ *
+ * @example
+ * const fill = await fillMask("models/bert-base-uncased");
+ * const [best] = await fill("Paris is the [MASK] of France."); // { score, token, token_str: "capital", sequence }
+ */
+export const fillMask: Opener<MaskTask> = async (source, options) =>
+  (await import("./fill_mask.js")).fillMask(source, options);
+
+/**
+ * Opens answers to questions by parts of a context, as QuestionAnsweringPipeline of Transformers 4 finds them. Throws
+ * CheckpointError for other models, and all that `load` throws.
+ *
+ * @example
+ * const ask = await questionAnswering("models/distilbert-base-cased-distilled-squad");
+ * const { answer, score } = await ask({ question: "Who wrote it?", context: "Mary Shelley wrote it in 1818." });
+ */
+export const questionAnswering: Opener<AnswerTask> = async (source, options) =>
+  (await import("./question_answering.js")).questionAnswering(source, options);
+
+/**
+ * Opens classification by labels that the call names, with a model of natural language inference. Throws CheckpointError
+ * for other models, and all that `load` throws.
+ *
+ * @example
+ * const classify = await zeroShotClassification("models/distilbert-base-uncased-mnli");
+ * const { labels, scores } = await classify("My screen is black.", { candidate_labels: ["computers", "cooking"] });
+ */
+export const zeroShotClassification: Opener<ZeroShotTask> = async (source, options) =>
+  (await import("./zero_shot_classification.js")).zeroShotClassification(source, options);
+
+/**
+ * Opens the ranking of documents by a cross-encoder, which reads each together with the query. Throws CheckpointError for
+ * other models, and all that `load` throws.
+ *
+ * @example
+ * const rank = await textRanking("models/ms-marco-MiniLM-L6-v2");
+ * const [best] = await rank({ query: "How tall is it?", documents: ["It is blue.", "It is 3 m tall."] }); // corpus_id 1
+ */
+export const textRanking: Opener<RankingTask> = async (source, options) =>
+  (await import("./text_ranking.js")).textRanking(source, options);
+
+/**
+ * Opens the comparison of sentences by their vectors. Throws CheckpointError when the model has both an encoder and a
+ * decoder, and all that `load` throws.
+ *
+ * @example
+ * const compare = await sentenceSimilarity("models/all-MiniLM-L6-v2");
+ * const [first, second] = await compare({ source_sentence: "A dog runs.", sentences: ["A hound sprints.", "It rains."] });
+ */
+export const sentenceSimilarity: Opener<SimilarityTask> = async (source, options) =>
+  (await import("./sentence_similarity.js")).sentenceSimilarity(source, options);
+
 const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
   text2text,
   translation,
@@ -134,6 +210,11 @@ const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
   "text-classification": textClassification,
   "token-classification": tokenClassification,
   "automatic-speech-recognition": speechRecognition,
+  "fill-mask": fillMask,
+  "question-answering": questionAnswering,
+  "zero-shot-classification": zeroShotClassification,
+  "text-ranking": textRanking,
+  "sentence-similarity": sentenceSimilarity,
 };
 
 /**
@@ -151,30 +232,12 @@ export async function pipeline<N extends TaskName>(
   source: CheckpointLike,
   options?: LoadOptions,
 ): Promise<TaskOf<N>> {
-  const kind = languagesIn(task) ? "translation" : task === "text2text-generation" ? "text2text" : task;
+  const named = Object.hasOwn(ALIASES, task) ? ALIASES[task as keyof typeof ALIASES] : task;
+  const kind = languagesIn(named) ? "translation" : named;
   if (!Object.hasOwn(TASKS, kind))
     throw new OptionError(
-      `pipeline: task must be one of ${Object.keys(TASKS).join(", ")}, or translation_XX_to_YY, got ${show(task)}`,
+      `pipeline: task must be one of ${[...Object.keys(TASKS), ...Object.keys(ALIASES)].join(", ")}, or translation_XX_to_YY, got ${show(task)}`,
     );
   const open: Opener<Tasks[keyof Tasks]> = TASKS[kind as keyof Tasks];
   return (await open(source, options, task)) as TaskOf<N>;
-}
-
-/**
- * The task that a checkpoint is for: the only one of `task_specific_params` in config.json if it is one of ours, or else
- * that of its architecture. Throws CheckpointError for a family that is not supported.
- *
- * @example
- * const checkpoint = await openCheckpoint("models/bert-pos");
- * const task = await pipeline(await defaultTask(checkpoint), checkpoint); // "token-classification"
- * task.dispose();
- */
-export async function defaultTask(checkpoint: Checkpoint): Promise<keyof Tasks> {
-  const { describeCheckpoint } = await import("../families/index.js");
-  const { family, encoder, decoder, head } = (await describeCheckpoint(checkpoint)).architecture;
-  if (decoder && encoder?.stem) return "automatic-speech-recognition";
-  if (decoder && encoder) return onlyTask(checkpoint.config) ?? (family === "m2m_100" ? "translation" : "text2text");
-  if (decoder) return "text-generation";
-  if (!head?.classifier) return "feature-extraction";
-  return head.classifier === "tokens" ? "token-classification" : "text-classification";
 }

@@ -1,4 +1,3 @@
-import { CheckpointError, show } from "../../runtime/errors.js";
 import type { CheckpointLike, Json } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../load.js";
 import {
@@ -7,6 +6,8 @@ import {
   openEncoderTask,
   probabilities,
   type Reading,
+  readingOf,
+  type TaskKind,
   type TextInput,
   textsOf,
 } from "./encoder_task.js";
@@ -37,30 +38,27 @@ export type ClassificationTask = EncoderTask<TextInput, ClassificationOptions, C
  * throws.
  */
 export function textClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<ClassificationTask> {
-  return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
-    name: "text-classification",
+  return openEncoderTask(SENTENCES, source, options, ({ architecture: { head }, checkpoint: { config } }) => ({
     options: CLASSIFICATION_RULES,
-    check() {
-      if (head?.classifier !== "sentence")
-        throw new CheckpointError(
-          `text-classification: the model must have been saved with a classifier of sequences, got ${show(config.architectures)} of ${family}`,
-        );
-    },
-    texts: textsOf,
+    truncation: true,
+    read: (input: TextInput, _, encode) => [{ encoding: encode(textsOf(input)) }],
     wanted: () => ({ logits: true }),
-    result(
-      { logits },
-      { truncated, unknown },
-      _,
-      { top_k = 1, function_to_apply = functionOf(config, logits.length) },
-    ): Classification {
+    result([{ encoding, results }], _, options): Classification {
+      const { logits } = results;
+      const { top_k = 1, function_to_apply = functionOf(config, logits.length) } = options;
       const scores = function_to_apply === "none" ? Array.from(logits) : probabilities(logits, function_to_apply);
       const labels = scores.map((score, id) => ({ label: head?.labels[id] ?? String(id), score }));
       labels.sort((a, b) => b.score - a.score);
-      return { labels: labels.slice(0, top_k ?? labels.length), truncated, unknown };
+      return { labels: labels.slice(0, top_k ?? labels.length), ...readingOf(encoding) };
     },
   }));
 }
+
+const SENTENCES: TaskKind = {
+  name: "text-classification",
+  needs: "a classifier of sequences",
+  takes: ({ head }) => head?.classifier === "sentence",
+};
 
 /** The default function, as TextClassificationPipeline of Transformers chooses it. */
 function functionOf({ problem_type, function_to_apply }: Json, labels: number): "softmax" | "sigmoid" | "none" {

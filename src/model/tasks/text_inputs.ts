@@ -31,6 +31,14 @@ export function inputError(name: string, cause: unknown, index: number | undefin
   return new InputError(`${name}: ${index === undefined ? "" : `input ${index}: `}${cause.message}`, { cause, index });
 }
 
+/** Throws InputError for an input that is not an object of these fields. */
+export function checkFields(input: unknown, ...names: readonly string[]): void {
+  const isObject = typeof input === "object" && input !== null;
+  const strange = isObject ? Object.keys(input).find((name) => !names.includes(name)) : "";
+  if (strange === undefined) return;
+  throw new InputError(`input: must be { ${names.join(", ")} }, got ${isObject ? show(strange) : show(input)}`);
+}
+
 /** A text and its tokens. */
 export interface Prompt {
   /** The text with its prefix, and how long that is. */

@@ -1,4 +1,4 @@
-import { CheckpointError, InputError, show } from "../../runtime/errors.js";
+import { InputError, show } from "../../runtime/errors.js";
 import type { CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../load.js";
 import type { Encoding } from "../text/encoding.js";
@@ -9,6 +9,8 @@ import {
   openEncoderTask,
   probabilities,
   type Reading,
+  readingOf,
+  type TaskKind,
 } from "./encoder_task.js";
 import { TAGGING_RULES } from "./option_rules.js";
 
@@ -58,37 +60,37 @@ const textOf = (input: TokenInput): string => (typeof input === "string" ? input
  * throws.
  */
 export function tokenClassification(source: CheckpointLike, options: LoadOptions = {}): Promise<TaggingTask> {
-  return openEncoderTask(source, options, async ({ architecture: { head, family }, checkpoint: { config } }) => ({
-    name: "token-classification",
+  return openEncoderTask(TOKENS, source, options, ({ architecture: { head } }) => ({
     options: TAGGING_RULES,
-    check() {
-      if (head?.classifier !== "tokens")
-        throw new CheckpointError(
-          `token-classification: the model must have been saved with a classifier of tokens, got ${show(config.architectures)} of ${family}`,
-        );
-    },
-    texts(input: TokenInput) {
+    truncation: true,
+    read(input: TokenInput, _, encode) {
       const isWord = (word: unknown): boolean => typeof word === "string" && /\S/.test(word);
       const isList = (list: unknown): boolean => Array.isArray(list) && Array.from(list).every(isWord);
       if (typeof input !== "string" && !(isList(input?.words) && Object.keys(input).length === 1))
         throw new InputError(
           `text: must be a string or { words: [...] } of words that are not empty, got ${show(input)}`,
         );
-      return { text: textOf(input) };
+      return [{ encoding: encode({ text: textOf(input) }) }];
     },
     wanted: () => ({ logits: true }),
-    result({ logits }, read, input, { aggregation_strategy = "none", ignore_labels = ["O"] }): Tagging {
+    result([{ encoding, results }], input, { aggregation_strategy = "none", ignore_labels = ["O"] }): Tagging {
       const text = textOf(input);
-      const tagged = tagTokens(text, logits, read, head?.labels ?? []);
+      const tagged = tagTokens(text, results.logits, encoding, head?.labels ?? []);
       const entities =
         aggregation_strategy === "none"
           ? tagged.map((token) => entityOf(text, token))
           : joinEntities(text, tagWords(text, tagged, input, aggregation_strategy));
       const kept = entities.filter(({ entity }) => !ignore_labels.includes(entity));
-      return { entities: kept, truncated: read.truncated, unknown: read.unknown };
+      return { entities: kept, ...readingOf(encoding) };
     },
   }));
 }
+
+const TOKENS: TaskKind = {
+  name: "token-classification",
+  needs: "a classifier of tokens",
+  takes: ({ head }) => head?.classifier === "tokens",
+};
 
 /** A token or a word with the probabilities of its labels. */
 interface Tagged {
