@@ -78,6 +78,7 @@ export interface Chat extends AsyncDisposable {
 export function createChat(parts: TaskParts, options: ChatOptions): Chat {
   checkTurn(options, ["system", "messages"]);
   const { system, messages = [], ...usual } = options;
+  if (!Array.isArray(messages)) checkConversation(messages);
   checkOption("chat", "system", system, { words: "a text", holds: (value) => typeof value === "string" });
   const first = [...(system === undefined ? [] : [{ role: "system", content: system }]), ...messages];
   let said: readonly ChatMessage[] = first.length ? checkConversation(first) : [];
