@@ -43,7 +43,7 @@ export interface ChatEvent extends Omit<TextEvent, "row" | "usage"> {
 export interface ChatReply {
   /** The message, as it stands at the end of `messages`. */
   readonly message: ChatMessage;
-  /** The content of the message. */
+  /** What was generated of its content: all, unless a message was continued. */
   readonly text: string;
   /** The tokens of the reply, its end included. */
   readonly token_ids: readonly number[];
