@@ -273,6 +273,7 @@ test("what does not fit together is refused", async () => {
     OptionError,
     /^chat: sistem is not supported; did you mean system/,
   );
+  await refuses(() => task.chat({ messages: 5 } as never), InputError, /^messages: must be a list of messages, got 5/);
   await refuses(() => task.chat({ messages: [{}] } as never), InputError, /^messages: message 0: role must be a text/);
   task.dispose();
   const bert = fixture("bert");

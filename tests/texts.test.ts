@@ -1,7 +1,7 @@
 import { InputError, OptionError, type Tokenizer } from "../src/index.js";
-import { createDetokenizer } from "../src/model/text/detokenizer.js";
+import { continuationOf, createDetokenizer } from "../src/model/text/detokenizer.js";
 import { readTokenizer } from "../src/model/text/tokenizer.js";
-import { assert, readJson, refuses, suite } from "./support/harness.js";
+import { assert, randoms, readJson, refuses, suite } from "./support/harness.js";
 
 const test = suite("texts and tokens");
 
@@ -81,6 +81,25 @@ test("tokens become the text of the Rust library, at once and piece by piece", a
         assert.is(text, whole, where);
       });
     }
+});
+
+test("a long text comes whole, piece by piece, whichever tokens it has", async () => {
+  const { references } = await readJson<Texts>(`${FOLDER}/texts.json`);
+  const random = randoms(5);
+  for (const name of Object.keys(references)) {
+    const tokenizer = await open(name, { clean_up_tokenization_spaces: true });
+    const known = references[name].flatMap(({ ids }) => ids);
+    for (const draw of [
+      (t: number) => known[t % known.length],
+      () => known[Math.floor(((random() + 1) / 2) * known.length)],
+    ]) {
+      const ids = Array.from({ length: 900 }, (_, t) => draw(t) ?? known[0]);
+      const detokenize = createDetokenizer(tokenizer, ids.slice(0, 5));
+      const whole = continuationOf(tokenizer, ids.slice(0, 5), ids);
+      const pieces = ids.map((_, t) => detokenize(ids.slice(0, t + 1), t === ids.length - 1));
+      assert.is(pieces.join(""), whole, name);
+    }
+  }
 });
 
 test("pieces come as soon as they are final", async () => {

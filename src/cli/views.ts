@@ -95,11 +95,13 @@ const labelled = ({ labels }: Classification, between: string): string[] =>
 const scored = (pairs: readonly (readonly [score: number, text: string])[], between: string): string[] =>
   pairs.map(([score, text]) => [score.toFixed(4), inLine(text)].join(between));
 
+type PairsOf<Result> = (result: Result) => readonly (readonly [score: number, text: string])[];
+
 /** A view of results that are texts with scores. */
 const listed = <Result extends object>(
   fields: readonly string[],
   input: View["input"],
-  pairsOf: (result: Result) => readonly (readonly [score: number, text: string])[],
+  pairsOf: PairsOf<Result>,
 ): View =>
   view<Result>({
     fields,

@@ -46,7 +46,7 @@ export async function memoryPlan(source: CheckpointLike, options: MemoryPlanOpti
  * is none or it is broken, and OptionError.
  * @example
  * const tokenizer = await loadTokenizer("models/gpt2-brown");
- * console.log(tokenizer.count("The jury said")); // 3
+ * console.log(tokenizer.count("The jury said")); // 4
  */
 export async function loadTokenizer(source: CheckpointLike, options: TokenizerHooks = {}): Promise<Tokenizer> {
   return (await import("./load_tokenizer.js")).loadTokenizer(source, options);

@@ -43,7 +43,7 @@ export interface ChatEvent extends Omit<TextEvent, "row" | "usage"> {
 export interface ChatReply {
   /** The message, as it stands at the end of `messages`. */
   readonly message: ChatMessage;
-  /** The content of the message. */
+  /** What was generated of its content: all, unless a message was continued. */
   readonly text: string;
   /** The tokens of the reply, its end included. */
   readonly token_ids: readonly number[];
@@ -78,6 +78,7 @@ export interface Chat extends AsyncDisposable {
 export function createChat(parts: TaskParts, options: ChatOptions): Chat {
   checkTurn(options, ["system", "messages"]);
   const { system, messages = [], ...usual } = options;
+  if (!Array.isArray(messages)) checkConversation(messages);
   checkOption("chat", "system", system, { words: "a text", holds: (value) => typeof value === "string" });
   const first = [...(system === undefined ? [] : [{ role: "system", content: system }]), ...messages];
   let said: readonly ChatMessage[] = first.length ? checkConversation(first) : [];

@@ -1,6 +1,5 @@
 import { POOLING } from "../../kernels/pooling.js";
 import { CALLBACK, FLAG, oneOf, type Rule, SIGNAL, wholeNumber } from "../../runtime/checks.js";
-import { CHAT_RULES } from "../text/chat_rules.js";
 
 /** Rules of options by their names. */
 export type Rules = Readonly<Record<string, Rule>>;
@@ -88,9 +87,8 @@ export const ANSWER_RULES: Rules = {
   align_to_words: FLAG,
 };
 
-/** Options of text generation, besides those of `generate()`. */
+/** Options of text generation, besides those of `generate()` and those about conversations (`CHAT_RULES`). */
 export const TEXT_RULES: Rules = {
-  ...CHAT_RULES,
   batch_size: wholeNumber(1),
   allow_unknown: FLAG,
   return_full_text: FLAG,

@@ -24,12 +24,9 @@ export interface Reader {
   callOf(prompts: readonly Prompt[], choices: CallOptions): TextCall;
 }
 
+const RULES = { ...TEXT_RULES, ...CHAT_RULES };
 // The names of all options of a task, of which a stream takes fewer.
-const OPTIONS: readonly (keyof TextOptions)[] = [
-  ...(GENERATE_OPTIONS as (keyof TextOptions)[]),
-  ...(Object.keys({ ...TEXT_RULES, ...HOOKS }) as (keyof TextOptions)[]),
-  "onStep",
-];
+const OPTIONS: readonly string[] = [...GENERATE_OPTIONS, ...Object.keys({ ...RULES, ...HOOKS }), "onStep"];
 
 const CURES: Readonly<Record<string, string>> = {
   decoder_input_ids: "target_prefix begins the results",
@@ -43,8 +40,7 @@ const CURES: Readonly<Record<string, string>> = {
  */
 export function checkTextOptions(task: string, options: TextOptions, also: readonly string[] = []): void {
   checkNames(OptionError, task, options, [...OPTIONS, ...also], CURES);
-  for (const [name, rule] of Object.entries(TEXT_RULES))
-    checkOption(task, name, options[name as keyof TextOptions], rule);
+  for (const [name, rule] of Object.entries(RULES)) checkOption(task, name, options[name as keyof TextOptions], rule);
 }
 
 /** The reader of a task. Options that name languages or beginnings of results are for models with an encoder. */

@@ -19,17 +19,28 @@ export function continuationOf(tokenizer: Tokenizer, prompt: readonly number[], 
 /** Gives the text of a growing list of tokens piece by piece; the pieces together are the whole text. */
 export type Detokenizer = (ids: readonly number[], last: boolean) => string;
 
+const SPAN = 64; // tokens that are decoded again at every step, about
+
 /**
  * Makes the detokenizer of one result. Call it with all tokens so far; it holds back what a later token may change until
- * `last`.
+ * `last`. Tokens whose text is out become the context of those that follow, so that a long text takes no longer a token.
  */
 export function createDetokenizer(tokenizer: Tokenizer, prompt: readonly number[]): Detokenizer {
-  let given = 0;
+  let before = prompt;
+  let done = 0; // tokens that are in `before`
+  let given = 0; // letters of the others
   return (ids, last) => {
-    const text = continuationOf(tokenizer, prompt, last ? ids : withoutBytes(tokenizer, ids));
+    const rest = ids.slice(done);
+    const whole = last ? rest : withoutBytes(tokenizer, rest);
+    const text = continuationOf(tokenizer, before, whole);
     const end = last ? text.length : settledLength(text, tokenizer.clean_up_tokenization_spaces);
     const piece = text.slice(given, Math.max(given, end));
     given += piece.length;
+    const context = rest.slice(-CONTEXT);
+    const isOut = whole.length === rest.length && given === text.length;
+    if (isOut && rest.length >= SPAN && tokenizer.decode(context, SHOWN).trim()) {
+      [before, done, given] = [context, ids.length, 0];
+    }
     return piece;
   };
 }

@@ -1,23 +1,9 @@
 import type { Tasks } from "../../../src/index.js";
 import { field, numberInput, selectInput } from "../../support/controls.js";
 import { el } from "../../support/dom.js";
+import { answer, fillMask, rank, similarity, zeroShot } from "./encoder_forms.js";
+import { area, linesOf, type TaskForm, wide } from "./form.js";
 import { bars, marked, matrix } from "./outputs.js";
-
-/** What a task asks for, and how it answers. */
-export interface TaskForm {
-  readonly fields: readonly HTMLElement[];
-  /** Answers what the fields say; `show` replaces what is shown so far. */
-  run(show: (...parts: readonly (Node | string)[]) => void, signal: AbortSignal): Promise<void>;
-}
-
-const wide = (label: string, control: HTMLElement): HTMLElement =>
-  el("label", { class: "field wide" }, el("span", {}, label), control);
-
-const area = (text: string, rows = 3): HTMLTextAreaElement => {
-  const control = el("textarea", { rows });
-  control.value = text;
-  return control;
-};
 
 type TranslatingTask = Tasks["text2text" | "translation" | "summarization"];
 
@@ -73,7 +59,7 @@ function vectors(task: Tasks["feature-extraction"]): TaskForm {
   return {
     fields: [wide("Texts, one a line", texts), field("Pooling", pooling)],
     async run(show, signal) {
-      const lines = texts.value.split("\n").filter((line) => line.trim());
+      const lines = linesOf(texts);
       const how = { pooling: pooling.value as "mean", normalize: true, signal };
       const found = (await task(lines, how)).map(({ embedding = new Float32Array() }) => embedding);
       const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i], 0);
@@ -136,4 +122,9 @@ export const FORMS: { readonly [N in keyof Tasks]: (task: Tasks[N]) => TaskForm 
   "text-classification": labels,
   "token-classification": tags,
   "automatic-speech-recognition": speech,
+  "fill-mask": fillMask,
+  "question-answering": answer,
+  "zero-shot-classification": zeroShot,
+  "text-ranking": rank,
+  "sentence-similarity": similarity,
 };

@@ -1,6 +1,7 @@
 import { el } from "../../support/dom.js";
 import { startButton } from "../../support/start.js";
-import { FORMS, type TaskForm } from "./forms.js";
+import type { TaskForm } from "./form.js";
+import { FORMS } from "./forms.js";
 import type { Loaded } from "./loading.js";
 
 /** The form of a task that is loaded, what it answers, and a button that frees its memory. */
