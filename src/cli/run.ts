@@ -4,7 +4,8 @@ import type { Options } from "./arguments.js";
 import { checkLineOptions, lineOptions, type LineTask, runLines } from "./line_runs.js";
 import { MODEL_OPTIONS, option, split } from "./options.js";
 import { openModel } from "./models.js";
-import { converse, type Session, showTexts, TEXT_TASKS } from "./show.js";
+import { converse } from "./prompt.js";
+import { type Session, showAnswer, showTexts, TEXT_TASKS } from "./show.js";
 import { checkTaskOptions, kindOf, TASK_OPTIONS, TASK_RULE } from "./task_options.js";
 import { VIEWS } from "./views.js";
 import type { Verb } from "./verb.js";
@@ -47,7 +48,8 @@ export const run: Verb = {
     try {
       const isShown = !jsonl && output === undefined && input === undefined;
       if (isShown && call.texts.length) return await showTexts(session, call.texts, Boolean(stats));
-      if (isShown && call.terminal.stdin.isTTY) return await converse(session);
+      if (isShown && call.terminal.stdin.isTTY)
+        return await converse(call.terminal, (line, signal) => showAnswer(session, line, signal));
       return await runLines("run", lineTask(session, batch_size as number | undefined), call);
     } finally {
       opened.dispose();
