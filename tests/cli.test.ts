@@ -136,7 +136,7 @@ test("profile: a table a plan", async () => {
   );
 });
 
-const VERBS = ["run", "embed", "score", "generate", "forward", "info", "verify", "profile", "tune"];
+const VERBS = ["run", "embed", "score", "generate", "forward", "info", "verify", "profile", "tune", "cache"];
 
 test("help: the verbs, the options of each, and those of a task", async () => {
   const overview = await linesOf(["--help"]);
@@ -237,6 +237,7 @@ const USAGE: readonly Refusal[] = [
   [["run", "--top_k", "2", "./models/none", "--top-k=3"], "run: --top_k is given twice"],
   [["info", "./models/none"], "info: no word follows, got ./models/none too"],
   [["forward", "./models/none", "words"], "forward: only a model follows, got words too"],
+  [["cache", "ls"], "cache: list, or rm with the names of models, must follow, got ls"],
   [["run", ""], "run: a model must be given; see wgformer run --help"],
   [["run", "./models/none", "--num-beams", "40"], "run: --num_beams must be a whole number from 1 to 32, got 40"],
   [["run", "./models/none", "-n"], "run: --max_new_tokens must be a whole number of at least 1, got nothing"],

@@ -1,5 +1,6 @@
 import { type Surroundings, linesOf, wgformer } from "./support/command_line.js";
 import { assert, suite } from "./support/harness.js";
+import { serveHub } from "./support/hub.js";
 
 const test = suite("lines of the command line", {
   deno: "the command line runs in Node",
@@ -157,6 +158,35 @@ test("embed: vectors of lines in JSON, and as an array for NumPy", async () => {
       vectors[0].slice(0, 2),
     );
   });
+});
+
+test("a model of the Hub is kept, taken from the cache without a request, listed, and removed", async () => {
+  const { readdir, readFile } = await import("node:fs/promises");
+  const names = (await readdir("models/bert-pos")).filter((name) => /\.(json|safetensors)$/.test(name));
+  const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  for (const name of names) files.set(name, new Uint8Array(await readFile(`models/bert-pos/${name}`)));
+  const commit = "c".repeat(40);
+  await inFolder((folder) =>
+    serveHub({ "org/tagger": { branches: { main: commit }, commits: { [commit]: files } } }, async ({ url, log }) => {
+      const run = ["run", "org/tagger", "She sails.", "--cache_dir", folder];
+      const offline = await wgformer([...run, "--local-files-only"]);
+      assert.is(offline.code, 1);
+      assert.match(offline.errors[0], /^wgformer: org\/tagger/);
+      assert.equal(await linesOf([...run, "--endpoint", url]), ["She/PRON sails/VERB ./PUNCT"]);
+      const asked = log.length;
+      assert.equal(await linesOf([...run, "--endpoint", url, "--local_files_only"]), ["She/PRON sails/VERB ./PUNCT"]);
+      assert.is(log.length, asked);
+      const [model, revision] = await linesOf(["cache", "list", "--cache_dir", folder]);
+      assert.match(model, /^ *\d+\.\d MB  \d{4}-\d\d-\d\d  org\/tagger$/);
+      assert.match(revision, /^ *\d+\.\d MB +c{12}  main$/);
+      assert.match(
+        (await linesOf(["cache", "rm", "org/tagger", "--cache_dir", folder]))[0],
+        /^org\/tagger: \d+\.\d MB freed$/,
+      );
+      assert.equal(await linesOf(["cache", "list", "--cache_dir", folder]), []);
+      assert.is((await wgformer(["cache", "rm", "org/tagger", "--cache_dir", folder])).code, 1);
+    }),
+  );
 });
 
 test("score: the parts of a text add up, after a prompt as well, and targets of an encoder-decoder", async () => {

@@ -1,9 +1,9 @@
-import { type Features, type FeatureOptions, openCheckpoint, OptionError, pipeline } from "../index.js";
+import { type Features, type FeatureOptions, OptionError, pipeline } from "../index.js";
 import { oneOf } from "../runtime/checks.js";
 import { checkLineOptions, lineOptions, type LineTask, runLines } from "./line_runs.js";
 import { npySink } from "./npy.js";
 import { MODEL_OPTIONS, split } from "./options.js";
-import { loadMeter } from "./progress.js";
+import { openModel } from "./models.js";
 import { checkTaskOptions, TASK_OPTIONS } from "./task_options.js";
 import { VIEWS } from "./views.js";
 import type { Verb } from "./verb.js";
@@ -35,13 +35,12 @@ export const embed: Verb = {
     if (isArray && resume) throw new OptionError("embed: --resume goes on with lines of JSON, not with .npy");
     await checkLineOptions("embed", call);
     const { signal } = call.terminal;
-    const [load, options] = split(rest);
-    const shown = loadMeter(call.terminal);
-    const checkpoint = await openCheckpoint(call.model, { signal });
+    const [, options] = split(rest);
+    const { checkpoint, load, loaded } = await openModel(call);
     const isSaid = options.pooling !== undefined || (await checkpoint.list("modules.json")) !== undefined;
     const own: FeatureOptions = { ...(!isSaid && { pooling: "mean" }), ...options };
-    const task = await pipeline("feature-extraction", checkpoint, { ...load, signal, progress: shown.progress });
-    await shown.clear();
+    const task = await pipeline("feature-extraction", checkpoint, load);
+    await loaded();
     const vectorOf = (result: unknown): Float32Array => (result as Features).embedding as Float32Array;
     const lines: LineTask = {
       format: { ...VIEWS["feature-extraction"], checkOptions: (more) => checkTaskOptions("feature-extraction", more) },

@@ -2,6 +2,7 @@ import { version } from "../../package.json";
 import { OptionError, WgformerError } from "../index.js";
 import { FLAG, nearest } from "../runtime/checks.js";
 import { brief, listNames, type OptionTable, parseArguments } from "./arguments.js";
+import { cache } from "./cache.js";
 import { embed } from "./embed.js";
 import { helpOf, overview } from "./help.js";
 import { info } from "./info.js";
@@ -17,7 +18,18 @@ import { verify } from "./verify.js";
 
 export { parseArguments };
 
-const VERBS: Readonly<Record<string, Verb>> = { run, embed, score, generate, forward, info, verify, profile, tune };
+const VERBS: Readonly<Record<string, Verb>> = {
+  run,
+  embed,
+  score,
+  generate,
+  forward,
+  info,
+  verify,
+  profile,
+  tune,
+  cache,
+};
 
 const HELP = { help: { rule: FLAG, doc: "what the verb does, and its options", short: "h" } };
 

@@ -1,19 +1,27 @@
-import { load, type Model, type SamplePlan, samplePlans } from "../index.js";
+import { load, type Model, openCheckpoint, type SamplePlan, samplePlans } from "../index.js";
 import type { Rule } from "../runtime/checks.js";
 import { option, split } from "./options.js";
 import { loadMeter } from "./progress.js";
 import type { Call } from "./verb.js";
 
-/** Loads the model of a call, runs `use` on it, and disposes of it. */
-export async function withModel<T>({ model, options, terminal }: Call, use: (model: Model) => Promise<T>): Promise<T> {
+/** Opens the checkpoint of a call; `load` is how to load it, `loaded` ends what is shown of that. */
+export async function openModel({ model, options, terminal }: Call) {
+  const [{ dtype, ...hub }] = split(options);
+  const { signal } = terminal;
   const shown = loadMeter(terminal);
-  const [given] = split(options);
-  const loaded = await load(model, { ...given, signal: terminal.signal, progress: shown.progress });
-  await shown.clear();
+  const checkpoint = await openCheckpoint(model, { ...hub, signal });
+  return { checkpoint, load: { dtype, signal, progress: shown.progress }, loaded: shown.clear };
+}
+
+/** Loads the model of a call, runs `use` on it, and disposes of it. */
+export async function withModel<T>(call: Call, use: (model: Model) => Promise<T>): Promise<T> {
+  const { checkpoint, load: how, loaded } = await openModel(call);
+  const model = await load(checkpoint, how);
+  await loaded();
   try {
-    return await use(loaded);
+    return await use(model);
   } finally {
-    loaded.dispose();
+    model.dispose();
   }
 }
 

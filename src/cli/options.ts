@@ -1,6 +1,7 @@
 import optionDocs from "option-docs";
-import { WEIGHT_FORMATS } from "../index.js";
+import { type LoadOptions, WEIGHT_FORMATS } from "../index.js";
 import { type Group, namesOf, OPTIONS } from "../model/decode/options.js";
+import { HUB_OPTIONS } from "../model/load_options.js";
 import type { Rules } from "../model/tasks/option_rules.js";
 import { oneOf, type Rule } from "../runtime/checks.js";
 import type { Option, Options, OptionTable } from "./arguments.js";
@@ -39,7 +40,11 @@ export const option = (rule: Rule, doc: string, short?: string): Option => ({ ru
 export const PATH: Rule = { words: "the path of a file", holds: (value) => typeof value === "string" && value !== "" };
 
 /** The options of all verbs that load a model. */
-export const MODEL_OPTIONS: OptionTable = table({ dtype: oneOf(...WEIGHT_FORMATS) }, "LoadOptions");
+export const MODEL_OPTIONS: OptionTable = table(
+  { dtype: oneOf(...WEIGHT_FORMATS), ...HUB_OPTIONS },
+  "LoadOptions",
+  "HubOptions",
+);
 
 /** The options of `generate()` by their groups. */
 export const GENERATION: Readonly<Record<string, OptionTable>> = {
@@ -67,7 +72,7 @@ const either = (one: Rule, other: Rule): Rule => ({
 });
 
 /** Options for `load`, and the others. */
-export function split(options: Options): [load: object, others: Options] {
+export function split(options: Options): [load: LoadOptions, others: Options] {
   const isLoad = ([name]: [string, unknown]): boolean => Object.hasOwn(MODEL_OPTIONS, name);
   const entries = Object.entries(options);
   return [Object.fromEntries(entries.filter(isLoad)), Object.fromEntries(entries.filter((entry) => !isLoad(entry)))];

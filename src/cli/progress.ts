@@ -55,9 +55,10 @@ export function loadMeter(terminal: Terminal): {
   let name = "";
   const shown = meter(terminal, (done, rate) => `loading ${name}  ${bytes(done)}  ${bytes(rate)}/s`);
   return {
-    progress({ file, loaded, total }) {
-      name = file ?? name;
-      if (loaded !== undefined) shown.show(loaded, total ? loaded / total : undefined);
+    progress(event) {
+      const { status, loaded = 0, total } = event;
+      name = event.name;
+      if (status === "progress_total") shown.show(loaded, total ? loaded / total : undefined);
     },
     clear: shown.clear,
   };

@@ -1,10 +1,11 @@
-import { defaultTask, openCheckpoint, pipeline, type Tasks } from "../index.js";
+import { defaultTask, pipeline, type Tasks } from "../index.js";
 import { FLAG } from "../runtime/checks.js";
 import type { Options } from "./arguments.js";
 import { checkLineOptions, lineOptions, type LineTask, runLines } from "./line_runs.js";
 import { MODEL_OPTIONS, option, split } from "./options.js";
-import { loadMeter } from "./progress.js";
-import { converse, type Session, showTexts, TEXT_TASKS } from "./show.js";
+import { openModel } from "./models.js";
+import { converse } from "./prompt.js";
+import { type Session, showAnswer, showTexts, TEXT_TASKS } from "./show.js";
 import { checkTaskOptions, kindOf, TASK_OPTIONS, TASK_RULE } from "./task_options.js";
 import { VIEWS } from "./views.js";
 import type { Verb } from "./verb.js";
@@ -32,24 +33,23 @@ export const run: Verb = {
   async run(call) {
     const { input, output, jsonl, resume: _, stats, ...rest } = call.options;
     await checkLineOptions("run", call);
-    const [load, { task, batch_size, ...given }] = split(rest);
+    const { task, batch_size, ...given } = split(rest)[1];
     const named = kindOf(String(task));
     const options = { ...given, ...(task !== undefined && !named && { task }) }; // transcribe or translate
     if (named) checkTaskOptions(named, options);
-    const { signal } = call.terminal;
-    const shown = loadMeter(call.terminal);
-    const checkpoint = await openCheckpoint(call.model, { signal });
+    const { checkpoint, load, loaded } = await openModel(call);
     const kind = named ?? (await defaultTask(checkpoint));
     checkTaskOptions(kind, options);
     const name = named ? (task as keyof Tasks) : kind;
-    const opened = await pipeline(name, checkpoint, { ...load, signal, progress: shown.progress });
-    await shown.clear();
+    const opened = await pipeline(name, checkpoint, load);
+    await loaded();
     const sized = { ...options, ...(batch_size !== undefined && takesBatchSize(kind) && { batch_size }) };
     const session: Session = { kind, task: opened as never, options: sized, terminal: call.terminal };
     try {
       const isShown = !jsonl && output === undefined && input === undefined;
       if (isShown && call.texts.length) return await showTexts(session, call.texts, Boolean(stats));
-      if (isShown && call.terminal.stdin.isTTY) return await converse(session);
+      if (isShown && call.terminal.stdin.isTTY)
+        return await converse(call.terminal, (line, signal) => showAnswer(session, line, signal));
       return await runLines("run", lineTask(session, batch_size as number | undefined), call);
     } finally {
       opened.dispose();

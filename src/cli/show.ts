@@ -1,6 +1,4 @@
-import { createInterface } from "node:readline/promises";
 import type { Tasks, TextStats, TextTask } from "../index.js";
-import { InputError } from "../index.js";
 import type { Options } from "./arguments.js";
 import { faint, print, tell, type Terminal, write } from "./terminal.js";
 import { VIEWS } from "./views.js";
@@ -31,47 +29,39 @@ function optionsOf({ kind, task, options }: Session): Options {
   return { ...options, num_return_sequences: beams };
 }
 
-/** Shows the results of texts to a reader; a single one as it is generated. */
+/** Shows the results of texts to a reader, below the texts. */
 export async function showTexts(session: Session, texts: readonly string[], stats: boolean): Promise<void> {
   const { kind, task, terminal } = session;
-  const { signal } = terminal;
   const options = optionsOf(session);
-  const isOne = TEXT_TASKS.has(kind) && texts.length === 1 && Number(options.num_return_sequences ?? 1) === 1;
-  if (isOne && !stats && !options.return_alternatives) return streamText(session, texts[0], options);
-  const results = await task(texts, { ...options, signal });
+  if (texts.length === 1 && !stats && isSingle(kind, options))
+    return streamText(session, texts[0], options, terminal.signal);
+  const results = await task(texts, { ...options, signal: terminal.signal });
   for (const [index, result] of results.entries())
     for (const line of VIEWS[kind].show(result, texts[index])) await print(terminal, line);
   if (stats) await tellStats(session);
 }
 
+/** Shows the results of a text that a reader has just written. */
+export async function showAnswer(session: Session, text: string, signal: AbortSignal): Promise<void> {
+  const { kind, task, terminal } = session;
+  const options = optionsOf(session);
+  if (isSingle(kind, options)) return streamText(session, text, options, signal);
+  const [result] = await task([text], { ...options, signal });
+  for (const line of VIEWS[kind].show(result, text)) if (line !== text) await print(terminal, line);
+}
+
+/** Whether a text gives a single text. */
+const isSingle = (kind: keyof Tasks, options: Options): boolean =>
+  TEXT_TASKS.has(kind) && Number(options.num_return_sequences ?? 1) === 1 && !options.return_alternatives;
+
 /** Writes one result as it is generated. */
-async function streamText({ kind, task, terminal }: Session, text: string, options: Options): Promise<void> {
+async function streamText(session: Session, text: string, options: Options, signal: AbortSignal): Promise<void> {
+  const { stdout } = session.terminal;
   const { batch_size: _, return_alignments: _alignments, return_full_text = true, ...rest } = options;
-  const { stream } = task as unknown as TextTask;
-  if (kind === "text-generation" && return_full_text) await write(terminal.stdout, faint(terminal.stdout, text));
-  for await (const { text: piece } of stream(text, { ...rest, signal: terminal.signal }))
-    await write(terminal.stdout, piece);
-  await write(terminal.stdout, "\n");
-}
-
-/** Reads lines on a terminal with a prompt, and answers each, until the input ends. */
-export async function converse(session: Session): Promise<void> {
-  const { stdin, stderr, signal } = session.terminal;
-  const lines = createInterface({ input: stdin, output: stderr as unknown as NodeJS.WritableStream, prompt: "> " });
-  signal.addEventListener("abort", () => lines.close());
-  lines.on("SIGINT", () => lines.close());
-  lines.prompt();
-  for await (const line of lines) {
-    if (line.trim()) await showTexts(session, [line], false).catch((error) => tellFault(session.terminal, error));
-    lines.prompt();
-  }
-  await write(stderr, "\n");
-}
-
-/** Tells what is wrong with an input. Throws what is no fault of the input. */
-async function tellFault(terminal: Terminal, error: unknown): Promise<void> {
-  if (!(error instanceof InputError)) throw error;
-  await tell(terminal, `wgformer: ${error.message}`);
+  const { stream } = session.task as unknown as TextTask;
+  if (session.kind === "text-generation" && return_full_text) await write(stdout, faint(stdout, text));
+  for await (const { text: piece } of stream(text, { ...rest, signal })) await write(stdout, piece);
+  await write(stdout, "\n");
 }
 
 async function tellStats({ kind, task, terminal }: Session): Promise<void> {
