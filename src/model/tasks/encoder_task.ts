@@ -67,9 +67,10 @@ export interface TaskParts extends AsyncDisposable {
 /** A task on an encoder. Called with one input, it gives one result; with a list, a list in the same order. */
 export interface EncoderTask<Input, Options, Result> extends TaskParts {
   /** The result of an input, or of each of a list. */
-  (input: Input, options?: Options): Promise<Result>;
-  /** The result of an input, or of each of a list. */
-  (inputs: readonly Input[], options?: Options): Promise<Result[]>;
+  <I extends Input | readonly Input[]>(
+    input: I,
+    options?: Options,
+  ): Promise<I extends readonly unknown[] ? Result[] : Result>;
 }
 
 /** A sequence of a task: its tokens, and which of them are pooled if these are not all. */

@@ -66,7 +66,7 @@ function opener<Task>(kind: string, encodes: boolean, create: (parts: TaskParts)
 
 /** The task that a model is for, as messages name it. */
 async function usualTask({ checkpoint }: Model): Promise<string> {
-  const { defaultTask } = await import("./index.js");
+  const { defaultTask } = await import("./default_task.js");
   return `pipeline(${show(await defaultTask(checkpoint))}, ...)`;
 }
 

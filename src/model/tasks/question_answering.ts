@@ -57,9 +57,10 @@ export type AnswersOf<Options> = Options extends { readonly top_k: number } ? An
 /** Question answering on one checkpoint. */
 export interface AnswerTask extends TaskParts {
   /** The answer to a question, or to each of a list. */
-  <Options extends AnswerOptions>(input: Question, options?: Options): Promise<AnswersOf<Options>>;
-  /** The answer to a question, or to each of a list. */
-  <Options extends AnswerOptions>(inputs: readonly Question[], options?: Options): Promise<AnswersOf<Options>[]>;
+  <I extends Question | readonly Question[], Options extends AnswerOptions>(
+    input: I,
+    options?: Options,
+  ): Promise<I extends readonly unknown[] ? AnswersOf<Options>[] : AnswersOf<Options>>;
 }
 
 const SPANS: TaskKind = {
@@ -72,8 +73,8 @@ const SPANS: TaskKind = {
  * Opens answers to questions by parts of a context, as QuestionAnsweringPipeline of Transformers 4 finds them (after Chen et
  * al. 2017, arXiv:1704.00051). Throws CheckpointError for other models, and all that `load` throws.
  */
-export function questionAnswering(source: CheckpointLike, options: LoadOptions = {}): Promise<AnswerTask> {
-  return openEncoderTask(SPANS, source, options, ({ architecture: { encoder } }, tokenizer) => {
+export async function questionAnswering(source: CheckpointLike, options: LoadOptions = {}): Promise<AnswerTask> {
+  const task = await openEncoderTask(SPANS, source, options, ({ architecture: { encoder } }, tokenizer) => {
     const longest = Math.min(tokenizer.model_max_length ?? Infinity, encoder?.P ?? Infinity);
     return {
       options: ANSWER_RULES,
@@ -96,6 +97,7 @@ export function questionAnswering(source: CheckpointLike, options: LoadOptions =
       },
     };
   });
+  return task as AnswerTask; // one answer or several, as `top_k` says
 }
 
 /** Question and context. Throws InputError for anything else, and for empty ones. */

@@ -26,9 +26,10 @@ export interface RecognitionOptions extends SpeechOptions {
 /** Speech recognition on one checkpoint. One recording gives one result; a list gives a list in the same order. */
 export interface RecognitionTask extends AsyncDisposable {
   /** Transcribes a recording, or each of a list. */
-  (audio: AudioInput, options?: RecognitionOptions): Promise<Recognition>;
-  /** Transcribes a recording, or each of a list. */
-  (audios: readonly AudioInput[], options?: RecognitionOptions): Promise<Recognition[]>;
+  <A extends AudioInput | readonly AudioInput[]>(
+    audio: A,
+    options?: RecognitionOptions,
+  ): Promise<A extends readonly unknown[] ? Recognition[] : Recognition>;
   /** Transcribes, and yields pieces of text as they are heard. Returns the results, one for each recording. */
   stream(
     audio: AudioInput | readonly AudioInput[],
@@ -121,16 +122,14 @@ function createTask(model: Model, tokenizer: Tokenizer, recogniser: Recogniser):
     return results;
   };
 
-  async function call(audio: AudioInput, options?: RecognitionOptions): Promise<Recognition>;
-  async function call(audios: readonly AudioInput[], options?: RecognitionOptions): Promise<Recognition[]>;
-  async function call(
+  const call = async (
     input: AudioInput | readonly AudioInput[],
     options: RecognitionOptions = {},
-  ): Promise<Recognition | Recognition[]> {
+  ): Promise<Recognition | Recognition[]> => {
     checkTaskOptions(options);
     const results = await run(input, options, { signal: options.signal });
     return Array.isArray(input) ? results : results[0];
-  }
+  };
 
   async function* stream(
     input: AudioInput | readonly AudioInput[],
@@ -144,7 +143,13 @@ function createTask(model: Model, tokenizer: Tokenizer, recogniser: Recogniser):
   }
 
   const dispose = (): void => model.dispose();
-  return Object.assign(call, { model, tokenizer, stream, dispose, [Symbol.asyncDispose]: async () => dispose() });
+  return Object.assign(call as RecognitionTask, {
+    model,
+    tokenizer,
+    stream,
+    dispose,
+    [Symbol.asyncDispose]: async () => dispose(),
+  });
 }
 
 function checkTaskOptions(options: RecognitionOptions): void {

@@ -31,9 +31,10 @@ export interface ZeroShot {
 /** Zero-shot classification on one checkpoint. */
 export interface ZeroShotTask extends TaskParts {
   /** The labels of a text, or of each of a list. */
-  (text: string, options: ZeroShotOptions): Promise<ZeroShot>;
-  /** The labels of a text, or of each of a list. */
-  (texts: readonly string[], options: ZeroShotOptions): Promise<ZeroShot[]>;
+  <T extends string | readonly string[]>(
+    text: T,
+    options: ZeroShotOptions,
+  ): Promise<T extends readonly unknown[] ? ZeroShot[] : ZeroShot>;
 }
 
 const ENTAILMENT: TaskKind = {

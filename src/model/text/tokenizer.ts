@@ -1,7 +1,7 @@
 import { checkOptions, FLAG, wholeNumber } from "../../runtime/checks.js";
 import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
 import type { Folder, Json } from "../checkpoint/checkpoint.js";
-import { type ChatTemplates, createChatTemplates } from "./chat_template.js";
+import type { ChatTemplates } from "./chat_template.js";
 import { cleanUp, createDecoder } from "./decoders.js";
 import { createEncode, type EncodeOptions } from "./encode.js";
 import { createReader, type Encoding } from "./encoding.js";
@@ -87,11 +87,17 @@ export async function readTokenizer(folder: Folder): Promise<Tokenizer | undefin
   };
   const parts = guarded(createTokenizer)(definition, config);
   const [encode, decode] = [guarded(parts.encode), guarded(parts.decode)];
-  const chat = createChatTemplates(folder, config, parts.special_tokens_map, (text) => [
-    ...encode(text, { add_special_tokens: false }).ids,
-  ]);
+  const idsOf = (text: string): number[] => [...encode(text, { add_special_tokens: false }).ids];
+  let opening: Promise<ChatTemplates> | undefined;
+  const chat = (): Promise<ChatTemplates> =>
+    (opening ??= import("./chat_template.js").then(({ createChatTemplates }) =>
+      createChatTemplates(folder, config, parts.special_tokens_map, idsOf),
+    ));
+  const has_chat_template = async (): Promise<boolean> => (await chat()).has_chat_template();
+  const apply_chat_template: Tokenizer["apply_chat_template"] = async (messages, options) =>
+    (await chat()).apply_chat_template(messages, options);
   const count: Tokenizer["count"] = (text, options) => encode(text, options).ids.length;
-  return { ...parts, encode, decode, count, ...chat };
+  return { ...parts, encode, decode, count, has_chat_template, apply_chat_template };
 }
 
 function createTokenizer(definition: Json, config: Json): Omit<Tokenizer, keyof ChatTemplates | "count"> {

@@ -9,6 +9,8 @@ export async function generate(source: CheckpointSource, shared: Gpu): Promise<n
   // @ts-expect-error an option that does not exist
   await model.generate({ input_ids: [[1, 2]] }, { num_beam: 2 });
   const task = await pipeline("token-classification", "models/x");
+  // @ts-expect-error an option of a task that does not exist
+  await task("a text", { aggregation: "first" });
   // @ts-expect-error a format that does not exist
   const own = await loadBundle("models/x", { dtype: "int3" });
   return [...sequences, [attention.name.length, own.architecture.V, task.model.architecture.V]];

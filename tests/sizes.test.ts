@@ -1,0 +1,33 @@
+import { assert, suite } from "./support/harness.js";
+
+const elsewhere = "what a page loads is measured in Node";
+const test = suite("sizes", { deno: elsewhere, chrome: elsewhere });
+
+/**
+ * The most that a program may load, in kB with gzip: what it imports from the package, bundled as Vite does, and the rooms
+ * that it then enters with a model of the smallest family that it takes.
+ */
+const MOST: Readonly<Record<string, number>> = {
+  gpu: 12,
+  load: 61,
+  featureExtraction: 81,
+  tokenClassification: 81,
+  textGeneration: 119,
+  speechRecognition: 126,
+  everything: 194,
+};
+
+/** Bytes of each program. */
+const measure = async (): Promise<Readonly<Record<string, number>>> => {
+  const { execFile } = await import("node:child_process");
+  const { promisify } = await import("node:util");
+  const { stdout } = await promisify(execFile)(process.execPath, ["tests/consumers/sizes.mjs"]);
+  return JSON.parse(stdout) as Record<string, number>;
+};
+
+test("what programs load", async () => {
+  const sizes = await measure();
+  const heavy = Object.entries(sizes).filter(([name, size]) => size > 1000 * MOST[name]);
+  assert.equal(Object.keys(sizes), Object.keys(MOST));
+  assert.equal(heavy, [], "kB at most: a room that need not be loaded may be behind import()");
+});
