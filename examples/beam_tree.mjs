@@ -12,8 +12,8 @@ const { finished } = steps[steps.length - 1];
 // A column for each step: what was kept or finished, and the best two of what was cut, best first.
 const [WIDE, HIGH, LEFT, TOP] = [94, 40, 110 + 10 * word.length, 74];
 const columns = steps.map(({ candidates }) => {
-  const cut = candidates.filter(({ fate }) => fate === "cut").slice(0, 2);
-  return candidates.filter((one) => one.fate !== "cut" || cut.includes(one));
+  const cut = candidates.filter(({ fate }) => fate === "cut");
+  return candidates.filter((one) => !cut.slice(2).includes(one));
 });
 const rows = Math.max(...columns.map(({ length }) => length));
 const place = (t, row) => ({ x: LEFT + t * WIDE, y: TOP + HIGH * row });
