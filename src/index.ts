@@ -21,6 +21,7 @@ export type { GenerateInputs } from "./model/decode/job.js";
 export type { EncodeInputs, ForwardInputs } from "./model/arguments.js";
 export {
   cacheEntries,
+  attentionsOf,
   load,
   loadTokenizer,
   logMelSpectrum,
@@ -30,6 +31,7 @@ export {
   removeFromCache,
   samplePlans,
 } from "./model/index.js";
+export type { AttentionMap, Attentions, AttentionToken } from "./model/attentions.js";
 export type { LoadOptions } from "./model/load.js";
 export type { MemoryPlan, MemoryPlanOptions } from "./model/memory_plan.js";
 export type { Model } from "./model/model.js";
@@ -117,6 +119,7 @@ export { type Compiling, type Gpu, gpu, type GpuListener, type GpuOptions } from
 export type { Fallback } from "./runtime/compile.js";
 export type { DeviceLost } from "./runtime/health.js";
 export type { Prepared, RunOptions } from "./runtime/prepare.js";
+export { describePlan, type LaunchDescription } from "./runtime/describe.js";
 export { defineKernel, type Kernel, type Variant } from "./runtime/kernel.js";
 export type { MemoryUse } from "./runtime/memory.js";
 export { countLaunches, type Plan, printPlan, record, type Run, type Launch } from "./runtime/plan.js";

@@ -5,6 +5,7 @@ const read = async (path: string): Promise<string> => new TextDecoder().decode(a
 const test = suite("examples", { deno: "examples run in Node", chrome: "examples run in Node" });
 const EXAMPLES = [
   "alternatives",
+  "beam_tree",
   "decoder",
   "encoder",
   "encoder_outputs",
@@ -46,6 +47,11 @@ for (const name of EXAMPLES) {
     assert.is(printed.get(name), comment.replace(/^\/\/ /gm, ""));
   });
 }
+
+test("beam_tree draws the picture of the README", async () => {
+  await (running ??= run());
+  assert.is(await read("build/beams.svg"), await read("docs/beams.svg"));
+});
 
 const page = suite("examples in a page", { node: "a page runs in a browser", deno: "a page runs in a browser" });
 

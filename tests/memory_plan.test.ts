@@ -13,7 +13,8 @@ import {
 import { describeCheckpoint } from "../src/model/families/index.js";
 import type { MemoryUse } from "../src/runtime/memory.js";
 import { byteLength } from "../src/runtime/tensor.js";
-import { assert, folder, refuses, suite } from "./support/harness.js";
+import { assert, folder, readFile, refuses, suite } from "./support/harness.js";
+import { serveHub } from "./support/hub.js";
 
 const test = suite("memory plans", { chrome: "Node shows it", deno: "Node shows it" });
 
@@ -119,6 +120,24 @@ test("nothing but headers is read, and what a device does not allow is said befo
 const limit = (bytes: number) => (t: Tensor) => {
   if (byteLength(t) > bytes) throw new DeviceError(`gpu: ${t.name} is too large`);
 };
+
+test("of a model of the Hub, the headers alone are fetched", async () => {
+  const path = "tests/fixtures/distilbert";
+  const names = ["config.json", "model.safetensors"];
+  const contents = await Promise.all(names.map(async (name) => [name, await readFile(`${path}/${name}`)] as const));
+  const commit = "a".repeat(40);
+  const repo = { branches: { main: commit }, commits: { [commit]: new Map(contents) } };
+  await serveHub({ "org/distilbert": repo }, async ({ url }) => {
+    const { mkdtemp, readdir, rm } = await import("node:fs/promises");
+    const cache_dir = await mkdtemp(`${(await import("node:os")).tmpdir()}/wgformer-plan-`);
+    const plan = await memoryPlan("org/distilbert", { endpoint: url, cache_dir, token: false });
+    assert.equal(plan, await memoryPlan(folder(path)));
+    const cached = await readdir(cache_dir, { recursive: true });
+    assert.ok(cached.some((name) => name.endsWith("config.json")));
+    assert.not(cached.some((name) => name.endsWith("model.safetensors")));
+    await rm(cache_dir, { recursive: true });
+  });
+});
 
 test("wrong sizes are refused with the cure", async () => {
   const [bert, gpt2] = [folder("tests/fixtures/bert"), folder("tests/fixtures/gpt2")];

@@ -1,12 +1,13 @@
 // The rooms of the model that are loaded when a program first enters them.
 import type { Gpu } from "../runtime/gpu.js";
+import type { Attentions, Reader } from "./attentions.js";
 import type { Checkpoint, CheckpointLike, OpenOptions } from "./checkpoint/checkpoint.js";
 import type { Core } from "./core.js";
 import type { CacheEntry, CacheOptions } from "./hub/entries.js";
 import type { LoadOptions } from "./load.js";
 import type { TokenizerHooks } from "./load_tokenizer.js";
 import type { MemoryPlan, MemoryPlanOptions } from "./memory_plan.js";
-import type { Model } from "./model.js";
+import type { CallOptions, Model } from "./model.js";
 import type { SamplePlan } from "./plans.js";
 import type { FeatureExtractor } from "./speech/feature_extractor.js";
 import type { LogMel, LogMelOptions } from "./speech/log_mel.js";
@@ -27,6 +28,20 @@ import type { Tokenizer } from "./text/tokenizer.js";
  */
 export async function load(source: CheckpointLike, options: LoadOptions = {}): Promise<Model> {
   return (await import("./load.js")).load(source, options);
+}
+
+/**
+ * What a model looks at in a text: the attention weights of all heads, with the tokens on both sides. An encoder reads
+ * the text, a decoder-only model too; an encoder-decoder generates the best result by the options of `generate()`, and
+ * says what its decoder looked at. The first argument is a task on texts, or a model with its tokenizer. Throws InputError
+ * and OptionError.
+ * @example
+ * const speak = await pipeline("text2text", "models/g2p-en");
+ * const { cross } = await attentionsOf(speak, "read");
+ * console.log(cross.weights.dims, cross.queries.map(({ token }) => token)); // [ 3, 4, 4, 5 ] [ 'R', 'EH1', 'D', '</s>' ]
+ */
+export async function attentionsOf(reader: Reader, text: string, options: CallOptions = {}): Promise<Attentions> {
+  return (await import("./attentions.js")).attentionsOf(reader, text, options);
 }
 
 /**

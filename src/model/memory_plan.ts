@@ -4,7 +4,7 @@ import type { Gpu } from "../runtime/gpu.js";
 import { bytesOf, countNeeds } from "../runtime/needs.js";
 import type { Plan } from "../runtime/plan.js";
 import { type DType, elements, type Tensor } from "../runtime/tensor.js";
-import { type Checkpoint, type CheckpointLike, openCheckpoint } from "./checkpoint/checkpoint.js";
+import { type Checkpoint, type CheckpointLike, openCheckpoint, type OpenOptions } from "./checkpoint/checkpoint.js";
 import { storedNames } from "./checkpoint/rows.js";
 import type { Entry } from "./checkpoint/safetensors.js";
 import { shareTied } from "./checkpoint/ties.js";
@@ -13,10 +13,11 @@ import { planWeights } from "./checkpoint/weights.js";
 import { ownOutputs } from "./encode/outputs.js";
 import { batchPlan } from "./encode/prepared_batch.js";
 import { describeCheckpoint } from "./families/index.js";
+import { HUB_OPTIONS } from "./load_options.js";
 import type { DecoderArchitecture, GraphModel, Stack } from "./graph/architecture.js";
 
 /** What is to be loaded, and the call for which memory is planned. */
-export interface MemoryPlanOptions {
+export interface MemoryPlanOptions extends OpenOptions {
   /** Storage of the weight matrices, as in `load`. Default "auto". */
   readonly dtype?: WeightFormat;
   /** The device on which it must fit. Without one the plan is that of a GPU, and nothing is compared. */
@@ -29,8 +30,6 @@ export interface MemoryPlanOptions {
   readonly max_new_tokens?: number;
   /** Beams of each input, where the model generates. Default as the checkpoint says, else 1. */
   readonly num_beams?: number;
-  /** Stops the reading of headers. */
-  readonly signal?: AbortSignal;
 }
 
 /** Bytes that a model needs. */
@@ -54,6 +53,7 @@ export interface MemoryPlan {
 }
 
 const OPTIONS = {
+  ...HUB_OPTIONS,
   dtype: oneOf(...WEIGHT_FORMATS),
   gpu: objectWith("what gpu() gives", "prepare", "dispose"),
   rows: wholeNumber(1),
@@ -67,7 +67,7 @@ const OPTIONS = {
 export async function memoryPlan(source: CheckpointLike, options: MemoryPlanOptions): Promise<MemoryPlan> {
   checkOptions("memoryPlan", options, OPTIONS);
   const { dtype: format = "auto", gpu, signal } = options;
-  const opened = await openCheckpoint(source, { signal });
+  const opened = await openCheckpoint(source, options);
   const { family, checkpoint: described, architecture: stated } = await describeCheckpoint(opened);
   const checkpoint = await shareTied(described, family.ties?.(described.config) ?? [], { signal }, true);
   const architecture = { ...stated, normInLinear: gpu?.class.adapter !== "cpu" };

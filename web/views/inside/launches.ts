@@ -1,6 +1,4 @@
-import type { Agreement, Gpu, Launch, Plan, Tensor, Timing } from "../../../src/index.js";
-import { gridOf } from "../../../src/runtime/launches.js";
-import { codeOf, shaderOf, textOf } from "../../../src/runtime/pipelines.js";
+import { type Agreement, describePlan, type Gpu, type Plan, type Tensor, type Timing } from "../../../src/index.js";
 
 /** A launch of a plan, and what is known of it. */
 export interface Inspected {
@@ -24,32 +22,22 @@ export interface Inspected {
 }
 
 /** The launches of a plan as they run on a device. */
-export const inspect = (gpu: Gpu, { launches }: Plan): Inspected[] =>
-  launches.map((launch, index): Inspected => {
-    const { kernel, label, dims } = launch;
-    const choice = gpu.choose(kernel, dims);
-    const { x, y } = gridOf(choice, undefined, 1);
+export const inspect = (gpu: Gpu, plan: Plan): Inspected[] =>
+  describePlan(gpu, plan).map((launch, index): Inspected => {
+    const { kernel, label, variant, bytes, flops, groups, reads, writes } = launch;
     return {
-      index,
-      kernel: kernel.name,
-      label,
-      variant: choice.variant.name,
-      groups: y > 1 ? `${x} × ${y}` : String(x),
-      bytes: kernel.bytes(dims),
-      flops: kernel.flops(dims),
-      reads: argumentsOf(launch, kernel.reads),
-      writes: argumentsOf(launch, kernel.writes),
-      wgsl: () => codeOf(kernel, choice, shaderOf(kernel, textOf(choice.variant, choice.dims))),
+      ...{ index, kernel, label, variant, bytes, flops },
+      groups: groups.y > 1 ? `${groups.x} × ${groups.y}` : String(groups.x),
+      reads: shownArguments(reads),
+      writes: shownArguments(writes),
+      wgsl: () => launch.wgsl,
     };
   });
 
-const argumentsOf = ({ tensors }: Launch, patterns: Readonly<Record<string, string>>): string[] =>
-  Object.keys(patterns).flatMap((argument) => {
-    const found = tensors[argument];
-    return found ? [`${argument} = ${describeTensor(found)}`] : [];
-  });
-
-const describeTensor = ({ name, dtype, shape }: Tensor): string => `${name} ${dtype}[${shape.join(",")}]`;
+const shownArguments = (given: Readonly<Record<string, Tensor>>): string[] =>
+  Object.entries(given).map(
+    ([argument, { name, dtype, shape }]) => `${argument} = ${name} ${dtype}[${shape.join(",")}]`,
+  );
 
 /** Keeps the best times. */
 export function addTimings(inspected: readonly Inspected[], timings: readonly Timing[]): void {
