@@ -55,15 +55,14 @@ function dimsOf(g: Generation, V: number, { before, lists }: SeenStep, sentence:
   return { ...g.beamStep, ...sizes, W: g.W, V, Q, group, LOG_PROBS: asLogProbs(g), SEARCH: SEARCH[g.search] };
 }
 
-/** A candidate, and how much its score would be higher without earlier groups. */
-export type SeenCandidate = Candidate & { readonly handicap: number };
+/** A candidate, and how much its score would be higher without earlier groups, if there are any. */
+export type SeenCandidate = Candidate & { readonly handicap?: number };
 
 /** All candidates that the sentence at this place of the search had in a step, best first. */
 export function candidatesOf(g: Generation, V: number, seen: SeenStep, sentence: number): SeenCandidate[] {
   const { before, after, lists } = seen;
   const d = dimsOf(g, V, seen, sentence);
   const chosen = chosenBefore(d, after, sentence);
-  const handicap = (id: number): number => d.diversity_penalty * chosen.filter((other) => other === id).length;
   const found = candidates(
     sentence,
     d,
@@ -71,7 +70,9 @@ export function candidatesOf(g: Generation, V: number, seen: SeenStep, sentence:
     chosen,
     readSentence(before, sentence, g.W),
   );
-  return found.map((one) => ({ ...one, handicap: handicap(one.id) }));
+  if (chosen.length === 0) return found;
+  const times = (id: number): number => chosen.filter((other) => other === id).length;
+  return found.map((one) => ({ ...one, handicap: d.diversity_penalty * times(one.id) }));
 }
 
 /** The score of a sum of log-probabilities after so many generated tokens. */

@@ -64,9 +64,10 @@ function judge(
   found: readonly SeenCandidate[],
 ): StepCandidate[] {
   const { W } = g;
-  const going = found.filter((one) => !leaves(g, after, one)); // the best W go on, unless the sentence is done
+  const going = found.filter((one) => !leaves(g, after, one)).slice(0, W); // they go on, unless the sentence is done
   const beams = after.done ? [] : after.beams;
   return found
+    .filter((one, rank) => rank < 2 * W || going.includes(one))
     .map((one): StepCandidate => {
       const token = tokenOf(g, after, one);
       const stays = ended({ SEARCH: SEARCH[g.search] }, before.slots, one.w); // what its beam has ended with
@@ -79,9 +80,10 @@ function judge(
         return { ...token, logprob: logProb, score, fate: "kept", beam };
       }
       if (isOwn) return { ...token, fate: "kept" };
+      if (going.includes(one)) return { ...token, fate: "cut", reason: "done" };
       const list = leaves(g, after, one) ? found : going;
-      if (list.indexOf(one) < W) return { ...token, fate: "cut", reason: list === going ? "done" : "worse" };
-      const reason = one.score + one.handicap > list[W - 1].score ? "diversity" : "rank";
+      if (list === found && found.indexOf(one) < W) return { ...token, fate: "cut", reason: "worse" };
+      const reason = one.score + (one.handicap ?? 0) > list[W - 1].score ? "diversity" : "rank";
       return { ...token, fate: "cut", reason };
     })
     .filter(({ fate }, rank) => rank < 2 * W || fate !== "cut");
