@@ -42,7 +42,6 @@ export {
   defaultTask,
   featureExtraction,
   fillMask,
-  type Opener,
   pipeline,
   questionAnswering,
   sentenceSimilarity,

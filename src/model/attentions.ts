@@ -8,18 +8,23 @@ import type { Tokenizer } from "./text/tokenizer.js";
 
 /** A token that looks at others, or is looked at. */
 export interface AttentionToken {
+  /** The token. */
   readonly token_id: number;
   /** The token as the vocabulary spells it. */
   readonly token: string;
   /** The range of the text that it stands for, in UTF-16 units; absent of special and of generated tokens. */
   readonly start?: number;
+  /** Its end. */
   readonly end?: number;
 }
 
 /** The attention of all heads of a stack, f32[L,H,T,S]: L layers, H heads, T queries, S keys. */
 export interface AttentionMap {
+  /** The weights f32[L,H,T,S] of all layers and heads. */
   readonly weights: HostTensor;
+  /** The tokens that look. */
   readonly queries: readonly AttentionToken[];
+  /** The tokens that are looked at. */
   readonly keys: readonly AttentionToken[];
 }
 

@@ -38,7 +38,7 @@ export async function load(source: CheckpointLike, options: LoadOptions = {}): P
  * @example
  * const speak = await pipeline("text2text", "models/g2p-en");
  * const { cross } = await attentionsOf(speak, "read");
- * console.log(cross.weights.dims, cross.queries.map(({ token }) => token)); // [ 3, 4, 4, 5 ] [ 'R', 'EH1', 'D', '</s>' ]
+ * console.log(cross?.weights.dims, cross?.queries.map(({ token }) => token)); // [ 3, 4, 4, 5 ] [ 'R', 'EH1', 'D', '</s>' ]
  */
 export async function attentionsOf(reader: Reader, text: string, options: CallOptions = {}): Promise<Attentions> {
   return (await import("./attentions.js")).attentionsOf(reader, text, options);

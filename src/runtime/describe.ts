@@ -7,6 +7,7 @@ import type { Tensor } from "./tensor.js";
 
 /** How a launch of a plan runs on a device. */
 export interface LaunchDescription {
+  /** The name of the kernel. */
   readonly kernel: string;
   /** Its place in the model. */
   readonly label: string;
@@ -16,9 +17,11 @@ export interface LaunchDescription {
   readonly groups: Grid;
   /** The least work that it must do. */
   readonly bytes: number;
+  /** The least that it computes. */
   readonly flops: number;
   /** Its arguments by name. */
   readonly reads: Readonly<Record<string, Tensor>>;
+  /** Tensors that it writes. */
   readonly writes: Readonly<Record<string, Tensor>>;
   /** The text that is compiled for it, in WGSL. */
   readonly wgsl: string;

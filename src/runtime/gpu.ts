@@ -24,7 +24,9 @@ export interface GpuListener {
 
 /** How far compiling is: kernels that are ready, of those that were asked for so far. */
 export interface Compiling {
+  /** Those that are compiled. */
   readonly done: number;
+  /** Those that were asked for. */
   readonly total: number;
 }
 

@@ -1,20 +1,11 @@
 import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
+import { describeCheckpoint } from "../families/index.js";
 import type { Architecture } from "../graph/architecture.js";
 import type { Tasks } from "./index.js";
 import { onlyTask } from "./task_params.js";
 
-/**
- * The task that a checkpoint is for: the only one of `task_specific_params` in config.json if it is one of ours, or else
- * that of its head, of a sentence-transformers folder, or of its architecture. Throws CheckpointError for a family that
- * is not supported.
- *
- * @example
- * const checkpoint = await openCheckpoint("models/bert-pos");
- * const task = await pipeline(await defaultTask(checkpoint), checkpoint); // "token-classification"
- * task.dispose();
- */
+/** What the public `defaultTask` does. */
 export async function defaultTask(checkpoint: Checkpoint): Promise<keyof Tasks> {
-  const { describeCheckpoint } = await import("../families/index.js");
   const { config } = checkpoint;
   const { family, encoder, decoder, head } = (await describeCheckpoint(checkpoint)).architecture;
   if (decoder && encoder?.stem) return "automatic-speech-recognition";

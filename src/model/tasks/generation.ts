@@ -9,6 +9,7 @@ import type { CallOptions, Model } from "../model.js";
 import { requireTokenizer } from "../text/checks.js";
 import { type Conversation, isConversation } from "../text/messages.js";
 import { type ChatOptions, createChat } from "./chat.js";
+import { defaultTask } from "./default_task.js";
 import { resultsOf, type TaskParts, type TextChoices } from "./generated.js";
 import { checkTextOptions, createReader } from "./reader.js";
 import { streamTexts } from "./streamed.js";
@@ -66,7 +67,6 @@ function opener<Task>(kind: string, encodes: boolean, create: (parts: TaskParts)
 
 /** The task that a model is for, as messages name it. */
 async function usualTask({ checkpoint }: Model): Promise<string> {
-  const { defaultTask } = await import("./default_task.js");
   return `pipeline(${show(await defaultTask(checkpoint))}, ...)`;
 }
 

@@ -1,5 +1,5 @@
 import { OptionError, show } from "../../runtime/errors.js";
-import type { CheckpointLike } from "../checkpoint/checkpoint.js";
+import type { Checkpoint, CheckpointLike } from "../checkpoint/checkpoint.js";
 import type { LoadOptions } from "../load.js";
 import type { FeatureTask } from "./feature_extraction.js";
 import type { MaskTask } from "./fill_mask.js";
@@ -12,8 +12,6 @@ import type { RankingTask } from "./text_ranking.js";
 import type { GenerationTask, TextTask } from "./text_task.js";
 import type { TaggingTask } from "./token_classification.js";
 import type { ZeroShotTask } from "./zero_shot_classification.js";
-
-export { defaultTask } from "./default_task.js";
 
 /** What `pipeline` returns, by the name of the task. */
 export interface Tasks {
@@ -52,7 +50,7 @@ export type TaskOf<N extends TaskName> = N extends keyof Tasks
     : Tasks["translation"];
 
 /** Opens a task; `name` is what the caller and config.json call it. */
-export type Opener<T> = (source: CheckpointLike, options?: LoadOptions, name?: string) => Promise<T>;
+type Opener<T> = (source: CheckpointLike, options?: LoadOptions, name?: string) => Promise<T>;
 
 /**
  * Opens text to text with an encoder-decoder. Throws InputError for other models, and all that `load` throws.
@@ -62,7 +60,9 @@ export type Opener<T> = (source: CheckpointLike, options?: LoadOptions, name?: s
  * const [{ generated_text }] = await pronounce("transformer");
  * console.log(generated_text); // T R AE0 N S F AO1 R M ER0
  */
-export const text2text: Opener<TextTask> = async (...given) => (await import("./generation.js")).text2text(...given);
+export async function text2text(source: CheckpointLike, options?: LoadOptions, name?: string): Promise<TextTask> {
+  return (await import("./generation.js")).text2text(source, options, name);
+}
 
 /**
  * Opens translation with an encoder-decoder; its parameters are those of `name`, such as translation_en_to_de, in
@@ -73,8 +73,13 @@ export const text2text: Opener<TextTask> = async (...given) => (await import("./
  * const [{ translation_text }] = await translate("Good morning.", { src_lang: "eng_Latn", tgt_lang: "fra_Latn" });
  * console.log(translation_text);
  */
-export const translation: Opener<TextTask<"translation_text">> = async (...given) =>
-  (await import("./generation.js")).translation(...given);
+export async function translation(
+  source: CheckpointLike,
+  options?: LoadOptions,
+  name?: string,
+): Promise<TextTask<"translation_text">> {
+  return (await import("./generation.js")).translation(source, options, name);
+}
 
 /**
  * Opens summarization with an encoder-decoder. Throws as `text2text` does.
@@ -84,8 +89,13 @@ export const translation: Opener<TextTask<"translation_text">> = async (...given
  * const [{ summary_text }] = await summarize("A long text ...", { max_length: 60, num_beams: 4 });
  * console.log(summary_text);
  */
-export const summarization: Opener<TextTask<"summary_text">> = async (...given) =>
-  (await import("./generation.js")).summarization(...given);
+export async function summarization(
+  source: CheckpointLike,
+  options?: LoadOptions,
+  name?: string,
+): Promise<TextTask<"summary_text">> {
+  return (await import("./generation.js")).summarization(source, options, name);
+}
 
 /**
  * Opens continuation of text with a decoder-only model. Throws InputError for other models, and all that `load` throws.
@@ -95,8 +105,13 @@ export const summarization: Opener<TextTask<"summary_text">> = async (...given) 
  * for await (const { text } of generate.stream("The jury said", { max_new_tokens: 20 })) console.log(text);
  * generate.dispose();
  */
-export const textGeneration: Opener<GenerationTask> = async (...given) =>
-  (await import("./generation.js")).textGeneration(...given);
+export async function textGeneration(
+  source: CheckpointLike,
+  options?: LoadOptions,
+  name?: string,
+): Promise<GenerationTask> {
+  return (await import("./generation.js")).textGeneration(source, options, name);
+}
 
 /**
  * Opens feature extraction, with the pooling of a sentence-transformers folder by default. Throws CheckpointError when
@@ -108,8 +123,9 @@ export const textGeneration: Opener<GenerationTask> = async (...given) =>
  * const cosine = one.embedding?.reduce((sum, value, d) => sum + value * (two.embedding?.[d] ?? 0), 0);
  * console.log(cosine);
  */
-export const featureExtraction: Opener<FeatureTask> = async (source, options) =>
-  (await import("./feature_extraction.js")).featureExtraction(source, options);
+export async function featureExtraction(source: CheckpointLike, options?: LoadOptions): Promise<FeatureTask> {
+  return (await import("./feature_extraction.js")).featureExtraction(source, options);
+}
 
 /**
  * Opens classification of texts or pairs. Throws CheckpointError without a classifier of sequences, and all that `load`
@@ -120,8 +136,9 @@ export const featureExtraction: Opener<FeatureTask> = async (source, options) =>
  * const { labels } = await classify("It works on the first try.", { top_k: 2 });
  * console.log(labels); // [{ label: "POSITIVE", score }, { label: "NEGATIVE", score }]
  */
-export const textClassification: Opener<ClassificationTask> = async (source, options) =>
-  (await import("./text_classification.js")).textClassification(source, options);
+export async function textClassification(source: CheckpointLike, options?: LoadOptions): Promise<ClassificationTask> {
+  return (await import("./text_classification.js")).textClassification(source, options);
+}
 
 /**
  * Opens labels for parts of texts. Throws CheckpointError without a classifier of tokens, and all that `load` throws.
@@ -131,8 +148,9 @@ export const textClassification: Opener<ClassificationTask> = async (source, opt
  * const { entities } = await tag("The old boat sails at dawn.", { aggregation_strategy: "first" });
  * console.log(entities.map(({ word, entity }) => `${word}/${entity}`).join(" "));
  */
-export const tokenClassification: Opener<TaggingTask> = async (source, options) =>
-  (await import("./token_classification.js")).tokenClassification(source, options);
+export async function tokenClassification(source: CheckpointLike, options?: LoadOptions): Promise<TaggingTask> {
+  return (await import("./token_classification.js")).tokenClassification(source, options);
+}
 
 /**
  * Opens speech recognition with Whisper or Moonshine. Throws CheckpointError for a model that hears nothing, and all
@@ -143,8 +161,9 @@ export const tokenClassification: Opener<TaggingTask> = async (source, options) 
  * const { text } = await transcribe("speech.wav");
  * console.log(text);
  */
-export const speechRecognition: Opener<RecognitionTask> = async (source, options) =>
-  (await import("./speech_recognition.js")).speechRecognition(source, options);
+export async function speechRecognition(source: CheckpointLike, options?: LoadOptions): Promise<RecognitionTask> {
+  return (await import("./speech_recognition.js")).speechRecognition(source, options);
+}
 
 /**
  * Opens the filling of masks: tokens for each `mask_token` in a text, as FillMaskPipeline of Transformers finds them. Throws
@@ -154,8 +173,9 @@ export const speechRecognition: Opener<RecognitionTask> = async (source, options
  * const fill = await fillMask("models/bert-base-uncased");
  * const [best] = await fill("Paris is the [MASK] of France."); // { score, token, token_str: "capital", sequence }
  */
-export const fillMask: Opener<MaskTask> = async (source, options) =>
-  (await import("./fill_mask.js")).fillMask(source, options);
+export async function fillMask(source: CheckpointLike, options?: LoadOptions): Promise<MaskTask> {
+  return (await import("./fill_mask.js")).fillMask(source, options);
+}
 
 /**
  * Opens answers to questions by parts of a context, as QuestionAnsweringPipeline of Transformers 4 finds them. Throws
@@ -165,8 +185,9 @@ export const fillMask: Opener<MaskTask> = async (source, options) =>
  * const ask = await questionAnswering("models/distilbert-base-cased-distilled-squad");
  * const { answer, score } = await ask({ question: "Who wrote it?", context: "Mary Shelley wrote it in 1818." });
  */
-export const questionAnswering: Opener<AnswerTask> = async (source, options) =>
-  (await import("./question_answering.js")).questionAnswering(source, options);
+export async function questionAnswering(source: CheckpointLike, options?: LoadOptions): Promise<AnswerTask> {
+  return (await import("./question_answering.js")).questionAnswering(source, options);
+}
 
 /**
  * Opens classification by labels that the call names, with a model of natural language inference. Throws CheckpointError
@@ -176,8 +197,9 @@ export const questionAnswering: Opener<AnswerTask> = async (source, options) =>
  * const classify = await zeroShotClassification("models/distilbert-base-uncased-mnli");
  * const { labels, scores } = await classify("My screen is black.", { candidate_labels: ["computers", "cooking"] });
  */
-export const zeroShotClassification: Opener<ZeroShotTask> = async (source, options) =>
-  (await import("./zero_shot_classification.js")).zeroShotClassification(source, options);
+export async function zeroShotClassification(source: CheckpointLike, options?: LoadOptions): Promise<ZeroShotTask> {
+  return (await import("./zero_shot_classification.js")).zeroShotClassification(source, options);
+}
 
 /**
  * Opens the ranking of documents by a cross-encoder, which reads each together with the query. Throws CheckpointError for
@@ -187,8 +209,9 @@ export const zeroShotClassification: Opener<ZeroShotTask> = async (source, optio
  * const rank = await textRanking("models/ms-marco-MiniLM-L6-v2");
  * const [best] = await rank({ query: "How tall is it?", documents: ["It is blue.", "It is 3 m tall."] }); // corpus_id 1
  */
-export const textRanking: Opener<RankingTask> = async (source, options) =>
-  (await import("./text_ranking.js")).textRanking(source, options);
+export async function textRanking(source: CheckpointLike, options?: LoadOptions): Promise<RankingTask> {
+  return (await import("./text_ranking.js")).textRanking(source, options);
+}
 
 /**
  * Opens the comparison of sentences by their vectors. Throws CheckpointError when the model has both an encoder and a
@@ -198,8 +221,9 @@ export const textRanking: Opener<RankingTask> = async (source, options) =>
  * const compare = await sentenceSimilarity("models/all-MiniLM-L6-v2");
  * const [first, second] = await compare({ source_sentence: "A dog runs.", sentences: ["A hound sprints.", "It rains."] });
  */
-export const sentenceSimilarity: Opener<SimilarityTask> = async (source, options) =>
-  (await import("./sentence_similarity.js")).sentenceSimilarity(source, options);
+export async function sentenceSimilarity(source: CheckpointLike, options?: LoadOptions): Promise<SimilarityTask> {
+  return (await import("./sentence_similarity.js")).sentenceSimilarity(source, options);
+}
 
 const TASKS: { readonly [T in keyof Tasks]: Opener<Tasks[T]> } = {
   text2text,
@@ -240,4 +264,18 @@ export async function pipeline<N extends TaskName>(
     );
   const open: Opener<Tasks[keyof Tasks]> = TASKS[kind as keyof Tasks];
   return (await open(source, options, task)) as TaskOf<N>;
+}
+
+/**
+ * The task that a checkpoint is for: the only one of `task_specific_params` in config.json if it is one of ours, or else
+ * that of its head, of a sentence-transformers folder, or of its architecture. Throws CheckpointError for a family that
+ * is not supported.
+ *
+ * @example
+ * const checkpoint = await openCheckpoint("models/bert-pos");
+ * const task = await pipeline(await defaultTask(checkpoint), checkpoint); // "token-classification"
+ * task.dispose();
+ */
+export async function defaultTask(checkpoint: Checkpoint): Promise<keyof Tasks> {
+  return (await import("./default_task.js")).defaultTask(checkpoint);
 }
