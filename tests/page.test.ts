@@ -74,6 +74,35 @@ test("the benchmark measures the two kernels of a link, and each matches its ref
   assert.ok(kernels.some((text) => text.startsWith("pooling")) && kernels.some((text) => text.startsWith("rope")));
 });
 
+test("attention is drawn, told for a phoneme and for a cell by the keyboard, and drawn again after its tab was left", async () => {
+  const { colours, said, cell, again } = await outcome("attention");
+  for (const count of colours as number[]) assert.ok(count > 5, `${count} colours`);
+  assert.match(String(said), /^N looks at n (9\d|100) %/);
+  assert.is(cell, "R looks at t with 0.0 %.");
+  assert.ok((again as number[])[1] > 5);
+});
+
+test("a text grows token by token, and goes on from a word that was taken", async () => {
+  const { text, word, tokens } = (await outcome("writing")) as { text: string; word: string; tokens: string[] };
+  assert.is(text, "The jury said, \"I don't");
+  assert.equal(tokens.slice(0, 3), [",", ' "', word]);
+  assert.is(tokens.length, 8);
+});
+
+test("every launch of an encoder is verified, timed, and shown with its shader", async () => {
+  const { verdict, shader, ...counts } = await outcome("inside");
+  assert.match(String(verdict), /^All 29 launches agree/);
+  assert.equal(counts, { launches: 29, dots: 29 });
+  assert.match(String(shader), /^\/\/ attention: directly.*fn main\(/s);
+});
+
+test("results of a file are compared with others, and a link holds them", async () => {
+  const { compared, linked } = (await outcome("results")) as { compared: string[]; linked: string[] };
+  assert.equal(compared, Array(11).fill("the same"));
+  assert.is(linked.length, 11);
+  assert.is(linked[0], "44.7 µs");
+});
+
 test("the site is less than 400 kB as it is sent", async () => {
   const { sent } = (await outcome("size")) as { sent: number };
   assert.ok(sent < 400e3, `${sent} bytes`);

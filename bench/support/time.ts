@@ -47,6 +47,7 @@ export async function time(
   const { launches: restore } = record("restore", (run) => {
     saved.forEach((original, index) => run(copy, "restore", { x: flat(original), y: flat(changed[index][0]) }, {}));
   });
+  let restoring: number | undefined; // ms, where it cannot be timed apart
   /** The times of so many repeats by timestamps, or else one mean. */
   const repeat = async (count: number): Promise<number[]> => {
     signal?.throwIfAborted();
@@ -55,9 +56,9 @@ export async function time(
     try {
       const times = await byTimestamps(gpu, prepared);
       if (times) return times.filter((_, index) => launches[index] === launch).map((ms) => 1e3 * ms);
-      const [all, restoring] = [1 + restore.length, restore.length];
-      const ms = await byRepetition(gpu, prepared, [0, all]);
-      return [1e3 * (restoring ? Math.max(1e-6, ms - (await byRepetition(gpu, prepared, [0, restoring]))) : ms)];
+      const repeated = (end: number): Promise<number> => byRepetition(gpu, prepared, [0, end]);
+      restoring ??= restore.length ? Math.min(await repeated(restore.length), await repeated(restore.length)) : 0;
+      return [1e3 * Math.max(1e-6, (await repeated(restore.length + 1)) - restoring)];
     } finally {
       prepared.dispose();
     }

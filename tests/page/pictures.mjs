@@ -18,6 +18,7 @@ export async function takePictures(page) {
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       for (const tab of await page.getByRole("tab").all()) {
         await tab.click();
+        await page.waitForFunction(() => !document.querySelector("main [aria-busy]:not([hidden] *)"));
         const name = (await tab.innerText()).toLowerCase().replaceAll(" ", "-");
         const [seen, whole] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
         if (whole > seen) wide.push(`${name} at ${width}`);

@@ -6,6 +6,7 @@ import { buildSite, serveSite, siteBytes } from "../../web/build.mjs";
 import { FLAGS } from "../support/chrome.mjs";
 import { takePictures } from "./pictures.mjs";
 import { HUB, USES, watchDevices } from "./uses.mjs";
+import { VIEW_USES } from "./views.mjs";
 
 const PATIENCE = 120e3; // ms; other runtimes may keep the machine busy
 
@@ -46,7 +47,7 @@ const { url, close } = await serveSite();
 const browser = await chromium.launch({ executablePath: ensureBrowser(), args: FLAGS });
 try {
   const { page, faults } = await open(browser, url, watchDevices);
-  for (const [name, use] of Object.entries(USES)) await note(name, () => use(page));
+  for (const [name, use] of Object.entries({ ...USES, ...VIEW_USES })) await note(name, () => use(page));
   await note("pictures", () => takePictures(page));
   outcomes.faults = faults;
   const without = await open(browser, url, () => Object.defineProperty(navigator, "gpu", { value: undefined }));

@@ -48,7 +48,7 @@ async function attention(page) {
 
 /** Lets gpt2-brown write, and takes another word. @param {Page} page */
 async function writing(page) {
-  await follow(page, "write?do_sample=false&max_new_tokens=8&text=The+jury+said");
+  await follow(page, "write?do_sample=false&max_new_tokens=5&text=The+jury+said");
   const finished = page.locator("#panel-write [role=status]").filter({ hasText: /^Done: / });
   await page.getByRole("button", { name: "Write", exact: true }).click();
   await finished.waitFor();
@@ -57,7 +57,7 @@ async function writing(page) {
   const other = page.locator(".alternatives button:enabled").first();
   const word = (await other.locator(".mono").innerText()).replace("·", " ");
   await other.click();
-  await page.locator(".passage .token").nth(9).waitFor();
+  await page.locator(".passage .token").nth(6).waitFor();
   await finished.waitFor();
   const tokens = await page.locator(".passage .token").evaluateAll((all) => all.map((token) => token.textContent));
   return { text, word, tokens };

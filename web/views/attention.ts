@@ -4,7 +4,7 @@ import { showError } from "../support/problem.js";
 import { startButton } from "../support/start.js";
 import type { Context } from "../support/view.js";
 import { createScene } from "./attention/scene.js";
-import { SOURCES } from "./attention/sources.js";
+import { readAttention, SOURCES } from "./attention/sources.js";
 
 /** Attention weights of a text, drawn by the device that computed them. */
 export function mount(root: HTMLElement, context: Context): void {
@@ -18,7 +18,7 @@ export function mount(root: HTMLElement, context: Context): void {
   const run = async (stop: AbortSignal): Promise<void> => {
     const chosen = SOURCES[source.value];
     link({ source: source.value, text: text.value });
-    const data = await chosen.read(context, text.value, stop);
+    const data = await readAttention(context, chosen, text.value, stop);
     stop.throwIfAborted();
     await scene.show(data, chosen.sides);
   };

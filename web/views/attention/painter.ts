@@ -29,6 +29,8 @@ export interface Scene {
 export interface Painter {
   /** Draws into a canvas as large as its style says. While a frame is under way, only the last of later ones is kept. */
   draw(canvas: HTMLCanvasElement, scene: Scene): void;
+  /** Resolves when all canvases show what they were last drawn with. */
+  drawn(): Promise<unknown>;
   /** Frees the tensor, and all that it is drawn with. */
   dispose(): void;
 }
@@ -91,6 +93,7 @@ export async function createPainter(
     }
   };
   const next = new Map<HTMLCanvasElement, Scene | undefined>(); // of canvases that are being drawn
+  const underWay = new Set<Promise<unknown>>();
   const drawAll = async (canvas: HTMLCanvasElement, first: Scene): Promise<void> => {
     let scene: Scene | undefined = first;
     while (scene && !disposed) {
@@ -102,10 +105,12 @@ export async function createPainter(
   return {
     draw(canvas, scene) {
       if (next.has(canvas)) return void next.set(canvas, scene);
-      drawAll(canvas, scene)
+      const drawing = drawAll(canvas, scene)
         .catch((error: unknown) => disposed || fault(error))
-        .finally(() => next.delete(canvas));
+        .finally(() => (next.delete(canvas), underWay.delete(drawing)));
+      underWay.add(drawing);
     },
+    drawn: () => Promise.all(underWay),
     dispose() {
       disposed = true;
       if (gpu.device !== device) return; // it was lost, and all on it

@@ -74,11 +74,17 @@ export function createScene({ gpu, signal }: Context): AttentionScene {
   const paint = async (): Promise<void> => {
     if (!shown.data) return;
     clearProblem(element);
-    const painter = await createPainter(await gpu(), shown.data, (error) => showError(element, error));
-    free();
-    if (signal.aborted || !element.clientWidth) return painter.dispose(); // its tab was left meanwhile
-    shown.painter = painter;
-    redraw();
+    element.setAttribute("aria-busy", "true");
+    try {
+      const painter = await createPainter(await gpu(), shown.data, (error) => showError(element, error));
+      free();
+      if (signal.aborted || !element.clientWidth) return painter.dispose(); // its tab was left meanwhile
+      shown.painter = painter;
+      redraw();
+      await painter.drawn();
+    } finally {
+      element.removeAttribute("aria-busy");
+    }
   };
   const tint = (): void => {
     scale.style.backgroundImage = scaleGradient();

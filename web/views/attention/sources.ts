@@ -1,4 +1,5 @@
-import type { BundledModel, Context } from "../../support/view.js";
+import { type Attentions, attentionsOf } from "../../../src/index.js";
+import type { BundledModel, BundledTask, Context } from "../../support/view.js";
 
 /** Attention weights of all heads of a text, and the tokens on both sides. */
 export interface AttentionData {
@@ -10,85 +11,80 @@ export interface AttentionData {
   readonly keys: readonly string[];
 }
 
-/** A model whose attention can be seen. */
+/** An attention that can be seen: of which model, and which of those that it has. */
 export interface AttentionSource {
   readonly title: string;
+  readonly task: BundledTask;
   readonly model: BundledModel;
+  readonly part: keyof Attentions;
   /** What is in the field at first. */
   readonly text: string;
   /** What its rows and its columns are. */
   readonly sides: readonly [queries: string, keys: string];
-  read(context: Context, text: string, signal: AbortSignal): Promise<AttentionData>;
 }
 
-const MOST = 64; // tokens: more cannot be read side by side
-
-const isShort = (tokens: readonly unknown[]): void => {
-  if (tokens.length > MOST)
-    throw new Error(`At most ${MOST} tokens can be shown, the text has ${tokens.length}; shorten it.`);
-};
-
-/** A token as people read it: without the marks that vocabularies have for spaces and pieces of words. */
-const readable = (token: string | undefined): string => (token ?? "?").replace(/^[Ġ▁]/, "·").replace(/^##/, "-");
-
-/** Layers f32[1,H,T,S] one after the other. */
-function joined(layers: readonly { readonly dims: readonly number[]; readonly data: Float32Array }[]) {
-  const [, H, T, S] = layers[0].dims;
-  const weights = new Float32Array(layers.length * H * T * S);
-  layers.forEach(({ data }, l) => weights.set(data, l * H * T * S));
-  return { sizes: { L: layers.length, H, T, S }, weights };
-}
+const g2p = { task: "text2text", model: "g2p-en", text: "transformer" } as const;
 
 /** By their names in links. */
 export const SOURCES: Readonly<Record<string, AttentionSource>> = {
   cross: {
+    ...g2p,
     title: "letters to phonemes (g2p-en, cross attention)",
-    model: "g2p-en",
-    text: "transformer",
+    part: "cross",
     sides: ["phonemes", "letters"],
-    async read(context, text, signal) {
-      const { model, tokenizer } = await context.task("text2text", "g2p-en");
-      const { ids, tokens } = tokenizer.encode(text.toLowerCase());
-      isShort(ids);
-      const { sequences, lengths, cross_attentions } = await model.generate(
-        { input_ids: [ids] },
-        { num_beams: 4, output_attentions: true, signal },
-      );
-      if (!cross_attentions) throw new Error("g2p-en: gave no attention");
-      const [, L, H, T, S] = cross_attentions.dims;
-      const generated = sequences[0].slice(lengths[0] - T, lengths[0]);
-      return {
-        sizes: { L, H, T, S },
-        weights: new Float32Array(cross_attentions.data),
-        queries: generated.map((id) => readable(tokenizer.id_to_token(id))),
-        keys: tokens.map(readable),
-      };
-    },
+  },
+  letters: {
+    ...g2p,
+    title: "letters among each other (g2p-en, encoder)",
+    part: "encoder",
+    sides: ["letters", "letters they look at"],
+  },
+  phonemes: {
+    ...g2p,
+    title: "phonemes and those before them (g2p-en, decoder)",
+    part: "decoder",
+    sides: ["phonemes", "what came before"],
   },
   encoder: {
     title: "words among each other (bert-pos, encoder)",
+    task: "token-classification",
     model: "bert-pos",
+    part: "encoder",
     text: "The old man the boat while the young watch it .",
     sides: ["words", "words they look at"],
-    async read(context, text, signal) {
-      const { model, tokenizer } = await context.task("token-classification", "bert-pos");
-      const { ids, tokens } = tokenizer.encode(text);
-      isShort(ids);
-      const { attentions = [] } = await model.encode({ input_ids: [ids] }, { output_attentions: true, signal });
-      return { ...joined(attentions), queries: tokens.map(readable), keys: tokens.map(readable) };
-    },
   },
   decoder: {
     title: "a text and what came before (gpt2-brown, decoder)",
+    task: "text-generation",
     model: "gpt2-brown",
+    part: "decoder",
     text: "The committee said that the new school would be built in the city",
     sides: ["tokens", "tokens before them"],
-    async read(context, text) {
-      const { model, tokenizer } = await context.task("text-generation", "gpt2-brown");
-      const { ids, tokens } = tokenizer.encode(text);
-      isShort(ids);
-      const { attentions = [] } = await model.forward({ input_ids: [ids] }, { output_attentions: true });
-      return { ...joined(attentions), queries: tokens.map(readable), keys: tokens.map(readable) };
-    },
   },
 };
+
+const MOST = 64; // tokens: more cannot be read side by side
+
+/** A token as people read it: without the marks that vocabularies have for spaces and pieces of words. */
+const readable = ({ token }: { readonly token: string }): string => token.replace(/^[Ġ▁]/, "·").replace(/^##/, "-");
+
+/** Computes the attention of a text. Throws Error for one of too many tokens. */
+export async function readAttention(
+  context: Context,
+  { task, model, part }: AttentionSource,
+  text: string,
+  signal: AbortSignal,
+): Promise<AttentionData> {
+  const reader = await context.task(task, model);
+  const count = reader.tokenizer.encode(text).ids.length;
+  if (count > MOST) throw new Error(`At most ${MOST} tokens can be shown, the text has ${count}; shorten it.`);
+  const found = (await attentionsOf(reader, model === "g2p-en" ? text.toLowerCase() : text, { signal }))[part];
+  if (!found) throw new Error(`${model}: has no attention of this kind`);
+  const [L, H, T, S] = found.weights.dims;
+  return {
+    sizes: { L, H, T, S },
+    weights: new Float32Array(found.weights.data),
+    queries: found.queries.map(readable),
+    keys: found.keys.map(readable),
+  };
+}
