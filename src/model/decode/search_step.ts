@@ -9,6 +9,14 @@ export interface SearchStep {
 /**
  * Takes what each step of a search did. The search waits for a promise of it, and what it throws rejects the call; a few
  * more steps may be under way then.
+ * @example
+ * const model = await load("models/gpt2-brown");
+ * await model.generate({ input_ids: [[5, 9]] }, {
+ *   num_beams: 4,
+ *   onStep({ step, sentences: [{ candidates }] }) {
+ *     for (const { token_id, parent, score, fate } of candidates) console.log(step, token_id, parent, score, fate);
+ *   },
+ * });
  */
 export type StepHook = (step: SearchStep) => void | Promise<void>;
 
