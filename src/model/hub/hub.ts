@@ -4,8 +4,8 @@ import type { CheckpointSource, SourceFile } from "../checkpoint/source.js";
 import { type HubCache, openCache } from "./cache.js";
 import { openRemote, RefusedError, type Remote } from "./client.js";
 import { downloadFile } from "./download.js";
-import type { HubPlace } from "./place.js";
-import { type HubOptions, type HubSettings, hubSettings } from "./settings.js";
+import { hubPlace } from "./place.js";
+import { endpointOf, type HubOptions, type HubSettings, hubSettings } from "./settings.js";
 
 const CONFIG = "config.json";
 const TEXTS = [CONFIG, "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]; // that come with the weights
@@ -24,9 +24,12 @@ interface Snapshot {
 
 /**
  * A model of the Hub as a source. All its files are of one commit: one request tells which that is, and what the cache has
- * of it is not asked for again. Throws OptionError; its files throw CheckpointError with the cure.
+ * of it is not asked for again. Undefined for what names no model. Throws OptionError; its files throw CheckpointError with
+ * the cure.
  */
-export async function hubSource(place: HubPlace, options: HubOptions): Promise<CheckpointSource> {
+export async function hubSource(text: string, options: HubOptions): Promise<CheckpointSource | undefined> {
+  const place = hubPlace(text, endpointOf(options));
+  if (!place) return undefined;
   const settings = await hubSettings(place, options);
   const { repo, revision, folder } = settings;
   const cache = await openCache(settings);
