@@ -428,6 +428,29 @@ test("cut connections and busy servers do not end a download", () =>
     assert.equal(await fetchWeights(options), big);
   }));
 
+test("a request that stalls is made again", async () => {
+  const { env } = await import("node:process");
+  env.HF_HUB_DOWNLOAD_TIMEOUT = "0.4";
+  try {
+    await one(bigFiles, async ({ hub, options }) => {
+      let stalls = 1;
+      const isSecond = ({ headers }: HubRequest): boolean => headers.range?.startsWith(`bytes=${2 ** 23}-`) ?? false;
+      hub.behaviour = (request, { status, headers, body }, response) => {
+        if (!isSecond(request) || !body || stalls-- <= 0) return false;
+        response.writeHead(status, headers).write(body.subarray(0, 5000));
+        return true;
+      };
+      assert.equal(await fetchWeights(options), big);
+      await removeFromCache(ID, { cache_dir: options.cache_dir as string });
+      stalls = Infinity;
+      const never = /must be readable, no byte came for 0\.4 seconds 3 times; check the connection$/;
+      await refuses(() => fetchWeights(options), CheckpointError, never);
+    });
+  } finally {
+    delete env.HF_HUB_DOWNLOAD_TIMEOUT;
+  }
+});
+
 test("a file that is not what the Hub says is removed", () =>
   one(bigFiles, async ({ hub, folder, options }) => {
     hub.behaviour = ({ path }, { body }) => {

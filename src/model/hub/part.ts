@@ -33,9 +33,10 @@ export async function openPart(
   arrived?: (bytes: number) => void,
 ): Promise<Part> {
   const [folder, etag] = blob.split(/\/(?=[^/]*$)/);
+  const isWhole = async (): Promise<boolean> => (await look(files, blob)) !== undefined;
   for (;;) {
     signal?.throwIfAborted();
-    if (await files.stat(blob).catch(() => undefined)) return whole(size);
+    if (await isWhole()) return whole(size);
     const names = (await files.readdir(folder)).filter((name) => name.startsWith(etag + MARK));
     const found = await Promise.all(names.map((name) => look(files, `${folder}/${name}`)));
     const alive = found.find((part) => part && Date.now() - part.mtimeMs < STALE);
@@ -48,7 +49,8 @@ export async function openPart(
     const path = stale
       ? await take(files, stale.path, `${blob}${MARK}-${Math.random().toString(16).slice(2, 10)}.incomplete`)
       : await make(files, `${blob}${MARK}.incomplete`);
-    if (path) return writePart(files, path, etag, size);
+    if (path && !(await isWhole())) return writePart(files, path, etag, size);
+    if (path) await files.rm(path); // another process was done meanwhile
   }
 }
 
