@@ -260,6 +260,34 @@ test("the token goes to the Hub alone", async () => {
   });
 });
 
+test("a model that was renamed is found by its old name", async () => {
+  await withHub({ [ID]: repoOf(files, { token: SECRET }) }, async ({ hub, folder, options }) => {
+    hub.behaviour = ({ path }, _, response) => {
+      if (!path.startsWith("/old/name/")) return false;
+      response.writeHead(307, { location: path.replace("old/name", ID) }).end();
+      return true;
+    };
+    const checkpoint = await openCheckpoint("old/name", { ...options, token: SECRET });
+    await checkpoint.fetch();
+    assert.equal(hub.leaks, []);
+    assert.equal(
+      (await cacheEntries({ cache_dir: folder })).map(({ id, revisions }) => [id, revisions[0].files]),
+      [["old/name", ["config.json", "model.safetensors"]]],
+    );
+  });
+});
+
+test("a refusal of the host of large files is told as such", () =>
+  one(files, async ({ hub, options }) => {
+    hub.behaviour = ({ path }, _, response) =>
+      path.endsWith("signature=1") && Boolean(response.writeHead(401, "Unauthorized").end());
+    await refuses(
+      () => openCheckpoint(ID, options),
+      CheckpointError,
+      /model\.safetensors: must be answered with the file, answered 401 Unauthorized$/,
+    );
+  }));
+
 const REFUSALS: readonly (readonly [title: string, repo: Repo, options: HubOptions, message: RegExp])[] = [
   [
     "a gated model",
@@ -430,7 +458,7 @@ test("cut connections and busy servers do not end a download", () =>
 
 test("a request that stalls is made again", async () => {
   const { env } = await import("node:process");
-  env.HF_HUB_DOWNLOAD_TIMEOUT = "0.4";
+  env.HF_HUB_DOWNLOAD_TIMEOUT = "0.7";
   try {
     await one(bigFiles, async ({ hub, options }) => {
       let stalls = 1;
@@ -443,7 +471,7 @@ test("a request that stalls is made again", async () => {
       assert.equal(await fetchWeights(options), big);
       await removeFromCache(ID, { cache_dir: options.cache_dir as string });
       stalls = Infinity;
-      const never = /must be readable, no byte came for 0\.4 seconds 3 times; check the connection$/;
+      const never = /must be readable, no byte came for 0\.7 seconds 3 times; check the connection$/;
       await refuses(() => fetchWeights(options), CheckpointError, never);
     });
   } finally {
@@ -497,7 +525,7 @@ test("what another process writes is waited for", () =>
     const path = await leavePart(folder, big.subarray(0, 12345));
     const seen: number[] = [];
     const fetching = fetchWeights(options, undefined, (bytes) => void seen.push(bytes));
-    await new Promise((later) => setTimeout(later, 400));
+    while (!seen.length) await new Promise((later) => setTimeout(later, 20));
     await writeFile(path, big);
     await rename(path, path.replace(".wgformer.incomplete", ""));
     assert.equal(await fetching, big);
