@@ -4,15 +4,8 @@ import { reasonOf } from "../checkpoint/persist.js";
 import type { SourceFile } from "../checkpoint/source.js";
 import type { CacheKey, HubCache } from "./cache.js";
 import { PIECE } from "./download.js";
+import { PAGE_CACHE, REFS, SIZE } from "./page_names.js";
 import type { HubSettings } from "./settings.js";
-
-/** The name of the Cache of a page. Another layout gets another name. */
-export const PAGE_CACHE = "wgformer-hub-1";
-
-/** The header with the size of the whole file, beside each of its pieces. */
-export const SIZE = "x-file-size";
-/** What stands in the place of the commit for what branches and tags are. */
-export const REFS = "refs";
 
 /** Where a page keeps a repository: a URL that nobody asks the network for. */
 export const repoUrl = (endpoint: string, repo: string): string => `${endpoint}/models--${repo.replaceAll("/", "--")}`;
