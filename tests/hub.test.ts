@@ -260,6 +260,34 @@ test("the token goes to the Hub alone", async () => {
   });
 });
 
+test("a model that was renamed is found by its old name", async () => {
+  await withHub({ [ID]: repoOf(files, { token: SECRET }) }, async ({ hub, folder, options }) => {
+    hub.behaviour = ({ path }, _, response) => {
+      if (!path.startsWith("/old/name/")) return false;
+      response.writeHead(307, { location: path.replace("old/name", ID) }).end();
+      return true;
+    };
+    const checkpoint = await openCheckpoint("old/name", { ...options, token: SECRET });
+    await checkpoint.fetch();
+    assert.equal(hub.leaks, []);
+    assert.equal(
+      (await cacheEntries({ cache_dir: folder })).map(({ id, revisions }) => [id, revisions[0].files]),
+      [["old/name", ["config.json", "model.safetensors"]]],
+    );
+  });
+});
+
+test("a refusal of the host of large files is told as such", () =>
+  one(files, async ({ hub, options }) => {
+    hub.behaviour = ({ path }, _, response) =>
+      path.endsWith("signature=1") && Boolean(response.writeHead(401, "Unauthorized").end());
+    await refuses(
+      () => openCheckpoint(ID, options),
+      CheckpointError,
+      /model\.safetensors: must be answered with the file, answered 401 Unauthorized$/,
+    );
+  }));
+
 const REFUSALS: readonly (readonly [title: string, repo: Repo, options: HubOptions, message: RegExp])[] = [
   [
     "a gated model",
@@ -387,13 +415,21 @@ test("a download that was stopped goes on where it ended", () =>
   one(bigFiles, async ({ hub, folder, options }) => {
     const controller = new AbortController();
     const reason = new Error("enough");
-    const stop = (bytes: number): void => void (bytes === 2 ** 24 && controller.abort(reason));
     const isThird = ({ headers }: HubRequest): boolean => headers.range?.startsWith(`bytes=${2 ** 24}-`) ?? false;
     hub.behaviour = isThird; // it is never answered
-    await refuses(() => fetchWeights(options, controller.signal, stop), Error, /^enough$/);
+    const stopped = refuses(() => fetchWeights(options, controller.signal), Error, /^enough$/);
+    const { stat } = await import("node:fs/promises");
+    let size = 0;
+    while (size < 2 ** 23) {
+      await new Promise((later) => setTimeout(later, 20));
+      const part = (await tree(folder)).find((path) => path.endsWith(".incomplete"));
+      if (part) ({ size } = await stat(`${folder}/${part}`));
+    }
+    controller.abort(reason);
+    await stopped;
     const part = (await tree(folder)).find((path) => path.endsWith(".incomplete"));
-    const { size } = await (await import("node:fs/promises")).stat(`${folder}/${part}`);
-    assert.ok(size === 2 ** 23 || size === 2 ** 24, `${size} bytes are there`);
+    ({ size } = await stat(`${folder}/${part}`));
+    assert.ok(size >= 2 ** 23 && size <= 2 ** 24, `${size} bytes are there`);
     hub.behaviour = () => false;
     assert.is((await cacheEntries({ cache_dir: folder }))[0].revisions.length, 1);
     hub.log.length = 0;
@@ -420,6 +456,29 @@ test("cut connections and busy servers do not end a download", () =>
     assert.equal(await fetchWeights(options), big);
   }));
 
+test("a request that stalls is made again", async () => {
+  const { env } = await import("node:process");
+  env.HF_HUB_DOWNLOAD_TIMEOUT = "0.7";
+  try {
+    await one(bigFiles, async ({ hub, options }) => {
+      let stalls = 1;
+      const isSecond = ({ headers }: HubRequest): boolean => headers.range?.startsWith(`bytes=${2 ** 23}-`) ?? false;
+      hub.behaviour = (request, { status, headers, body }, response) => {
+        if (!isSecond(request) || !body || stalls-- <= 0) return false;
+        response.writeHead(status, headers).write(body.subarray(0, 5000));
+        return true;
+      };
+      assert.equal(await fetchWeights(options), big);
+      await removeFromCache(ID, { cache_dir: options.cache_dir as string });
+      stalls = Infinity;
+      const never = /must be readable, no byte came for 0\.7 seconds 3 times; check the connection$/;
+      await refuses(() => fetchWeights(options), CheckpointError, never);
+    });
+  } finally {
+    delete env.HF_HUB_DOWNLOAD_TIMEOUT;
+  }
+});
+
 test("a file that is not what the Hub says is removed", () =>
   one(bigFiles, async ({ hub, folder, options }) => {
     hub.behaviour = ({ path }, { body }) => {
@@ -440,6 +499,43 @@ test("loads at the same time download once", () =>
   one(bigFiles, async ({ hub, options }) => {
     for (const got of await Promise.all([1, 2, 3].map(() => fetchWeights(options)))) assert.equal(got, big);
     assert.is(bytesOf(hub.log), 3 * 65536 + big.length);
+  }));
+
+/** Puts the beginning of the weights where a process leaves it, and gives its path. */
+async function leavePart(folder: string, bytes: Uint8Array): Promise<string> {
+  const { mkdir, writeFile } = await import("node:fs/promises");
+  const blobs = `${folder}/models--org--distilbert/blobs`;
+  await mkdir(blobs, { recursive: true });
+  const path = `${blobs}/${await etagOf("model.safetensors", big)}.wgformer.incomplete`;
+  await writeFile(path, bytes);
+  return path;
+}
+
+test("what a process left that died is gone on with", () =>
+  one(bigFiles, async ({ hub, folder, options }) => {
+    const path = await leavePart(folder, big.subarray(0, 12345));
+    await (await import("node:fs/promises")).utimes(path, 0, Date.now() / 1e3 - 120);
+    assert.equal(await fetchWeights(options), big);
+    assert.is(bytesOf(hub.log), 65536 + big.length - 12345);
+  }));
+
+test("what another process writes is waited for", () =>
+  one(bigFiles, async ({ hub, folder, options }) => {
+    const { rename, writeFile } = await import("node:fs/promises");
+    const path = await leavePart(folder, big.subarray(0, 12345));
+    const seen: number[] = [];
+    const fetching = fetchWeights(options, undefined, (bytes) => void seen.push(bytes));
+    while (!seen.length) await new Promise((later) => setTimeout(later, 20));
+    await writeFile(path, big);
+    await rename(path, path.replace(".wgformer.incomplete", ""));
+    assert.equal(await fetching, big);
+    assert.is(bytesOf(hub.log), 65536);
+    assert.is(seen[0], 12345);
+    const controller = new AbortController();
+    await removeFromCache(ID, { cache_dir: folder });
+    await leavePart(folder, big.subarray(0, 12345));
+    setTimeout(() => controller.abort(new Error("enough")), 100);
+    await refuses(() => fetchWeights(options, controller.signal), Error, /^enough$/);
   }));
 
 test("nothing is kept with cache_dir: false", () =>

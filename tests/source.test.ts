@@ -183,7 +183,13 @@ local("a folder may be named with a slash at its end", () => inFolder((path) => 
 local("a folder may be a file: URL with escapes", () => inFolder((path) => holdsContent(new URL(`file://${path}`))));
 local("a folder may be a file: URL as text", () => inFolder((path) => holdsContent(new URL(`file://${path}/`).href)));
 local("a file that a folder lacks is absent", () => inFolder(isAbsent));
-local("a folder that does not exist has no files", () => isAbsent("/no/such/folder"));
+local("a folder that does not exist is told", () =>
+  refuses(
+    () => isAbsent("/no/such/folder"),
+    CheckpointError,
+    /^\/no\/such\/folder: must be a folder with a checkpoint, there is none of this path$/,
+  ),
+);
 local("a folder in place of a file is absent", () =>
   inFolder(async (path) => {
     const parts = path.split("/");

@@ -21,3 +21,13 @@ export const builtinModule = <Name extends keyof Builtins>(name: Name): Builtins
 
 /** Whether this is Node, and no page in which a bundler plays at it. */
 export const isNode = (): boolean => builtinModule("node:process") !== undefined && !isDeno();
+
+/** A variable of the environment; undefined in browsers, and where Deno does not let the program see it. */
+export function variable(name: string): string | undefined {
+  try {
+    const value = builtinModule("node:process")?.env[name];
+    return value === "" ? undefined : value;
+  } catch {
+    return undefined;
+  }
+}

@@ -22,11 +22,11 @@ export interface GpuListener {
   onCompile?(event: Compiling): void;
 }
 
-/** How far compiling is: kernels that are ready, of those that were asked for so far. */
+/** How far compiling is. */
 export interface Compiling {
-  /** Those that are compiled. */
+  /** Kernels that are ready. */
   readonly done: number;
-  /** Those that were asked for. */
+  /** Kernels that were asked for so far. */
   readonly total: number;
 }
 

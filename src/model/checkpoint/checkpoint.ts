@@ -1,9 +1,10 @@
 import { CheckpointError } from "../../runtime/errors.js";
 import type { HubOptions } from "../hub/settings.js";
-import { findFile, isInside, type LabelledFile, needJson, openFile, readJson, readList, readText } from "./files.js";
-import { type Entry, readHeader } from "./safetensors.js";
+import { type LabelledFile, needJson, readJson, readList, readText } from "./files.js";
 import { createProgress, type Progress, type ProgressEvent } from "./progress.js";
+import { type Entry, readHeader } from "./safetensors.js";
 import { type CheckpointSource, openSource, type SourceLike } from "./source.js";
+import { openWeights } from "./weight_files.js";
 
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -188,53 +189,4 @@ async function readFile(
     first = last;
   }
   progress.done(name);
-}
-
-const isName = (name: unknown): name is string => typeof name === "string" && isInside(name);
-
-const INDEX = "model.safetensors.index.json";
-const OTHERS = [
-  "pytorch_model.bin",
-  "pytorch_model.bin.index.json",
-  "adapter_model.safetensors",
-  "tf_model.h5",
-  "flax_model.msgpack",
-  "model.onnx",
-  "onnx/model.onnx",
-];
-
-/** Opens `model.safetensors`, or else the shards that the index names, as Transformers does. */
-async function openWeights(source: CheckpointSource, signal?: AbortSignal): Promise<Map<string, LabelledFile>> {
-  const single = await findFile(source, "model.safetensors", signal);
-  if (single) return new Map([["model.safetensors", single]]);
-  const index = await readJson(source, INDEX, signal);
-  if (!index) throw await noWeights(source, signal);
-  const names: unknown[] = Object.values(index.weight_map ?? {});
-  if (!names.length || !names.every(isName))
-    throw new CheckpointError(
-      `${source.label}/${INDEX}: weight_map must give a file name for each tensor, inside the checkpoint`,
-    );
-  const files = new Map<string, LabelledFile>();
-  for (const name of [...new Set(names)].sort()) {
-    const file = await openFile(source, name, signal);
-    if (!file)
-      throw new CheckpointError(
-        `${source.label}: must hold ${name.slice(0, 200)}, found none; fetch every shard of the checkpoint`,
-      );
-    files.set(name, file);
-  }
-  return files;
-}
-
-async function noWeights(source: CheckpointSource, signal?: AbortSignal): Promise<CheckpointError> {
-  await openFile(source, "model.safetensors", signal); // throws what the server says of it
-  for (const name of OTHERS) {
-    if (await findFile(source, name, signal))
-      return new CheckpointError(
-        `${source.label}: must hold model.safetensors, found only ${name}; save the model with save_pretrained() of Transformers`,
-      );
-  }
-  return new CheckpointError(
-    `${source.label}: must hold model.safetensors, found none, nor ${INDEX}; fetch the whole checkpoint`,
-  );
 }

@@ -9,7 +9,11 @@ const ABSENT = new Set(["ENOENT", "ENOTDIR"]);
 export function folderSource(folder: string): CheckpointSource {
   return {
     label: folder,
-    open: (name) => openPath(`${folder.replace(/\/+$/, "")}/${name}`),
+    async open(name) {
+      const file = await openPath(`${folder.replace(/\/+$/, "")}/${name}`);
+      if (file || (await isThere(folder))) return file;
+      throw new CheckpointError(`${folder}: must be a folder with a checkpoint, there is none of this path`);
+    },
   };
 }
 

@@ -1,7 +1,6 @@
-import { builtinModule } from "../../runtime/builtin.js";
+import { builtinModule, variable } from "../../runtime/builtin.js";
 import { CheckpointError, OptionError, show } from "../../runtime/errors.js";
-import { hubPlace } from "../hub/place.js";
-import { endpointOf, type HubOptions } from "../hub/settings.js";
+import type { HubOptions } from "../hub/settings.js";
 import { folderSource, isThere, openPath } from "./folder.js";
 import { answeredFile, openUrl, urlSource } from "./http.js";
 import { reasonOf } from "./persist.js";
@@ -82,19 +81,24 @@ function knownSource(input: SourceLike): CheckpointSource {
 export const isKind = (value: unknown, kind: string): boolean =>
   Object.prototype.toString.call(value) === `[object ${kind}]`;
 
-/** A model of the Hub, a folder path or a URL. A folder that is there has precedence over a model of its name. */
+// What may name a model of the Hub: hub/place.ts reads it closely.
+const ADDRESS = /^(hf:|https?:\/\/(www\.)?(huggingface\.co|hf\.co)\/)/i;
+const NAME = /^\w[\w.-]*(\/[\w.-]+)?(@|$)/;
+
+/** A model of the Hub, a folder path or a URL. What is there at a path has precedence over a model of its name. */
 function placeSource(place: string, options: HubOptions): CheckpointSource {
-  const hub = hubPlace(place, endpointOf(options));
-  if (!hub) {
+  const plain = (): CheckpointSource => {
     checkPlain(options);
     return folderOrUrl(place);
-  }
-  let opening: Promise<CheckpointSource> | undefined;
-  const choose = async (): Promise<CheckpointSource> => {
-    if (!hub.ambiguous || !(await isThere(place))) return (await import("../hub/hub.js")).hubSource(hub, options);
-    checkPlain(options);
-    return folderSource(place);
   };
+  const { endpoint = variable("HF_ENDPOINT") } = options;
+  const isAddress = ADDRESS.test(place) || (endpoint !== undefined && place.startsWith(endpoint));
+  if (!isAddress && !NAME.test(place)) return plain();
+  const choose = async (): Promise<CheckpointSource> => {
+    if (!isAddress && (await isThere(place))) return plain();
+    return (await (await import("../hub/hub.js")).hubSource(place, options)) ?? plain();
+  };
+  let opening: Promise<CheckpointSource> | undefined;
   return { label: place, open: async (name, signal) => (await (opening ??= choose())).open(name, signal) };
 }
 

@@ -51,10 +51,11 @@ function hubGet(settings: HubSettings, said: Map<string, string>): Get {
   return async (url, { headers, signal }) => {
     let at = url;
     for (let hop = 0; hop < MOST_HOPS; hop++) {
-      const isHub = new URL(at).origin === origin;
-      const own: Record<string, string> = isHub && token ? { authorization: `Bearer ${token}` } : {};
+      const own: Record<string, string> =
+        new URL(at).origin === origin && token ? { authorization: `Bearer ${token}` } : {};
       const answer = await fetch(at, { headers: { ...headers, ...own }, signal, redirect });
-      if (isHub && !(answer.redirected && new URL(answer.url).origin !== origin)) {
+      const isHub = new URL(answer.url || at).origin === origin;
+      if (isHub) {
         for (const name of SAID) {
           const value = answer.headers.get(name);
           if (value) said.set(name, value);
@@ -62,7 +63,7 @@ function hubGet(settings: HubSettings, said: Map<string, string>): Get {
       }
       const location = answer.headers.get("location");
       if (!REDIRECTS.has(answer.status) || !location) {
-        const refusal = refusalOf(answer, settings);
+        const refusal = isHub ? refusalOf(answer, settings) : undefined;
         if (refusal) await answer.body?.cancel();
         if (refusal) throw refusal;
         return answer;
@@ -95,7 +96,7 @@ function refusalOf(answer: Response, settings: HubSettings): RefusedError | unde
       : `; check the name, or ${give} if it is private`;
     return new RefusedError(`${repo}: must be ${what} ${endpoint}, found none ${rest}`.replace(" ;", ";"));
   }
-  if (answer.status !== 403 || new URL(answer.url || page).origin !== new URL(endpoint).origin) return undefined;
+  if (answer.status !== 403) return undefined;
   return new RefusedError(
     `${repo}: must be readable, ${endpoint} answered 403${code ? ` ${code}` : ""}; ${token ? "check what the token may read" : give}`,
   );

@@ -1,10 +1,10 @@
-import { builtinModule, type Builtins } from "../../runtime/builtin.js";
+import { builtinModule, type Builtins, variable } from "../../runtime/builtin.js";
 import { CheckpointError } from "../../runtime/errors.js";
 import { openPath } from "../checkpoint/folder.js";
 import type { SourceFile } from "../checkpoint/source.js";
 import type { Download, HubCache } from "./cache.js";
 import { openPart, type Part } from "./part.js";
-import { isTrue, variable } from "./settings.js";
+import { isTrue } from "./settings.js";
 
 export type Files = Builtins["node:fs/promises"];
 

@@ -1,3 +1,5 @@
+import { variable } from "../../runtime/builtin.js";
+import { CheckpointError } from "../../runtime/errors.js";
 import type { SourceFile } from "../checkpoint/source.js";
 import type { Download } from "./cache.js";
 
@@ -5,6 +7,8 @@ import type { Download } from "./cache.js";
 export const PIECE = 2 ** 23;
 
 const AHEAD = 4; // requests at a time
+const STALLED = 30; // seconds without a byte, if HF_HUB_DOWNLOAD_TIMEOUT does not say it
+const TRIES = 3; // of a piece that stalls
 
 /**
  * Brings the rest of a file into a cache: pieces are requested side by side and added in order, so that what is there is
@@ -32,10 +36,7 @@ export async function downloadFile(
       before = bytes;
       arrived?.(loaded);
     };
-    const piece = remote.read(start, end, stop.signal, count).then((bytes) => {
-      count(bytes.length);
-      return bytes;
-    });
+    const piece = readPiece(remote, start, end, stop.signal, count);
     piece.catch(() => {}); // it is awaited later, or not at all
     pieces.push(piece);
   };
@@ -54,5 +55,38 @@ export async function downloadFile(
     throw error;
   } finally {
     signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** Reads a piece, and asks for it again when nothing comes any more. */
+async function readPiece(
+  remote: SourceFile,
+  start: number,
+  end: number,
+  signal: AbortSignal,
+  count: (bytes: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const wait = 1e3 * (Number(variable("HF_HUB_DOWNLOAD_TIMEOUT")) || STALLED);
+  for (let tries = 1; ; tries++) {
+    const stall = new AbortController();
+    const giveUp = (): void => stall.abort();
+    let timer = setTimeout(giveUp, wait);
+    try {
+      const bytes = await remote.read(start, end, AbortSignal.any([signal, stall.signal]), (arrived) => {
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, wait);
+        count(arrived);
+      });
+      count(bytes.length);
+      return bytes;
+    } catch (error) {
+      if (signal.aborted || !stall.signal.aborted) throw error;
+      if (tries === TRIES)
+        throw new CheckpointError(
+          `${remote.label}: must be readable, no byte came for ${wait / 1e3} seconds ${TRIES} times; check the connection`,
+        );
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }

@@ -4,8 +4,8 @@ import type { CheckpointSource, SourceFile } from "../checkpoint/source.js";
 import { type HubCache, openCache } from "./cache.js";
 import { openRemote, RefusedError, type Remote } from "./client.js";
 import { downloadFile } from "./download.js";
-import type { HubPlace } from "./place.js";
-import { type HubOptions, type HubSettings, hubSettings } from "./settings.js";
+import { hubPlace } from "./place.js";
+import { endpointOf, type HubOptions, type HubSettings, hubSettings } from "./settings.js";
 
 const CONFIG = "config.json";
 const TEXTS = [CONFIG, "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]; // that come with the weights
@@ -24,9 +24,12 @@ interface Snapshot {
 
 /**
  * A model of the Hub as a source. All its files are of one commit: one request tells which that is, and what the cache has
- * of it is not asked for again. Throws OptionError; its files throw CheckpointError with the cure.
+ * of it is not asked for again. Undefined for what names no model. Throws OptionError; its files throw CheckpointError with
+ * the cure.
  */
-export async function hubSource(place: HubPlace, options: HubOptions): Promise<CheckpointSource> {
+export async function hubSource(text: string, options: HubOptions): Promise<CheckpointSource | undefined> {
+  const place = hubPlace(text, endpointOf(options));
+  if (!place) return undefined;
   const settings = await hubSettings(place, options);
   const { repo, revision, folder } = settings;
   const cache = await openCache(settings);
@@ -59,7 +62,7 @@ function once<T>(ask: (name: string, signal?: AbortSignal) => Promise<T>): typeo
 
 /** The commit of a revision: the Hub's, or that of the cache where the Hub cannot be asked. */
 async function resolve(settings: HubSettings, cache: HubCache | undefined, signal?: AbortSignal): Promise<Snapshot> {
-  const { repo, revision, endpoint, offline, ambiguous } = settings;
+  const { repo, revision, offline, ambiguous } = settings;
   const isCommit = COMMIT.test(revision);
   const known = isCommit ? revision : await cache?.commitOf(revision);
   const missing = (why: string, cause?: unknown): CheckpointError => {
@@ -71,29 +74,29 @@ async function resolve(settings: HubSettings, cache: HubCache | undefined, signa
   };
   if (offline) {
     const unreachable = "local_files_only (HF_HUB_OFFLINE) is set; leave it out to fetch the model";
-    if (!known) throw missing(unreachable);
+    if (known === undefined) throw missing(unreachable);
     return { commit: known, unreachable };
   }
-  if (known && isCommit && (await cache?.find(known, CONFIG))) return { commit: known };
-  const limits = [signal, known === undefined ? undefined : AbortSignal.timeout(PATIENCE)].filter(Boolean);
-  const either = AbortSignal.any(limits as AbortSignal[]);
-  const ask = async (): Promise<Snapshot> => {
-    const config = await openRemote(settings, revision, CONFIG, either, known === undefined ? TRIES : 1);
-    const { commit } = config;
-    if (!commit || !COMMIT.test(commit))
-      throw new RefusedError(
-        `${repo}: ${endpoint} must be a Hub, which states X-Repo-Commit, and states ${commit ? "another" : "none"}; check endpoint (HF_ENDPOINT)`,
-      );
-    return { commit, config };
-  };
-  const snapshot = await ask().catch((error: unknown): Snapshot => {
+  if (known !== undefined && isCommit && (await cache?.find(known, CONFIG))) return { commit: known };
+  const asked = await askCommit(settings, known === undefined, signal).catch((error: unknown): Snapshot => {
     signal?.throwIfAborted();
     if (known !== undefined) return { commit: known, unreachable: (error as Error).message };
     if (error instanceof RefusedError) throw error;
     throw missing(`the Hub did not answer: ${(error as Error).message}`, error);
   });
-  if (snapshot.config && !isCommit) await cache?.remember(revision, snapshot.commit);
-  return snapshot;
+  if (asked.config && !isCommit) await cache?.remember(revision, asked.commit);
+  return asked;
+}
+
+/** Asks the Hub for the commit of a revision; more than once, and as long as it takes, if nothing else can say it. */
+async function askCommit(settings: HubSettings, insist: boolean, signal?: AbortSignal): Promise<Snapshot> {
+  const either = insist ? signal : AbortSignal.any([AbortSignal.timeout(PATIENCE), ...(signal ? [signal] : [])]);
+  const config = await openRemote(settings, settings.revision, CONFIG, either, insist ? TRIES : 1);
+  const { commit } = config;
+  if (commit && COMMIT.test(commit)) return { commit, config };
+  throw new RefusedError(
+    `${settings.repo}: ${settings.endpoint} must be a Hub, which states X-Repo-Commit, and states ${commit ? "another" : "none"}; check endpoint (HF_ENDPOINT)`,
+  );
 }
 
 /** A file of a snapshot: of the cache, or of the Hub. Texts are kept at once, other files when they are fetched. */

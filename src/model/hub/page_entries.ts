@@ -1,7 +1,7 @@
 import { hostObject } from "../../runtime/host.js";
 import { PIECE } from "./download.js";
 import type { CachedRevision, CacheEntry } from "./entries.js";
-import { PAGE_CACHE, REFS, SIZE } from "./page.js";
+import { PAGE_CACHE, REFS, SIZE } from "./page_names.js";
 
 const openStore = (): Promise<Cache> => (hostObject("caches") as CacheStorage).open(PAGE_CACHE);
 

@@ -1,3 +1,5 @@
+import type { Hash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
 import { builtinModule } from "../../runtime/builtin.js";
 import { CheckpointError } from "../../runtime/errors.js";
 import { pause } from "../checkpoint/persist.js";
@@ -31,9 +33,10 @@ export async function openPart(
   arrived?: (bytes: number) => void,
 ): Promise<Part> {
   const [folder, etag] = blob.split(/\/(?=[^/]*$)/);
+  const isWhole = async (): Promise<boolean> => (await look(files, blob)) !== undefined;
   for (;;) {
     signal?.throwIfAborted();
-    if (await files.stat(blob).catch(() => undefined)) return whole(size);
+    if (await isWhole()) return whole(size);
     const names = (await files.readdir(folder)).filter((name) => name.startsWith(etag + MARK));
     const found = await Promise.all(names.map((name) => look(files, `${folder}/${name}`)));
     const alive = found.find((part) => part && Date.now() - part.mtimeMs < STALE);
@@ -46,7 +49,8 @@ export async function openPart(
     const path = stale
       ? await take(files, stale.path, `${blob}${MARK}-${Math.random().toString(16).slice(2, 10)}.incomplete`)
       : await make(files, `${blob}${MARK}.incomplete`);
-    if (path) return writePart(files, path, etag, size);
+    if (path && !(await isWhole())) return writePart(files, path, etag, size);
+    if (path) await files.rm(path); // another process was done meanwhile
   }
 }
 
@@ -85,19 +89,15 @@ async function make(files: Files, path: string): Promise<string | undefined> {
   }
 }
 
+/** Goes on with the file of a part, as its only writer. */
 async function writePart(files: Files, path: string, etag: string, size: number): Promise<Part> {
   const handle = await files.open(path, "r+");
-  const hash = /^[0-9a-f]{64}$/.test(etag) ? builtinModule("node:crypto")?.createHash("sha256") : undefined;
   let at = (await handle.stat()).size;
   if (at > size) {
     await handle.truncate(0);
     at = 0;
   }
-  for (let read = 0; hash && read < at;) {
-    const { bytesRead, buffer } = await handle.read(new Uint8Array(Math.min(PIECE, at - read)), 0, null, read);
-    hash.update(buffer.subarray(0, bytesRead));
-    read += bytesRead;
-  }
+  const hash = await hashOf(handle, etag, at);
   const beat = setInterval(() => void files.utimes(path, new Date(), new Date()).catch(() => {}), BEAT);
   let open = true;
   const close = async (): Promise<void> => {
@@ -119,7 +119,7 @@ async function writePart(files: Files, path: string, etag: string, size: number)
     async become(blob) {
       await close();
       const sum = hash?.digest("hex");
-      if (at !== size || (sum && sum !== etag)) {
+      if (at !== size || (sum !== undefined && sum !== etag)) {
         await files.rm(path, { force: true });
         const fault = at === size ? `sha256 ${etag}, has ${sum}` : `${size} bytes, has ${at}`;
         throw new CheckpointError(`${blob}: must have ${fault}; it was removed, load again`);
@@ -132,4 +132,16 @@ async function writePart(files: Files, path: string, etag: string, size: number)
       await files.utimes(path, 0, 0).catch(() => {}); // free at once
     },
   };
+}
+
+/** The SHA-256 of what is there, to go on with; undefined where the ETag is none. */
+async function hashOf(handle: FileHandle, etag: string, size: number): Promise<Hash | undefined> {
+  if (!/^[0-9a-f]{64}$/.test(etag)) return undefined;
+  const hash = builtinModule("node:crypto")?.createHash("sha256");
+  for (let at = 0; hash && at < size;) {
+    const { bytesRead, buffer } = await handle.read(new Uint8Array(Math.min(PIECE, size - at)), 0, null, at);
+    hash.update(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+  return hash;
 }

@@ -46,7 +46,7 @@ function pageOf(text: string, endpoint: string): HubPlace | undefined {
     .filter(Boolean);
   if (["datasets", "spaces"].includes(parts[0]))
     throw new OptionError(`load: the URL must be that of a model, got ${show(text)}`);
-  const at = parts.findIndex((part, index) => index > 0 && VIEWS.has(part));
+  const at = [2, 1].find((index) => VIEWS.has(parts[index])) ?? -1; // after org/name, or a name alone
   const repo = parts.slice(0, at < 0 ? 2 : at).join("/");
   if (!isId(repo)) return undefined;
   if (at < 0) return { repo, ambiguous: false };

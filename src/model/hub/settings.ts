@@ -1,4 +1,4 @@
-import { builtinModule } from "../../runtime/builtin.js";
+import { builtinModule, variable } from "../../runtime/builtin.js";
 import { OptionError, show } from "../../runtime/errors.js";
 import type { HubPlace } from "./place.js";
 import { PUBLIC_ENDPOINT } from "./place.js";
@@ -31,16 +31,6 @@ export interface HubSettings {
   readonly cacheDir: string | false | undefined;
   readonly offline: boolean;
   readonly ambiguous: boolean;
-}
-
-/** A variable of the environment; undefined in browsers, and where Deno does not let the program see it. */
-export function variable(name: string): string | undefined {
-  try {
-    const value = builtinModule("node:process")?.env[name];
-    return value === "" ? undefined : value;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The address of the Hub, without a slash at its end. */
