@@ -159,6 +159,8 @@ test("what is wrong with a message is said", async () => {
     [{ chat_template: "rag" }, /chat_template must be a template or the name of one, "default"; got "rag"/],
   ] as const)
     await refuses(() => call(HELLO, options), OptionError, message);
+  const endless = { chat_template: "{% for i in range(10 ** 9) %}a{% endfor %}" };
+  await refuses(() => call(HELLO, endless), InputError, /range\(\) must have at most 100000 numbers/);
   await refuses(() => call(HELLO, { chat_template: "{% if %}" }), InputError, /the template must be one of Jinja/);
   const none = await tokenizerWith();
   await refuses(

@@ -38,11 +38,15 @@ export function compileTemplate(text: string): (variables: Variables) => string 
   };
 }
 
+const LONGEST_RANGE = 100_000; // that of Jinja's sandbox
+
 const GLOBALS: Variables = {
   ...{ true: true, false: false, none: null, True: true, False: false, None: null },
   range(...given: number[]) {
     const [from, to, by = 1] = given.length > 1 ? given : [0, given[0]];
-    return Array.from({ length: Math.max(0, Math.ceil((to - from) / by)) }, (_, i) => from + i * by);
+    const length = Math.max(0, Math.ceil((to - from) / by));
+    if (!(length <= LONGEST_RANGE)) throw new Error(`range() must have at most ${LONGEST_RANGE} numbers`);
+    return Array.from({ length }, (_, i) => from + i * by);
   },
   raise_exception(message: unknown) {
     throw new Error(String(message));
