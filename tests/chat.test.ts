@@ -75,6 +75,12 @@ test("a list of conversations gives each what it gives alone, and options reach 
   const { ids } = task.tokenizer.encode(text, { add_special_tokens: false });
   assert.equal(first[0].token_ids.slice(0, ids.length), ids);
   assert.equal(await task([]), []);
+  // a reply may be long where nobody says how long, but there are 128 positions
+  const [{ finish_reason, usage }] = await task(HELLO, { eos_token_id: 90, suppress_tokens: [90] });
+  assert.equal([finish_reason, usage.total_tokens], ["length", 129]);
+  const chat = task.chat({ eos_token_id: 90, suppress_tokens: [90] });
+  assert.is((await chat.send(HELLO)).usage.total_tokens, 129);
+  chat.dispose();
   task.dispose();
 });
 
