@@ -7,7 +7,7 @@ import {
   OptionError,
   pipeline,
 } from "../src/index.js";
-import { assert, device, folder, refuses, suite } from "./support/harness.js";
+import { assert, device, folder, readJson, refuses, suite } from "./support/harness.js";
 import { fixture } from "./support/letters.js";
 
 const test = suite("chat", { chrome: "conversations are texts, which Node reads alike", deno: "the same" });
@@ -75,6 +75,37 @@ test("a list of conversations gives each what it gives alone, and options reach 
   const { ids } = task.tokenizer.encode(text, { add_special_tokens: false });
   assert.equal(first[0].token_ids.slice(0, ids.length), ids);
   assert.equal(await task([]), []);
+  // a reply may be long where nobody says how long, but there are 128 positions
+  const [{ finish_reason, usage }] = await task(HELLO, { eos_token_id: 90, suppress_tokens: [90] });
+  assert.equal([finish_reason, usage.total_tokens], ["length", 129]);
+  const chat = task.chat({ eos_token_id: 90, suppress_tokens: [90] });
+  assert.is((await chat.send(HELLO)).usage.total_tokens, 129);
+  chat.dispose();
+  task.dispose();
+});
+
+test("replies are those of the pipeline of Transformers", async () => {
+  type Replies = { template: string; cases: [Conversation, { return_full_text?: boolean }, unknown[]][] };
+  const { template, cases } = await readJson<Replies>("tests/fixtures/chat/replies.json");
+  const task = await prose();
+  for (const [messages, options, wanted] of cases) {
+    const results = await task(messages, { ...options, chat_template: template, max_new_tokens: 10 });
+    assert.equal(results.map(({ generated_text }) => generated_text), wanted); // prettier-ignore
+  }
+});
+
+test("a stop string may be a special token", async () => {
+  const task = await letters("llama");
+  const forced = [9, 10, 3, 11]; // 3 is [SEP], which ends nothing here
+  const logits_processor = ([row]: readonly number[][], [scores]: readonly Float32Array[]) => {
+    const id = forced[row.length - prompt.length];
+    scores.fill(-1e9).fill(0, id, id + 1);
+  };
+  const prompt = await task.tokenizer.apply_chat_template(HELLO, { add_generation_prompt: true, tokenize: true });
+  const options = { max_new_tokens: 4, eos_token_id: 90, logits_processor, stop_strings: "[SEP]" };
+  const [{ token_ids, finish_reason, usage }] = await task(HELLO, options);
+  assert.equal(token_ids.slice(prompt.length), forced.slice(0, 3));
+  assert.equal([finish_reason, usage.completion_tokens], ["stop", 3]);
   task.dispose();
 });
 

@@ -1,4 +1,4 @@
-import { type Conversation, InputError, loadTokenizer, OptionError } from "../src/index.js";
+import { CheckpointError, type Conversation, InputError, loadTokenizer, OptionError } from "../src/index.js";
 import { strftime } from "../src/model/text/python.js";
 import { assert, folder, readFile, readJson, refuses, suite } from "./support/harness.js";
 
@@ -86,6 +86,19 @@ test("the template comes from the files in the order of Transformers", async () 
   assert.is(await (await tokenizerWith({ "chat_template.jinja": "a" })).has_chat_template(), true);
 });
 
+test("what is no template is refused as such", async () => {
+  for (const chat_template of [5, true, [null], [5], [{ name: "default" }], [["default", "a"]], { default: 5 }]) {
+    const tokenizer = await tokenizerWith({}, { chat_template });
+    await refuses(
+      () => tokenizer.apply_chat_template(HELLO),
+      CheckpointError,
+      /: chat_template must be a template, or a/,
+    );
+  }
+  for (const chat_template of [null, {}, []])
+    assert.is(await (await tokenizerWith({}, { chat_template })).has_chat_template(), false);
+});
+
 test("a list of conversations gives a list, and a template has the special tokens", async () => {
   const tokenizer = await tokenizerWith({
     "chat_template.jinja": "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}",
@@ -159,6 +172,8 @@ test("what is wrong with a message is said", async () => {
     [{ chat_template: "rag" }, /chat_template must be a template or the name of one, "default"; got "rag"/],
   ] as const)
     await refuses(() => call(HELLO, options), OptionError, message);
+  const endless = { chat_template: "{% for i in range(10 ** 9) %}a{% endfor %}" };
+  await refuses(() => call(HELLO, endless), InputError, /range\(\) must have at most 100000 numbers/);
   await refuses(() => call(HELLO, { chat_template: "{% if %}" }), InputError, /the template must be one of Jinja/);
   const none = await tokenizerWith();
   await refuses(

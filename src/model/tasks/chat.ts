@@ -82,23 +82,24 @@ export function createChat(parts: TaskParts, options: ChatOptions): Chat {
   checkOption("chat", "system", system, { words: "a text", holds: (value) => typeof value === "string" });
   const first = [...(system === undefined ? [] : [{ role: "system", content: system }]), ...messages];
   let said: readonly ChatMessage[] = first.length ? checkConversation(first) : [];
-  const { read } = createReader({ ...parts, name: "chat" });
+  const { read, callOf } = createReader({ ...parts, name: "chat" });
   const memory = createMemory(parts.model);
   const life = createLifetime("chat", "open another", memory.dispose);
   let busy = false;
 
-  async function* stream(next: Said, options: TurnOptions = {}): AsyncGenerator<ChatEvent> {
+  async function* stream(next: Said, turn: TurnOptions = {}): AsyncGenerator<ChatEvent> {
     life.check();
-    checkTurn(options);
+    checkTurn(turn);
     if (busy) throw new InputError("chat: must have ended its reply before the next message; await it");
     busy = true;
     try {
       const asked = [...said, ...(typeof next === "string" ? [{ role: "user", content: next }] : [next].flat())];
-      const { prompts, choices } = await read(asked, { ...usual, ...options });
+      const { prompts, choices } = await read(asked, { ...usual, ...turn });
       const [{ ids, continues = false }] = prompts;
       const { past_key_values, cached_tokens } = await life.keepAlive(() => memory.read(ids));
       choices.signal?.throwIfAborted();
-      const call = { inputs: { past_key_values }, options: { ...choices, num_return_sequences: 1 }, given: [ids] };
+      const options = { ...callOf(prompts, choices).options, num_return_sequences: 1 };
+      const call = { inputs: { past_key_values }, options, given: [ids] };
       let text = "";
       for await (const { row: _, usage, ...event } of streamTexts(parts, prompts, call)) {
         text += event.text;

@@ -5,7 +5,7 @@ import type { GenerateStats } from "../decode/generate.js";
 import type { StepHook } from "../decode/search_step.js";
 import { longest } from "../inputs.js";
 import { load, type LoadOptions } from "../load.js";
-import type { CallOptions, Model } from "../model.js";
+import type { CallOptions } from "../model.js";
 import { requireTokenizer } from "../text/checks.js";
 import { type Conversation, isConversation } from "../text/messages.js";
 import { type ChatOptions, createChat } from "./chat.js";
@@ -54,7 +54,7 @@ function opener<Task>(kind: string, encodes: boolean, create: (parts: TaskParts)
     try {
       if (Boolean(model.architecture.encoder) !== encodes) {
         throw new InputError(
-          `${name}: the model must ${encodes ? "have an encoder" : "be decoder-only"}, got ${model.architecture.family}; use ${await usualTask(model)}`,
+          `${name}: the model must ${encodes ? "have an encoder" : "be decoder-only"}, got ${model.architecture.family}; use pipeline(${show(await defaultTask(model.checkpoint))}, ...)`,
         );
       }
       return create({ name, model, tokenizer: requireTokenizer(model.checkpoint, await model.tokenizer) });
@@ -63,11 +63,6 @@ function opener<Task>(kind: string, encodes: boolean, create: (parts: TaskParts)
       throw error;
     }
   };
-}
-
-/** The task that a model is for, as messages name it. */
-async function usualTask({ checkpoint }: Model): Promise<string> {
-  return `pipeline(${show(await defaultTask(checkpoint))}, ...)`;
 }
 
 function createTask<Name extends TextName, Input extends string | Conversation = string>(

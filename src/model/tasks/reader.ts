@@ -1,6 +1,7 @@
 import { checkNames, checkOption } from "../../runtime/checks.js";
 import { OptionError, show } from "../../runtime/errors.js";
 import { GENERATE_OPTIONS } from "../decode/option_checks.js";
+import { longest } from "../inputs.js";
 import type { CallOptions } from "../model.js";
 import { CHAT_RULES } from "../text/chat_rules.js";
 import type { ChatTemplateOptions } from "../text/chat_template.js";
@@ -27,6 +28,8 @@ export interface Reader {
 const RULES = { ...TEXT_RULES, ...CHAT_RULES };
 // The names of all options of a task, of which a stream takes fewer.
 const OPTIONS: readonly string[] = [...GENERATE_OPTIONS, ...Object.keys({ ...RULES, ...HOOKS }), "onStep"];
+
+const REPLY_TOKENS = 256;
 
 const CURES: Readonly<Record<string, string>> = {
   decoder_input_ids: "target_prefix begins the results",
@@ -108,11 +111,21 @@ export function createReader({ name: task, model, tokenizer }: TaskParts): Reade
     }
   };
 
+  /** How long replies may be where nobody says it: as in the pipeline of Transformers, or as there are positions. */
+  const replyLength = (prompts: readonly Prompt[], choices: CallOptions): CallOptions => {
+    const said = [choices, defaults].some(
+      ({ max_new_tokens, max_length }) => (max_new_tokens ?? max_length ?? undefined) !== undefined,
+    );
+    if (said || !prompts.some(({ messages }) => messages)) return {};
+    const room = model.architecture.decoder ? model.architecture.decoder.P + 1 : Infinity;
+    return { max_new_tokens: Math.max(1, Math.min(REPLY_TOKENS, room - longest(prompts.map(({ ids }) => ids)))) };
+  };
+
   const callOf: Reader["callOf"] = (prompts, choices) => {
     const input_ids = prompts.map(({ ids }) => ids);
     // Every token of a text counts, the padding token too.
     const inputs = { input_ids, attention_mask: input_ids.map((ids) => ids.map(() => 1)) };
-    if (!directions) return { inputs, options: choices, given: input_ids };
+    if (!directions) return { inputs, options: { ...choices, ...replyLength(prompts, choices) }, given: input_ids };
     const targets = prompts.flatMap(({ target }) => target ?? []);
     const options = { ...choices, ...(targets.length && { [directions.option]: targets }) };
     const first = (name: "forced_bos_token_id" | "decoder_start_token_id" | "bos_token_id", b: number): number[] => {

@@ -1,5 +1,5 @@
 import { checkOptions, FLAG } from "../../runtime/checks.js";
-import { InputError, OptionError, show } from "../../runtime/errors.js";
+import { CheckpointError, InputError, OptionError, show } from "../../runtime/errors.js";
 import type { Folder, Json } from "../checkpoint/checkpoint.js";
 import { CHAT_RULES } from "./chat_rules.js";
 import { checkConversation, type Conversation, flattened } from "./messages.js";
@@ -59,7 +59,8 @@ export function createChatTemplates(
   encode: (text: string) => readonly number[],
 ): ChatTemplates {
   let reading: Promise<ReadonlyMap<string, string>> | undefined;
-  const templates = (): Promise<ReadonlyMap<string, string>> => (reading ??= readTemplates({ text, json }, config));
+  const templates = (): Promise<ReadonlyMap<string, string>> =>
+    (reading ??= readTemplates({ label, text, json }, config));
   const compiled = new Map<string, Promise<Render>>();
   const compile = (template: string): Promise<Render> => {
     const known =
@@ -131,18 +132,24 @@ export function createChatTemplates(
   };
 }
 
-/** The templates of a checkpoint by their names: those of files first, as in Transformers. */
+/** The templates of a checkpoint by their names: those of files first, as in Transformers. Throws CheckpointError. */
 async function readTemplates(
-  { text, json }: Pick<Folder, "text" | "json">,
+  { label, text, json }: Pick<Folder, "label" | "text" | "json">,
   { chat_template }: Json,
 ): Promise<ReadonlyMap<string, string>> {
   const own = await text("chat_template.jinja");
-  const found: unknown = own ?? chat_template ?? (await json("chat_template.json"))?.chat_template;
+  const found: unknown = own ?? chat_template ?? (await json("chat_template.json"))?.chat_template ?? {};
   if (typeof found === "string") return new Map([["default", found]]);
+  const list: readonly (Partial<Json> | null)[] = Array.isArray(found) ? found : [];
   const entries: readonly (readonly [unknown, unknown])[] = Array.isArray(found)
-    ? (found as readonly Json[]).map(({ name, template }) => [name, template] as const)
-    : Object.entries(found ?? {});
-  return new Map(entries.map(([name, template]) => [String(name), String(template)]));
+    ? list.map((one) => [one?.name, one?.template])
+    : Object.entries(found as object);
+  const isNamed = (entry: readonly [unknown, unknown]): entry is readonly [string, string] =>
+    entry.every((one) => typeof one === "string");
+  if (typeof found === "object" && entries.every(isNamed)) return new Map(entries);
+  throw new CheckpointError(
+    `${label}: chat_template must be a template, or a list of templates with name and template, got ${show(found)}`,
+  );
 }
 
 const PROBE = "a text of parts";

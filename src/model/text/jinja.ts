@@ -1,5 +1,5 @@
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
-import { inPython, isEqual, isTrue, strip, strftime, textOf } from "./python.js";
+import { capitalized, inPython, isEqual, isTrue, strip, strftime, textOf } from "./python.js";
 
 /** What a template is rendered with, by name. */
 export type Variables = Readonly<Record<string, unknown>>;
@@ -38,11 +38,15 @@ export function compileTemplate(text: string): (variables: Variables) => string 
   };
 }
 
+const LONGEST_RANGE = 100_000; // that of Jinja's sandbox
+
 const GLOBALS: Variables = {
   ...{ true: true, false: false, none: null, True: true, False: false, None: null },
   range(...given: number[]) {
     const [from, to, by = 1] = given.length > 1 ? given : [0, given[0]];
-    return Array.from({ length: Math.max(0, Math.ceil((to - from) / by)) }, (_, i) => from + i * by);
+    const length = Math.max(0, Math.ceil((to - from) / by));
+    if (!(length <= LONGEST_RANGE)) throw new Error(`range() must have at most ${LONGEST_RANGE} numbers`);
+    return Array.from({ length }, (_, i) => from + i * by);
   },
   raise_exception(message: unknown) {
     throw new Error(String(message));
@@ -94,7 +98,26 @@ const dictionaryOf = (fields: readonly Node[], scope: Environment, evaluate: Eva
   return Object.assign(valueOf({}), { value: new Map(named) });
 };
 
+const FILTERS = /^(string|trim|upper|lower|title|capitalize|replace|tojson|(select|reject)attr)$/;
 const METHODS = /^([lr]?strip|get|items|keys|values)$/;
+
+const valuesOf = (args: readonly Node[], scope: Environment, evaluate: Evaluate): readonly Value[] =>
+  args.map((argument) => evaluate(argument, scope));
+
+/** The items of a list whose attribute passes a test, or does not: by default whether it counts as true. */
+function selected(
+  list: Value,
+  name: string,
+  [attribute, test, ...others]: readonly Value[],
+  scope: Environment,
+): Value {
+  const holds = test ? scope.tests.get(String(test.value)) : isTrue;
+  if (!holds) throw new Error(`there is no test ${inPython(test)}`);
+  const valueIn = ({ value }: Value): Value =>
+    (value as Partial<ReadonlyMap<string, Value>>).get?.(String(attribute.value)) ?? valueOf(undefined);
+  const wanted = name === "selectattr";
+  return listOf(itemsOf(list).filter((one) => holds(valueIn(one), ...others) === wanted));
+}
 
 // Where Python differs from the library.
 const RULES: Readonly<Record<string, Rule>> = {
@@ -142,32 +165,28 @@ const RULES: Readonly<Record<string, Rule>> = {
     const name = String((property as Node | undefined)?.value);
     if (type !== "MemberExpression" || computed || !METHODS.test(name)) return undefined;
     const own = evaluate(object as Node, scope);
-    const given = (args as readonly Node[]).map((argument) => evaluate(argument, scope));
+    const given = valuesOf(args as readonly Node[], scope, evaluate);
     if (own.type === "StringValue") return valueOf(strip(String(own.value), name, given[0]?.value as string));
     const method = own.type === "ObjectValue" ? own.builtins.get(name) : undefined;
     return method && (method.value as (given: readonly Value[], scope: Environment) => Value)(given, scope);
   },
 
-  /** Values that are no texts are written as Python writes them first; what is absent can be tested too. */
+  /** Filters of texts write other values as Python does first; what is absent can be tested, and has no JSON. */
   FilterExpression({ operand, filter }, scope, evaluate, usual) {
     const { value, callee, args = [] } = filter as Node;
     const name = String(value ?? (callee as Node).value);
-    if (!["trim", "string", "selectattr", "rejectattr", "tojson"].includes(name)) return undefined;
+    if (!FILTERS.test(name)) return undefined;
     const own = evaluate(operand as Node, scope);
-    if (name === "tojson") {
-      if (own.type === "UndefinedValue") throw new Error(`${nameOf(operand as Node)} is undefined`);
-      return usual({ type: "FilterExpression", operand: constant(own), filter }, scope);
-    }
-    const given = (args as readonly Node[]).map((argument) => evaluate(argument, scope));
+    if (name.endsWith("attr")) return selected(own, name, valuesOf(args as readonly Node[], scope, evaluate), scope);
     if (name === "string") return valueOf(textOf(own));
-    if (name === "trim") return valueOf(strip(textOf(own), "strip", given[0]?.value as string));
-    const [attribute, test, ...others] = given;
-    const holds = test ? scope.tests.get(String(test.value)) : isTrue;
-    if (!holds) return undefined;
-    const wanted = name === "selectattr";
-    const valueIn = ({ value }: Value): Value =>
-      (value as Partial<ReadonlyMap<string, Value>>).get?.(String(attribute.value)) ?? valueOf(undefined);
-    return listOf(itemsOf(own).filter((one) => holds(valueIn(one), ...others) === wanted));
+    if (name === "trim") {
+      const [letters] = valuesOf(args as readonly Node[], scope, evaluate);
+      return valueOf(strip(textOf(own), "strip", letters?.value as string));
+    }
+    if (name === "capitalize") return valueOf(capitalized(textOf(own)));
+    if (name === "tojson" && own.type === "UndefinedValue") throw new Error(`${nameOf(operand as Node)} is undefined`);
+    const text = name === "tojson" ? own : valueOf(textOf(own));
+    return usual({ type: "FilterExpression", operand: constant(text), filter }, scope);
   },
 
   /** A dictionary is iterable, and so is what is undefined. */

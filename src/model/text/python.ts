@@ -10,6 +10,12 @@ export function strip(text: string, method: string, letters?: string | null): st
   return method === "lstrip" ? left : left.replace(new RegExp(`${some}$`, "u"), "");
 }
 
+/** A text whose first letter alone is a capital, as `capitalize` of Python writes it. */
+export function capitalized(text: string): string {
+  const [first = "", ...rest] = text;
+  return first.toUpperCase() + rest.join("").toLowerCase();
+}
+
 /** The text of a value, `str()` of Python; nothing of an undefined one. */
 export const textOf = (value: Value): string => (value.type === "StringValue" ? String(value.value) : inPython(value));
 
