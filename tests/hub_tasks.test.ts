@@ -10,6 +10,7 @@ import {
   questionAnswering,
   sentenceSimilarity,
   type TaskName,
+  type TaskParts,
   textRanking,
   zeroShotClassification,
 } from "../src/index.js";
@@ -69,7 +70,7 @@ function alike(got: unknown, want: unknown, place: string): void {
   for (const key of Object.keys(theirs)) alike(own[key], theirs[key], `${place}.${key}`);
 }
 
-type AnyTask = ((input: unknown, options: unknown) => Promise<unknown>) & { dispose(): void };
+type AnyTask = ((input: unknown, options: unknown) => Promise<unknown>) & TaskParts;
 
 /** Runs all cases of one task on all of its models. */
 async function check(wanted: TaskName, run: (task: AnyTask, one: Case, place: string) => Promise<void>): Promise<void> {
@@ -131,6 +132,10 @@ test("text-classification takes the last state of decoders", () =>
     const { labels } = (await classify(input, options)) as { labels: { label: string; score: number }[] };
     const scores = [...labels].sort((a, b) => a.label.localeCompare(b.label)).map(({ score }) => score);
     alike(scores, expected, place);
+    const { ids } = classify.tokenizer.encode(input as string);
+    const { logits } = await classify.model.forward({ input_ids: [ids, [5, 6]] });
+    assert.equal(logits?.dims, [2, 3]);
+    alike(logits?.data.slice(0, 3), expected, place);
   }));
 
 const MODELS = {
