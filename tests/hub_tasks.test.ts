@@ -10,6 +10,7 @@ import {
   questionAnswering,
   sentenceSimilarity,
   type TaskName,
+  type TaskParts,
   textRanking,
   zeroShotClassification,
 } from "../src/index.js";
@@ -49,7 +50,7 @@ async function source({ model, tokenizer, files = {} }: Pick<Case, "model" | "to
   };
   return async (file: string) => {
     if (file in all) return new TextEncoder().encode(JSON.stringify(all[file]));
-    if (!["config.json", "model.safetensors"].includes(file)) return undefined;
+    if (!/^(2_Dense\/)?(config\.json|model\.safetensors)$/.test(file)) return undefined;
     return readFile(`tests/fixtures/tasks/${model}/${file}`);
   };
 }
@@ -69,7 +70,7 @@ function alike(got: unknown, want: unknown, place: string): void {
   for (const key of Object.keys(theirs)) alike(own[key], theirs[key], `${place}.${key}`);
 }
 
-type AnyTask = ((input: unknown, options: unknown) => Promise<unknown>) & { dispose(): void };
+type AnyTask = ((input: unknown, options: unknown) => Promise<unknown>) & TaskParts;
 
 /** Runs all cases of one task on all of its models. */
 async function check(wanted: TaskName, run: (task: AnyTask, one: Case, place: string) => Promise<void>): Promise<void> {
@@ -131,6 +132,10 @@ test("text-classification takes the last state of decoders", () =>
     const { labels } = (await classify(input, options)) as { labels: { label: string; score: number }[] };
     const scores = [...labels].sort((a, b) => a.label.localeCompare(b.label)).map(({ score }) => score);
     alike(scores, expected, place);
+    const { ids } = classify.tokenizer.encode(input as string);
+    const { logits } = await classify.model.forward({ input_ids: [ids, [5, 6]] });
+    assert.equal(logits?.dims, [2, 3]);
+    alike(logits?.data.slice(0, 3), expected, place);
   }));
 
 const MODELS = {
@@ -276,7 +281,7 @@ test("rankings say what was left out, and another activation is refused", async 
   );
 });
 
-test("a decoder without logits encodes, but writes nothing", async () => {
+test("a decoder without logits encodes texts after their prompts, but writes nothing", async () => {
   const extract = await pipeline("feature-extraction", await source(MODELS.states), { gpu: await device() });
   const { states, token_ids } = await extract("one two");
   assert.equal(states?.dims, [token_ids.length, 32]);
@@ -287,6 +292,21 @@ test("a decoder without logits encodes, but writes nothing", async () => {
     InputError,
     /generate: must be called on a model with logits of next tokens, this qwen3 has none/,
   );
+  const files = { "config_sentence_transformers.json": { prompts: { query: "find: " } } };
+  const prompted = await pipeline("feature-extraction", await source({ ...MODELS.states, files }), {
+    gpu: await device(),
+  });
+  const [by_name, by_text] = [
+    await prompted("one", { prompt_name: "query" }),
+    await prompted("one", { prompt: "find: " }),
+  ];
+  assert.equal(by_name, by_text);
+  await refuses(
+    () => prompted("one", { prompt_name: "query", prompt: "a" }),
+    OptionError,
+    /prompt must be absent with prompt_name "query"/,
+  );
+  prompted.dispose();
   await refuses(() => extract("one", { truncate_dim: 4 }), OptionError, /truncate_dim must be absent without pooling/);
   extract.dispose();
 });

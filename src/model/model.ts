@@ -58,8 +58,8 @@ export interface Model extends AsyncDisposable {
   encode(inputs: EncodeInputs, options?: EncoderOptions): Promise<EncoderOutput & { last_hidden_state: HostTensor }>;
   /**
    * One pass over all positions. A model with a decoder gives logits f32[B,T,V], zeros at padding; if it has an encoder
-   * too, those of the targets `decoder_input_ids`. An encoder alone gives the logits of its classifier, or else
-   * last_hidden_state and pooler_output. Hidden states and attentions on request. Throws InputError and OptionError.
+   * too, those of the targets `decoder_input_ids`. A classifier gives the logits of its labels, of whatever it is made; any
+   * other model gives last_hidden_state, and pooler_output where it has a pooler. Hidden states and attentions on request. Throws InputError and OptionError.
    */
   forward(inputs: ForwardInputs, options?: EncoderOptions): Promise<ForwardOutput>;
   /**

@@ -121,6 +121,16 @@ def make_models():
         path.write_text(json.dumps(config | {"dtype": "float32"}, indent=1) + "\n")
 
 
+def make_dense():
+    """A layer of sentence-transformers beside bert-states."""
+    from sentence_transformers.models import Dense
+
+    torch.manual_seed(99)
+    folder = OUT / "bert-states" / "2_Dense"
+    folder.mkdir()
+    Dense(32, 24, init_weight=0.3 * torch.randn(24, 32), init_bias=torch.randn(24)).half().save(str(folder))
+
+
 WORDS = """the a of and to in is was it for on with as his her they at by this had not are but from or have an which one were all would there
 their we him been has when who will more no if out so said what up its about into than them can only other new some could time these two may
 then do first any my now such like our over man me even most made after also did many before must through back years where much your way well
@@ -281,9 +291,8 @@ def rank_texts(model, tokenizer, rng):
 MODULE = "sentence_transformers.models."
 
 
-def folder_of(rng, mode):
-    normalize = rng.random() < 0.5
-    types = ["Transformer", "Pooling"] + (["Normalize"] if normalize else [])
+def folder_of(rng, mode, dense):
+    types = ["Transformer", "Pooling"] + ["Dense"] * dense + ["Normalize"] * (rng.random() < 0.5)
     modules = [{"idx": i, "name": str(i), "path": f"{i}_{t}" if i else "", "type": MODULE + t} for i, t in enumerate(types)]
     pooling = {"word_embedding_dimension": 32, f"pooling_mode_{mode}": True}
     if mode != "weightedmean_tokens":
@@ -306,10 +315,12 @@ POOLINGS = ["cls_token", "mean_tokens", "max_tokens", "lasttoken", "mean_sqrt_le
 def embed(model, tokenizer, rng):
     from sentence_transformers import SentenceTransformer
 
-    files = folder_of(rng, rng.choice(POOLINGS))
+    dense = isinstance(model, BertModel) and rng.random() < 0.4
+    files = folder_of(rng, rng.choice(POOLINGS), dense)
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+        shutil.copytree(OUT / "bert-states" / "2_Dense", Path(folder) / "2_Dense")
         for name, content in files.items():
             path = Path(folder) / name
             path.parent.mkdir(exist_ok=True)
@@ -320,7 +331,7 @@ def embed(model, tokenizer, rng):
         vectors = encoder.encode(texts, **options)
         similarity = encoder.similarity(vectors[:1], vectors[1:])[0].tolist()
         if rng.random() < 0.3:
-            options = options | {"truncate_dim": rng.randint(2, 31), "normalize": True}
+            options = options | {"truncate_dim": rng.randint(2, 23), "normalize": True}
             vectors = encoder.encode(texts, **{key: options[key] for key in options if key != "normalize"}, normalize_embeddings=True)
             similarity = None
     return {"files": files, "input": texts, "options": options, "expected": vectors.tolist(), "similarity": similarity}
@@ -347,6 +358,7 @@ def main():
     count, path, seed = (int(sys.argv[1]), Path(sys.argv[2]), 1000) if len(sys.argv) > 2 else (4, OUT / "cases.json", 0)
     if not seed:
         make_models()
+        make_dense()
     cases = []
     for name, (kind, _, tokenizer_name) in MODELS.items():
         task, make = TASKS[name.split("-")[1]]

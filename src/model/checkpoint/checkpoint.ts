@@ -1,4 +1,4 @@
-import { CheckpointError } from "../../runtime/errors.js";
+import { CheckpointError, show } from "../../runtime/errors.js";
 import type { HubOptions } from "../hub/settings.js";
 import { type LabelledFile, needJson, readJson, readList, readText } from "./files.js";
 import { createProgress, type Progress, type ProgressEvent } from "./progress.js";
@@ -53,6 +53,8 @@ export interface Checkpoint extends Folder {
   read(entries: Iterable<Entry>, visit: Visit, hooks?: LoadHooks): Promise<void>;
   /** The bytes of a tensor from `start` to `end`, `end` excluded. */
   readBytes(entry: Entry, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** What lies in a folder inside of it, as a checkpoint of its own. Throws as `openCheckpoint` does. */
+  folder(name: string): Promise<Checkpoint>;
 }
 
 /** Takes the bytes of a tensor from row `row` on. */
@@ -114,7 +116,14 @@ export async function openCheckpoint(input: CheckpointLike, options: OpenOptions
     },
     readBytes: ({ file, start: base }, start, end, readSignal) =>
       (files.get(file) as LabelledFile).read(base + start, base + end, readSignal),
+    folder: (name) => openCheckpoint(insideOf(source, name), options),
   };
+}
+
+/** The files of a folder inside of a source. Throws CheckpointError for a name that leaves it. */
+function insideOf({ label, rereadable, open }: CheckpointSource, name: string): CheckpointSource {
+  if (!isInside(name)) throw new CheckpointError(`${label}: must name folders inside of it, got ${show(name)}`);
+  return { label: `${label}/${name}`, rereadable, open: (file, signal) => open(`${name}/${file}`, signal) };
 }
 
 /** The files of a source, or of a checkpoint that is open, without reading any. Throws CheckpointError for what is neither. */

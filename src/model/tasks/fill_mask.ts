@@ -112,7 +112,13 @@ function fill(
   const V = mask_logits.length / pooled.length;
   return pooled.map(([place], m) => {
     const scores = probabilities(mask_logits.subarray(m * V, (m + 1) * V), "softmax");
-    const best = (targets ? [...targets] : [...scores.keys()]).sort((a, b) => scores[b] - scores[a] || a - b);
+    const choices = targets ?? [...scores.keys()];
+    const least =
+      Float64Array.from(choices, (id) => scores[id])
+        .sort()
+        .at(-top_k) ?? 0;
+    const best = choices.filter((id) => scores[id] >= least);
+    best.sort((x, y) => scores[y] - scores[x] || x - y);
     return best.slice(0, top_k).map((token) => {
       const filled = ids.with(place, token).filter((id) => id !== tokenizer.pad_token_id);
       return {

@@ -3,8 +3,10 @@ import { InputError, OptionError, show } from "../../runtime/errors.js";
 import { type CheckpointLike, openCheckpoint } from "../checkpoint/checkpoint.js";
 import type { GenerateStats } from "../decode/generate.js";
 import type { StepHook } from "../decode/search_step.js";
+import { describeCheckpoint } from "../families/index.js";
 import { longest } from "../inputs.js";
 import { load, type LoadOptions } from "../load.js";
+import { checkLoadOptions } from "../load_options.js";
 import type { CallOptions } from "../model.js";
 import { requireTokenizer } from "../text/checks.js";
 import { type Conversation, isConversation } from "../text/messages.js";
@@ -49,14 +51,15 @@ export const textGeneration = opener("text-generation", false, (parts): Generati
 
 function opener<Task>(kind: string, encodes: boolean, create: (parts: TaskParts) => Task) {
   return async (source: CheckpointLike, options: LoadOptions = {}, name = kind): Promise<Task> => {
+    checkLoadOptions(options);
     const opened = await openCheckpoint(source, options);
+    const { family, encoder, decoder, head } = (await describeCheckpoint(opened)).architecture;
+    if (!decoder || head || Boolean(encoder) !== encodes)
+      throw new InputError(
+        `${name}: the model must ${decoder && head ? "write text" : encodes ? "have an encoder" : "be decoder-only"}, got ${decoder && head ? show(opened.config.architectures) : family}; use pipeline(${show(await defaultTask(opened))}, ...)`,
+      );
     const model = await load(withTaskParams(opened, name), options);
     try {
-      if (Boolean(model.architecture.encoder) !== encodes) {
-        throw new InputError(
-          `${name}: the model must ${encodes ? "have an encoder" : "be decoder-only"}, got ${model.architecture.family}; use pipeline(${show(await defaultTask(model.checkpoint))}, ...)`,
-        );
-      }
       return create({ name, model, tokenizer: requireTokenizer(model.checkpoint, await model.tokenizer) });
     } catch (error) {
       model.dispose();

@@ -5,6 +5,7 @@ import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
 import type { Wanted } from "../encode/prepared_batch.js";
 import type { Model } from "../model.js";
 import type { Encoding } from "../text/encoding.js";
+import { type Dense, readDense } from "./dense.js";
 import type { EncodingOptions, Sequence, Texts } from "./encoder_task.js";
 import { FEATURE_RULES, type Rules } from "./option_rules.js";
 
@@ -46,13 +47,14 @@ export interface Embedder {
 /** Reads how a checkpoint turns texts into vectors. Throws CheckpointError for what is not supported. */
 export async function createEmbedder({ checkpoint, architecture }: Model): Promise<Embedder> {
   const own = await readSentenceTransformer(checkpoint);
+  const layers = await readLayers(checkpoint, own.layers, architecture.D);
   const poolingOf = ({ pooling = own.pooling }: EmbeddingOptions): Pooling | "none" => pooling;
   const normalizes = (options: EmbeddingOptions): boolean =>
     options.normalize ?? (poolingOf(options) !== "none" && own.normalize);
   return {
     rules: {
       ...FEATURE_RULES,
-      truncate_dim: wholeNumber(1, architecture.D),
+      truncate_dim: wholeNumber(1, layers.at(-1)?.O ?? architecture.D),
       prompt_name: oneOf(null, ...Object.keys(own.prompts)),
     },
     longest: own.longest,
@@ -70,24 +72,34 @@ export async function createEmbedder({ checkpoint, architecture }: Model): Promi
     },
     wanted(task, options) {
       const [mode, normalize] = [poolingOf(options), normalizes(options)];
-      const { truncate_dim } = options;
+      const { truncate_dim, prompt, prompt_name } = options;
       const fault = (name: string, words: string): OptionError => new OptionError(`${task}: ${name} must be ${words}`);
+      if (prompt !== undefined && (prompt_name ?? null) !== null)
+        throw fault("prompt", `absent with prompt_name ${show(prompt_name)}; leave out one of them`);
       if (normalize && mode === "none") throw fault("normalize", "false without pooling, got true; choose a pooling");
       if (truncate_dim && mode === "none")
         throw fault("truncate_dim", `absent without pooling, got ${truncate_dim}; choose a pooling`);
       if (mode === "weightedmean" && !own.include_prompt)
         throw fault("pooling", "another than weightedmean where include_prompt is false in the checkpoint");
       if (mode === "none") return { last_hidden_state: true };
-      return { embedding: { mode, normalize: normalize && truncate_dim === undefined } };
+      return { embedding: { mode, normalize: normalize && truncate_dim === undefined && !layers.length } };
     },
     vector(embedding, options) {
       const { truncate_dim } = options;
-      if (truncate_dim === undefined) return embedding;
-      const kept = embedding.slice(0, truncate_dim);
+      if (truncate_dim === undefined && !layers.length) return embedding; // normalised on the device
+      const whole = layers.reduce((vector, { apply }) => apply(vector), embedding);
+      const kept = whole.slice(0, truncate_dim);
       const length = normalizes(options) ? Math.max(1e-12, Math.hypot(...kept)) : 1;
       return kept.map((value) => value / length);
     },
   };
+}
+
+/** The layers in these folders, of which the first reads vectors of width D. */
+async function readLayers(checkpoint: Checkpoint, folders: readonly string[], D: number): Promise<Dense[]> {
+  const layers: Dense[] = [];
+  for (const name of folders) layers.push(await readDense(await checkpoint.folder(name), layers.at(-1)?.O ?? D));
+  return layers;
 }
 
 const SIMILARITIES = {
@@ -108,6 +120,8 @@ interface SentenceTransformer {
   readonly pooling: Pooling | "none";
   readonly normalize: boolean;
   readonly longest: number | undefined;
+  /** Folders of the Dense layers after pooling. */
+  readonly layers: readonly string[];
   /** Texts in lower case. */
   readonly lowers: boolean;
   /** Whether the tokens of prompts are pooled too. */
@@ -133,10 +147,10 @@ async function readSentenceTransformer({ json, list, label }: Checkpoint): Promi
   const named = modules?.find(({ type }) => type.endsWith(".Pooling"))?.path;
   const path = named ?? "1_Pooling";
   const pooling = (await json(`${path}/config.json`)) ?? (named === undefined ? undefined : { pooling_mode: "mean" });
-  const strange = modules?.find(({ type }) => !/\.(Transformer|Pooling|Normalize)$/.test(type));
-  if (strange)
+  const kinds = modules?.map(({ type }) => type.split(".").at(-1)).join(", ");
+  if (kinds !== undefined && !/^Transformer(, Pooling(, Dense)*(, Normalize)?)?$/.test(kinds))
     throw new CheckpointError(
-      `${label}/modules.json: modules must be Transformer, Pooling and Normalize, got ${strange.type}; it is not supported`,
+      `${label}/modules.json: modules must be Transformer, Pooling, any Dense and Normalize in this order, got ${kinds}; it is not supported`,
     );
   const { max_seq_length, do_lower_case } = (await json("sentence_bert_config.json")) ?? {};
   const file = "config_sentence_transformers.json";
@@ -150,6 +164,7 @@ async function readSentenceTransformer({ json, list, label }: Checkpoint): Promi
     pooling: pooling ? poolingOf(label, path, pooling) : "none",
     normalize: Boolean(modules?.some(({ type }) => type.endsWith(".Normalize"))),
     longest: typeof max_seq_length === "number" && max_seq_length >= 1 ? max_seq_length : undefined,
+    layers: modules?.flatMap(({ type, path }) => (type.endsWith(".Dense") ? path : [])) ?? [],
     lowers: do_lower_case === true,
     include_prompt: pooling?.include_prompt !== false,
     similarity: SIMILARITIES[similarity as keyof typeof SIMILARITIES],
