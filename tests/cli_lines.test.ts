@@ -137,6 +137,61 @@ test("on a terminal without a text, lines are asked for, and a bad one ends noth
   assert.match(errors.join("\n"), /> .*wgformer: .*"ï" is not in it/s);
 });
 
+const TEMPLATE =
+  "{% for m in messages %}{{ m.role }}:{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+const CHAT = ["chat", "models/gpt2-brown", "--chat_template", TEMPLATE];
+
+test("chat: each line is a message, and a reply sees what was said before", async () => {
+  const words = [...CHAT, "-n", "12"];
+  const [first, second, ...more] = await linesOf(words, "Hello\n\nAnd then?\n");
+  assert.equal(more, []);
+  assert.is.not(first, second);
+  assert.equal(await linesOf(words, "Hello\n"), [first]);
+  assert.is.not((await linesOf([...words, "--system", "And then?"], "Hello\n"))[0], first);
+  const none = await wgformer(["chat", "models/gpt2-brown"]);
+  assert.equal(
+    [none.code, none.errors],
+    [
+      1,
+      [
+        "wgformer: chat: models/gpt2-brown must have a chat template, it has none; give --chat_template, or use wgformer run",
+      ],
+    ],
+  );
+});
+
+test("chat on a terminal: commands, and Ctrl-C stops a reply and keeps the chat", async () => {
+  const { PassThrough } = await import("node:stream");
+  const { readFile } = await import("node:fs/promises");
+  await inFolder(async (folder) => {
+    const input = new PassThrough();
+    const file = `${folder}/said.json`;
+    let stopped = false;
+    const running = wgformer(CHAT, {
+      input,
+      isTTY: true,
+      onOutput() {
+        if (stopped) return;
+        stopped = true;
+        input.write("\x03");
+        setTimeout(() => input.end(`/save ${file}\n/sav\n/reset\n/save ${folder}/none/a.json\n/exit\n`), 500);
+      },
+    });
+    input.write("/system Be kind.\nHello\n");
+    const { code, lines, errors } = await running;
+    const told = errors.join("\n");
+    assert.is(code, 0);
+    const saved = JSON.parse(await readFile(file, "utf8")) as { role: string; content: string }[];
+    assert.equal(saved.slice(0, 2), [
+      { role: "system", content: "Be kind." },
+      { role: "user", content: "Hello" },
+    ]);
+    assert.equal([saved.length, saved[2].role, lines[0]], [3, "assistant", saved[2].content]);
+    assert.match(told, /\/sav is no command; did you mean \/save\?/);
+    assert.match(told, /wgformer: .*none\/a\.json cannot be written, /);
+  });
+});
+
 test("embed: vectors of lines in JSON, and as an array for NumPy", async () => {
   const { readFile } = await import("node:fs/promises");
   const words = ["embed", "models/bert-pos", "--normalize"];

@@ -73,9 +73,10 @@ export async function runLines(verb: string, task: LineTask, call: Call, given?:
   const items = call.texts.length ? textItems(call.texts) : lineItems(who, stream, format);
   const sink = given ?? (await lineSink(verb, task, call, task.line === undefined || isJson(output, options)));
   const shown = meter(terminal, (done, rate) => `${done} lines  ${rate.toFixed(1)} lines/s`);
-  let faults = 0;
+  let [faults, skipped] = [0, 0];
   try {
     const rest = skipDone(items, sink.done, async (item) => {
+      skipped = item.end ?? 0;
       if (task.repeatable) sink.check((await answerAll([item], task.run))[0]);
     });
     for await (const answers of answersOf(rest, task.size, task.run)) {
@@ -86,7 +87,7 @@ export async function runLines(verb: string, task: LineTask, call: Call, given?:
       if (bad.length) await shown.clear();
       for (const { item, fault } of bad) await tell(terminal, `wgformer: line ${item.index + 1}: ${fault}`);
       const { index, end } = answers[answers.length - 1].item;
-      shown.show(index + 1 - sink.done, from && end && end / from.size);
+      shown.show(index + 1 - sink.done, from && end && (end - skipped) / (from.size - skipped));
     }
   } finally {
     await shown.clear();

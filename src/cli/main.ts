@@ -3,6 +3,7 @@ import { OptionError, WgformerError } from "../index.js";
 import { FLAG, nearest } from "../runtime/checks.js";
 import { brief, listNames, type OptionTable, parseArguments } from "./arguments.js";
 import { cache } from "./cache.js";
+import { chat } from "./chat.js";
 import { embed } from "./embed.js";
 import { helpOf, overview } from "./help.js";
 import { info } from "./info.js";
@@ -20,6 +21,7 @@ export { parseArguments };
 
 const VERBS: Readonly<Record<string, Verb>> = {
   run,
+  chat,
   embed,
   score,
   generate,
