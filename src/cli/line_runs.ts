@@ -4,7 +4,7 @@ import { InputError, OptionError } from "../index.js";
 import { FLAG, wholeNumber } from "../runtime/checks.js";
 import { brief, type Options, type OptionTable } from "./arguments.js";
 import { type Answer, answerAll, answersOf, type Run } from "./batches.js";
-import { type Item, type ItemFormat, lineItems, textItems } from "./items.js";
+import { type Item, type ItemFormat, lineItems, textItems, type Together } from "./items.js";
 import { jsonLine } from "./json.js";
 import { option, PATH } from "./options.js";
 import { checkResumed, existing, openOutput } from "./output.js";
@@ -26,6 +26,7 @@ export interface LineTask {
   /** How lines of JSON become inputs. */
   readonly format: ItemFormat;
   readonly run: Run;
+  readonly together?: Together;
   /** How many lines run together. */
   readonly size: number;
   /** The line that a result gives; absent where results are always JSON. */
@@ -70,7 +71,8 @@ export async function runLines(verb: string, task: LineTask, call: Call, given?:
   const who = from ? (input as string) : "standard input";
   const format = isJson(input, options) ? task.format : undefined;
   const stream = from?.stream ?? (terminal.stdin as AsyncIterable<Buffer>);
-  const items = call.texts.length ? textItems(call.texts) : lineItems(who, stream, format);
+  const { together } = task;
+  const items = call.texts.length ? textItems(call.texts, together) : lineItems(who, stream, format, together);
   const sink = given ?? (await lineSink(verb, task, call, task.line === undefined || isJson(output, options)));
   const shown = meter(terminal, (done, rate) => `${done} lines  ${rate.toFixed(1)} lines/s`);
   let [faults, skipped] = [0, 0];
