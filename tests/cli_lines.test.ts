@@ -215,6 +215,18 @@ test("embed: vectors of lines in JSON, and as an array for NumPy", async () => {
   });
 });
 
+test("texts that are one input stand side by side, in lines between tabs", async () => {
+  const words = ["run", "models/bert-pos", "--task", "sentence-similarity", "--pooling", "mean"];
+  const texts = ["She sails.", "She sails.", "No"];
+  const [title, same, other] = await linesOf([...words, ...texts]);
+  assert.equal([title, same], ["She sails.", "  1.0000  She sails."]);
+  const score = /^ {2}(0\.\d{4}) {2}No$/.exec(other)?.[1];
+  assert.equal(await linesOf(words, `${texts.join("\t")}\n`), [`1.0000\t0\t${score}\t1`]);
+  const line = JSON.stringify({ source_sentence: texts[0], sentences: texts.slice(1) });
+  const [record] = records(await linesOf([...words, "--jsonl"], line));
+  assert.is((record as { results: number[] }).results[1].toFixed(4), score);
+});
+
 test("a model of the Hub is kept, taken from the cache without a request, listed, and removed", async () => {
   const { readdir, readFile } = await import("node:fs/promises");
   const names = (await readdir("models/bert-pos")).filter((name) => /\.(json|safetensors)$/.test(name));
