@@ -43,13 +43,12 @@ export const chat: Verb = {
     const { terminal } = call;
     const { messages: file, ...options } = split(call.options)[1];
     const messages = file === undefined ? undefined : await readMessages(file as string);
-    const { checkpoint, load, loaded } = await openModel(call);
+    const { checkpoint, load, loading } = await openModel(call);
     if (options.chat_template === undefined && !(await (await loadTokenizer(checkpoint)).has_chat_template()))
       throw new CheckpointError(
         `chat: ${checkpoint.label} must have a chat template, it has none; give --chat_template, or use wgformer run`,
       );
-    const task = await pipeline("text-generation", checkpoint, load);
-    await loaded();
+    const task = await loading(pipeline("text-generation", checkpoint, load));
     const room = openRoom(task, { ...options, messages });
     try {
       if (terminal.stdin.isTTY) {

@@ -37,12 +37,11 @@ export const run: Verb = {
     const named = kindOf(String(task));
     const options = { ...given, ...(task !== undefined && !named && { task }) }; // transcribe or translate
     if (named) checkTaskOptions(named, options);
-    const { checkpoint, load, loaded } = await openModel(call);
+    const { checkpoint, load, loading } = await openModel(call);
     const kind = named ?? (await defaultTask(checkpoint));
     checkTaskOptions(kind, options);
     const name = named ? (task as keyof Tasks) : kind;
-    const opened = await pipeline(name, checkpoint, load);
-    await loaded();
+    const opened = await loading(pipeline(name, checkpoint, load));
     const sized = { ...options, ...(batch_size !== undefined && takesBatchSize(kind) && { batch_size }) };
     const session: Session = { kind, task: opened as never, options: sized, terminal: call.terminal };
     try {
