@@ -63,7 +63,8 @@ test("a page with a CDN generates, and loads no other rooms than it enters", asy
 test("require() gives the package, which says that Node needs `webgpu`", async () =>
   assert.equal(await outcome("require"), {
     typed: true,
-    message: "gpu: in Node the optional package `webgpu` must be installed; run `npm install webgpu`",
+    message:
+      "gpu: in Node the package `webgpu` must be beside wgformer, it was left out as optional; run `npm install webgpu` where wgformer is (with -g if that is global), or `npx -p wgformer -p webgpu wgformer`",
   }));
 
 test("a page that is not secure is told so", async () => {

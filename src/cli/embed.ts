@@ -36,11 +36,10 @@ export const embed: Verb = {
     await checkLineOptions("embed", call);
     const { signal } = call.terminal;
     const [, options] = split(rest);
-    const { checkpoint, load, loaded } = await openModel(call);
+    const { checkpoint, load, loading } = await openModel(call);
     const isSaid = options.pooling !== undefined || (await checkpoint.list("modules.json")) !== undefined;
     const own: FeatureOptions = { ...(!isSaid && { pooling: "mean" }), ...options };
-    const task = await pipeline("feature-extraction", checkpoint, load);
-    await loaded();
+    const task = await loading(pipeline("feature-extraction", checkpoint, load));
     const vectorOf = (result: unknown): Float32Array => (result as Features).embedding as Float32Array;
     const lines: LineTask = {
       format: { ...VIEWS["feature-extraction"], checkOptions: (more) => checkTaskOptions("feature-extraction", more) },

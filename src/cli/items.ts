@@ -32,9 +32,13 @@ export interface ItemFormat {
   checkOptions(options: Options): void;
 }
 
+/** The input that texts make where several are one; in lines they are divided by tabs. */
+export type Together = (texts: readonly string[]) => unknown;
+
 /** The items of texts that stand on the command line. */
-export async function* textItems(texts: readonly string[]): AsyncGenerator<Item> {
-  for (const [index, input] of texts.entries()) yield { index, input };
+export async function* textItems(texts: readonly string[], together?: Together): AsyncGenerator<Item> {
+  const inputs = together ? [together(texts)] : texts;
+  for (const [index, input] of inputs.entries()) yield { index, input };
 }
 
 /** The items of lines: plain texts, or with a format JSON. Throws InputError as `readLines` does. */
@@ -42,13 +46,14 @@ export async function* lineItems(
   who: string,
   source: AsyncIterable<Uint8Array | string>,
   format: ItemFormat | undefined,
+  together?: Together,
 ): AsyncGenerator<Item> {
   for await (const { number, text, end } of readLines(who, source)) {
     const place = { index: number - 1, end };
     if (text === undefined) yield { ...place, fault: "must be text in UTF-8" };
     else if (!text.trim()) yield place;
     else if (format) yield { ...place, ...jsonItem(text, format) };
-    else yield { ...place, input: text };
+    else yield { ...place, input: together ? together(text.split("\t")) : text };
   }
 }
 

@@ -4,7 +4,7 @@ import { InputError, OptionError } from "../index.js";
 import { FLAG, wholeNumber } from "../runtime/checks.js";
 import { brief, type Options, type OptionTable } from "./arguments.js";
 import { type Answer, answerAll, answersOf, type Run } from "./batches.js";
-import { type Item, type ItemFormat, lineItems, textItems } from "./items.js";
+import { type Item, type ItemFormat, lineItems, textItems, type Together } from "./items.js";
 import { jsonLine } from "./json.js";
 import { option, PATH } from "./options.js";
 import { checkResumed, existing, openOutput } from "./output.js";
@@ -26,6 +26,7 @@ export interface LineTask {
   /** How lines of JSON become inputs. */
   readonly format: ItemFormat;
   readonly run: Run;
+  readonly together?: Together;
   /** How many lines run together. */
   readonly size: number;
   /** The line that a result gives; absent where results are always JSON. */
@@ -70,12 +71,14 @@ export async function runLines(verb: string, task: LineTask, call: Call, given?:
   const who = from ? (input as string) : "standard input";
   const format = isJson(input, options) ? task.format : undefined;
   const stream = from?.stream ?? (terminal.stdin as AsyncIterable<Buffer>);
-  const items = call.texts.length ? textItems(call.texts) : lineItems(who, stream, format);
+  const { together } = task;
+  const items = call.texts.length ? textItems(call.texts, together) : lineItems(who, stream, format, together);
   const sink = given ?? (await lineSink(verb, task, call, task.line === undefined || isJson(output, options)));
   const shown = meter(terminal, (done, rate) => `${done} lines  ${rate.toFixed(1)} lines/s`);
-  let faults = 0;
+  let [faults, skipped] = [0, 0];
   try {
     const rest = skipDone(items, sink.done, async (item) => {
+      skipped = item.end ?? 0;
       if (task.repeatable) sink.check((await answerAll([item], task.run))[0]);
     });
     for await (const answers of answersOf(rest, task.size, task.run)) {
@@ -86,7 +89,7 @@ export async function runLines(verb: string, task: LineTask, call: Call, given?:
       if (bad.length) await shown.clear();
       for (const { item, fault } of bad) await tell(terminal, `wgformer: line ${item.index + 1}: ${fault}`);
       const { index, end } = answers[answers.length - 1].item;
-      shown.show(index + 1 - sink.done, from && end && end / from.size);
+      shown.show(index + 1 - sink.done, from && end && (end - skipped) / (from.size - skipped));
     }
   } finally {
     await shown.clear();

@@ -3,6 +3,7 @@ import { OptionError, WgformerError } from "../index.js";
 import { FLAG, nearest } from "../runtime/checks.js";
 import { brief, listNames, type OptionTable, parseArguments } from "./arguments.js";
 import { cache } from "./cache.js";
+import { chat } from "./chat.js";
 import { embed } from "./embed.js";
 import { helpOf, overview } from "./help.js";
 import { info } from "./info.js";
@@ -11,6 +12,7 @@ import { profile } from "./profile.js";
 import { forward, generate } from "./request.js";
 import { run } from "./run.js";
 import { score } from "./score.js";
+import { kindOf } from "./task_options.js";
 import { print, tell, type Terminal } from "./terminal.js";
 import { tune } from "./tune.js";
 import type { Verb } from "./verb.js";
@@ -20,6 +22,7 @@ export { parseArguments };
 
 const VERBS: Readonly<Record<string, Verb>> = {
   run,
+  chat,
   embed,
   score,
   generate,
@@ -63,7 +66,7 @@ async function dispatch([name = "help", ...words]: readonly string[], terminal: 
     words,
     union([...sections.flatMap(Object.values<OptionTable>), HELP]),
   );
-  if (options.help) return print(terminal, helpOf(name, verb, columns, options.task as string | undefined));
+  if (options.help) return print(terminal, helpOf(name, verb, columns, kindOf(String(options.task))));
   const [least, most] = verb.words;
   if (positional.length > most)
     throw new OptionError(

@@ -4,20 +4,26 @@ import { option, split } from "./options.js";
 import { loadMeter } from "./progress.js";
 import type { Call } from "./verb.js";
 
-/** Opens the checkpoint of a call; `load` is how to load it, `loaded` ends what is shown of that. */
+/** Opens the checkpoint of a call; `load` is how to load it, `loading` waits for that and ends what is shown of it. */
 export async function openModel({ model, options, terminal }: Call) {
   const [{ dtype, ...hub }] = split(options);
   const { signal } = terminal;
   const shown = loadMeter(terminal);
   const checkpoint = await openCheckpoint(model, { ...hub, signal });
-  return { checkpoint, load: { dtype, signal, progress: shown.progress }, loaded: shown.clear };
+  const loading = async <T>(model: Promise<T>): Promise<T> => {
+    try {
+      return await model;
+    } finally {
+      await shown.clear();
+    }
+  };
+  return { checkpoint, load: { dtype, signal, progress: shown.progress }, loading };
 }
 
 /** Loads the model of a call, runs `use` on it, and disposes of it. */
 export async function withModel<T>(call: Call, use: (model: Model) => Promise<T>): Promise<T> {
-  const { checkpoint, load: how, loaded } = await openModel(call);
-  const model = await load(checkpoint, how);
-  await loaded();
+  const { checkpoint, load: how, loading } = await openModel(call);
+  const model = await loading(load(checkpoint, how));
   try {
     return await use(model);
   } finally {

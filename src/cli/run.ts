@@ -15,7 +15,7 @@ export const run: Verb = {
   usage: "MODEL [TEXT ...]",
   words: [1, Infinity],
   summary: "run texts, or WAV files, through the task of the checkpoint",
-  details: `One text whose result is one text is written as it is generated. Without TEXT, lines are read: from --input, from standard input, or on a terminal one by one with a prompt. Each line of the input gives one line of the output: a blank line a blank one, and so does one that the model cannot take, which is told by its number on standard error (exit code 1). In JSON, a line is {"text": ...}, or what else the task takes, with "id" and "options" of its own if it likes; a result has the number of its line in "index", counted from 0, and a bad line an "error". Tokens are labelled word by word (aggregation_strategy first). Models of speech take paths or URLs of WAV files in place of texts ("audio").`,
+  details: `One text whose result is one text is written as it is generated. Without TEXT, lines are read: from --input, from standard input, or on a terminal one by one with a prompt. Each line of the input gives one line of the output: a blank line a blank one, and so does one that the model cannot take, which is told by its number on standard error (exit code 1). In JSON, a line is {"text": ...}, or what else the task takes, with "id" and "options" of its own if it likes; a result has the number of its line in "index", counted from 0, and a bad line an "error". Tokens are labelled word by word (aggregation_strategy first). Where a task needs several texts (a question and its context, a query and its documents, a sentence and others), TEXT are these; in lines they are divided by tabs. Models of speech take paths or URLs of WAV files in place of texts ("audio").`,
   examples: [
     'models/g2p-en "transformer"',
     'models/gpt2-brown "The jury said" -n 40 --do_sample --seed 7',
@@ -37,12 +37,11 @@ export const run: Verb = {
     const named = kindOf(String(task));
     const options = { ...given, ...(task !== undefined && !named && { task }) }; // transcribe or translate
     if (named) checkTaskOptions(named, options);
-    const { checkpoint, load, loaded } = await openModel(call);
+    const { checkpoint, load, loading } = await openModel(call);
     const kind = named ?? (await defaultTask(checkpoint));
     checkTaskOptions(kind, options);
     const name = named ? (task as keyof Tasks) : kind;
-    const opened = await pipeline(name, checkpoint, load);
-    await loaded();
+    const opened = await loading(pipeline(name, checkpoint, load));
     const sized = { ...options, ...(batch_size !== undefined && takesBatchSize(kind) && { batch_size }) };
     const session: Session = { kind, task: opened as never, options: sized, terminal: call.terminal };
     try {
@@ -72,6 +71,7 @@ function lineTask({ kind, task, options, terminal: { signal } }: Session, size?:
   return {
     format: { ...view, checkOptions: (own) => checkTaskOptions(kind, own) },
     run: (inputs, own) => task(inputs, { ...words, ...options, ...own, signal }),
+    together: view.together,
     size: kind === "automatic-speech-recognition" ? (size ?? RECORDINGS) : AHEAD * (size ?? BATCH),
     line: (result) => view.line(result),
     json: (result, item) => view.json(result, several({ ...options, ...item.options })),

@@ -35,9 +35,10 @@ export async function showTexts(session: Session, texts: readonly string[], stat
   const options = optionsOf(session);
   if (texts.length === 1 && !stats && isSingle(kind, options))
     return streamText(session, texts[0], options, terminal.signal);
-  const results = await task(texts, { ...options, signal: terminal.signal });
+  const { show, together } = VIEWS[kind];
+  const results = await task(together ? [together(texts)] : texts, { ...options, signal: terminal.signal });
   for (const [index, result] of results.entries())
-    for (const line of VIEWS[kind].show(result, texts[index])) await print(terminal, line);
+    for (const line of show(result, texts[index], together && texts.slice(1))) await print(terminal, line);
   if (stats) await tellStats(session);
 }
 
@@ -46,8 +47,10 @@ export async function showAnswer(session: Session, text: string, signal: AbortSi
   const { kind, task, terminal } = session;
   const options = optionsOf(session);
   if (isSingle(kind, options)) return streamText(session, text, options, signal);
-  const [result] = await task([text], { ...options, signal });
-  for (const line of VIEWS[kind].show(result, text)) if (line !== text) await print(terminal, line);
+  const { show, together } = VIEWS[kind];
+  const [title, ...others] = together ? text.split("\t") : [text];
+  const [result] = await task([together ? together([title, ...others]) : text], { ...options, signal });
+  for (const line of show(result, title, together && others)) if (line !== title) await print(terminal, line);
 }
 
 /** Whether a text gives a single text. */

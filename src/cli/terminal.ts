@@ -30,4 +30,4 @@ export const tell = ({ stderr }: Terminal, line: string): Promise<void> => write
 
 /** A text that is shown faintly where there are colours. */
 export const faint = (output: Output, text: string): string =>
-  output.hasColors?.() && text ? `\x1b[2m${text}\x1b[22m` : text;
+  output.isTTY && output.hasColors?.() && text ? `\x1b[2m${text}\x1b[22m` : text;

@@ -19,19 +19,21 @@ export interface View {
   readonly fields: readonly string[];
   /** The input that they make. */
   input(fields: Fields): unknown;
+  /** The input that several texts make; absent where each is one. */
+  together?(texts: readonly string[]): unknown;
   /** A result in one line. */
   line(result: unknown): string;
-  /** A result as a reader likes it, below its title. */
-  show(result: unknown, title: string): readonly string[];
+  /** A result as a reader likes it, below its title; `others` are the texts that made one input with it. */
+  show(result: unknown, title: string, others?: readonly string[]): readonly string[];
   /** A result as fields of JSON; `several` says whether there may be more than one of a text. */
   json(result: unknown, several: boolean): object;
 }
 
 /** A view of results of this type. */
 const view = <Result extends object>(
-  one: Pick<View, "fields" | "input"> & {
+  one: Pick<View, "fields" | "input" | "together"> & {
     readonly line: (result: Result) => string;
-    readonly show: (result: Result, title: string) => readonly string[];
+    readonly show: (result: Result, title: string, others?: readonly string[]) => readonly string[];
     readonly json?: (result: Result, several: boolean) => object;
   },
 ) => ({ json: (result: Result): object => result, ...one }) as View;
@@ -43,12 +45,15 @@ const pairOf = ({ text, text_pair }: Fields): unknown => (text_pair === undefine
 
 type Generated = readonly Partial<GeneratedText<TextName>>[];
 
-const textOf = (result: Partial<GeneratedText<TextName>>): string =>
-  result.generated_text ?? result.translation_text ?? result.summary_text ?? "";
+/** The text of a result; of a conversation, the reply at its end. */
+function textOf({ generated_text, translation_text, summary_text }: Generated[number]): string {
+  const text: unknown = generated_text ?? translation_text ?? summary_text ?? "";
+  return Array.isArray(text) ? String((text as { content?: unknown }[])[text.length - 1].content) : String(text);
+}
 
 const generated = view<Generated>({
-  fields: ["text"],
-  input: ({ text }) => text,
+  fields: ["text", "messages"],
+  input: ({ text, messages }) => text ?? messages,
   line: (results) => results.map((one) => inLine(textOf(one))).join("\t"),
   show: (results, title) => [
     title,
@@ -95,19 +100,24 @@ const labelled = ({ labels }: Classification, between: string): string[] =>
 const scored = (pairs: readonly (readonly [score: number, text: string])[], between: string): string[] =>
   pairs.map(([score, text]) => [score.toFixed(4), inLine(text)].join(between));
 
-type PairsOf<Result> = (result: Result) => readonly (readonly [score: number, text: string])[];
+type PairsOf<Result> = (
+  result: Result,
+  others?: readonly string[],
+) => readonly (readonly [score: number, text: string])[];
 
 /** A view of results that are texts with scores. */
 const listed = <Result extends object>(
   fields: readonly string[],
   input: View["input"],
   pairsOf: PairsOf<Result>,
+  together?: View["together"],
 ): View =>
   view<Result>({
     fields,
     input,
+    ...(together && { together }),
     line: (result) => scored(pairsOf(result), "\t").join("\t"),
-    show: (result, title) => [title, ...scored(pairsOf(result), "  ").map((line) => `  ${line}`)],
+    show: (result, title, others) => [title, ...scored(pairsOf(result, others), "  ").map((line) => `  ${line}`)],
     json: (result) => (Array.isArray(result) ? { results: result } : result),
   });
 
@@ -140,6 +150,7 @@ export const VIEWS: { readonly [T in keyof Tasks]: View } = {
     ["question", "context"],
     (fields) => fields,
     (result) => [result].flat().map(({ score, answer }) => [score, answer]),
+    ([question, ...context]) => ({ question, context: context.join(" ") }),
   ),
   "zero-shot-classification": listed<ZeroShot>(
     ["text"],
@@ -149,11 +160,13 @@ export const VIEWS: { readonly [T in keyof Tasks]: View } = {
   "text-ranking": listed<readonly RankedDocument[]>(
     ["query", "documents"],
     (fields) => fields,
-    (result) => result.map(({ score, corpus_id, text }) => [score, text ?? String(corpus_id)]),
+    (result, others) => result.map(({ score, corpus_id: c, text }) => [score, others?.[c] ?? text ?? String(c)]),
+    ([query, ...documents]) => ({ query, documents }),
   ),
   "sentence-similarity": listed<readonly number[]>(
     ["source_sentence", "sentences"],
     (fields) => fields,
-    (result) => result.map((score, s) => [score, String(s)]),
+    (result, others) => result.map((score, s) => [score, others?.[s] ?? String(s)]),
+    ([source_sentence, ...sentences]) => ({ source_sentence, sentences }),
   ),
 };

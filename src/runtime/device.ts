@@ -91,9 +91,13 @@ async function createNodeGpu(): Promise<GPU> {
     };
     return create(["disable-dawn-features=timestamp_quantization"]); // or else timestamps come in steps of 65.5 us
   } catch (cause) {
-    throw new DeviceError("gpu: in Node the optional package `webgpu` must be installed; run `npm install webgpu`", {
-      cause,
-    });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw new DeviceError(
+      code === "ERR_MODULE_NOT_FOUND"
+        ? "gpu: in Node the package `webgpu` must be beside wgformer, it was left out as optional; run `npm install webgpu` where wgformer is (with -g if that is global), or `npx -p wgformer -p webgpu wgformer`"
+        : `gpu: the package \`webgpu\` must load on this system, it does not: ${message}`,
+      { cause },
+    );
   }
 }
 
