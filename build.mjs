@@ -155,7 +155,7 @@ const outputs = (outdir) => [
  */
 const ROOMS = {
   index: ["index"],
-  model: ["model/load", "model/families/family", "model/checkpoint/config"],
+  model: ["model/load", "model/families/family", "model/families/heads", "model/checkpoint/config"],
   text: ["model/text/tokenizer"],
   decode: ["model/decode/calls"],
   tasks: ["model/tasks/encoder_task"],

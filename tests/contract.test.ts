@@ -5,7 +5,8 @@ import * as kernels from "../src/kernels/index.js";
 import * as searchState from "../src/kernels/search_state.js";
 import { type Dims, type Kernel, parsePattern, type Variant } from "../src/runtime/kernel.js";
 import { shaderOf, textOf } from "../src/runtime/pipelines.js";
-import { joinShader } from "../src/runtime/wgsl.js";
+import { joinShader, readShader } from "../src/runtime/wgsl.js";
+import { minifyShader, shortNames } from "../wgsl.mjs";
 import { assert, readFile, suite } from "./support/harness.js";
 
 const published = "shaders are there as they are published, without headers";
@@ -119,6 +120,22 @@ files("a variant's text is its shader, then the parts that its header names", as
     }
   }
 });
+
+files(
+  "shaders as they are published declare what they declare as they are written, and nothing is left of comments",
+  async () => {
+    const names = (await list("shaders")).filter((name) => name.endsWith(".wgsl"));
+    const globals = shortNames(await Promise.all(names.map((name) => read(`shaders/${name}`))));
+    assert.is(new Set(globals.values()).size, globals.size, "each name has a short one of its own");
+    for (const kernel of all) {
+      for (const text of kernel.variants.flatMap(textsOf)) {
+        const small = minifyShader(text, globals);
+        assert.equal(readShader(kernel.name, small), readShader(kernel.name, text));
+        assert.not.match(small, /\/\/|  |^ /m);
+      }
+    }
+  },
+);
 
 files("a function body stands in one file", async () => {
   const homes = new Map<string, string>();
