@@ -33,8 +33,9 @@ export function mount(root: HTMLElement, context: Context): void {
     next = ANY;
     clearTimeout(waiting);
     context.link(controls.link());
-    context.say("Searching ...");
+    context.say("Reading the model ...");
     const now: Run = { settings, speller: await openSpeller(context, settings), steps: [] };
+    context.say("Searching; the first time, kernels are compiled ...");
     run = now;
     scene.reset();
     const take = (step: SearchStep): void => {
