@@ -87,7 +87,7 @@ function createScene(
   const player = createPlayer(() => show(), ended);
   const showsCut = checkbox(true);
   const scale = el("span", { class: "scale", "aria-hidden": "true" });
-  const about = el("div", { class: "about", "aria-live": "polite" });
+  const about = el("div", { class: "about" }); // nodes say the same by their names
   const [forced, results, table] = [el("div"), el("div"), el("div", { class: "figure" })];
   const details = el("details", { toggle: () => show() }, el("summary", {}, "All steps as a table"), table);
   let chosen: Node | undefined;
