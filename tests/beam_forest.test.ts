@@ -6,22 +6,41 @@ import { assert, device, folder, randoms, suite } from "./support/harness.js";
 const elsewhere = "the trees of the page are made of the same steps in all runtimes";
 const test = suite("forest of beams", { deno: elsewhere, chrome: elsewhere });
 
-/** The steps and results of a search for the pronunciations of a word. */
-async function searched(options: object): Promise<{ steps: SearchStep[]; results: number[][] }> {
-  const { model, tokenizer, dispose } = await pipeline("text2text", folder("models/g2p-en"), { gpu: await device() });
-  const steps: SearchStep[] = [];
-  const { ids } = tokenizer.encode("transformer");
-  const onStep = (step: SearchStep): void => void steps.push(step);
-  const { sequences, lengths } = await model.generate({ input_ids: [ids] }, { ...options, onStep });
-  dispose();
-  return { steps, results: sequences.map((row, i) => row.slice(1, lengths[i])) };
+const SEARCHES = {
+  beams: { num_beams: 4, num_return_sequences: 4 },
+  groups: { num_beams: 4, num_beam_groups: 2, diversity_penalty: 10, num_return_sequences: 4 },
+  alternatives: { num_beams: 2, num_return_sequences: 3, return_alternatives: true },
+  "many beams": { num_beams: 8 },
+};
+
+interface Searched {
+  readonly steps: SearchStep[];
+  /** The tokens of each result. */
+  readonly results: number[][];
 }
+
+/** The steps and results of searches for the pronunciations of a word. */
+async function searchAll(): Promise<Record<string, Searched>> {
+  const { model, tokenizer, dispose } = await pipeline("text2text", folder("models/g2p-en"), { gpu: await device() });
+  const { ids } = tokenizer.encode("transformer");
+  const found: Record<string, Searched> = {};
+  for (const [name, options] of Object.entries(SEARCHES)) {
+    const steps: SearchStep[] = [];
+    const onStep = (step: SearchStep): void => void steps.push(step);
+    const { sequences, lengths } = await model.generate({ input_ids: [ids] }, { ...options, onStep });
+    found[name] = { steps, results: sequences.map((row, i) => row.slice(1, lengths[i])) };
+  }
+  dispose();
+  return found;
+}
+let all: ReturnType<typeof searchAll> | undefined;
+const searched = async (name: keyof typeof SEARCHES): Promise<Searched> => (await (all ??= searchAll()))[name];
 
 const nodesOf = ({ columns }: Tree): Node[] => columns.flat();
 const name = (ids: readonly number[]): string => ids.join(" ");
 
 test("every result is the end of a path from the root, and the best of them is marked", async () => {
-  const { steps, results } = await searched({ num_beams: 4, num_return_sequences: 4 });
+  const { steps, results } = await searched("beams");
   const [tree, ...others] = growForest(steps, false);
   assert.is(others.length, 0);
   const ends = nodesOf(tree).filter(({ fate }) => fate === "finished");
@@ -36,12 +55,7 @@ test("every result is the end of a path from the root, and the best of them is m
 });
 
 test("groups of beams are trees of their own", async () => {
-  const { steps } = await searched({
-    num_beams: 4,
-    num_beam_groups: 2,
-    diversity_penalty: 10,
-    num_return_sequences: 4,
-  });
+  const { steps } = await searched("groups");
   const trees = growForest(steps, false);
   assert.equal(
     trees.map(({ group }) => group),
@@ -52,7 +66,7 @@ test("groups of beams are trees of their own", async () => {
 });
 
 test("alternatives are branches of one tree, each of which leads to its result", async () => {
-  const { steps, results } = await searched({ num_beams: 2, num_return_sequences: 3, return_alternatives: true });
+  const { steps, results } = await searched("alternatives");
   const [tree] = growForest(steps, true);
   const branches = tree.columns[1].filter(({ branches }) => branches);
   assert.equal(
@@ -64,7 +78,7 @@ test("alternatives are branches of one tree, each of which leads to its result",
 });
 
 test("no two nodes overlap and no edges cross", async () => {
-  const { steps } = await searched({ num_beams: 8 });
+  const { steps } = await searched("many beams");
   const [tree] = growForest(steps, false);
   const { places, height } = layTree(
     tree,

@@ -99,17 +99,15 @@ async function lostDevice(page) {
   return { before, after: await devicesOf(page), results: await resultsOf(page) };
 }
 
-/** Drops a folder, loads the model in it, and runs it. @param {Page} page */
+/** Drops a folder as a file manager does, loads the model in it, and runs it. @param {Page} page */
 async function dropped(page) {
-  const files = readdirSync(FOLDER).map((name) => [name, readFileSync(FOLDER + name).toString("base64")]);
   await page.getByRole("tab", { name: "Any model" }).click();
-  const dataTransfer = await page.evaluateHandle((files) => {
-    const transfer = new DataTransfer();
-    for (const [name, text] of files)
-      transfer.items.add(new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], name));
-    return transfer;
-  }, files);
-  await page.locator(".drop").dispatchEvent("drop", { dataTransfer });
+  const { x = 0, y = 0 } = (await page.locator(".drop").boundingBox()) ?? {};
+  const browser = await page.context().newCDPSession(page);
+  const data = { items: [], files: [FOLDER], dragOperationsMask: 1 };
+  for (const type of /** @type {const} */ (["dragEnter", "dragOver", "drop"]))
+    await browser.send("Input.dispatchDragEvent", { type, x: x + 9, y: y + 9, data });
+  await page.getByRole("heading", { name: "t5-texts" }).waitFor();
   const task = await page.getByRole("combobox", { name: "Task" }).inputValue();
   const plan = await page.locator("#panel-model th").allInnerTexts();
   await page.getByRole("button", { name: "Load" }).click();

@@ -12,6 +12,8 @@ interface Tab {
   readonly panel: HTMLElement;
   /** Ends the view in the panel. */
   mounted?: AbortController;
+  /** What the view has written into the address. */
+  link: Parameters<Context["link"]>[0];
 }
 
 /** A tab and an empty panel for each view; the address says which is open. */
@@ -32,7 +34,7 @@ export function createTabs(
       class: "panel",
       hidden: true,
     });
-    return { entry, button, panel };
+    return { entry, button, panel, link: {} };
   });
   list.replaceChildren(...tabs.map(({ button }) => button));
   panels.replaceChildren(...tabs.map(({ panel }) => panel));
@@ -59,7 +61,7 @@ export function createTabs(
     show(tab);
     shared.say(""); // it was said of another view
     if (!tab.mounted) void mount(tab, new URLSearchParams(), shared);
-    writePlace(tab.entry.id, {});
+    writePlace(tab.entry.id, tab.link);
   };
   for (const tab of tabs) tab.button.addEventListener("click", () => choose(tab));
   list.addEventListener("keydown", (event) => {
@@ -85,7 +87,11 @@ async function mount(tab: Tab, params: URLSearchParams, shared: Shared): Promise
   try {
     const view = await entry.open();
     if (mounted.signal.aborted) return;
-    view.mount(panel, { ...shared, params, signal: mounted.signal, link: (chosen) => writePlace(entry.id, chosen) });
+    const link: Context["link"] = (chosen) => {
+      tab.link = chosen;
+      if (!panel.hidden) writePlace(entry.id, chosen);
+    };
+    view.mount(panel, { ...shared, params, signal: mounted.signal, link });
   } catch (error) {
     showError(panel, error);
   }

@@ -4,16 +4,16 @@ import type { Context } from "../support/view.js";
 import { createCacheList } from "./any_model/cached.js";
 import { loadPanel } from "./any_model/loading.js";
 import { createSources, type Named } from "./any_model/sources.js";
-import { usePanel } from "./any_model/using.js";
+import { type Use, useTask } from "./any_model/using.js";
 
 /** Any model: named, looked at before its weights are read, loaded, and used. */
 export function mount(root: HTMLElement, context: Context): void {
   const [plan, use] = [el("section", { "aria-live": "polite" }), el("section")];
   let next: (() => Named | Promise<Named>) | undefined;
-  let loaded: { dispose(): void } | undefined;
+  let used: Use | undefined;
   const free = (): void => {
-    loaded?.dispose();
-    loaded = undefined;
+    used?.dispose();
+    used = undefined;
     use.replaceChildren();
     context.say("");
   };
@@ -29,10 +29,10 @@ export function mount(root: HTMLElement, context: Context): void {
     context.say(`Reading what ${name} is ...`);
     const { openCheckpoint } = await import("../../src/index.js");
     const checkpoint = await openCheckpoint(source, { signal, token });
-    const panel = await loadPanel(checkpoint, context, (opened) => {
+    const panel = await loadPanel(checkpoint, context, async (loaded) => {
       free();
-      loaded = opened.task;
-      use.replaceChildren(...usePanel(opened, free, context.signal));
+      used = await useTask(loaded, free, context.signal);
+      use.replaceChildren(...used.elements);
     });
     plan.replaceChildren(el("h3", {}, name), ...panel);
     context.say(`All of ${name} is read but its weights.`);

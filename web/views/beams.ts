@@ -33,8 +33,9 @@ export function mount(root: HTMLElement, context: Context): void {
     next = ANY;
     clearTimeout(waiting);
     context.link(controls.link());
-    context.say("Searching ...");
+    context.say("Reading the model ...");
     const now: Run = { settings, speller: await openSpeller(context, settings), steps: [] };
+    context.say("Searching; the first time, kernels are compiled ...");
     run = now;
     scene.reset();
     const take = (step: SearchStep): void => {
@@ -86,7 +87,7 @@ function createScene(
   const player = createPlayer(() => show(), ended);
   const showsCut = checkbox(true);
   const scale = el("span", { class: "scale", "aria-hidden": "true" });
-  const about = el("div", { class: "about", "aria-live": "polite" });
+  const about = el("div", { class: "about" }); // nodes say the same by their names
   const [forced, results, table] = [el("div"), el("div"), el("div", { class: "figure" })];
   const details = el("details", { toggle: () => show() }, el("summary", {}, "All steps as a table"), table);
   let chosen: Node | undefined;

@@ -5,7 +5,7 @@ import { showError } from "../../support/problem.js";
 import { startButton } from "../../support/start.js";
 import { bytesText } from "../../support/units.js";
 import type { Context } from "../../support/view.js";
-import { FORMS } from "./forms.js";
+import { FORMS } from "./forms/index.js";
 import { planTable } from "./plan.js";
 
 /** A task that is loaded, and its name. */
@@ -26,7 +26,7 @@ const TASKS = Object.fromEntries(Object.keys(FORMS).map((name) => [name, name]))
 export async function loadPanel(
   checkpoint: Checkpoint,
   context: Context,
-  take: (loaded: Loaded) => void,
+  take: (loaded: Loaded) => Promise<void>,
 ): Promise<readonly HTMLElement[]> {
   const { defaultTask, memoryPlan, pipeline } = await library();
   const format = selectInput(FORMATS, "auto");
@@ -54,7 +54,7 @@ export async function loadPanel(
           context.say(`Read ${bytesText(loaded)} of ${bytesText(total)}.`);
         },
       });
-      take({ name, task: opened } as Loaded);
+      await take({ name, task: opened } as Loaded);
       context.say("The model is on the device.");
     } finally {
       bar.hidden = true;

@@ -57,7 +57,10 @@ export async function search(
 ): Promise<Found> {
   const { model, tokenizer } = await task(TASKS[name], name);
   signal.throwIfAborted();
-  const { ids } = tokenizer.encode(text);
+  const { ids, tokens } = tokenizer.encode(text);
+  if (!text) throw new Error("Type a word first, or the beginning of a text.");
+  if (ids.includes(tokenizer.unk_token_id ?? -1))
+    throw new Error(`“${text}” has characters that ${name} does not know: it reads ${tokens.join(" ")}.`);
   const start = model.generationDefaults.options.decoder_start_token_id as number;
   const given = name === "g2p-en" ? [start, ...prefix] : [...ids, ...prefix];
   const inputs = name === "g2p-en" ? { input_ids: [ids], decoder_input_ids: [given] } : { input_ids: [given] };
