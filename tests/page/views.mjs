@@ -19,11 +19,11 @@ const coloursOf = (page) =>
     }),
   );
 
-/** Waits until the large canvas is drawn, otherwise than `before`. @param {Page} page */
-async function drawnColours(page, before = 1) {
+/** Waits until all canvases are drawn. @param {Page} page */
+async function drawnColours(page) {
   for (;;) {
     const colours = await coloursOf(page);
-    if (colours[1] > 1 && colours[1] !== before) return colours;
+    if (colours.every((count) => count > 1)) return colours;
     await page.waitForTimeout(50);
   }
 }
@@ -41,9 +41,12 @@ async function attention(page) {
   const cell = await page.locator(".attention [aria-live]").innerText();
   await page.getByRole("tab", { name: "Inside" }).click();
   await page.getByRole("tab", { name: "Attention" }).click();
-  const [, before] = await coloursOf(page);
-  await page.getByRole("button", { name: "layer 1, head 1" }).click(); // drawn by what was brought to the device again
-  return { colours, said, cell, again: await drawnColours(page, before) };
+  await page.locator(".attention:not([aria-busy])").waitFor(); // what it shows is on the device again
+  await page
+    .locator(".attention canvas")
+    .evaluateAll((all) => all.forEach((canvas) => canvas.toggleAttribute("width")));
+  await page.getByRole("button", { name: "layer 1, head 1" }).click();
+  return { colours, said, cell, again: await drawnColours(page) };
 }
 
 /** Lets gpt2-brown write, and takes another word. @param {Page} page */

@@ -114,7 +114,7 @@ function dot(
   choose: Roofline["choose"],
 ): SVGElement {
   const look = hollow ? `fill:none;stroke:${colour}` : `fill:${colour}`;
-  const circle = svg("circle", { cx, cy, r: marked ? 8 : 5, style: look, class: marked ? "dot marked" : "dot" });
+  const circle = svg("circle", { cx, cy, r: marked ? 8 : 5, style: look, class: marked ? "dot pointed" : "dot" });
   circle.append(svg("title", {}, title));
   if (choose) circle.addEventListener("click", () => choose(key));
   return circle;

@@ -37,7 +37,8 @@ fn corner(@builtin(vertex_index) vertex: u32, @builtin(instance_index) instance:
   let low = vertex == 2u || vertex == 4u || vertex == 5u;
   let x = across + f32(s) + select(view.inset, 1.0 - view.inset, right);
   let y = down + f32(t) + select(view.inset, 1.0 - view.inset, low);
-  let marked = (view.row < 0 || view.row == i32(t)) && (view.column < 0 || view.column == i32(s));
+  let none = view.row < 0 && view.column < 0;
+  let marked = none || view.row == i32(t) || view.column == i32(s);
   let full = colour_of(weights[view.sizes.z * T * S + instance]);
   let faded = mix(view.stops[0], full, 0.25);
   return Corner(view.clip * vec4f(x, y, 0.0, 1.0), select(faded, full, marked));

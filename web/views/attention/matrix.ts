@@ -1,6 +1,6 @@
 import type { Mat4 } from "wgpu-matrix";
 import { el } from "../../support/dom.js";
-import { fit, pan, type Point, scaleOf, toCell, toPixel, zoom } from "./camera.js";
+import { type Extent, fit, pan, type Point, scaleOf, toCell, toPixel, zoom } from "./camera.js";
 import { boxOf } from "./heads.js";
 import type { Mark, Painter } from "./painter.js";
 import type { AttentionData } from "./sources.js";
@@ -65,6 +65,7 @@ export function createMatrix({ mark, changed }: MatrixListener): Matrix {
     drag: (by) => view && change(pan(view, by)),
     zoom: zoomBy,
   });
+  for (const left of ["blur", "pointerleave"]) canvas.addEventListener(left, () => go({}));
   canvas.addEventListener("keydown", (event) => {
     const { key } = event;
     const steps: Readonly<Record<string, readonly [t: number, s: number]>> = {
@@ -78,7 +79,9 @@ export function createMatrix({ mark, changed }: MatrixListener): Matrix {
       const { T, S } = data.sizes;
       const within = (value: number, size: number): number => Math.min(size - 1, Math.max(0, value));
       const [t, s] = steps[key];
-      go({ t: within((cell.t ?? -t) + t, T), s: within((cell.s ?? -s) + s, S) });
+      const next = { t: within((cell.t ?? -t) + t, T), s: within((cell.s ?? -s) + s, S) };
+      if (view) view = revealing(view, next, boxOf(canvas));
+      go(next);
     } else if (key === "+" || key === "=") zoomBy(STEP);
     else if (key === "-") zoomBy(1 / STEP);
     else if (key === "0") change(undefined);
@@ -109,6 +112,13 @@ export function createMatrix({ mark, changed }: MatrixListener): Matrix {
   };
 }
 
+/** The transform after a drag, if it takes one, that brings a cell into sight. */
+function revealing(view: Mat4, { t, s }: Required<Mark>, { width, height }: Extent): Mat4 {
+  const [low, high] = [toPixel(view, { x: s, y: t }), toPixel(view, { x: s + 1, y: t + 1 })];
+  const into = (from: number, to: number, size: number): number => Math.max(0, -from) + Math.min(0, size - to);
+  return pan(view, { x: into(low.x, high.x, width), y: into(low.y, high.y, height) });
+}
+
 /** The cell of a place; undefined outside of the matrix. */
 function cellAt({ sizes: { T, S } }: AttentionData, { x, y }: Point): Mark | undefined {
   const [t, s] = [Math.floor(y), Math.floor(x)];
@@ -130,7 +140,7 @@ function placeLabels(
     const at = toPixel(view, placeOf(index))[axis];
     label.hidden = at < 0 || at > end || (index % every !== 0 && index !== marked);
     label.style.setProperty("--at", `${at}px`);
-    label.classList.toggle("marked", index === marked);
+    label.classList.toggle("pointed", index === marked);
   });
 }
 
