@@ -1,6 +1,6 @@
 import { CheckpointError, show } from "../../runtime/errors.js";
 import type { HubOptions } from "../hub/settings.js";
-import { type LabelledFile, needJson, readJson, readList, readText } from "./files.js";
+import { isInside, type LabelledFile, needJson, readJson, readList, readText } from "./files.js";
 import { createProgress, type Progress, type ProgressEvent } from "./progress.js";
 import { type Entry, readHeader } from "./safetensors.js";
 import { type CheckpointSource, openSource, type SourceLike } from "./source.js";
@@ -116,7 +116,7 @@ export async function openCheckpoint(input: CheckpointLike, options: OpenOptions
     },
     readBytes: ({ file, start: base }, start, end, readSignal) =>
       (files.get(file) as LabelledFile).read(base + start, base + end, readSignal),
-    folder: (name) => openCheckpoint(insideOf(source, name), options),
+    folder: (name) => openCheckpoint(insideOf(source, name), { signal }),
   };
 }
 
