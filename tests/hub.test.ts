@@ -196,6 +196,18 @@ test("a page's address names the model, its revision and a folder of it", async 
   });
 });
 
+test("a folder of a model is of the same revision", async () => {
+  const inner = new Map([...files, ...[...files].map(([name, file]) => [`inner/${name}`, file] as const)]);
+  const repo: Repo = { branches: { main: SECOND }, commits: { [FIRST]: inner, [SECOND]: files } };
+  await withHub({ [ID]: repo }, async ({ options }) => {
+    const folder = await (await openCheckpoint(ID, { ...options, revision: FIRST })).folder("inner");
+    await folder.fetch();
+    assert.is(folder.label, `${ID}/inner`);
+    const main = await openCheckpoint(ID, options);
+    await refuses(() => main.folder("inner"), CheckpointError, /found no config\.json$/);
+  });
+});
+
 test("a folder that is there has precedence", async () => {
   await one(files, async ({ hub, options }) => {
     await openCheckpoint("models/bert-pos", options);
