@@ -75,7 +75,7 @@ const runCommand = (command: string): Promise<string> =>
   execute("bash", ["-c", `wgformer() { "${process.execPath}" dist/cli.js "$@"; }\n${command}`]);
 
 /** Where the program of a sample is written: in the package, whose name it imports. */
-const pathOf = ({ place }: Sample): string => `build/documents/${place.replace(/\W+/g, "_")}.mts`;
+const pathOf = ({ place, kind }: Sample): string => `build/documents/${place.replace(/\W+/g, "_")}.m${kind}`;
 
 const samples = runtime === "node" ? await readSamples() : [];
 const programs = samples.filter(({ kind }) => kind !== "console");
@@ -88,7 +88,7 @@ async function writePrograms(): Promise<void> {
 }
 
 const COMPILER =
-  "node_modules/typescript/bin/tsc --noEmit --strict --ignoreConfig --target es2022 --module nodenext --lib es2023,dom,dom.iterable,esnext.disposable --types node,@webgpu/types";
+  "node_modules/typescript/bin/tsc --noEmit --strict --allowJs --checkJs --noImplicitAny false --ignoreConfig --target es2022 --module nodenext --lib es2023,dom,dom.iterable,esnext.disposable --types node,@webgpu/types";
 
 test("every program compiles", async () => {
   await writePrograms();
