@@ -70,9 +70,9 @@ async function execute(file: string, words: readonly string[]): Promise<string> 
   return (await promisify(execFile)(file, words)).stdout.trimEnd();
 }
 
-/** A command of a console runs in a shell, in which `wgformer` is the command line of `dist/`. */
+/** A command of a console runs in a shell, in which `wgformer` is the command line of `dist/`; it may fail. */
 const runCommand = (command: string): Promise<string> =>
-  execute("bash", ["-c", `wgformer() { "${process.execPath}" dist/cli.js "$@"; }\n${command}`]);
+  execute("bash", ["-c", `wgformer() { "${process.execPath}" dist/cli.js "$@"; }\n${command}\ntrue`]);
 
 /** Where the program of a sample is written: in the package, whose name it imports. */
 const pathOf = ({ place, kind }: Sample): string => `build/documents/${place.replace(/\W+/g, "_")}.m${kind}`;
