@@ -98,7 +98,7 @@ for (const kind of ["js", "ts"] as const)
     await writePrograms(chosen);
     const words = `${COMPILER} ${CHECKS[kind]}`.split(" ");
     await execute(process.execPath, [...words, ...chosen.map(pathOf)]).catch((error: { stdout?: string }) => {
-      throw new Error(error.stdout ? error.stdout : String(error));
+      throw new Error(error.stdout ?? String(error));
     });
   });
 
