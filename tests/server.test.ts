@@ -223,6 +223,18 @@ test("an answer with later bytes than those asked for is refused", () =>
       refuses(() => works(url), CheckpointError, /must answer with bytes from \d+ on, answered 206 with bytes \d+-\d+/),
   ));
 
+test("what a caller's progress throws ends a load as it is, and is no fault of the server", () =>
+  serveFiles(
+    files,
+    () => false,
+    async (url) => {
+      const progress = ({ status }: { readonly status: string }): void => {
+        if (status === "progress") throw new Error("the caller's own");
+      };
+      await refuses(() => load(url, { progress }), Error, /^the caller's own$/);
+    },
+  ));
+
 test("an abort ends the pause between tries", () =>
   serveFiles(
     files,

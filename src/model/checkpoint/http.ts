@@ -133,6 +133,14 @@ function rangedFile(
       if (end <= head.length) return head.slice(start, end);
       const bytes = new Uint8Array(end - start);
       let done = 0;
+      let thrown: { readonly error: unknown } | undefined; // by the caller: no fault of the connection
+      const tell = (): void => {
+        try {
+          arrived?.(done);
+        } catch (error) {
+          thrown = { error };
+        }
+      };
       const readOn = async (): Promise<void> => {
         const answer = await request(get, url, [start + done, end], signal);
         const from = checkAnswer(answer, url, start + done, size, version);
@@ -142,13 +150,14 @@ function rangedFile(
           skip = Math.max(0, skip - chunk.length);
           bytes.set(part, done);
           done += part.length;
-          arrived?.(done);
-          return done < bytes.length;
+          tell();
+          return !thrown && done < bytes.length;
         });
       };
       while (done < bytes.length) {
         const before = done;
         await persist(url, signal, readOn, { made: () => done });
+        if (thrown) throw thrown.error;
         if (done === before)
           throw new CheckpointError(`${url}: must give bytes ${start + done} to ${end}, gave none of them`);
       }
