@@ -53,11 +53,9 @@ export {
   textRanking,
   tokenClassification,
   translation,
-  type TaskName,
-  type TaskOf,
-  type Tasks,
   zeroShotClassification,
 } from "./model/tasks/index.js";
+export type { TaskName, TaskOf, Tasks } from "./model/tasks/names.js";
 export type { CheckpointSource, SourceFile, SourceLike } from "./model/checkpoint/source.js";
 export type { PastKeyValues, PastOptions } from "./model/decode/past.js";
 export type { TokenLogprob } from "./model/decode/candidates.js";

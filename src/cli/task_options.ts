@@ -1,6 +1,6 @@
 import { OptionError, type Tasks } from "../index.js";
 import { SPEECH_OPTIONS, SPEECH_RULES } from "../model/speech/options.js";
-import { ALIASES } from "../model/tasks/index.js";
+import { ALIASES } from "../model/tasks/names.js";
 import {
   ANSWER_RULES,
   CLASSIFICATION_RULES,

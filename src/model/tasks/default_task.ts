@@ -1,7 +1,7 @@
 import type { Checkpoint, Json } from "../checkpoint/checkpoint.js";
 import { describeCheckpoint } from "../families/index.js";
 import type { Architecture } from "../graph/architecture.js";
-import type { Tasks } from "./index.js";
+import type { Tasks } from "./names.js";
 import { onlyTask } from "./task_params.js";
 
 /** What the public `defaultTask` does. */

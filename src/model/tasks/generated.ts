@@ -87,7 +87,7 @@ function textOf(
 }
 
 /** The text of generated tokens: a message of its own, or what goes on where the prompt ended. */
-export const replyOf = (
+const replyOf = (
   tokenizer: Tokenizer,
   { messages, continues = false }: Prompt,
   before: readonly number[],
