@@ -10,7 +10,7 @@ import { common, wgslLoader } from "../build.mjs";
 /** @import { BuildOptions } from "esbuild" */
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-export const SITE = "build/web"; // in the repository
+const SITE = "build/web"; // in the repository
 const MODELS = ["g2p-en", "bert-pos", "gpt2-brown"];
 const FILES = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
 

@@ -19,12 +19,15 @@ export const TEXT_TASKS: ReadonlySet<string> = new Set([
   "summarization",
 ]);
 
+/** A task as one that writes text, which its kind says. */
+const textTaskOf = (task: Session["task"]): TextTask => task as unknown as TextTask;
+
 /** Options of a reader: labels of words, all labels of texts, all hypotheses of a search. */
 function optionsOf({ kind, task, options }: Session): Options {
   if (kind === "token-classification") return { aggregation_strategy: "first", ...options };
   if (kind === "text-classification") return { top_k: null, ...options };
   if (!TEXT_TASKS.has(kind) || options.num_return_sequences !== undefined || options.do_sample === true) return options;
-  const { model } = task as unknown as TextTask;
+  const { model } = textTaskOf(task);
   const beams = options.num_beams ?? model.generationDefaults.options.num_beams ?? 1;
   return { ...options, num_return_sequences: beams };
 }
@@ -61,14 +64,14 @@ const isSingle = (kind: keyof Tasks, options: Options): boolean =>
 async function streamText(session: Session, text: string, options: Options, signal: AbortSignal): Promise<void> {
   const { stdout } = session.terminal;
   const { batch_size: _, return_alignments: _alignments, return_full_text = true, ...rest } = options;
-  const { stream } = session.task as unknown as TextTask;
+  const { stream } = textTaskOf(session.task);
   if (session.kind === "text-generation" && return_full_text) await write(stdout, faint(stdout, text));
   for await (const { text: piece } of stream(text, { ...rest, signal })) await write(stdout, piece);
   await write(stdout, "\n");
 }
 
 async function tellStats({ kind, task, terminal }: Session): Promise<void> {
-  const { model, stats } = task as unknown as TextTask;
+  const { model, stats } = textTaskOf(task);
   await tell(terminal, model.gpu.info.description);
   const found = TEXT_TASKS.has(kind) ? stats() : undefined;
   if (found?.timed_steps) for (const line of speedOf(found)) await tell(terminal, line);

@@ -30,7 +30,7 @@ export interface EncoderOptions extends EncodeHooks {
 }
 
 /** The options of encoding that all calls have, and their rules. */
-export const ENCODE_HOOKS = { signal: SIGNAL, progress: CALLBACK, batch_tokens: wholeNumber(1) };
+const ENCODE_HOOKS = { signal: SIGNAL, progress: CALLBACK, batch_tokens: wholeNumber(1) };
 
 const OPTIONS = { output_hidden_states: FLAG, output_attentions: FLAG, ...ENCODE_HOOKS };
 

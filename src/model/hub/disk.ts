@@ -9,7 +9,7 @@ import { isTrue } from "./settings.js";
 export type Files = Builtins["node:fs/promises"];
 
 /** The folder of a repository in a cache. */
-export const repoFolder = (cacheDir: string, repo: string): string =>
+const repoFolder = (cacheDir: string, repo: string): string =>
   `${cacheDir.replace(/[\\/]+$/, "")}/models--${repo.replaceAll("/", "--")}`;
 
 /**

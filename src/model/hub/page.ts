@@ -8,7 +8,7 @@ import { PAGE_CACHE, REFS, SIZE } from "./page_names.js";
 import type { HubSettings } from "./settings.js";
 
 /** Where a page keeps a repository: a URL that nobody asks the network for. */
-export const repoUrl = (endpoint: string, repo: string): string => `${endpoint}/models--${repo.replaceAll("/", "--")}`;
+const repoUrl = (endpoint: string, repo: string): string => `${endpoint}/models--${repo.replaceAll("/", "--")}`;
 
 /**
  * The Cache of a page. Files are kept as pieces of 8 MiB, each an entry: they are read by ranges without more than one of

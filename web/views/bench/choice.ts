@@ -14,7 +14,7 @@ export interface Choice {
 const FEW = "few";
 
 /** A small, a middle and a large shape of a kernel: benches list them in that order. */
-export const fewOf = (shapes: readonly string[]): string[] => [
+const fewOf = (shapes: readonly string[]): string[] => [
   ...new Set([shapes[0], shapes[Math.floor((shapes.length - 1) / 2)], shapes[shapes.length - 1]]),
 ];
 
