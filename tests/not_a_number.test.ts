@@ -57,7 +57,7 @@ async function outputs(
     filled[argument]!.data[at] = NaN;
     const { launch, inputs, outputs: all } = recordLaunch({ ...kernel, variants: [variant] }, filled, values(size));
     if (!(variant.needs ?? []).every((name) => features.has(name))) continue;
-    if (variant.fits?.({ ...launch.dims, SUBGROUP: own.subgroup }) === false) continue;
+    if (variant.fits?.(launch.dims, own) === false) continue;
     for (const [t, { data }] of inputs) if (data.length) gpu.write(t, data);
     const prepared = await gpu.prepare({ name: kernel.name, launches: [launch] });
     const written = all.find((t) => t === launch.tensors[output]) as Tensor;

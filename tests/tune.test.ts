@@ -1,20 +1,17 @@
 import { countLaunches, gpu as openGpu, record, tensor, tune, type TunedChoice, tuningKey } from "../src/index.js";
 import { layernormResidual, matmul } from "../src/kernels/index.js";
+import type { DeviceClass } from "../src/runtime/device_class.js";
 import type { Dims, Kernel, Variant } from "../src/runtime/kernel.js";
 import { tuningStore } from "../src/runtime/tuning.js";
-import { type AdapterClass, candidates, chooseVariant, type DeviceClass } from "../src/runtime/variants.js";
+import { candidates, chooseVariant } from "../src/runtime/variants.js";
+import { classOf } from "./support/device_class.js";
 import { assert, refuses, runtime, suite } from "./support/harness.js";
 
 const test = suite("tuning");
 const norm = layernormResidual as unknown as Kernel;
 const dims = { N: 5, D: 64, eps: 1e-5, HAS_BIAS: 0, HAS_RESIDUAL: 0, HAS_BETA: 0, HAS_STATUS: 0 };
 
-const device = (adapter: AdapterClass, subgroup?: number): DeviceClass => ({
-  adapter,
-  features: new Set(subgroup === undefined ? [] : ["subgroups"]),
-  subgroup: subgroup ?? 0,
-});
-const cpu8 = device("cpu", 8);
+const cpu8 = classOf("cpu", 8);
 const chosen = (kernel: Kernel, on: DeviceClass, size: Dims = dims): string =>
   chooseVariant(kernel, size, on).variant.name;
 
@@ -28,16 +25,16 @@ const direct = variant("direct");
 test("the first variant is chosen that the device has the features for and that is for its class", () => {
   const all = withVariants(subgroup, shared, direct);
   assert.equal([chosen(all, cpu8), chosen(withVariants(cpu, shared, direct), cpu8)], ["direct", "cpu"]);
-  assert.is(chosen(all, device("gpu", 0)), "subgroup");
-  assert.is(chosen(all, device("gpu")), "shared");
-  assert.is(chosen(withVariants(cpu, direct), device("gpu", 8)), "direct");
-  assert.is(chosen(withVariants(cpu, direct), device("cpu")), "direct");
+  assert.is(chosen(all, classOf("gpu", 0)), "subgroup");
+  assert.is(chosen(all, classOf("gpu")), "shared");
+  assert.is(chosen(withVariants(cpu, direct), classOf("gpu", 8)), "direct");
+  assert.is(chosen(withVariants(cpu, direct), classOf("cpu")), "direct");
 });
 
 test("a variant says which sizes it takes, and sees the device's subgroups", () => {
-  const picky = withVariants({ ...cpu, fits: ({ SUBGROUP }) => SUBGROUP === 8 }, direct);
+  const picky = withVariants({ ...cpu, fits: (_, { subgroup }) => subgroup === 8 }, direct);
   assert.is(chosen(picky, cpu8), "cpu");
-  assert.is(chosen(picky, device("cpu", 4)), "direct");
+  assert.is(chosen(picky, classOf("cpu", 4)), "direct");
 });
 
 test("a variant says at which sizes it is the choice; at others only measuring chooses it", () => {
@@ -50,13 +47,13 @@ test("a variant says at which sizes it is the choice; at others only measuring c
 test("matmul takes few rows and many by variants, on either side of 8 rows and by class", () => {
   const product = matmul as unknown as Kernel;
   const at = (N: number, on: DeviceClass, NORM = 0): string =>
-    chosen(product, on, { N, I: 64, O: 64, J: 1, WEIGHT_FORMAT: 0, NORM, SUBGROUP: 0 });
-  assert.equal([at(8, cpu8), at(9, cpu8), at(9, device("cpu"))], ["rows.direct", "cpu", "direct"]);
-  assert.equal([at(8, device("gpu", 0)), at(9, device("gpu", 0))], ["rows.subgroup", "shared"]);
-  assert.equal([at(8, device("gpu")), at(9, device("gpu"))], ["rows.shared", "shared"]);
-  assert.equal([at(9, cpu8, 1), at(9, device("gpu"), 1)], ["rows.direct", "rows.shared"]);
+    chosen(product, on, { N, I: 64, O: 64, J: 1, WEIGHT_FORMAT: 0, NORM });
+  assert.equal([at(8, cpu8), at(9, cpu8), at(9, classOf("cpu"))], ["rows.direct", "cpu", "direct"]);
+  assert.equal([at(8, classOf("gpu", 0)), at(9, classOf("gpu", 0))], ["rows.subgroup", "shared"]);
+  assert.equal([at(8, classOf("gpu")), at(9, classOf("gpu"))], ["rows.shared", "shared"]);
+  assert.equal([at(9, cpu8, 1), at(9, classOf("gpu"), 1)], ["rows.direct", "rows.shared"]);
   const size = { N: 16, I: 64, O: 64, J: 1, WEIGHT_FORMAT: 0, NORM: 0 };
-  const measured = new Set(candidates(product, size, device("gpu", 32)).map(({ variant: name }) => name));
+  const measured = new Set(candidates(product, size, classOf("gpu", 32)).map(({ variant: name }) => name));
   assert.equal([...measured], ["rows.subgroup", "rows.shared", "shared", "direct", "rows.direct"]);
 });
 

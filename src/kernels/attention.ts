@@ -116,7 +116,8 @@ export const attention = defineKernel({
       for: "cpu",
       // Only self attention: the few rows of a step run faster in the direct variant. If the choice depended on N, so would
       // the bits of a row.
-      fits: (d) => d.SUBGROUP === 8 && d.E <= 64 && chunkOf(...strides(d)) === 4 && (d.CAUSAL === 1 || d.Q === d.Z),
+      fits: (d, { subgroup }) =>
+        subgroup === 8 && d.E <= 64 && chunkOf(...strides(d)) === 4 && (d.CAUSAL === 1 || d.Q === d.Z),
       groups: ({ N, H }) => Math.ceil(N / 16) * H,
       constants: (d) => ({ WIDTH: width(d), DISTANCE: reach(d.U) }),
     },

@@ -47,15 +47,15 @@ const broadcastRows = ({ N }: Dims, most: number): number => {
 };
 
 /** The default shape (variant "cpu"): 32 outputs for subgroups of 8 and of 4. */
-export function broadcastShape(d: Dims): Dims {
-  const FOURS = d.SUBGROUP === 4 ? 2 : 1;
-  return { LANES: d.SUBGROUP, FOURS, ROWS: broadcastRows(d, 32 / FOURS) };
+export function broadcastShape(d: Dims, subgroup: number): Dims {
+  const FOURS = subgroup === 4 ? 2 : 1;
+  return { LANES: subgroup, FOURS, ROWS: broadcastRows(d, 32 / FOURS) };
 }
 
 /** The shapes that fit into registers (variant "cpu"). */
-export const broadcastShapes = ({ SUBGROUP }: Dims): Dims[] => [
-  ...[8, 16, 24, 32].map((ROWS) => ({ LANES: SUBGROUP, FOURS: 1, ROWS })),
-  ...[8, 16].map((ROWS) => ({ LANES: SUBGROUP, FOURS: 2, ROWS })),
+export const broadcastShapes = (subgroup: number): Dims[] => [
+  ...[8, 16, 24, 32].map((ROWS) => ({ LANES: subgroup, FOURS: 1, ROWS })),
+  ...[8, 16].map((ROWS) => ({ LANES: subgroup, FOURS: 2, ROWS })),
 ];
 
 /**

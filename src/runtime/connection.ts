@@ -1,6 +1,7 @@
 import { createBudget } from "./budget.js";
 import type { Fallback } from "./compile.js";
 import { type AdapterInfo, openDevice } from "./device.js";
+import { type DeviceClass, deviceClass } from "./device_class.js";
 import type { Compiling, GpuOptions } from "./gpu.js";
 import { type DeviceLost, type Health, watchHealth } from "./health.js";
 import type { Variant } from "./kernel.js";
@@ -13,7 +14,7 @@ import { deviceError, handled, scoped } from "./scopes.js";
 import type { Location } from "./staging.js";
 import type { TypedArray } from "./tensor.js";
 import { openTuning, type Tuning } from "./tuning.js";
-import { chooseVariant, type DeviceClass } from "./variants.js";
+import { chooseVariant } from "./variants.js";
 
 /** One open device and all that is made on it. It ends when the device is lost. */
 export interface Connection extends PrepareContext {
@@ -51,12 +52,7 @@ export async function connect(
   const { guard, weightLimit, submitFlops = SUBMIT_FLOPS, launchFlops = LAUNCH_FLOPS } = options;
   const memory = createMemory(device, { guard, weightLimit, gone: hooks.gone });
   const refused = new Set<Variant>();
-  const kind: DeviceClass = {
-    adapter: options.adapter ?? (info.software ? "cpu" : "gpu"),
-    features: new Set(device.features),
-    subgroup: device.features.has("subgroups") ? info.subgroup : 0,
-    refused,
-  };
+  const kind = deviceClass(info, device.features, options, refused);
   const known = before?.info.description === info.description ? before.tuning : undefined;
   const tuning = known ?? (await openTuning(info, options.tuned ?? options.adapter === undefined));
   const health = watchHealth(device, owned, (lost) => {
@@ -81,7 +77,7 @@ export async function connect(
     absent,
     budget,
     launchFlops,
-    pipelines: createPipelines(device, hooks.onCompile),
+    pipelines: createPipelines(device, kind, hooks.onCompile),
     healthy: health.check,
     choose: (kernel, dims, without) =>
       chooseVariant(

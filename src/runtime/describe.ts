@@ -50,7 +50,7 @@ export const describePlan = (gpu: Gpu, { launches }: Plan): LaunchDescription[] 
       reads: argumentsOf(launch, kernel.reads),
       writes: argumentsOf(launch, kernel.writes),
       get wgsl() {
-        return codeOf(kernel, choice, shaderOf(kernel, textOf(variant, choice.dims)));
+        return codeOf(kernel, choice, shaderOf(kernel, textOf(variant, choice.dims)), gpu.class);
       },
     };
   });

@@ -6,7 +6,7 @@ import { deviceError } from "./scopes.js";
 
 /** What is known of the adapter behind a device. */
 export interface AdapterInfo {
-  /** As `GPUAdapterInfo` has them; empty where the runtime does not say. */
+  /** Who makes the GPU, such as `amd`, `apple` or `intel`, and its generation; empty where the runtime does not say. */
   readonly vendor: string;
   readonly architecture: string;
   /** The adapter's name, or the best that can be said: never empty. */
@@ -15,6 +15,8 @@ export interface AdapterInfo {
   readonly software: boolean;
   /** Invocations of a subgroup; 0 where the number varies or is unknown. */
   readonly subgroup: number;
+  /** The least number of invocations of a subgroup; 0 where it is unknown. */
+  readonly subgroupMinSize: number;
 }
 
 /** Which device to open. */
@@ -23,7 +25,8 @@ export interface DeviceOptions {
   readonly device?: GPUDevice;
   /** Which adapter to prefer, where there are several. Default: "high-performance". */
   readonly powerPreference?: PowerPreference;
-  /** Optional features to ask for where the adapter has them. Default: "timestamp-query" and "subgroups". */
+  /** Optional features to ask for where the adapter has them. Default: "timestamp-query", "subgroups", "subgroup-size-control"
+   * and "shader-f16". */
   readonly features?: readonly string[];
 }
 
@@ -35,7 +38,7 @@ export interface OpenDevice {
   readonly owned: boolean;
 }
 
-const FEATURES = ["timestamp-query", "subgroups"];
+const FEATURES = ["timestamp-query", "subgroups", "subgroup-size-control", "shader-f16"];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i;
 
 /**
@@ -101,11 +104,20 @@ async function createNodeGpu(): Promise<GPU> {
   }
 }
 
-function describeAdapter(info: GPUAdapterInfo | undefined): AdapterInfo {
+/** What is known of an adapter, from what WebGPU says of it. */
+export function describeAdapter(info: GPUAdapterInfo | undefined): AdapterInfo {
   const { vendor = "", architecture = "", device = "", description = "" } = info ?? {};
   const named = [description, device].filter(Boolean).join(", ");
   const text = named || [vendor, architecture].filter(Boolean).join(" ") || "unknown adapter"; // browsers hide names
-  const software = Boolean(info?.isFallbackAdapter) || SOFTWARE.test(`${vendor} ${architecture} ${text}`);
-  const { subgroupMinSize: least = 0, subgroupMaxSize: most = 1 } = info ?? {};
-  return { vendor, architecture, description: text, software, subgroup: least === most ? least : 0 };
+  const { subgroupMinSize: least = 0, subgroupMaxSize: most = 1, isFallbackAdapter } = info ?? {};
+  // The architecture of a GPU whose driver names Mesa is "software" as well.
+  const told = vendor === "mesa" && isFallbackAdapter === false ? named : text;
+  return {
+    vendor: /apple|honeykrisp/i.test(text) ? "apple" : vendor, // Mesa's drivers may name Mesa
+    architecture,
+    description: text,
+    software: isFallbackAdapter === true || SOFTWARE.test(told),
+    subgroup: least === most ? least : 0,
+    subgroupMinSize: least,
+  };
 }

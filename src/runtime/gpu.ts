@@ -1,6 +1,7 @@
 import type { Choose, Fallback } from "./compile.js";
 import { type Connection, connect } from "./connection.js";
 import type { AdapterInfo, DeviceOptions } from "./device.js";
+import type { AdapterClass, DeviceClass } from "./device_class.js";
 import { checkGpuOptions } from "./gpu_options.js";
 import type { DeviceLost } from "./health.js";
 import { isDeno, hostObject } from "./host.js";
@@ -10,7 +11,6 @@ import { preparePlan, type Prepared } from "./prepare.js";
 import type { Location } from "./staging.js";
 import type { Tensor, TypedArray } from "./tensor.js";
 import type { Tuning } from "./tuning.js";
-import type { AdapterClass, DeviceClass } from "./variants.js";
 
 /** Who is told of what happens on a device. What these functions throw is ignored: no call waits for them. */
 export interface GpuListener {
@@ -36,6 +36,8 @@ export interface GpuOptions extends DeviceOptions, GpuListener {
   readonly guard?: boolean;
   /** Run the kernel variants for this class of adapters. Default: the class of the adapter. */
   readonly adapter?: AdapterClass;
+  /** Unroll loops of known length in shaders. Default: on GPUs, because software adapters take seconds to compile them. */
+  readonly unroll?: boolean;
   /**
    * Use the variants that `tune` found to be fastest on this adapter, and keep what it finds. Default: true, but false
    * when `adapter` is given.

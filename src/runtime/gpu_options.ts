@@ -6,6 +6,7 @@ const OPTIONS = {
   features: { words: "a list of the names of features", holds: Array.isArray },
   guard: FLAG,
   adapter: oneOf("cpu", "gpu"),
+  unroll: FLAG,
   tuned: FLAG,
   weightLimit: wholeNumber(1, Infinity),
   submitFlops: wholeNumber(1, Infinity),

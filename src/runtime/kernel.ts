@@ -1,3 +1,4 @@
+import type { DeviceClass } from "./device_class.js";
 import { ShapeError } from "./errors.js";
 import { describe, type DType, type Tensor } from "./tensor.js";
 
@@ -38,19 +39,16 @@ export interface Variant {
   readonly needs?: readonly string[];
   /** The class of adapters that prefers it; any class when absent. */
   readonly for?: "cpu" | "gpu";
-  /**
-   * Whether it can take these sizes; always when absent. They include SUBGROUP, the device's subgroup size (0 where it
-   * varies).
-   */
-  fits?(d: Dims): boolean;
+  /** Whether it can take these sizes on such a device; always when absent. */
+  fits?(d: Dims, device: DeviceClass): boolean;
   /** Whether to choose it at these sizes when nothing has been measured; always when absent. */
-  suits?(d: Dims): boolean;
+  suits?(d: Dims, device: DeviceClass): boolean;
   /** Number of workgroups; the runtime folds it into x and y. */
   groups(d: Dims): number;
   /** Values of the constants that depend on the sizes. */
-  constants?(d: Dims): Dims;
+  constants?(d: Dims, device: DeviceClass): Dims;
   /** All values of those constants that `tune` may measure; only those of `constants` when absent. */
-  tunings?(d: Dims): readonly Dims[];
+  tunings?(d: Dims, device: DeviceClass): readonly Dims[];
 }
 
 /** A kernel: the shapes that it reads and writes, its variants, its cost, and its reference. */

@@ -1,9 +1,10 @@
+import type { DeviceClass } from "./device_class.js";
 import { DeviceError } from "./errors.js";
 import type { Compiling } from "./gpu.js";
 import type { Dims, Kernel, Variant } from "./kernel.js";
 import type { Choice } from "./variants.js";
 import { scoped } from "./scopes.js";
-import { joinShader, readShader, type ShaderText, specialise } from "./wgsl.js";
+import { joinShader, readShader, type ShaderText, specialise, withSubgroupSize } from "./wgsl.js";
 
 const COMPUTE = 4; // GPUShaderStage.COMPUTE
 
@@ -38,14 +39,20 @@ export function shaderOf(kernel: Kernel, text: string): ShaderText {
   return shader;
 }
 
-/** The text that is compiled for a launch: with the values of its constants. */
-export function codeOf({ name }: Kernel, { variant, dims }: Choice, { constants }: ShaderText): string {
+/** The text that is compiled for a launch on such a device: with the values of its constants. */
+export function codeOf(
+  { name }: Kernel,
+  { variant, dims }: Choice,
+  { constants }: ShaderText,
+  { subgroupSize }: DeviceClass,
+): string {
   const names = Object.keys(constants).filter((key) => dims[key] !== undefined);
-  return specialise(name, textOf(variant, dims), Object.fromEntries(names.map((key) => [key, dims[key]])));
+  const text = specialise(name, textOf(variant, dims), Object.fromEntries(names.map((key) => [key, dims[key]])));
+  return subgroupSize ? withSubgroupSize(text, subgroupSize) : text;
 }
 
 /** Compiles shaders on one device, each specialised text once; `tell` hears when one begins and ends. */
-export function createPipelines(device: GPUDevice, tell: (event: Compiling) => void): Pipelines {
+export function createPipelines(device: GPUDevice, kind: DeviceClass, tell: (event: Compiling) => void): Pipelines {
   const layouts = new Map<string, GPUBindGroupLayout>();
   const pipelines = new Map<string, Promise<GPUComputePipeline>>();
   const shaders = new Map<string, ShaderText>();
@@ -97,7 +104,7 @@ export function createPipelines(device: GPUDevice, tell: (event: Compiling) => v
     layout,
     get(kernel, choice) {
       const read = shader(kernel, choice);
-      const code = codeOf(kernel, choice, read);
+      const code = codeOf(kernel, choice, read, kind);
       const known = pipelines.get(code);
       if (known) return known;
       tell({ done, total: ++total });

@@ -26,8 +26,11 @@ export interface Tuning {
   readonly place?: string;
 }
 
+/** What adapters are told apart by. */
+type AdapterName = Pick<AdapterInfo, "vendor" | "architecture" | "description">;
+
 /** Reads the choices stored for this adapter. Without `tuned` it begins with none and stores none. */
-export async function openTuning(info: AdapterInfo, tuned: boolean): Promise<Tuning> {
+export async function openTuning(info: AdapterName, tuned: boolean): Promise<Tuning> {
   const store = tuned ? tuningStore(info) : undefined;
   let choices: TunedChoices = (await store?.read()) ?? {};
   return {
@@ -51,7 +54,7 @@ const VERSION = 2; // of the format; files of other versions are not read
  * The store for one kind of adapter. Undefined in a runtime that has neither files nor a Cache, and where the program may
  * not look: in a page of a sandbox, in Deno without `--allow-env`.
  */
-export function tuningStore({ vendor, architecture, description }: AdapterInfo): TuningStore | undefined {
+export function tuningStore({ vendor, architecture, description }: AdapterName): TuningStore | undefined {
   const name = `${vendor} ${architecture} ${description}`
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")

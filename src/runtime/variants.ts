@@ -1,20 +1,5 @@
+import type { DeviceClass } from "./device_class.js";
 import type { Dims, Kernel, Variant } from "./kernel.js";
-
-/**
- * What an adapter computes on: CPU cores (lavapipe, SwiftShader, WARP) or a GPU. Different variants are fast on each.
- */
-export type AdapterClass = "cpu" | "gpu";
-
-/** The properties of a device by which variants are chosen. */
-export interface DeviceClass {
-  readonly adapter: AdapterClass;
-  /** The WebGPU features that it has. */
-  readonly features: ReadonlySet<string>;
-  /** Invocations of a subgroup; 0 where the number varies, or the device has no subgroups. */
-  readonly subgroup: number;
-  /** Variants that its compiler refused. */
-  readonly refused?: ReadonlySet<Variant>;
-}
 
 /** How a launch runs: a variant, and all sizes, scalars and constants. */
 export interface Choice {
@@ -59,10 +44,10 @@ export function tuningKey(kernel: Kernel, dims: Dims): string {
  * The variants that can run a launch on such a device, in order of preference: those that it has not refused, unless it
  * refused them all.
  */
-function possible({ variants }: Kernel, dims: Dims, { features, subgroup, refused }: DeviceClass): Variant[] {
-  const all = { ...dims, SUBGROUP: subgroup };
+function possible({ variants }: Kernel, dims: Dims, device: DeviceClass): Variant[] {
+  const { features, refused } = device;
   const able = variants.filter(
-    ({ needs = [], fits }) => needs.every((name) => features.has(name)) && fits?.(all) !== false,
+    ({ needs = [], fits }) => needs.every((name) => features.has(name)) && fits?.(dims, device) !== false,
   );
   const left = able.filter((one) => !refused?.has(one));
   return left.length ? left : able;
@@ -70,9 +55,8 @@ function possible({ variants }: Kernel, dims: Dims, { features, subgroup, refuse
 
 /** All ways to run a launch on such a device. */
 export function candidates(kernel: Kernel, dims: Dims, device: DeviceClass): TunedChoice[] {
-  const all = { ...dims, SUBGROUP: device.subgroup };
   return possible(kernel, dims, device).flatMap(({ name, tunings }) =>
-    (tunings?.(all) ?? [{}]).map((constants) => ({ variant: name, constants })),
+    (tunings?.(dims, device) ?? [{}]).map((constants) => ({ variant: name, constants })),
   );
 }
 
@@ -88,7 +72,10 @@ export function choiceOf(
 ): Choice {
   const variant = kernel.variants.find((one) => one.name === name);
   if (!variant) throw new Error(`${kernel.name}: has no variant ${name}`);
-  return { variant, dims: { ...dims, ...variant.constants?.({ ...dims, SUBGROUP: device.subgroup }), ...constants } };
+  return {
+    variant,
+    dims: { ...dims, UNROLL: Number(device.unroll), ...variant.constants?.(dims, device), ...constants },
+  };
 }
 
 /**
@@ -101,7 +88,9 @@ export function chooseVariant(kernel: Kernel, dims: Dims, device: DeviceClass, t
     variant === known.variant && JSON.stringify(constants) === JSON.stringify(known.constants);
   if (known && candidates(kernel, dims, device).some(same)) return choiceOf(kernel, dims, known, device);
   const all = possible(kernel, dims, device);
-  const first = all.find((one) => (one.for ?? device.adapter) === device.adapter && one.suits?.(dims) !== false);
+  const first = all.find(
+    (one) => (one.for ?? device.adapter) === device.adapter && one.suits?.(dims, device) !== false,
+  );
   const chosen = first ?? all[all.length - 1];
   return choiceOf(kernel, dims, { variant: chosen.name, constants: {} }, device);
 }

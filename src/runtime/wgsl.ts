@@ -49,6 +49,18 @@ export function specialise(name: string, wgsl: string, values: Readonly<Record<s
   return text;
 }
 
+/**
+ * The text, compiled for subgroups of `size` invocations. A workgroup whose written size is no multiple of that stays as
+ * it is.
+ */
+export function withSubgroupSize(wgsl: string, size: number): string {
+  const [, written] = wgsl.match(/@workgroup_size\((\d+)\)/) ?? [];
+  if (written && Number(written) % size) return wgsl;
+  const enables = ["subgroups", "subgroup_size_control"].map((name) => `enable ${name};`);
+  const body = wgsl.replace(/^enable subgroups;\n/m, "").replace("@compute", `@compute @subgroup_size(${size})`);
+  return [...enables, body].join("\n");
+}
+
 /** The bytes of `struct Params`, every field looked up by name in `values`. Throws Error for one that is missing. */
 export function packParams(
   name: string,

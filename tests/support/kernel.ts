@@ -1,9 +1,11 @@
 import { cpu } from "../../src/runtime/cpu.js";
+import type { DeviceClass } from "../../src/runtime/device_class.js";
 import { ShapeError } from "../../src/runtime/errors.js";
 import type { Gpu } from "../../src/runtime/gpu.js";
 import type { Dims, Kernel, Patterns, Variant } from "../../src/runtime/kernel.js";
 import { GUARD_WORD, GUARD_WORDS } from "../../src/runtime/memory.js";
 import { byteLength, tensor } from "../../src/runtime/tensor.js";
+import { classOf } from "./device_class.js";
 import { device, randoms, refuses, suite, type Test } from "./harness.js";
 import { type Filled, firstFault, recordLaunch, sizesOf } from "./launch.js";
 
@@ -38,6 +40,9 @@ const judges = (what: string): Readonly<Record<"deno" | "chrome", string>> => {
   const reason = `${what}, not a runtime: they run in Node`;
   return { deno: reason, chrome: reason };
 };
+/** Cases of a variant are those that it can run on such a device; it may be one that the test has not. */
+const SUBGROUPS = classOf("gpu", 8);
+
 const MUTANT = judges("mutants judge the cases of a kernel");
 const CASE = judges("some cases judge a kernel");
 /** Chrome compiles with Node's compiler, slowly: every third case shows it its own driver. */
@@ -77,8 +82,8 @@ export function checkTunings<R extends Patterns, W extends Patterns, P extends s
 ): void {
   const variant = kernel.variants.find((one) => one.name === name);
   const { dims } = recordLaunch(kernel, table.args(size, randoms(7)), table.values(size)).launch;
-  for (const constants of variant?.tunings?.(dims) ?? []) {
-    const chosen = { ...variant, constants: (d) => ({ ...variant?.constants?.(d), ...constants }) } as Variant;
+  for (const constants of variant?.tunings?.(dims, SUBGROUPS) ?? []) {
+    const chosen = { ...variant, constants: (...of) => ({ ...variant?.constants?.(...of), ...constants }) } as Variant;
     const cases = { [JSON.stringify(constants)]: size };
     checkKernel<R, W, P, C>(
       { ...kernel, variants: [chosen] },
@@ -99,21 +104,21 @@ interface Subject {
 }
 
 function subjectOf(kernel: Kernel, table: Table<string, string>, variant: Variant): Subject {
-  const fits = (size: Size, SUBGROUP: number): boolean => {
+  const fits = (size: Size, device: DeviceClass): boolean => {
     if (!variant.fits) return true;
     const { launch } = recordLaunch(kernel, table.args(size, randoms(7)), table.values(size));
-    return variant.fits({ ...launch.dims, SUBGROUP });
+    return variant.fits(launch.dims, device);
   };
-  const cases = new Map(Object.entries(table.cases).filter(([, size]) => fits(size, 8)));
+  const cases = new Map(Object.entries(table.cases).filter(([, size]) => fits(size, SUBGROUPS)));
   return {
     kernel: kernel.name,
     variant: variant.name,
     cases,
-    obstacle({ device: { features }, class: { subgroup } }) {
-      if (!(variant.needs ?? []).every((feature) => features.has(feature)))
-        return "this adapter, or the shader compiler of this runtime, has no subgroups";
-      if (![...cases.values()].some((size) => fits(size, subgroup)))
-        return `${kernel.name} has no variant ${variant.name} for subgroups of ${subgroup || "no fixed size"}`;
+    obstacle({ device: { features }, class: own }) {
+      const missing = (variant.needs ?? []).filter((feature) => !features.has(feature));
+      if (missing.length) return `this adapter, or the shader compiler of this runtime, has no ${missing.join(", ")}`;
+      if (![...cases.values()].some((size) => fits(size, own)))
+        return `${kernel.name} has no variant ${variant.name} for subgroups of ${own.subgroup || "no fixed size"}`;
       return undefined;
     },
     run: async (size, mutate = (wgsl) => wgsl) => {
