@@ -1,7 +1,22 @@
-import { countLaunches, gpu as openGpu, record, tensor, tune, type TunedChoice, tuningKey } from "../src/index.js";
+import {
+  countLaunches,
+  defineKernel,
+  type Gpu,
+  gpu as openGpu,
+  type Plan,
+  profile,
+  record,
+  tensor,
+  tune,
+  type TuneEvent,
+  type TunedChoice,
+  tuningKey,
+} from "../src/index.js";
 import { layernormResidual, matmul } from "../src/kernels/index.js";
 import type { DeviceClass } from "../src/runtime/device_class.js";
 import type { Dims, Kernel, Variant } from "../src/runtime/kernel.js";
+import { byTimestamps } from "../src/runtime/profile.js";
+import { fastestOf } from "../src/runtime/tune.js";
 import { tuningStore } from "../src/runtime/tuning.js";
 import { candidates, chooseVariant } from "../src/runtime/variants.js";
 import { classOf } from "./support/device_class.js";
@@ -123,4 +138,115 @@ test("what was measured is kept for later runs of a program, by adapter", async 
   await writeFile(store.place, "{ broken");
   assert.equal(await tuningStore(info)!.read(), {});
   await rm(store.place);
+});
+
+test("a time of 0 is never the choice, and noise changes nothing", () => {
+  assert.equal(fastestOf([0, 3, 2], 1), { index: 2, speedup: 1.5 });
+  assert.equal(fastestOf([0, 3, 2.95], 1), { index: 1, speedup: 1 });
+  assert.equal(fastestOf([3, 0, 2], 1), { index: 2, speedup: 1 }); // the present choice could not be measured
+  assert.equal(fastestOf([0, 0, 0], 1), { index: 1, speedup: 1 });
+  assert.equal(fastestOf([0, 0], -1), { index: -1, speedup: 1 });
+});
+
+/** A kernel of two variants, of which one computes four times as long; both take less than a coarse timestamp. */
+const busy = (...turns: number[]) =>
+  defineKernel({
+    name: "busy",
+    reads: { x: "f32[N]", w: "f32[N]" },
+    writes: { y: "f32[N]" },
+    params: [],
+    constants: [],
+    variants: turns.map((count) => ({
+      name: `turns ${count}`,
+      groups: ({ N }) => Math.ceil(N / 64),
+      wgsl: `// busy
+struct Params { N: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
+  var sum = x[id.x];
+  for (var i = 0u; i < ${count}u; i++) { sum = fma(sum, 0.5, w[id.x]); }
+  y[id.x] = sum;
+}`,
+    })),
+    bytes: ({ N }) => 12 * N,
+    flops: ({ N }) => N,
+    reference({ N }, { x, w, y }) {
+      for (let n = 0; n < N; n++) y[n] = x[n] + w[n];
+    },
+  });
+
+/** A launch for each of several weights. */
+function busyPlan(gpu: Gpu, ...turns: number[]): Plan {
+  const x = tensor("x", "f32", [64]);
+  const weights = [0, 1, 2].map((index) => tensor(`w${index}`, "f32", [64], "weight"));
+  for (const w of weights) gpu.write(w, new Float32Array(64));
+  return record("busy", (run) => weights.forEach((w) => void run(busy(...turns), "busy", { x, w }, {})));
+}
+
+test(
+  "winners are the same each time where timestamps count in 65 us, as in Chrome",
+  async () => {
+    const { create } = (await import("webgpu")) as unknown as { create(flags: string[]): GPU };
+    const dawn = create([]);
+    const adapter = await dawn.requestAdapter();
+    const own = await adapter!.requestDevice({ requiredFeatures: ["timestamp-query"] });
+    const gpu = await openGpu({ device: own, tuned: false });
+    const plan = busyPlan(gpu, 4000, 1000);
+    const prepared = await gpu.prepare(plan);
+    assert.is(await byTimestamps(gpu, prepared), undefined); // they are too coarse for one launch
+    for (const { ms } of await profile(gpu, prepared)) assert.ok(ms > 0.001 && ms < 20, `${ms} ms`);
+    prepared.dispose();
+    const found: string[] = [];
+    for (const turns of [
+      [4000, 1000],
+      [1000, 4000],
+      [1000, 4000],
+      [4000, 1000],
+    ]) {
+      const choices = await tune(gpu, [busyPlan(gpu, ...turns)]);
+      found.push(...Object.values(choices).map(({ variant: name }) => name));
+    }
+    assert.equal(found, Array(4).fill("turns 1000"));
+    gpu.dispose();
+    own.destroy();
+    await dawn.requestAdapter(); // holds it until here
+  },
+  { chrome: "its flags give fine timestamps", deno: "it has no Dawn" },
+);
+
+test("a launch that the device cannot hold is left out, with the reason", async () => {
+  const gpu = await openGpu({ tuned: false });
+  const most = gpu.device.limits.maxStorageBufferBindingSize / 4;
+  const x = tensor("x", "f32", [most + 64]);
+  const w = tensor("w", "f32", [most + 64], "weight");
+  const plan = record("busy", (run) => void run(busy(1, 2), "busy", { x, w }, {}));
+  const events: TuneEvent[] = [];
+  const choices = await tune(gpu, [plan, busyPlan(gpu, 1, 2)], { progress: (event) => events.push(event) });
+  assert.equal(Object.keys(choices), ["busy N<=64"]);
+  assert.equal([events.length, events[0].speedup, events[0].tuned.variant], [2, 1, "turns 1"]);
+  assert.match(events[0].skipped ?? "", /^gpu: x f32\[\d+\] must fit one binding/);
+  assert.is(events[1].skipped, undefined);
+  gpu.dispose();
+});
+
+test("a launch is measured with the weights of all launches of its kind in turn", async () => {
+  const gpu = await openGpu({ tuned: false });
+  const used = [0, 0, 0];
+  const watched: Gpu = {
+    ...gpu,
+    async prepare(...plan) {
+      const prepared = await gpu.prepare(...plan);
+      const encode: typeof prepared.encode = (pass, launch) => {
+        used[launch]++;
+        prepared.encode(pass, launch);
+      };
+      return { ...prepared, encode };
+    },
+  };
+  await tune(watched, [busyPlan(gpu, 1, 2)]);
+  assert.ok(Math.min(...used) > 10 && Math.max(...used) - Math.min(...used) <= 1, used.join());
+  gpu.dispose();
 });

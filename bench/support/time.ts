@@ -56,7 +56,12 @@ export async function time(
     try {
       const times = await byTimestamps(gpu, prepared);
       if (times) return times.filter((_, index) => launches[index] === launch).map((ms) => 1e3 * ms);
-      const repeated = (end: number): Promise<number> => byRepetition(gpu, prepared, [0, end]);
+      const repeated = async (end: number): Promise<number> => {
+        const { ms } = await byRepetition(gpu, (pass) => {
+          for (let index = 0; index < end; index++) prepared.encode(pass, index);
+        });
+        return ms;
+      };
       restoring ??= restore.length ? Math.min(await repeated(restore.length), await repeated(restore.length)) : 0;
       return [1e3 * Math.max(1e-6, (await repeated(restore.length + 1)) - restoring)];
     } finally {

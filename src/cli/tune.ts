@@ -25,10 +25,13 @@ export const tune: Verb = {
       await model.tune({
         rows: rows === undefined ? undefined : rowsOf(rows, []),
         signal,
-        progress({ key, tuned: { variant, constants }, speedup, unsaved, loaded, total }) {
+        progress({ key, tuned: { variant, constants }, speedup, unsaved, skipped, loaded, total }) {
           fault ??= unsaved;
           const found = `${variant} ${JSON.stringify(constants)}  ${speedup.toFixed(2)} times as fast`;
-          void print(call.terminal, `${loaded}/${total}  ${key.padEnd(52)} ${found}`);
+          void print(
+            call.terminal,
+            `${loaded}/${total}  ${key.padEnd(52)} ${skipped ? `not measured: ${skipped}` : found}`,
+          );
         },
       });
       await print(call.terminal, fault ? `not kept: ${fault}` : `kept in ${model.gpu.tuning.place}`);
