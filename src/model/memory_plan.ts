@@ -2,6 +2,7 @@ import { checkOptions, objectWith, oneOf, SIGNAL, wholeNumber } from "../runtime
 import { type DeviceError, OptionError } from "../runtime/errors.js";
 import type { Gpu } from "../runtime/gpu.js";
 import { bytesOf, countNeeds } from "../runtime/needs.js";
+import type { AdapterClass } from "../runtime/device_class.js";
 import type { Plan } from "../runtime/plan.js";
 import { type DType, elements, type Tensor } from "../runtime/tensor.js";
 import { type Checkpoint, type CheckpointLike, openCheckpoint, type OpenOptions } from "./checkpoint/checkpoint.js";
@@ -10,6 +11,7 @@ import type { Entry } from "./checkpoint/safetensors.js";
 import { shareTied } from "./checkpoint/ties.js";
 import { WEIGHT_FORMATS, type WeightFormat } from "./checkpoint/weight_formats.js";
 import { planWeights } from "./checkpoint/weights.js";
+import type { GenerateOptions } from "./decode/options.js";
 import { ownOutputs } from "./encode/outputs.js";
 import { batchPlan } from "./encode/prepared_batch.js";
 import { describeCheckpoint } from "./families/index.js";
@@ -66,16 +68,13 @@ const OPTIONS = {
 /** What the public `memoryPlan` does. */
 export async function memoryPlan(source: CheckpointLike, options: MemoryPlanOptions): Promise<MemoryPlan> {
   checkOptions("memoryPlan", options, OPTIONS);
-  const { dtype: format = "auto", gpu, signal } = options;
+  const { dtype, gpu, signal, rows, input_length, max_new_tokens, num_beams } = options;
   const opened = await openCheckpoint(source, options);
-  const { family, checkpoint: described, architecture: stated } = await describeCheckpoint(opened);
-  const checkpoint = await shareTied(described, family.ties?.(described.config) ?? [], { signal }, true);
-  const architecture = { ...stated, normInLinear: gpu?.class.adapter !== "cpu" };
-  const rows = family.rows(architecture, checkpoint.config, checkpoint.entries);
-  const how = { format, ignored: family.ignored ?? [] };
-  const { weights } = planWeights(checkpoint, rows, how, gpu?.memory.weightLimit ?? Infinity);
-  const needs = countNeeds(await plansOf({ architecture, weights }, checkpoint, options));
-  const stored = Array.from(new Set(rows.flatMap(storedNames)), (name) => checkpoint.entries.get(name) as Entry);
+  const given = Object.entries({ max_new_tokens, num_beams }).filter(([, value]) => value !== undefined);
+  const call = { dtype, rows, input_length, options: Object.fromEntries(given) };
+  const { model, stored, plans } = await planModel(opened, call, gpu ? placeOf(gpu) : GPU, signal);
+  const { architecture, weights } = model;
+  const needs = countNeeds(plans);
   const { state, activation, uniforms } = needs;
   const total = bytesOf(weights.tensors);
   return {
@@ -90,20 +89,65 @@ export async function memoryPlan(source: CheckpointLike, options: MemoryPlanOpti
   };
 }
 
+/** A call on a model by its sizes. */
+export interface ModelCall extends Pick<MemoryPlanOptions, "dtype" | "rows" | "input_length"> {
+  /** Options of `generate()`; there must be none where the model writes no text. */
+  readonly options: GenerateOptions;
+}
+
+/** What the plans of a model depend on of the device where it will be. */
+export interface Place {
+  readonly adapter: AdapterClass;
+  /** Whether it computes on a CPU. */
+  readonly software: boolean;
+  /** Bytes above which a weight is split by rows. */
+  readonly weightLimit: number;
+}
+
+const GPU: Place = { adapter: "gpu", software: false, weightLimit: Infinity };
+const placeOf = ({ class: { adapter }, info: { software }, memory: { weightLimit } }: Gpu): Place => ({
+  ...{ adapter, software, weightLimit },
+});
+
+/** A model whose weights are nowhere yet, the tensors that it is stored in, and the plans that a call of it runs. */
+export interface PlannedModel {
+  readonly model: GraphModel;
+  readonly stored: readonly Entry[];
+  readonly plans: readonly Plan[];
+}
+
+/** Records the plans of a call from the headers of a checkpoint alone. Throws as `load` and the call do. */
+export async function planModel(
+  opened: Checkpoint,
+  call: ModelCall,
+  place: Place,
+  signal?: AbortSignal,
+): Promise<PlannedModel> {
+  const { family, checkpoint: described, architecture: stated } = await describeCheckpoint(opened);
+  const checkpoint = await shareTied(described, family.ties?.(described.config) ?? [], { signal }, true);
+  const architecture = { ...stated, normInLinear: place.adapter !== "cpu" };
+  const rows = family.rows(architecture, checkpoint.config, checkpoint.entries);
+  const how = { format: call.dtype ?? "auto", ignored: family.ignored ?? [] } as const;
+  const { weights } = planWeights(checkpoint, rows, how, place.weightLimit);
+  const stored = Array.from(new Set(rows.flatMap(storedNames)), (name) => checkpoint.entries.get(name) as Entry);
+  const model = { architecture, weights };
+  return { model, stored, plans: await plansOf(model, checkpoint, call, place) };
+}
+
 /** The plans of the call: of `generate()`, or of `forward()` where nothing is generated. */
 async function plansOf(
   { architecture, weights }: GraphModel,
   checkpoint: Checkpoint,
-  { rows = 1, input_length, max_new_tokens, num_beams, gpu }: MemoryPlanOptions,
+  { rows = 1, input_length, options }: ModelCall,
+  { software }: Place,
 ): Promise<Plan[]> {
   const { encoder, decoder, head } = architecture;
   const { P, stem } = (encoder ?? decoder) as Stack;
   const length = input_length ?? (stem ? P : Math.min(64, Math.ceil(P / 2)));
   if (length > P) throw new OptionError(`memoryPlan: input_length must be at most ${P}, got ${length}`);
-  const given = Object.entries({ max_new_tokens, num_beams }).filter(([, value]) => value !== undefined);
   if (!decoder || head) {
-    if (given.length)
-      throw new OptionError(`memoryPlan: ${given[0][0]} must be absent, this ${architecture.family} writes no text`);
+    const [given] = Object.keys(options);
+    if (given) throw new OptionError(`memoryPlan: ${given} must be absent, this ${architecture.family} writes no text`);
     const size = { N: rows * length, B: rows, T: decoder ? length : 0, X: 0, features: stem !== undefined };
     return [(await batchPlan({ architecture, weights }, size, ownOutputs(architecture))).plan];
   }
@@ -111,8 +155,8 @@ async function plansOf(
     import("./decode/call_plans.js"),
     import("./decode/defaults.js"),
   ]);
-  const sizes = { rows, length, options: Object.fromEntries(given), software: gpu?.info.software ?? false };
   const defaults = readDefaults(checkpoint, architecture.V, decoder.P);
+  const sizes = { rows, length, options, software };
   return callPlans({ architecture: { ...architecture, decoder }, weights }, defaults, sizes);
 }
 
