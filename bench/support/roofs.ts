@@ -22,8 +22,8 @@ export const roofTimes = (roofs: Roofs, { bytes, flops }: Readonly<Record<"bytes
   computing: flops / roofs.gflop_s / 1e3,
 });
 
-/** The rate of a copy of as many bytes, interpolated between the measured sizes. */
-function copyRate({ copies }: Roofs, bytes: number): number {
+/** The rate of a copy of as many bytes, in GB/s, interpolated between the measured sizes. */
+export function copyRate({ copies }: Roofs, bytes: number): number {
   const above = copies.findIndex((point) => point.bytes >= bytes);
   if (above <= 0) return (above === 0 ? copies[0] : copies[copies.length - 1]).gb_s;
   const [low, high] = [copies[above - 1], copies[above]];

@@ -1,0 +1,111 @@
+import { FORMATS } from "../../src/kernels/formats.js";
+import type { Dims } from "../../src/runtime/kernel.js";
+import type { Figures } from "./devices.js";
+
+/** How near a variant comes to the roofs of a device. */
+export interface Speed {
+  /** The share of the bandwidth, where memory bounds it. */
+  readonly memory: number;
+  /** The share of the operations, where arithmetic bounds it and the device is full. */
+  arithmetic(d: Dims, figures: Figures): number;
+  /** Loads of an invocation of which each waits for the last. */
+  waits(d: Dims, figures: Figures): number;
+  /** Invocations of a workgroup; 64 when absent. */
+  lanes?(d: Dims): number;
+  /** Why. */
+  readonly why: string;
+}
+
+/** Instructions that convert a weight, and for each row that multiply it, from the machine code for RDNA3. */
+const INSTRUCTIONS: Readonly<Record<(typeof FORMATS)[number], readonly [convert: number, row: number]>> = {
+  f32: [1.4, 1.2],
+  f16: [0.8, 1.2],
+  bf16: [0.8, 1.2],
+  i8: [2.2, 1.2],
+  i4: [1.8, 1.2],
+};
+
+const formatOf = ({ WEIGHT_FORMAT }: Dims): (typeof FORMATS)[number] => FORMATS[WEIGHT_FORMAT];
+
+/** The share of operations of a product of few rows: of its instructions, those that multiply and add. */
+function rowShare(d: Dims): number {
+  const [convert, row] = INSTRUCTIONS[formatOf(d)];
+  const rows = Math.min(d.N, d.ROWS);
+  return rows / (convert + row * rows);
+}
+
+const PER_LOAD = { f32: 4, f16: 8, bf16: 8, i8: 16, i4: 32 } as const;
+
+/** The turns of a loop over a row of weights, 16 bytes at a time by each of `lanes`, and loads before and after it. */
+const turns = (d: Dims, lanes: number): number =>
+  Math.ceil(d.I / PER_LOAD[formatOf(d)] / lanes) + 2 + (d.NORM ? Math.ceil(d.I / 4 / lanes) + 1 : 0);
+
+/** The share of a tile that is not empty. */
+const used = (size: number, tile: number): number => size / (Math.ceil(size / tile) * tile);
+const tileUse = ({ N, J, O, DOWN, ACROSS, FOURS }: Dims): number =>
+  used(N, 4 * DOWN * FOURS) * used(J * O, 4 * ACROSS * FOURS);
+
+const constant = (value: number) => (): number => value;
+
+/** By the kernel and the variant, or else by the kernel. */
+const SPEEDS: Readonly<Record<string, Speed>> = {
+  "matmul rows.subgroup": {
+    memory: 0.8,
+    arithmetic: rowShare,
+    waits: (d, { class: { subgroup } }) => turns(d, subgroup || 32),
+    why: "each weight once, 4 loads of 16 bytes in flight; few operations a weight",
+  },
+  "matmul rows.shared": {
+    memory: 0.75,
+    arithmetic: rowShare,
+    waits: (d) => turns(d, d.LANES) + 2,
+    lanes: ({ LANES, SETS }) => LANES * SETS,
+    why: "as rows.subgroup, with sums through workgroup memory",
+  },
+  "matmul shared": {
+    memory: 0.8,
+    arithmetic: (d) => (d.FOURS === 2 ? 0.6 : 0.42) * tileUse(d),
+    waits: ({ I, SPLIT }) => Math.ceil(I / 16 / SPLIT),
+    lanes: ({ DOWN, ACROSS, SPLIT }) => DOWN * ACROSS * SPLIT,
+    why: "4 x 4 blocks load 8 vectors of workgroup memory for 64 multiply-adds, 8 x 8 blocks 16 for 256",
+  },
+  "matmul cpu": { memory: 0.8, arithmetic: constant(0.5), waits: constant(0), why: "measured on lavapipe" },
+  "matmul direct": { memory: 0.8, arithmetic: constant(0.18), waits: constant(0), why: "measured on lavapipe" },
+  "matmul rows.direct": { memory: 0.6, arithmetic: constant(0.2), waits: constant(0), why: "measured on lavapipe" },
+  "attention shared": {
+    memory: 0.8,
+    arithmetic: constant(0.25),
+    waits: ({ S, B }) => (2 * S) / B / 32,
+    why: "4 multiply-adds for each vector of workgroup memory: a query row a lane",
+  },
+  "attention_step shared": {
+    memory: 0.7,
+    arithmetic: constant(0.3),
+    waits: ({ M, E }) => (M / 2 / 256) * (4 * Math.ceil(E / 64) + (E / 4 / 64) * 64) + 6,
+    why: "16 loads of keys in flight, 4 of values; a workgroup a head of a row",
+  },
+  sample: {
+    memory: 0.5,
+    arithmetic: constant(0.3),
+    waits: ({ V }) => (40 * V) / 256,
+    lanes: constant(256),
+    why: "a workgroup a row, about 40 passes over the logits, a load in flight",
+  },
+  topk: {
+    memory: 0.6,
+    arithmetic: constant(0.3),
+    waits: ({ V, G, C }) => V / G / 64 / 4 + 2 * C,
+    why: "G workgroups a row; a round of the workgroup for each candidate",
+  },
+  beam_step: { memory: 0.3, arithmetic: constant(0.1), waits: constant(24), why: "a workgroup a sentence, in steps" },
+  logits_process: { memory: 0.4, arithmetic: constant(0.2), waits: ({ V }) => (3 * V) / 256, why: "a workgroup a row" },
+  embed: { memory: 0.6, arithmetic: constant(0.3), waits: ({ D }) => 3 + (D / 4 / 64) * 3, why: "a workgroup a row" },
+  layernorm_residual: { memory: 0.85, arithmetic: constant(0.4), waits: constant(5), why: "one pass, sums in between" },
+  rope: { memory: 0.8, arithmetic: constant(0.3), waits: constant(4), why: "each number once" },
+};
+
+const OTHER: Speed = { memory: 0.6, arithmetic: constant(0.25), waits: constant(8), why: "not looked at" };
+
+/** How near a variant of a kernel comes to the roofs. */
+export const speedOf = (kernel: string, variant: string): Speed =>
+  SPEEDS[`${kernel} ${variant}`] ?? SPEEDS[kernel] ?? OTHER;
