@@ -103,6 +103,15 @@ test("results of a file are compared with others, and a link holds them", async 
   assert.is(linked[0], "44.7 µs");
 });
 
+test("a step is predicted from the roofs of the device, and run, each kind of launch beside what it takes", async () => {
+  const { summary, kinds, times, bounds } = await outcome("prediction");
+  assert.match(String(summary), /^Predicted [\d.]+ ms; measured [\d.]+ ms launch by launch, [\d.]+ ms in one go\.$/);
+  assert.ok((kinds as number) > 8);
+  assert.is((times as string[]).length, 2 * (kinds as number));
+  for (const time of times as string[]) assert.match(time, /^[\d.,]+ (µs|ms)$/);
+  for (const bound of bounds as string[]) assert.ok(["memory", "arithmetic", "waits", "launch"].includes(bound), bound);
+});
+
 test("the site is less than 400 kB as it is sent", async () => {
   const { sent } = (await outcome("size")) as { sent: number };
   assert.ok(sent < 400e3, `${sent} bytes`);

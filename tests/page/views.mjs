@@ -104,5 +104,20 @@ async function results(page) {
   return { compared, linked: await page.locator("#panel-bench tbody td:nth-child(2)").allInnerTexts() };
 }
 
+/** Predicts a step of g2p-en and runs it. @param {Page} page */
+async function prediction(page) {
+  await follow(page, "bench?predict=g2p-en&rows=2");
+  await page.getByRole("button", { name: "Predict and run" }).click();
+  const summary = page.locator("#panel-bench [role=status]").filter({ hasText: /^Predicted / });
+  await summary.waitFor();
+  const cells = page.locator(".predicted tbody td.number");
+  return {
+    summary: await summary.innerText(),
+    kinds: await page.locator(".predicted tbody tr").count(),
+    times: await cells.allInnerTexts(),
+    bounds: await page.locator(".predicted tbody td:last-child").allInnerTexts(),
+  };
+}
+
 /** All uses by name. */
-export const VIEW_USES = { attention, writing, inside, results };
+export const VIEW_USES = { attention, writing, inside, results, prediction };

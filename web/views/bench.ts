@@ -7,6 +7,7 @@ import { startButton } from "../support/start.js";
 import type { Context } from "../support/view.js";
 import { createActions, createLoader } from "./bench/actions.js";
 import { createChoice } from "./bench/choice.js";
+import { createPrediction } from "./bench/prediction.js";
 import { createProgress } from "./bench/progress.js";
 import { createReport } from "./bench/report.js";
 import { runBenches } from "./bench/run.js";
@@ -52,7 +53,8 @@ export function mount(root: HTMLElement, context: Context): void {
     }
   };
   const starter = startButton("Measure", run, signal);
-  root.addEventListener("leave", starter.stop, { signal });
+  const prediction = createPrediction(context);
+  for (const { stop } of [starter, prediction]) root.addEventListener("leave", stop, { signal });
 
   root.append(
     el("h2", {}, "Benchmark"),
@@ -66,6 +68,7 @@ export function mount(root: HTMLElement, context: Context): void {
     progress.element,
     actions,
     ...report.elements,
+    prediction.element,
   );
   const shared = params.get("results");
   if (shared)

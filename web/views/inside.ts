@@ -2,20 +2,16 @@ import { measureRoofs } from "../../bench/support/roofs.js";
 import { agreements, type Gpu, profile, type SamplePlan, samplePlans } from "../../src/index.js";
 import { field, numberInput, selectInput } from "../support/controls.js";
 import { el } from "../support/dom.js";
+import { TASKS } from "../support/models.js";
 import { startButton } from "../support/start.js";
 import { timeText } from "../support/units.js";
-import type { BundledModel, BundledTask, Context } from "../support/view.js";
+import type { BundledModel, Context } from "../support/view.js";
 import { addAgreement, addTimings, inspect, type Inspected } from "./inside/launches.js";
 import { errorText } from "./inside/list.js";
 import { createPanes, type Shown } from "./inside/panes.js";
 
 const TOLERANCE = 1e-4;
 const ROUNDS = 3; // of timing, the best of which count
-const TASKS: Readonly<Record<BundledModel, BundledTask>> = {
-  "g2p-en": "text2text",
-  "bert-pos": "token-classification",
-  "gpt2-brown": "text-generation",
-};
 const PLANS: Readonly<Record<BundledModel, Readonly<Record<string, string>>>> = {
   "g2p-en": { step: "a decode step", prompt: "the decoder over prompts", encoder: "the encoder" },
   "bert-pos": { encoder: "the encoder" },
