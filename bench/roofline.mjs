@@ -30,7 +30,7 @@ try {
   const { roofline } = await import(pathToFileURL(`${root}build/roofline.mjs`).href);
   for (const line of await roofline(positionals[0], words, { sample, measure })) console.log(line);
 } catch (error) {
-  console.error(`roofline: ${error instanceof Error ? error.message : error}`);
+  console.error(`roofline: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;
 }
 process.exit(); // or a device would keep this process
