@@ -7,6 +7,7 @@ import type { WeightFormat } from "./checkpoint/weight_formats.js";
 import { loadWeights, type Weights } from "./checkpoint/weights.js";
 import type { Core } from "./core.js";
 import { describeCheckpoint } from "./families/index.js";
+import { choicesFor } from "./graph/architecture.js";
 import { createIdleCache } from "./idle.js";
 import { checkLoadOptions } from "./load_options.js";
 import { createModel, type Model } from "./model.js";
@@ -52,7 +53,7 @@ export async function load(source: CheckpointLike, options: LoadOptions): Promis
     leave();
     if (!options.gpu) gpu.dispose();
   };
-  const architecture = { ...stated, normInLinear: gpu.class.adapter === "gpu" };
+  const architecture = { ...stated, ...choicesFor(gpu.class.adapter) };
   const { config, entries } = checkpoint;
   const rest = { format: dtype, ignored: family.ignored ?? [] };
   const upload = async (hooks: LoadHooks): Promise<Weights> =>

@@ -16,7 +16,7 @@ import { ownOutputs } from "./encode/outputs.js";
 import { batchPlan } from "./encode/prepared_batch.js";
 import { describeCheckpoint } from "./families/index.js";
 import { HUB_OPTIONS } from "./load_options.js";
-import type { DecoderArchitecture, GraphModel, Stack } from "./graph/architecture.js";
+import { choicesFor, type DecoderArchitecture, type GraphModel, type Stack } from "./graph/architecture.js";
 
 /** What is to be loaded, and the call for which memory is planned. */
 export interface MemoryPlanOptions extends OpenOptions {
@@ -125,7 +125,7 @@ export async function planModel(
 ): Promise<PlannedModel> {
   const { family, checkpoint: described, architecture: stated } = await describeCheckpoint(opened);
   const checkpoint = await shareTied(described, family.ties?.(described.config) ?? [], { signal }, true);
-  const architecture = { ...stated, normInLinear: place.adapter !== "cpu" };
+  const architecture = { ...stated, ...choicesFor(place.adapter) };
   const rows = family.rows(architecture, checkpoint.config, checkpoint.entries);
   const how = { format: call.dtype ?? "auto", ignored: family.ignored ?? [] } as const;
   const { weights } = planWeights(checkpoint, rows, how, place.weightLimit);

@@ -1,4 +1,5 @@
 import type { Activation } from "../../kernels/activation.js";
+import type { AdapterClass } from "../../runtime/device_class.js";
 import type { Weights } from "../checkpoint/weights.js";
 
 /** Rotary positions: pair i of a head is rotated by position * frequencies[i]. */
@@ -129,7 +130,18 @@ export interface Architecture {
    * where each launch costs time.
    */
   readonly normInLinear?: boolean;
+  /**
+   * Whether a step over a long past attends to parts of it side by side: faster on GPUs, most of whose cores a workgroup
+   * for each head leaves idle.
+   */
+  readonly splitKeys?: boolean;
 }
+
+/** What the graph does differently on each class of adapters. */
+export const choicesFor = (adapter: AdapterClass): Pick<Architecture, "normInLinear" | "splitKeys"> => ({
+  normInLinear: adapter === "gpu",
+  splitKeys: adapter === "gpu",
+});
 
 /** An architecture that has a decoder. */
 export interface DecoderArchitecture extends Architecture {
