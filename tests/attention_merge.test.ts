@@ -1,5 +1,10 @@
-import { attentionMerge } from "../src/kernels/index.js";
+import { attentionMerge, attentionStep } from "../src/kernels/index.js";
+import type { Kernel } from "../src/runtime/kernel.js";
+import { record } from "../src/runtime/plan.js";
+import { tensor } from "../src/runtime/tensor.js";
 import { args, values } from "./attention_merge.args.js";
+import { args as stepArgs, values as stepValues } from "./attention_step.args.js";
+import { assert, device, randoms, suite } from "./support/harness.js";
 import { checkKernel } from "./support/kernel.js";
 
 checkKernel(attentionMerge, {
@@ -54,4 +59,40 @@ checkKernel(attentionMerge, {
       /parts must be f32\[R,H\*Y\]/,
     ],
   },
+});
+
+const law = suite("steps in parts", { chrome: "Node has its shader compiler" });
+
+law("the bits of a row do not depend on whether its keys are split", async () => {
+  const gpu = await device();
+  for (const [M, position] of [
+    [600, 599],
+    [300, 64],
+    [300, 2],
+  ]) {
+    const size = { B: 2, W: 2, M, H: 4, K: 2, E: 64, position, rotary: 1 };
+    const given = Object.entries(stepArgs(size, randoms(3))).flatMap(([name, filled]) =>
+      filled ? [[name, tensor(name, filled.dtype, filled.shape), filled.data] as const] : [],
+    );
+    const tensors = Object.fromEntries(given.map(([name, t]) => [name, t]));
+    const variants = attentionStep.variants.filter(({ name }) => name === "shared");
+    const shared = { ...attentionStep, variants } as unknown as Kernel;
+    const attend = async (split: number): Promise<Float32Array> => {
+      for (const [, t, data] of given) gpu.write(t, data);
+      const whole = tensor("whole", "f32", [4, 4 * 64]);
+      const plan = record("step", (run) => {
+        const { Y, ...rest } = stepValues({ ...size, split });
+        const out = split ? undefined : whole;
+        const parts = run(shared, "step", { ...tensors, out } as never, { Y, ...rest } as never).out!;
+        if (split) run(attentionMerge, "merge", { rows: tensors.rows, parts, out: whole }, { H: 4, E: 64, Y });
+      });
+      const prepared = await gpu.prepare(plan);
+      const [got] = await prepared.run({ read: [whole] });
+      prepared.dispose();
+      gpu.memory.free([whole]);
+      return got as Float32Array;
+    };
+    assert.equal(await attend(1), await attend(0));
+    gpu.memory.free(Object.values(tensors));
+  }
 });
