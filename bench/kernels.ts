@@ -1,4 +1,5 @@
 import { bench as attention } from "./attention.bench.js";
+import { bench as attentionMerge } from "./attention_merge.bench.js";
 import { bench as attentionStep } from "./attention_step.bench.js";
 import { bench as attentionWeights } from "./attention_weights.bench.js";
 import { bench as beamStep } from "./beam_step.bench.js";
@@ -20,6 +21,7 @@ import type { KernelBench } from "./support/kernel_bench.js";
 /** The benches of all kernels. */
 export const KERNEL_BENCHES: readonly KernelBench[] = [
   attention,
+  attentionMerge,
   attentionStep,
   attentionWeights,
   beamStep,

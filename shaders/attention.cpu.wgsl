@@ -1,5 +1,5 @@
 // attention: for CPU adapters with subgroups.
-// Parts    attention, attention_bias, constants, chunk4|chunk1
+// Parts    attention, attention_bias, constants, halves, chunk4|chunk1, cache_f32|cache_f16
 // Launch   a workgroup is one subgroup of 8 and computes a head of 16 rows, 2 an invocation; all widths multiples of 4,
 //          E at most 64
 // Numerics online softmax, key by key, with sums of its own for each sentence: the result of a row does not depend on
@@ -51,9 +51,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     for (var t = 0u; t < seen; t++) {
       let k_at = (span.x + t) * stride + params.k_at / 4u + head;
       let v_at = (span.x + t) * stride + params.v_at / 4u + head;
-      let k0 = kv[k_at + low]; let v0 = kv[v_at + low];
+      let k0 = restored(kv[k_at + low]); let v0 = restored(kv[v_at + low]);
       var k1 = k0; var v1 = v0;
-      if (WIDTH > 8u) { k1 = kv[k_at + high]; v1 = kv[v_at + high]; }
+      if (WIDTH > 8u) { k1 = restored(kv[k_at + high]); v1 = restored(kv[v_at + high]); }
       var s_a = 0.0; var s_b = 0.0;
       if (WIDTH > 0u) { let k = subgroupBroadcast(k0, 0u); s_a += dot(q_a[0], k); s_b += dot(q_b[0], k); }
       if (WIDTH > 1u) { let k = subgroupBroadcast(k0, 1u); s_a += dot(q_a[1], k); s_b += dot(q_b[1], k); }

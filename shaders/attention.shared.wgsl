@@ -1,5 +1,5 @@
 // attention: through workgroup memory, for GPUs.
-// Parts    attention, attention_bias, constants, chunk4|chunk1
+// Parts    attention, attention_bias, constants, halves, chunk4|chunk1, cache_f32|cache_f16
 // Launch   one workgroup a head of 16 rows, 4 lanes a row; keys, then values, are staged in 8.5 KiB; E up to 256
 // Numerics online softmax, corrected once every TILE keys of a sentence; the result of a row does not depend on the
 //          rows beside it; a row that sees no key gives zeros
@@ -24,7 +24,7 @@ fn visible(row: vec4u, keys: u32) -> u32 { return select(keys, min(keys, row.y +
 fn stage(at: u32, count: u32, lane: u32) {
   for (var i = lane; i < count * WIDTH; i += LANES) {
     let t = i / WIDTH;
-    staged[t * PITCH + i % WIDTH] = kv[at + t * (params.Z / CHUNK) + i % WIDTH];
+    staged[t * PITCH + i % WIDTH] = restored(kv[at + t * (params.Z / CHUNK) + i % WIDTH]);
   }
 }
 

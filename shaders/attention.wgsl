@@ -1,5 +1,5 @@
 // attention: directly, for any adapter.
-// Parts    attention, constants, chunk4|chunk1
+// Parts    attention, constants, halves, chunk4|chunk1, cache_f32|cache_f16
 // Launch   one invocation a head of QUERIES rows, which share each load of a key and a value; rows of several sentences
 //          take one sentence after the other
 // Numerics online softmax, corrected once every 64 keys of a sentence, with sums kept in out between; the result of a
@@ -79,7 +79,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f();
         var a4 = vec4f(); var a5 = vec4f(); var a6 = vec4f(); var a7 = vec4f();
         for (var e = 0u; e < width; e++) {
-          let x = Block(kv[k0 + e], kv[k1 + e], kv[k2 + e], kv[k3 + e]);
+          let x = Block(restored(kv[k0 + e]), restored(kv[k1 + e]), restored(kv[k2 + e]), restored(kv[k3 + e]));
           if (QUERIES > 0u) { a0 += q[q0 + e] * x; }
           if (QUERIES > 1u) { a1 += q[q1 + e] * x; }
           if (QUERIES > 2u) { a2 += q[q2 + e] * x; }
@@ -133,8 +133,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         var b4 = acc[9]; var b5 = acc[11]; var b6 = acc[13]; var b7 = acc[15];
         var v = (span.x + first) * stride + params.v_at / CHUNK + head + e;
         for (var t = 0u; t < count; t++) {
-          let x = kv[v];
-          let y = kv[v + other];
+          let x = restored(kv[v]);
+          let y = restored(kv[v + other]);
           v += stride;
           let w = p[t * QUADS];
           if (QUERIES > 0u) { a0 += w.x * x; b0 += w.x * y; }

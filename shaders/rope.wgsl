@@ -5,9 +5,10 @@
 //   (a, b) -> (a cos - b sin, b cos + a sin) for the pairs a = x[i], b = x[i+E/2]
 //   INTERLEAVED: for the pairs a = x[2i], b = x[2i+1]
 //   cache[sentence*W, position, :] = (k, v)
+// Parts    halves, words_f32|words_f16
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)
 //          rotary: f32[M,E] (cosines, then sines, of a position)   qk_norm: f32[2,E] (gamma of q, of k)
-//          qkv: f32[N,H*E+2*K*E]   cache: f32[R,M,2*K*E] (key, value)
+//          qkv: f32[N,H*E+2*K*E]   cache: f32|f16[R,M,2*K*E] (key, value)
 // Launch   one invocation a head of a row, value heads too where there is a cache
 // Numerics f32; cosines and sines come from f64
 // Source   Su et al. 2021, arXiv:2104.09864, eq. 34; Transformers modeling_llama (halves), modeling_qwen3 (norms)
@@ -18,13 +19,14 @@ struct Params { N: u32, M: u32, H: u32, K: u32, E: u32, W: u32, eps: f32 }
 @group(0) @binding(3) var<storage, read> qk_norm: array<f32>;
 @group(0) @binding(4) var<storage, read> status: array<u32>;
 @group(0) @binding(5) var<storage, read_write> qkv: array<f32>;
-@group(0) @binding(6) var<storage, read_write> cache: array<f32>;
+@group(0) @binding(6) var<storage, read_write> cache: array<Word>;
 
 const INTERLEAVED: u32 = 0;
 const HAS_ROTARY: u32 = 0;
 const HAS_QK_NORM: u32 = 0;
 const HAS_STATUS: u32 = 0;
 const HAS_CACHE: u32 = 0;
+const CACHE_FORMAT: u32 = 0; // 1: f16, of which the part words_f16 knows
 
 fn normalise(at: u32, gamma: u32) {
   var squares = 0.0;
@@ -64,6 +66,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   if (HAS_CACHE == 1u && head >= params.H) {
     let slot = ((rows[n].z * params.W * params.M + position) * 2u * params.K + head - params.H) * params.E;
-    for (var e = 0u; e < params.E; e++) { cache[slot + e] = qkv[at + e]; }
+    for (var e = 0u; e < params.E; e += NUMBERS) { cache[(slot + e) / NUMBERS] = word_of(at + e); }
   }
 }

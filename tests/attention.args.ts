@@ -1,4 +1,4 @@
-import { f32, u32, u32Rows } from "./support/launch.js";
+import { f16, f32, u32, u32Rows } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
@@ -24,10 +24,11 @@ function rowsOf({ B, T, self = 0, packed = 0 }: Size, lengths: readonly number[]
 
 /**
  * Arguments of `attention`, for tests and benches. In self attention queries, keys and values lie in one row; else values lie behind keys,
- * or with `pad` columns that are nobody's, keys behind values behind these. `whole` numbers make scores exact.
+ * or with `pad` columns that are nobody's, keys behind values behind these. `whole` numbers make scores exact;
+ * `half` is for keys and values in f16.
  */
 export const args = (size: Size, random: () => number) => {
-  const { H, K = H, E, self = 0, pad = 0, whole = 0, offset = 0, bias, status } = size;
+  const { H, K = H, E, self = 0, pad = 0, whole = 0, offset = 0, bias, half = 0, status } = size;
   const value = whole ? () => Math.round(6 * random()) + offset : random;
   const lengths = lengthsOf(size);
   const rows = rowsOf(size, lengths);
@@ -37,7 +38,7 @@ export const args = (size: Size, random: () => number) => {
     rows: u32Rows(rows),
     spans: u32Rows(spansOf(lengths)),
     q: f32([rows.length, Q], value),
-    kv: f32([Math.max(1, S), Z], (i) => (whole && i % Z < K * E ? -value() : random())),
+    kv: (half ? f16 : f32)([Math.max(1, S), Z], (i) => (whole && i % Z < K * E ? -value() : random())),
     bias: bias === undefined ? undefined : f32([2 * bias + 1, H], random),
     status: status === undefined ? undefined : u32([2], () => status),
   };

@@ -36,6 +36,8 @@ checkKernel(attention, {
     "causal and ragged": { B: 5, S: 6, T: 6, H: 2, K: 2, E: 4, mixed: 1, causal: 1 },
     "one short of a workgroup": { B: 7, S: 3, T: 9, H: 1, K: 1, E: 8 },
     "one over a workgroup": { B: 5, S: 3, T: 13, H: 1, K: 1, E: 8 },
+    "keys in f16, causal": { B: 2, S: 9, T: 9, H: 4, K: 2, E: 16, causal: 1, half: 1 },
+    "keys in f16, three blocks": { B: 1, S: 150, T: 5, H: 2, K: 1, E: 20, half: 1 },
     "heads of 20": { B: 1, S: 9, T: 4, H: 2, K: 2, E: 20 },
     "eight rows of a sentence": { B: 1, S: 19, T: 8, H: 2, K: 1, E: 12, packed: 1 },
     "tiles of eight that straddle sentences": { B: 3, S: 17, T: 11, H: 2, K: 2, E: 16, mixed: 1, packed: 1 },

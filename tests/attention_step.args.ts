@@ -1,13 +1,30 @@
-import { f32, u32, u32Rows } from "./support/launch.js";
+import { splitWidth } from "../src/kernels/attention_step.js";
+import { f16, f32, u32, u32Rows } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
 /**
  * Arguments of `attention_step`, for tests and benches: B sentences of W beams that changed rows at random. The beams of a sentence
  * share its position; each sentence is 3 positions after the one before, or all have a cache half full when no position is given.
+ * `split` leaves the sums of each 64 keys; `half` is a cache in f16.
  */
 export const args = (size: Size, random: () => number) => {
-  const { B, W = 1, M, H, K = H, E, position, whole = 0, offset = 0, rotary = 0, norms = 0, bias, status } = size;
+  const {
+    B,
+    W = 1,
+    M,
+    H,
+    K = H,
+    E,
+    position,
+    whole = 0,
+    offset = 0,
+    rotary = 0,
+    norms = 0,
+    bias,
+    half = 0,
+    status,
+  } = size;
   const R = B * W;
   const beam = (): number => Math.floor(((random() + 1) / 2) * W);
   const value = whole ? () => Math.round(6 * random()) : random;
@@ -18,7 +35,7 @@ export const args = (size: Size, random: () => number) => {
     qkv: f32([R, width], (i) => value() + (i % width < H * E ? offset : -offset)),
     // any beam of the same sentence, and another in the table of the other parity
     indirection: u32([2, R, M], (i) => Math.floor((Math.floor(i / M) % R) / W) * W + beam()),
-    cache: f32([R, M, slot], (i) => value() - (i % slot < K * E ? offset : 0)),
+    cache: (half ? f16 : f32)([R, M, slot], (i) => value() - (i % slot < K * E ? offset : 0)),
     positional: rotary ? f32([M, E], random) : bias === undefined ? undefined : f32([2 * bias + 1, H], random),
     qk_norm: norms ? f32([2, E], random) : undefined,
     status: status === undefined ? undefined : u32([2], () => status),
@@ -26,10 +43,11 @@ export const args = (size: Size, random: () => number) => {
 };
 
 /** Scalars and constants of `attention_step`. */
-export const values = ({ H, K = H, E, whole = 0, interleaved = 0, bias }: Size) => ({
+export const values = ({ M, H, K = H, E, whole = 0, interleaved = 0, split = 0, bias }: Size) => ({
   H,
   K,
   E,
+  Y: split ? splitWidth(M, E) : E,
   scale: whole ? 1 : E ** -0.5,
   eps: 1e-6,
   INTERLEAVED: interleaved,

@@ -42,6 +42,59 @@ checkKernel(attentionStep, {
     "heads of 80": { B: 1, W: 2, M: 5, H: 2, K: 2, E: 80, position: 3 },
     "heads of 128": { B: 1, W: 2, M: 5, H: 1, K: 1, E: 128, position: 3 },
     "heads of 256": { B: 1, W: 2, M: 5, H: 1, K: 1, E: 256, position: 3 },
+    "a part of one key": { B: 1, W: 2, M: 130, H: 2, K: 1, E: 64, position: 64, split: 1, tolerance: 2e-6 },
+    "parts, the last with the new key alone": {
+      B: 1,
+      W: 2,
+      M: 140,
+      H: 4,
+      K: 2,
+      E: 80,
+      position: 128,
+      split: 1,
+      tolerance: 2e-6,
+      rotary: 1,
+    },
+    "parts of sentences of different lengths": {
+      B: 40,
+      M: 129,
+      H: 2,
+      K: 1,
+      E: 20,
+      position: 5,
+      split: 1,
+      tolerance: 2e-6,
+      bias: 3,
+    },
+    "parts of heads of 10": {
+      B: 2,
+      W: 2,
+      M: 200,
+      H: 2,
+      K: 2,
+      E: 10,
+      position: 190,
+      split: 1,
+      tolerance: 2e-6,
+      rotary: 1,
+      norms: 1,
+    },
+    "more parts than workgroups": { B: 1, M: 4230, H: 2, K: 1, E: 8, position: 4225, split: 1, tolerance: 2e-6 },
+    "parts, status 0 writes nothing": { B: 1, M: 70, H: 1, K: 1, E: 8, position: 65, split: 1, status: 0 },
+    "a cache in f16": { B: 2, W: 2, M: 70, H: 4, K: 2, E: 16, position: 65, rotary: 1, norms: 1, half: 1 },
+    "a cache in f16, in parts": {
+      B: 2,
+      W: 2,
+      M: 140,
+      H: 2,
+      K: 1,
+      E: 20,
+      position: 131,
+      split: 1,
+      tolerance: 2e-6,
+      half: 1,
+    },
+    "a cache in f16, heads of 128": { B: 1, M: 9, H: 2, K: 1, E: 128, position: 7, half: 1 },
     "one group": { B: 2, W: 2, M: 6, H: 6, K: 1, E: 20, position: 4 },
     "status 1 goes on": { B: 1, M: 4, H: 1, K: 1, E: 8, position: 2, status: 1 },
     ...Object.fromEntries(
@@ -98,12 +151,28 @@ checkKernel(attentionStep, {
       ],
       "heads written over each other": [
         "an odd position",
-        (wgsl) => wgsl.replace("out[index * WIDTH + e]", "out[r * WIDTH + e]"),
+        (wgsl) => wgsl.replace("select(index * WIDTH,", "select(r * WIDTH,"),
       ],
       "a bias past the table": ["biases of a table of one", (wgsl) => wgsl.replace("min(back, DISTANCE)", "back")],
       "a bias of the new token left out": [
         "biases of a table of one",
-        (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
+        (wgsl) => wgsl.replace("var own_score = bias_of(0u, h)", "var own_score = 0.0"),
+      ],
+      "parts of which all have the new token": [
+        "a part of one key",
+        (wgsl) => wgsl.replace("let last = part + 1u == parts;", "let last = true;"),
+      ],
+      "parts that are left out": [
+        "more parts than workgroups",
+        (wgsl) => wgsl.replace("part += workgroups", "part += 64u * workgroups"),
+      ],
+      "parts over each other": [
+        "a part of one key",
+        (wgsl) => wgsl.replace("part_at(index, part)", "part_at(index, 0u)"),
+      ],
+      "halves that change places": [
+        "a cache in f16",
+        (wgsl) => wgsl.replace("halves(v.xy), halves(v.zw)", "halves(v.zw), halves(v.xy)"),
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
@@ -111,12 +180,12 @@ checkKernel(attentionStep, {
       ],
       "a past that is one token short": [
         "an odd position",
-        (wgsl) => wgsl.replace("t < position; t += 4u", "t + 1u < position; t += 4u"),
+        (wgsl) => wgsl.replace("t < end; t += 4u", "t + 1u < end; t += 4u"),
       ],
       "keys past the end that count": ["status 1 goes on", (wgsl) => wgsl.replace("<= vec4u(rest)", "<= vec4u(3u)")],
       "a new token that is not seen": [
         "status 1 goes on",
-        (wgsl) => wgsl.replace("var total = 1.0;", "var total = 0.0;"),
+        (wgsl) => wgsl.replace("var total = f32(last);", "var total = 0.0;"),
       ],
       "a maximum that stays at the new token": [
         "scores far below zero",
@@ -138,7 +207,7 @@ checkKernel(attentionStep, {
       ],
       "a past that ignores the indirection": [
         "scores far below zero",
-        (wgsl) => wgsl.replace("indirection[table + first + t]", "r"),
+        (wgsl) => wgsl.replace("indirection[table + t]", "r"),
       ],
       "a missing scale": ["biases of a table of one", (wgsl) => wgsl.replace("position) * params.scale", "position)")],
       "halves rotated alike": ["rotary, norms", (wgsl) => wgsl.replace("select(other, -other, lower)", "other")],
@@ -165,7 +234,7 @@ checkKernel(attentionStep, {
       "a bias past the table": ["biases of a table of one", (wgsl) => wgsl.replace("min(back, DISTANCE)", "back")],
       "a bias of the new token left out": [
         "biases of a table of one",
-        (wgsl) => wgsl.replace("var top = bias_of(0u, h)", "var top = 0.0"),
+        (wgsl) => wgsl.replace("own_score = bias_of(0u, h)", "own_score = 0.0"),
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
@@ -173,25 +242,51 @@ checkKernel(attentionStep, {
       ],
       "a past that is one token short": [
         "biases of a table of one",
-        (wgsl) => wgsl.replace("position - first)", "position - 1u - first)"),
+        (wgsl) => wgsl.replace("min(LANES, position - first)", "min(LANES, position - 1u - first)"),
       ],
       "a new token that is not seen": [
         "biases of a table of one",
-        (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "0.0"),
+        (wgsl) => wgsl.replace("let p = exp(own_score - here.top);", "let p = 0.0;"),
       ],
-      "lanes that all count the new token": [
+      "splits that all count the new token": [
         "biases of a table of one",
-        (wgsl) => wgsl.replace("select(0.0, 1.0, lane == 0u)", "1.0"),
+        (wgsl) => wgsl.replace("part + 1u == parts && split == 0u", "part + 1u == parts"),
       ],
       "a maximum that stays at the new token": [
         "scores far below zero",
-        (wgsl) => wgsl.replace("next = max(next, partial[i]);", ""),
+        (wgsl) => wgsl.replace("here.top = max(here.top, scores[i]);", ""),
       ],
-      "a sum that does not decay": ["biases of a table of one", (wgsl) => wgsl.replace("sum *= decay;", "")],
-      "a total that does not decay": ["biases of a table of one", (wgsl) => wgsl.replace("total *= decay;", "")],
+      "a sum that does not decay": ["one over a block of 256", (wgsl) => wgsl.replace("a.sum * u", "a.sum")],
+      "a total that does not decay": ["one over a block of 256", (wgsl) => wgsl.replace("a.total * u", "a.total")],
       "splits that are not added up": [
         "biases of a table of one",
-        (wgsl) => wgsl.replace("sum += sums[i * WIDTH + e];", ""),
+        (wgsl) => wgsl.replace("here.sum += sums[i * WIDTH + e];", ""),
+      ],
+      "keys past the end that count": [
+        "heads of 64",
+        (wgsl) =>
+          wgsl
+            .replace("select(0.0, exp(score - here.top), lane < count)", "exp(score - here.top)")
+            .replace(
+              "select(LOWEST, bias_of(position - t, h) + score_of(past), lane < count)",
+              "bias_of(position - t, h) + score_of(past)",
+            ),
+      ],
+      "parts that are left out": [
+        "more parts than workgroups",
+        (wgsl) => wgsl.replace("part += workgroups", "part += 64u * workgroups"),
+      ],
+      "parts over each other": [
+        "a part of one key",
+        (wgsl) => wgsl.replace("part_at(index, part)", "part_at(index, 0u)"),
+      ],
+      "a new token stored by no part": [
+        "parts, the last with the new key alone",
+        (wgsl) => wgsl.replace("(parts - 1u) % workgroups == begin", "begin == 0u"),
+      ],
+      "halves in a word that change places": [
+        "a cache in f16",
+        (wgsl) => wgsl.replace("pack2x16float(v)", "pack2x16float(v.yx)"),
       ],
     },
   },
@@ -201,12 +296,22 @@ checkKernel(attentionStep, {
       () => {},
       /K must divide H, got K=3 and H=4/,
     ],
+    "a cache in f16 of heads that are no whole fours": [
+      { B: 1, M: 2, H: 1, K: 1, E: 6, position: 0, half: 1 },
+      () => {},
+      /E must be a multiple of 4 with a cache in f16, got 6/,
+    ],
+    "a cache in f16 of rotated heads whose halves are no whole fours": [
+      { B: 1, M: 2, H: 1, K: 1, E: 12, position: 0, half: 1, rotary: 1 },
+      () => {},
+      /E must be a multiple of 8 with a cache in f16, got 12/,
+    ],
     "a cache of another capacity": [
       { B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
       (args) => {
         args.cache = f32([1, 3, 8], () => 0);
       },
-      /cache must be f32\[R,M,2\*K\*E\] with R=1, M=2, K=1, E=4, got cache f32\[1,3,8\]/,
+      /cache must be f32\|f16\[R,M,2\*K\*E\] with R=1, M=2, K=1, E=4, got cache f32\[1,3,8\]/,
     ],
     "queries without keys and values": [
       { B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },

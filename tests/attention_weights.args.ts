@@ -1,4 +1,4 @@
-import { f32, u32, u32Rows } from "./support/launch.js";
+import { f16, f32, u32, u32Rows } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
@@ -8,7 +8,7 @@ type Size = Readonly<Record<string, number>>;
  * before the keys are nobody's. Of the heads `chosen` ones are asked for, from the last on.
  */
 export const args = (
-  { B, S, H, K = H, E, T, self = 0, gain = 1, empty = 0, pad = 4, bias, chosen }: Size,
+  { B, S, H, K = H, E, T, self = 0, gain = 1, empty = 0, pad = 4, bias, half = 0, chosen }: Size,
   random: () => number,
 ) => {
   const lengths = Array.from({ length: B }, (_, b) => (self ? S : (b % S) + 1));
@@ -20,7 +20,7 @@ export const args = (
     rows: u32Rows(owners.map((own) => [9, ...own, 9])),
     spans: u32Rows(spans),
     q: f32([N, H * E + (self ? 2 * K * E : pad)], () => gain * random()),
-    kv: f32([N, K * E + (self ? (H + K) * E : pad)], () => gain * random()),
+    kv: (half ? f16 : f32)([N, K * E + (self ? (H + K) * E : pad)], () => gain * random()),
     bias: bias === undefined ? undefined : f32([2 * bias + 1, H], random),
     heads: chosen === undefined ? undefined : u32([chosen], (x) => H - 1 - x),
     weights: f32([N, chosen ?? H, T], () => 7),

@@ -9,6 +9,7 @@ checkKernel(attentionWeights, {
   cases: {
     "one key": { B: 1, S: 1, H: 1, K: 1, E: 4, T: 1 },
     "grouped heads, zeros beyond the keys": { B: 5, S: 4, H: 4, K: 2, E: 8, T: 6 },
+    "keys in f16": { B: 5, S: 4, H: 4, K: 2, E: 8, T: 6, half: 1 },
     "one short of a workgroup": { B: 9, S: 7, H: 1, K: 1, E: 4, T: 7 },
     "large scores": { B: 4, S: 9, H: 2, K: 2, E: 32, T: 9, gain: 20, tolerance: 2e-5 }, // measured 4e-6
     ...Object.fromEntries(

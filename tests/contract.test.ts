@@ -21,18 +21,27 @@ const same = (got: Iterable<string>, want: Iterable<string>, what: string): void
 const shaderName = ({ name }: Kernel, variant: Variant): string =>
   [name, variant.name.replace(/\.?direct$/, "")].filter(Boolean).join(".");
 
-/** Names of the parts that a shader's header lists; of two that depend on the sizes, `x4|x1`, all or one. */
-const partsOf = (wgsl: string, choice?: 0 | 1): string[] =>
-  (wgsl.match(/^\/\/ Parts {4}(.*)$/m)?.[1].split(", ") ?? []).flatMap((name) =>
-    choice === undefined ? name.split("|") : (name.split("|")[choice] ?? name),
-  );
+/** Names of the parts that a shader's header lists; of two that depend on widths or a format, `x4|x1`, all or one. */
+const partsOf = (wgsl: string, one?: { readonly width: number; readonly format: number }): string[] =>
+  (wgsl.match(/^\/\/ Parts {4}(.*)$/m)?.[1].split(", ") ?? []).flatMap((name) => {
+    const names = name.split("|");
+    if (!one || names.length === 1) return names;
+    return names[Number(names[0].endsWith("_f32") ? one.format === 1 : one.width === 1)];
+  });
 
-/** Sizes that are all the same, in f32. */
-const sizes = (value: number): Dims =>
-  new Proxy({}, { get: (_, name) => (String(name).endsWith("_FORMAT") ? 0 : value) });
+/** Sizes that are all the same, and formats. */
+const sizes = (value: number, format = 0): Dims =>
+  new Proxy({}, { get: (_, name) => (String(name).endsWith("_FORMAT") ? format : value) });
 
-/** The texts of a variant: where widths are whole fours, and where they are not. */
-const textsOf = (variant: Variant): string[] => [textOf(variant, sizes(32)), textOf(variant, sizes(1))];
+/** Where widths are whole fours, where they are not, and in the second format. */
+const KINDS = [
+  { width: 32, format: 0 },
+  { width: 1, format: 0 },
+  { width: 32, format: 1 },
+];
+
+/** The texts of a variant, of each of these kinds. */
+const textsOf = (variant: Variant): string[] => KINDS.map(({ width, format }) => textOf(variant, sizes(width, format)));
 
 for (const kernel of all) {
   const patterns = { ...kernel.reads, ...kernel.writes };
@@ -117,8 +126,8 @@ files("a variant's text is its shader, then the parts that its header names", as
   for (const kernel of all) {
     for (const variant of kernel.variants) {
       const own = await read(`shaders/${shaderName(kernel, variant)}.wgsl`);
-      for (const [choice, text] of textsOf(variant).entries()) {
-        const names = partsOf(own, choice as 0 | 1);
+      for (const [kind, text] of textsOf(variant).entries()) {
+        const names = partsOf(own, KINDS[kind]);
         const parts = await Promise.all(names.map((name) => read(`shaders/parts/${name}.wgsl`)));
         assert.is(text, joinShader(own, ...parts), shaderName(kernel, variant));
       }

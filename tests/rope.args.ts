@@ -1,4 +1,4 @@
-import { f32, u32, u32Rows } from "./support/launch.js";
+import { f16, f32, u32, u32Rows } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
@@ -19,6 +19,7 @@ export const args = (size: Size, random: () => number) => {
     offset = 0,
     status,
     cache = 1,
+    half = 0,
   } = size;
   const N = B * T;
   const row = (n: number): number[] => {
@@ -31,7 +32,7 @@ export const args = (size: Size, random: () => number) => {
     qk_norm: norms ? f32([2, E], random) : undefined,
     status: status === undefined ? undefined : u32([2], () => status),
     qkv: f32([N, (H + 2 * K) * E], () => gain * random() + offset),
-    cache: cache ? f32([B * W, M, 2 * K * E], random) : undefined,
+    cache: cache ? (half ? f16 : f32)([B * W, M, 2 * K * E], random) : undefined,
   };
 };
 

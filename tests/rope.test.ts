@@ -14,6 +14,8 @@ checkKernel(rope, {
     "heads of two": { B: 1, M: 1, H: 1, K: 1, E: 2 },
     "halves, positions past 0": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 8, position: 4 },
     "interleaved, positions past 0": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 8, position: 4, interleaved: 1 },
+    "a cache in f16": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 6, position: 4, half: 1 },
+    "what f16 cannot hold": { B: 1, T: 2, M: 4, H: 1, K: 1, E: 4, half: 1, gain: 3e4, rotary: 0 },
     "halves, norms": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 8, position: 1, norms: 1 },
     "interleaved, norms": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 8, position: 1, interleaved: 1, norms: 1 },
     "norms alone": { B: 2, T: 3, W: 3, M: 9, H: 4, K: 2, E: 8, position: 1, rotary: 0, norms: 1 },
@@ -47,6 +49,11 @@ checkKernel(rope, {
   },
   mutants: {
     direct: {
+      "halves that change places": [
+        "a cache in f16",
+        (wgsl) => wgsl.replace("vec2f(qkv[at], qkv[at + 1u])", "vec2f(qkv[at + 1u], qkv[at])"),
+      ],
+      "every second number": ["a cache in f16", (wgsl) => wgsl.replace("e += NUMBERS", "e += 2u * NUMBERS")],
       "a rotation the other way": ["heads of two", (wgsl) => wgsl.replace("let sine = rotary[", "let sine = -rotary[")],
       "a half that sees the other already rotated": [
         "heads of two",
@@ -106,6 +113,11 @@ checkKernel(rope, {
   },
   refused: {
     "heads of an odd width": [{ B: 1, M: 1, H: 1, K: 1, E: 3 }, () => {}, /E must be even to rotate, got 3/],
+    "a cache in f16 of an odd width": [
+      { B: 1, M: 1, H: 1, K: 1, E: 3, rotary: 0, half: 1 },
+      () => {},
+      /E must be even with a cache in f16, got 3/,
+    ],
     "queries without keys and values": [
       { B: 1, M: 1, H: 2, K: 1, E: 4 },
       (args) => {
@@ -118,7 +130,7 @@ checkKernel(rope, {
       (args) => {
         args.rotary = f32([3, 4], () => 0);
       },
-      /cache must be f32\[R,M,2\*K\*E\]\? with R=1, M=3, K=1, E=4, got cache f32\[1,4,8\]/,
+      /cache must be f32\|f16\[R,M,2\*K\*E\]\? with R=1, M=3, K=1, E=4, got cache f32\[1,4,8\]/,
     ],
     "one gamma for queries and keys": [
       { B: 1, M: 4, H: 1, K: 1, E: 4, norms: 1 },

@@ -3,7 +3,7 @@
 //   CAUSAL: only t <= position = rows[n].y
 //   d = t - position, clamped to the table's distances -DISTANCE .. DISTANCE (relative positions)
 // Shapes   rows: u32[N,4] (token id, position, sentence, parent)   spans: u32[B,2] (first key row, number of key rows)
-//          q: f32[N,Q]   kv: f32[S,Z]   bias: f32[2*DISTANCE+1,H]   out: f32[N,H*E]
+//          q: f32[N,Q]   kv: f32|f16[S,Z]   bias: f32[2*DISTANCE+1,H]   out: f32[N,H*E]
 //          head h starts in its row of q at h*E, in rows of kv at k_at + h*K/H*E (key) and v_at + h*K/H*E (value):
 //          heads may be grouped
 struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, k_at: u32, v_at: u32, scale: f32 }
@@ -11,7 +11,7 @@ struct Params { N: u32, Q: u32, Z: u32, H: u32, K: u32, E: u32, k_at: u32, v_at:
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
 @group(0) @binding(2) var<storage, read> spans: array<vec2u>;
 @group(0) @binding(3) var<storage, read> q: array<Chunk>;
-@group(0) @binding(4) var<storage, read> kv: array<Chunk>;
+@group(0) @binding(4) var<storage, read> kv: array<Stored>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read> status: array<u32>;
 @group(0) @binding(7) var<storage, read_write> out: array<Chunk>;
@@ -20,3 +20,4 @@ const DISTANCE: u32 = 0;
 const CAUSAL: u32 = 0;
 const HAS_BIAS: u32 = 0;
 const HAS_STATUS: u32 = 0;
+const KV_FORMAT: u32 = 0; // 1: f16, of which the part cache_f16 knows

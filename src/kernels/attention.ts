@@ -4,8 +4,10 @@ import direct from "../../shaders/attention.wgsl";
 import common from "../../shaders/parts/attention.wgsl";
 import bias from "../../shaders/parts/attention_bias.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
+import halves from "../../shaders/parts/halves.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
+import { cachePart } from "./caches.js";
 import { chunkOf, chunks } from "./chunks.js";
 
 /**
@@ -83,14 +85,14 @@ export function relativeBias(
 const queries = ({ N, B }: Dims): number => [8, 4, 2].find((rows) => N >= rows * B) ?? 1;
 const reach = (U = 1): number => (U - 1) / 2;
 const strides = ({ E, Q, Z, k_at, v_at }: Dims): number[] => [E, Q, Z, k_at, v_at];
-const parts = (d: Dims): string => chunks(...strides(d));
+const parts = (d: Dims): string => joinShader(chunks(...strides(d)), cachePart(d.KV_FORMAT));
 const width = (d: Dims): number => d.E / chunkOf(...strides(d)); // in chunks
 
 /**
  * Attention of many queries over packed rows: out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[t -
  * position,h]) v[t,h,:], t over the keys of row n's sentence, with CAUSAL only those up to its position. rows u32[N,4];
- * spans u32[B,2] = (first key row, keys); q f32[N,Q], head h at h*E; kv f32[S,Z], keys from k_at and values from v_at
- * of a row, K heads each; bias f32[U,H] by distance, the middle row 0; out f32[N,H*E]. Numerics and source:
+ * spans u32[B,2] = (first key row, keys); q f32[N,Q], head h at h*E; kv f32[S,Z], or in f16, keys from k_at and values
+ * from v_at of a row, K heads each; bias f32[U,H] by distance, the middle row 0; out f32[N,H*E]. Numerics and source:
  * shaders/attention*.wgsl.
  */
 export const attention = defineKernel({
@@ -99,7 +101,7 @@ export const attention = defineKernel({
     rows: "u32[N,4]",
     spans: "u32[B,2]",
     q: "f32[N,Q]",
-    kv: "f32[S,Z]",
+    kv: "f32|f16[S,Z]",
     bias: "f32[U,H]?",
     status: "u32[2]?",
   },
@@ -110,7 +112,7 @@ export const attention = defineKernel({
   variants: [
     {
       name: "cpu",
-      wgsl: joinShader(cpu, common, bias, constants),
+      wgsl: joinShader(cpu, common, bias, constants, halves),
       parts,
       needs: ["subgroups"],
       for: "cpu",
@@ -123,7 +125,7 @@ export const attention = defineKernel({
     },
     {
       name: "shared",
-      wgsl: joinShader(shared, common, bias, constants),
+      wgsl: joinShader(shared, common, bias, constants, halves),
       parts,
       for: "gpu",
       fits: ({ E }) => E <= 256,
@@ -137,20 +139,23 @@ export const attention = defineKernel({
     },
     {
       name: "direct",
-      wgsl: joinShader(direct, common, constants),
+      wgsl: joinShader(direct, common, constants, halves),
       parts,
       groups: ({ N, H, QUERIES }) => Math.ceil((Math.ceil(N / QUERIES) * H) / 8),
       constants: (d) => ({ QUERIES: queries(d), DISTANCE: reach(d.U) }),
       tunings: () => [1, 2, 4, 8].map((QUERIES) => ({ QUERIES })),
     },
   ],
-  check({ Q, Z, H, K, E, U = 1, k_at, v_at }) {
+  check(d) {
+    const { Q, Z, H, K, E, U = 1, k_at, v_at, KV_FORMAT } = d;
     if (H % K) return `K must divide H, got K=${K} and H=${H}`;
     if (Q < H * E || Z < Math.max(k_at, v_at) + K * E)
       return `rows of q and kv must hold their heads, got Q=${Q} and Z=${Z}`;
+    if (KV_FORMAT && chunkOf(...strides(d)) === 1)
+      return `E, Q, Z, k_at and v_at must be multiples of 4 with keys in f16, got ${strides(d).join(", ")}`;
     return U % 2 ? undefined : `bias must have an odd number of distances, the middle one 0, got ${U}`;
   },
-  bytes: ({ N, S, H, K, E }) => 4 * (2 * N * H * E + 2 * S * K * E) + 16 * N,
+  bytes: ({ N, S, H, K, E, KV_FORMAT }) => 8 * N * H * E + (KV_FORMAT ? 4 : 8) * S * K * E + 16 * N,
   flops: ({ N, S, B, H, E, CAUSAL = 0 }) => ((4 * N * S) / B / (1 + CAUSAL)) * H * E,
   reference({ N, Q, Z, H, K, E, k_at, v_at, scale, CAUSAL = 0 }, { rows, spans, q, kv, bias, out }) {
     for (let n = 0; n < N; n++) {

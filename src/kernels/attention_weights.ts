@@ -1,12 +1,14 @@
 import direct from "../../shaders/attention_weights.wgsl";
 import biases from "../../shaders/parts/attention_bias.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
+import halves from "../../shaders/parts/halves.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { biasAt } from "./attention.js";
-import { chunks } from "./chunks.js";
+import { cachePart } from "./caches.js";
+import { chunkOf, chunks } from "./chunks.js";
 
-const parts = ({ E, Q, Z, k_at }: Dims): string => chunks(E, Q, Z, k_at);
+const parts = ({ E, Q, Z, k_at, KV_FORMAT }: Dims): string => joinShader(chunks(E, Q, Z, k_at), cachePart(KV_FORMAT));
 
 /**
  * The softmax weights that `attention` does not keep: weights[n,x,t] = softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[t -
@@ -16,23 +18,32 @@ const parts = ({ E, Q, Z, k_at }: Dims): string => chunks(E, Q, Z, k_at);
  */
 export const attentionWeights = defineKernel({
   name: "attention_weights",
-  reads: { rows: "u32[N,4]", spans: "u32[B,2]", q: "f32[N,Q]", kv: "f32[S,Z]", bias: "f32[U,H]?", heads: "u32[X]?" },
+  reads: {
+    rows: "u32[N,4]",
+    spans: "u32[B,2]",
+    q: "f32[N,Q]",
+    kv: "f32|f16[S,Z]",
+    bias: "f32[U,H]?",
+    heads: "u32[X]?",
+  },
   writes: { weights: "f32[N,X,T]" },
   params: ["H", "K", "E", "X", "T", "k_at", "scale"],
   constants: ["CAUSAL"],
   variants: [
     {
       name: "direct",
-      wgsl: joinShader(direct, biases, constants),
+      wgsl: joinShader(direct, biases, constants, halves),
       parts,
       groups: ({ N, X }) => Math.ceil((N * X) / 64),
       constants: ({ U = 1 }) => ({ DISTANCE: (U - 1) / 2 }),
     },
   ],
-  check({ Q, Z, H, K, E, X, U = 1, k_at, HAS_HEADS }) {
+  check({ Q, Z, H, K, E, X, U = 1, k_at, HAS_HEADS, KV_FORMAT }) {
     if (H % K) return `K must divide H, got K=${K} and H=${H}`;
     if (!HAS_HEADS && X !== H) return `weights must have all ${H} heads without a list of heads, got ${X}`;
     if (Q < H * E || Z < k_at + K * E) return `rows of q and kv must hold their heads, got Q=${Q} and Z=${Z}`;
+    if (KV_FORMAT && chunkOf(E, Q, Z, k_at) === 1)
+      return `E, Q, Z and k_at must be multiples of 4 with keys in f16, got ${[E, Q, Z, k_at].join(", ")}`;
     return U % 2 ? undefined : `bias must have an odd number of distances, the middle one 0, got ${U}`;
   },
   bytes: ({ N, S, X, K, E, T }) => 4 * (N * X * E + S * K * E + N * X * T) + 16 * N,

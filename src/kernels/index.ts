@@ -1,5 +1,6 @@
 export { type Activation, ACTIVATIONS } from "./activation.js";
 export { attention } from "./attention.js";
+export { attentionMerge } from "./attention_merge.js";
 export { attentionStep } from "./attention_step.js";
 export { attentionWeights } from "./attention_weights.js";
 export { EARLY_STOPPING, SEARCH } from "./beam_reference.js";

@@ -1,5 +1,9 @@
+import halves from "../../shaders/parts/halves.wgsl";
+import wordsF16 from "../../shaders/parts/words_f16.wgsl";
+import wordsF32 from "../../shaders/parts/words_f32.wgsl";
 import direct from "../../shaders/rope.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
+import { joinShader } from "../runtime/wgsl.js";
 
 /** Normalises and rotates a head of q or k in f64, as `rope` and `attention_step` do. */
 export function prepareHead(
@@ -29,24 +33,29 @@ export function prepareHead(
 /**
  * Prepares the heads of packed new rows in place, and appends keys and values to a cache, if given. With qk_norm, q and
  * k are normalised; then, with rotary, their pairs (a, b) are rotated to (a cos - b sin, b cos + a sin). rows u32[N,4];
- * rotary f32[M,E], cosines then sines; qk_norm f32[2,E]; qkv f32[N,H*E+2*K*E]; cache f32[R,M,2*K*E], sentence b in row
- * b*W. Numerics and source: shaders/rope.wgsl.
+ * rotary f32[M,E], cosines then sines; qk_norm f32[2,E]; qkv f32[N,H*E+2*K*E]; cache f32[R,M,2*K*E], or in f16, sentence
+ * b in row b*W. Numerics and source: shaders/rope.wgsl.
  */
 export const rope = defineKernel({
   name: "rope",
   reads: { rows: "u32[N,4]", rotary: "f32[M,E]?", qk_norm: "f32[2,E]?", status: "u32[2]?" },
-  writes: { qkv: "f32[N,H*E+2*K*E]", cache: "f32[R,M,2*K*E]?" },
+  writes: { qkv: "f32[N,H*E+2*K*E]", cache: "f32|f16[R,M,2*K*E]?" },
   params: ["H", "K", "E", "W", "eps"],
   constants: ["INTERLEAVED"],
   variants: [
     {
       name: "direct",
-      wgsl: direct,
+      wgsl: joinShader(direct, halves),
+      parts: ({ CACHE_FORMAT }) => (CACHE_FORMAT ? wordsF16 : wordsF32),
       groups: ({ N, H, K, HAS_CACHE }) => Math.ceil((N * (H + (1 + HAS_CACHE) * K)) / 64),
     },
   ],
-  check: ({ E, HAS_ROTARY }) => (HAS_ROTARY && E % 2 ? `E must be even to rotate, got ${E}` : undefined),
-  bytes: ({ N, H, K, E, HAS_ROTARY, HAS_CACHE }) => 4 * N * E * (HAS_ROTARY * 2 * (H + K) + HAS_CACHE * 4 * K),
+  check({ E, HAS_ROTARY, CACHE_FORMAT }) {
+    if (HAS_ROTARY && E % 2) return `E must be even to rotate, got ${E}`;
+    return CACHE_FORMAT && E % 2 ? `E must be even with a cache in f16, got ${E}` : undefined;
+  },
+  bytes: ({ N, H, K, E, HAS_ROTARY, HAS_CACHE, CACHE_FORMAT }) =>
+    N * E * (HAS_ROTARY * 8 * (H + K) + HAS_CACHE * (CACHE_FORMAT ? 12 : 16) * K),
   flops: ({ N, H, K, E }) => 3 * N * (H + K) * E,
   reference(d, { rows, rotary, qk_norm, qkv, cache }) {
     const { N, H, K, E, M, W } = d;

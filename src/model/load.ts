@@ -7,6 +7,7 @@ import type { WeightFormat } from "./checkpoint/weight_formats.js";
 import { loadWeights, type Weights } from "./checkpoint/weights.js";
 import type { Core } from "./core.js";
 import { describeCheckpoint } from "./families/index.js";
+import { type CacheFormat, choicesFor, withCache } from "./graph/architecture.js";
 import { createIdleCache } from "./idle.js";
 import { checkLoadOptions } from "./load_options.js";
 import { createModel, type Model } from "./model.js";
@@ -16,6 +17,11 @@ import { keepWeights, type Recovery, rereadable } from "./recovery.js";
 export interface LoadOptions extends LoadHooks, HubOptions, GpuListener {
   /** Storage of the weight matrices. Default "auto", as in the checkpoint. */
   readonly dtype?: WeightFormat;
+  /**
+   * How keys and values of the past are stored: "f16" takes half of the memory and of the reading, and rounds them to 11
+   * bits; those of sources stay in f32. Default "f32".
+   */
+  readonly cache?: CacheFormat;
   /** A device of the caller's; disposing of the model does not destroy it. */
   readonly device?: GPUDevice;
   /** A Gpu opened before, which several models can share; it is not disposed with the model. */
@@ -32,7 +38,8 @@ export async function load(source: CheckpointLike, options: LoadOptions): Promis
   const { dtype = "auto", progress, signal, onDeviceLost, onFallback, onCompile } = options;
   signal?.throwIfAborted();
   const opened = await openCheckpoint(source, options);
-  const { family, checkpoint: described, architecture: stated } = await describeCheckpoint(opened);
+  const { family, checkpoint: described, architecture: read } = await describeCheckpoint(opened);
+  const stated = withCache("load", read, options.cache);
   const checkpoint = rereadable(
     await shareTied(described, family.ties?.(described.config) ?? [], { signal, progress }),
   );
@@ -52,7 +59,7 @@ export async function load(source: CheckpointLike, options: LoadOptions): Promis
     leave();
     if (!options.gpu) gpu.dispose();
   };
-  const architecture = { ...stated, normInLinear: gpu.class.adapter === "gpu" };
+  const architecture = { ...stated, ...choicesFor(gpu.class.adapter) };
   const { config, entries } = checkpoint;
   const rest = { format: dtype, ignored: family.ignored ?? [] };
   const upload = async (hooks: LoadHooks): Promise<Weights> =>

@@ -16,12 +16,22 @@ import { ownOutputs } from "./encode/outputs.js";
 import { batchPlan } from "./encode/prepared_batch.js";
 import { describeCheckpoint } from "./families/index.js";
 import { HUB_OPTIONS } from "./load_options.js";
-import type { DecoderArchitecture, GraphModel, Stack } from "./graph/architecture.js";
+import {
+  CACHE_FORMATS,
+  type CacheFormat,
+  choicesFor,
+  withCache,
+  type DecoderArchitecture,
+  type GraphModel,
+  type Stack,
+} from "./graph/architecture.js";
 
 /** What is to be loaded, and the call for which memory is planned. */
 export interface MemoryPlanOptions extends OpenOptions {
   /** Storage of the weight matrices, as in `load`. Default "auto". */
   readonly dtype?: WeightFormat;
+  /** How keys and values of the past are stored, as in `load`. Default "f32". */
+  readonly cache?: CacheFormat;
   /** The device on which it must fit. Without one the plan is that of a GPU, and nothing is compared. */
   readonly gpu?: Gpu;
   /** How many inputs are run together. Default 1. */
@@ -57,6 +67,7 @@ export interface MemoryPlan {
 const OPTIONS = {
   ...HUB_OPTIONS,
   dtype: oneOf(...WEIGHT_FORMATS),
+  cache: oneOf(...CACHE_FORMATS),
   gpu: objectWith("what gpu() gives", "prepare", "dispose"),
   rows: wholeNumber(1),
   input_length: wholeNumber(1),
@@ -68,10 +79,10 @@ const OPTIONS = {
 /** What the public `memoryPlan` does. */
 export async function memoryPlan(source: CheckpointLike, options: MemoryPlanOptions): Promise<MemoryPlan> {
   checkOptions("memoryPlan", options, OPTIONS);
-  const { dtype, gpu, signal, rows, input_length, max_new_tokens, num_beams } = options;
+  const { dtype, cache, gpu, signal, rows, input_length, max_new_tokens, num_beams } = options;
   const opened = await openCheckpoint(source, options);
   const given = Object.entries({ max_new_tokens, num_beams }).filter(([, value]) => value !== undefined);
-  const call = { dtype, rows, input_length, options: Object.fromEntries(given) };
+  const call = { dtype, cache, rows, input_length, options: Object.fromEntries(given) };
   const { model, stored, plans } = await planModel(opened, call, gpu ? placeOf(gpu) : GPU, signal);
   const { architecture, weights } = model;
   const needs = countNeeds(plans);
@@ -90,7 +101,7 @@ export async function memoryPlan(source: CheckpointLike, options: MemoryPlanOpti
 }
 
 /** A call on a model by its sizes. */
-export interface ModelCall extends Pick<MemoryPlanOptions, "dtype" | "rows" | "input_length"> {
+export interface ModelCall extends Pick<MemoryPlanOptions, "dtype" | "cache" | "rows" | "input_length"> {
   /** Options of `generate()`; there must be none where the model writes no text. */
   readonly options: GenerateOptions;
 }
@@ -125,7 +136,7 @@ export async function planModel(
 ): Promise<PlannedModel> {
   const { family, checkpoint: described, architecture: stated } = await describeCheckpoint(opened);
   const checkpoint = await shareTied(described, family.ties?.(described.config) ?? [], { signal }, true);
-  const architecture = { ...stated, normInLinear: place.adapter !== "cpu" };
+  const architecture = withCache("memoryPlan", { ...stated, ...choicesFor(place.adapter) }, call.cache);
   const rows = family.rows(architecture, checkpoint.config, checkpoint.entries);
   const how = { format: call.dtype ?? "auto", ignored: family.ignored ?? [] } as const;
   const { weights } = planWeights(checkpoint, rows, how, place.weightLimit);
@@ -168,9 +179,9 @@ function byFormat(tensors: Iterable<Tensor>): Partial<Record<DType, number>> {
 }
 
 /** Bytes of the keys and values of a token, in all layers of the decoder. */
-function cacheBytes({ encoder, decoder: { depth, K, E } }: DecoderArchitecture): MemoryPlan["cache"] {
-  const token = 4 * depth * 2 * K * E;
-  return { token, ...(encoder && { source_token: token }) };
+function cacheBytes({ encoder, cacheFormat, decoder: { depth, K, E } }: DecoderArchitecture): MemoryPlan["cache"] {
+  const numbers = depth * 2 * K * E;
+  return { token: (cacheFormat === "f16" ? 2 : 4) * numbers, ...(encoder && { source_token: 4 * numbers }) };
 }
 
 /** What the device says of tensors and buffers that are too large for it. */

@@ -1,8 +1,9 @@
 import { type Plan, record, type Run } from "../runtime/plan.js";
+import { f32ToF16 } from "../runtime/half.js";
 import { type DType, elements, type Tensor, tensor, type TypedArray } from "../runtime/tensor.js";
 import type { Core, DecoderCore } from "./core.js";
 import { decoderPrompt, decoderStep, type PastKeys, sourceKeys } from "./graph/decoder.js";
-import { memoryWidth, type Stack, type Stem } from "./graph/architecture.js";
+import { type CacheFormat, memoryWidth, type Stack, type Stem } from "./graph/architecture.js";
 import { encoder } from "./graph/encoder.js";
 import { rotaryTable } from "./graph/positions.js";
 import { leastFrames, packStem, stem } from "./graph/stem.js";
@@ -128,7 +129,7 @@ function sentences(N: number, P: number, V: number): number[][] {
 function inputPast(input: Input, { architecture }: DecoderCore, R: number, M: number): PastKeys {
   const { depth, K, E, rotary } = architecture.decoder;
   return {
-    caches: inputLayers(input, "cache", depth, [R, M, 2 * K * E]),
+    caches: inputLayers(input, "cache", depth, [R, M, 2 * K * E], architecture.cacheFormat),
     rotary: rotary && input("rotary", "f32", [M, E], () => rotaryTable(rotary, M, E)),
   };
 }
@@ -149,10 +150,26 @@ function inputSource(
   };
 }
 
-function inputLayers(input: Input, name: string, layers: number, shape: readonly number[]): Tensor[] {
-  return Array.from({ length: layers }, (_, l) => inputWaves(input, `decoder.layers.${l}.${name}`, shape, l + 1));
+function inputLayers(
+  input: Input,
+  name: string,
+  layers: number,
+  shape: readonly number[],
+  format?: CacheFormat,
+): Tensor[] {
+  return Array.from({ length: layers }, (_, l) =>
+    inputWaves(input, `decoder.layers.${l}.${name}`, shape, l + 1, format),
+  );
 }
 
 /** Numbers between -1 and 1. */
-const inputWaves = (input: Input, name: string, shape: readonly number[], step = 1): Tensor =>
-  input(name, "f32", shape, () => Float32Array.from({ length: elements({ shape }) }, (_, i) => Math.sin(i * step)));
+function inputWaves(
+  input: Input,
+  name: string,
+  shape: readonly number[],
+  step = 1,
+  format: CacheFormat = "f32",
+): Tensor {
+  const waves = () => Float32Array.from({ length: elements({ shape }) }, (_, i) => Math.sin(i * step));
+  return input(name, format, shape, () => (format === "f16" ? f32ToF16(waves()) : waves()));
+}

@@ -9,7 +9,7 @@ import type { Memory, MemoryUse } from "./memory.js";
 import type { Plan } from "./plan.js";
 import { preparePlan, type Prepared } from "./prepare.js";
 import type { Location } from "./staging.js";
-import type { Tensor, TypedArray } from "./tensor.js";
+import { storage, type Tensor, type TypedArray } from "./tensor.js";
 import type { Tuning } from "./tuning.js";
 
 /** Who is told of what happens on a device. What these functions throw is ignored: no call waits for them. */
@@ -54,7 +54,10 @@ export interface GpuOptions extends DeviceOptions, GpuListener {
   readonly launchFlops?: number;
 }
 
-/** A copy of `count` four-byte elements: from element `fromAt` of `from` to element `toAt` of `to`. */
+/**
+ * A copy of `count` elements, in whole words, between tensors of one format: from element `fromAt` of `from` to element
+ * `toAt` of `to`.
+ */
 export interface Copy {
   readonly from: Tensor;
   readonly fromAt: number;
@@ -175,9 +178,13 @@ export async function gpu(options: GpuOptions = {}): Promise<Gpu> {
     },
     async copy(copies) {
       const { memory } = now;
+      const at = (t: Tensor, element: number): [GPUBuffer, number] => [
+        memory.buffer(t),
+        (element * storage(t.dtype).bits) / 8,
+      ];
       const encode = (encoder: GPUCommandEncoder): void => {
         for (const { from, fromAt, to, toAt, count } of copies)
-          encoder.copyBufferToBuffer(memory.buffer(from), 4 * fromAt, memory.buffer(to), 4 * toAt, 4 * count);
+          encoder.copyBufferToBuffer(...at(from, fromAt), ...at(to, toAt), (count * storage(to.dtype).bits) / 8);
       };
       await submit([{ flops: 0, encode }], () => []);
     },

@@ -24,7 +24,7 @@ export interface Divergence {
 
 /** The worst element of what a launch wrote, which may be right. */
 export interface Agreement extends Divergence {
-  /** |got - want| / max(1, |want|); Infinity where only one of them is NaN. */
+  /** |got - want|, less what f16 loses where that is the format, / max(1, |want|); Infinity where only one of them is NaN. */
   readonly error: number;
 }
 
@@ -85,6 +85,8 @@ export async function verify(gpu: Gpu, plan: Plan, tolerance = 1e-4): Promise<Di
   return undefined;
 }
 
+const HALF = 2 ** -10; // f16 may lose so much of a number, whichever way a device rounds
+
 function worstElement(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
@@ -93,8 +95,9 @@ function worstElement(
   let worst = { error: -1, index: 0, got: 0, want: 0 };
   for (let index = 0; index < got.length; index++) {
     const value = half ? fromF16(got[index]) : got[index];
+    const lost = half ? HALF * Math.abs(want[index]) : 0;
     const same = Object.is(value, want[index]); // NaN and infinities too, such as rows of a table's later parts
-    const distance = same ? 0 : Math.abs(value - want[index]) / Math.max(1, Math.abs(want[index]));
+    const distance = same ? 0 : Math.max(0, Math.abs(value - want[index]) - lost) / Math.max(1, Math.abs(want[index]));
     const error = Number.isNaN(distance) ? Infinity : distance;
     if (error > worst.error) worst = { error, index, got: value, want: want[index] };
   }

@@ -1,6 +1,6 @@
 import { type Plan, record } from "../../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
-import { type DecoderArchitecture, type DecoderModel, memoryWidth } from "../graph/architecture.js";
+import { type CacheFormat, type DecoderArchitecture, type DecoderModel, memoryWidth } from "../graph/architecture.js";
 import { type CrossKeys, decoderPrompt, type PastKeys, sourceKeys } from "../graph/decoder.js";
 import { encodeSource } from "../graph/encoder.js";
 import type { PackedInputs } from "../inputs.js";
@@ -41,15 +41,15 @@ export function cacheTensors(architecture: DecoderArchitecture, { B, n, W, M, S,
   const { depth, K, E, rotary } = architecture.decoder;
   const R = B * n * W;
   const all: Tensor[] = [];
-  const make = (name: string, dtype: "f32" | "u32", shape: number[]): Tensor => {
+  const make = (name: string, dtype: "f32" | "f16" | "u32", shape: number[]): Tensor => {
     const made = tensor(name, dtype, shape);
     all.push(made);
     return made;
   };
-  const perLayer = (name: string, shape: number[]): Tensor[] =>
-    Array.from({ length: depth }, (_, l) => make(`decoder.layers.${l}.${name}`, "f32", shape));
+  const perLayer = (name: string, shape: number[], format: CacheFormat = "f32"): Tensor[] =>
+    Array.from({ length: depth }, (_, l) => make(`decoder.layers.${l}.${name}`, format, shape));
   const past = {
-    caches: perLayer("cache", [R, M, 2 * K * E]),
+    caches: perLayer("cache", [R, M, 2 * K * E], architecture.cacheFormat),
     rotary: rotary && make("rotary", "f32", [M, E]),
   };
   return {

@@ -1,4 +1,6 @@
 import type { Activation } from "../../kernels/activation.js";
+import { OptionError } from "../../runtime/errors.js";
+import type { AdapterClass } from "../../runtime/device_class.js";
 import type { Weights } from "../checkpoint/weights.js";
 
 /** Rotary positions: pair i of a head is rotated by position * frequencies[i]. */
@@ -105,6 +107,12 @@ export interface Head {
   readonly masks?: Activation;
 }
 
+/** The formats of caches. */
+export const CACHE_FORMATS = ["f32", "f16"] as const;
+
+/** How keys and values of the past are stored. */
+export type CacheFormat = (typeof CACHE_FORMATS)[number];
+
 /** All that the graph needs to know of a model. */
 export interface Architecture {
   /** The `model_type` of its family. */
@@ -129,6 +137,35 @@ export interface Architecture {
    * where each launch costs time.
    */
   readonly normInLinear?: boolean;
+  /**
+   * Whether a step over a long past attends to parts of it side by side: faster on GPUs, most of whose cores a workgroup
+   * for each head leaves idle.
+   */
+  readonly splitKeys?: boolean;
+  /** How keys and values of the past are stored. Default "f32". */
+  readonly cacheFormat?: CacheFormat;
+}
+
+/** What the graph does differently on each class of adapters. */
+export const choicesFor = (adapter: AdapterClass): Pick<Architecture, "normInLinear" | "splitKeys"> => ({
+  normInLinear: adapter === "gpu",
+  splitKeys: adapter === "gpu",
+});
+
+/**
+ * A model whose caches have this format. Throws OptionError in the name of `who` for one without caches, and for f16 where
+ * heads are no whole fours of numbers.
+ */
+export function withCache<A extends Architecture>(who: string, architecture: A, cacheFormat?: CacheFormat): A {
+  if (cacheFormat === undefined) return architecture;
+  const { decoder, head, family } = architecture;
+  if (!decoder || head) throw new OptionError(`${who}: cache must be absent, this ${family} writes no text`);
+  const chunk = decoder.rotary ? 8 : 4;
+  if (cacheFormat === "f16" && decoder.E % chunk)
+    throw new OptionError(
+      `${who}: cache must be "f32" where the width of a head is no multiple of ${chunk}, this ${family} has ${decoder.E}`,
+    );
+  return { ...architecture, cacheFormat };
 }
 
 /** An architecture that has a decoder. */

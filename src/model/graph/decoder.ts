@@ -1,4 +1,5 @@
-import { attentionStep } from "../../kernels/attention_step.js";
+import { attentionMerge } from "../../kernels/attention_merge.js";
+import { attentionStep, splitWidth } from "../../kernels/attention_step.js";
 import { rope } from "../../kernels/rope.js";
 import type { Run } from "../../runtime/plan.js";
 import { prefix, type Tensor } from "../../runtime/tensor.js";
@@ -16,7 +17,7 @@ export interface CrossKeys {
 
 /** The past of a decoder. */
 export interface PastKeys {
-  /** Keys and values for each layer: f32[R,M,2*K*E]. */
+  /** Keys and values for each layer: f32[R,M,2*K*E], or in f16. */
   readonly caches: readonly Tensor[];
   /** The rotation of each position, f32[M,E], for models with rotary positions. */
   readonly rotary?: Tensor;
@@ -72,8 +73,11 @@ export function sourceKeys(run: Run, model: DecoderModel, encoded: Tensor, kv?: 
   );
 }
 
+const LONG = 512; // tokens of a past from which on a launch more costs less than what few workgroups leave idle
+
 /**
  * One step, from rows to logits f32[R,V]: 1 + 11 launches a layer + 1 with cross attention, or else 1 + 7 a layer + 2.
+ * Where keys are split, a layer over a long past has one more.
  */
 export function decoderStep(
   run: Run,
@@ -86,9 +90,14 @@ export function decoderStep(
   const attendPast = (l: number, name: string, qkv: Tensor): Tensor => {
     const bias = weights.find(relativeBias(name));
     const tables = { positional: bias ?? past.rotary, qk_norm: weights.find(`${name}.qk_norm`) };
-    const args = { rows, qkv, indirection, ...tables, cache: past.caches[l] };
+    const cache = past.caches[l];
+    const [, M] = cache.shape;
+    const split = architecture.splitKeys === true && M >= LONG;
+    const Y = split ? splitWidth(M, E) : E;
+    const args = { rows, qkv, indirection, ...tables, cache };
     const constants = { RELATIVE: bias ? 1 : 0, INTERLEAVED: interleaving(rotary) };
-    return run(attentionStep, name, args, { H, K, E, scale, eps: architecture.eps, ...constants }).out;
+    const { out } = run(attentionStep, name, args, { H, K, E, Y, scale, eps: architecture.eps, ...constants });
+    return split ? run(attentionMerge, `${name}.merge`, { rows, parts: out }, { H, E, Y }).out : out;
   };
   return lmHead(run, model, decoder(run, model, { rows, vectors, cross }, attendPast, observed), logits);
 }
