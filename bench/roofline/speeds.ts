@@ -36,9 +36,12 @@ function rowShare(d: Dims): number {
 
 const PER_LOAD = { f32: 4, f16: 8, bf16: 8, i8: 16, i4: 32 } as const;
 
-/** The turns of a loop over a row of weights, 16 bytes at a time by each of `lanes`, and loads before and after it. */
+/**
+ * The turns of a loop over a row of weights, 16 bytes at a time by each of `lanes`, and loads before and after it. Those
+ * of a norm find their rows in a cache, several at a time.
+ */
 const turns = (d: Dims, lanes: number): number =>
-  Math.ceil(d.I / PER_LOAD[formatOf(d)] / lanes) + 2 + (d.NORM ? Math.ceil(d.I / 4 / lanes) + 1 : 0);
+  Math.ceil(d.I / PER_LOAD[formatOf(d)] / lanes) + 2 + (d.NORM ? Math.ceil(d.I / 4 / lanes / 4) + 1 : 0);
 
 /** The share of a tile that is not empty. */
 const used = (size: number, tile: number): number => size / (Math.ceil(size / tile) * tile);
