@@ -1,7 +1,8 @@
 // Bundles the benches once and runs them on one device: in Deno, with --node in Node, with --chrome in headless Chrome.
 // Words select benches by name. Prints a table and writes bench/results/<runtime>-<adapter>-<words>.json. --compare FILE
 // shows the change against an earlier such file; --adapter cpu|gpu runs the kernel variants for that class, --no-subgroups
-// those that need no subgroups. `npm run web` has a page on which any browser runs the kernel benches.
+// those that need no subgroups. --kernels leaves the benches of whole models out: all kernels, one file for a device.
+// `npm run web` has a page on which any browser runs the kernel benches.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,6 +30,7 @@ const { values, positionals } = parseArgs({
     compare: { type: "string" },
     adapter: { type: "string" },
     "no-subgroups": { type: "boolean" },
+    kernels: { type: "boolean" },
   },
 });
 
@@ -37,12 +39,14 @@ function fail(text) {
   process.exit(1);
 }
 
+/** @returns {string[]} the names of the benches */
 function findBenches(words) {
   const stems = readdirSync(`${root}bench`)
     .flatMap((name) => name.match(/^(.*)\.bench\.ts$/)?.[1] ?? [])
     .filter((stem) => !words.length || words.some((word) => stem.includes(word)))
     .sort((a, b) => Number(a === "decode") - Number(b === "decode") || a.localeCompare(b)); // the whole loop is last
-  return stems.length ? stems : fail(`no bench is named ${words.join(" or ")}`);
+  if (!stems.length) fail(`no bench is named ${words.join(" or ")}`);
+  return stems;
 }
 
 function runCommand(command, args) {
@@ -52,13 +56,21 @@ function runCommand(command, args) {
   return JSON.parse(readFileSync(root + output, "utf8"));
 }
 
-async function measure(name, stems) {
-  // A page returns its result, a process writes it to a file.
+/** The text that imports benches, and the list of them. */
+function listOf(words) {
+  if (values.kernels) return ['import { KERNEL_BENCHES } from "../bench/kernels.js";', "KERNEL_BENCHES"];
+  const stems = findBenches(words);
   const imports = stems.map((stem) => `import { bench as ${stem} } from "../bench/${stem}.bench.js";`);
+  return [imports.join("\n"), `[${stems.join(", ")}]`];
+}
+
+async function measure(name, words) {
+  // A page returns its result, a process writes it to a file.
+  const [imports, list] = listOf(words);
   await bundleText(
-    `${imports.join("\n")}
+    `${imports}
 import { runBenches } from "../bench/support/harness.js";
-export const result = await runBenches([${stems.join(", ")}], ${JSON.stringify(options)});
+export const result = await runBenches(${list}, ${JSON.stringify(options)});
 const { document, process } = globalThis as { document?: unknown; process?: { exit(code: number): void } };
 if (!document) {
   const { writeFile } = await import("node:fs/promises");
@@ -70,7 +82,7 @@ if (!document) {
   );
   const results = { date: new Date().toISOString(), ...(await runtimes[name]()) };
   if (values.compare) compare(results, values.compare);
-  const file = `bench/results/${resultsName(results, positionals)}.json`;
+  const file = `bench/results/${resultsName(results, words)}.json`;
   mkdirSync(`${root}bench/results`, { recursive: true });
   writeFileSync(root + file, `${JSON.stringify(results, null, 1)}\n`);
   console.log(`\nwritten to ${file}`);
@@ -93,6 +105,7 @@ function compare(now, file) {
 if (values.adapter && !ADAPTERS.includes(values.adapter))
   fail(`--adapter must be one of ${ADAPTERS.join(", ")}, got ${values.adapter}`);
 const options = { adapter: values.adapter, features: values["no-subgroups"] ? ["timestamp-query"] : undefined };
-const stems = findBenches(positionals);
-await measure(Object.keys(runtimes).find((name) => values[name]) ?? "deno", stems);
+if (values.kernels && positionals.length) fail(`--kernels measures all of them, got ${positionals.join(" ")} too`);
+const words = values.kernels ? ["kernels"] : positionals;
+await measure(Object.keys(runtimes).find((name) => values[name]) ?? "deno", words);
 process.exit(0); // or a browser that does not close would keep this process

@@ -1,6 +1,7 @@
 import { type Figures, figuresOf, findDevice, measuredFigures } from "../bench/roofline/devices.js";
 import { byKind, expectPlan, planTime, workingSet } from "../bench/roofline/expected.js";
 import { roofline } from "../bench/roofline/main.js";
+import { resultFigures } from "../bench/roofline/observed.js";
 import { predict } from "../bench/roofline/predict.js";
 import { findShape, SHAPES, shapeOf } from "../bench/roofline/shapes.js";
 import { defineKernel, memoryPlan, openCheckpoint, type Plan, record, tensor } from "../src/index.js";
@@ -142,8 +143,22 @@ test("measured roofs give the figures of the device that is here", async () => {
     { bytes: 1e3, gb_s: 1 },
     { bytes: 1e6, gb_s: 100 },
   ];
-  const figures = measuredFigures(await device(), { copies, gflop_s: 500, launch_us: 3 }, 1e6);
+  const figures = measuredFigures("here", (await device()).class, { copies, gflop_s: 500, launch_us: 3 }, 1e6);
   assert.equal([figures.gb_s, figures.tflop_s, figures.launch_us], [100, 0.5, 3]);
+});
+
+test("results of a device give its figures, and what launches took on it", () => {
+  const us = { median: 125, p10: 120, p90: 130 }; // 120 us for what takes 60 at the roof
+  const row = { bench: "scan", shape: "a", us, variant: "direct", format: "f32", bytes: 6e6, flops: 75e4 };
+  const roofs = { copies: [{ bytes: 1e6, gb_s: 100 }], gflop_s: 1000, launch_us: 5 };
+  const setting = { runtime: "node", adapter: "a GPU", clock: "timestamps", variants: "gpu with subgroups" } as const;
+  const figures = resultFigures({ ...setting, date: "", vendor: "amd", subgroup: 32, roofs, rows: [row] });
+  assert.equal([figures.name, figures.gb_s, figures.class.vendor, figures.class.subgroup], ["a GPU", 100, "amd", 32]);
+  const [one] = expectPlan(scans(1_500_000, 1), figures);
+  near(one.us, 5 + 240);
+  assert.is(one.bound, "memory");
+  const none = resultFigures({ ...setting, date: "", roofs, rows: [] }); // by its speed, as nothing was measured
+  assert.equal(expectPlan(scans(64, 1), none), expectPlan(scans(64, 1), { ...none, observed: undefined }));
 });
 
 test("the command prints a line for each kind of launch, and refuses what it does not know", async () => {

@@ -29,7 +29,7 @@ const ROUNDS = 5; // of timing, the best of which count; the first one may compi
  * must have been written. Throws the signal's reason when aborted.
  */
 export async function comparePlan(gpu: Gpu, plan: Plan, roofs: Roofs, signal?: AbortSignal): Promise<Comparison> {
-  const figures = measuredFigures(gpu, roofs, workingSet(plan));
+  const figures = measuredFigures(gpu.info.description, gpu.class, roofs, workingSet(plan));
   const expected = expectPlan(plan, figures, ({ kernel, dims }) => gpu.choose(kernel, dims));
   const prepared = await gpu.prepare(plan);
   try {

@@ -1,5 +1,6 @@
 import type { DeviceClass } from "../../src/runtime/device_class.js";
-import type { Gpu } from "../../src/runtime/gpu.js";
+import type { Launch } from "../../src/runtime/plan.js";
+import type { Choice } from "../../src/runtime/variants.js";
 import { copyRate, type Roofs } from "../support/roofs.js";
 
 /** What the speed of a device follows from. */
@@ -21,7 +22,15 @@ export interface Figures {
   readonly host_us: number;
   /** Where the numbers are from. */
   readonly source: string;
+  /** What launches like these took on the device, where that was measured. */
+  readonly observed?: Observed;
 }
+
+/** What a launch is expected to take by its like; undefined where nothing like it was measured. */
+export type Observed = (launch: Launch, choice: Choice) => { readonly us: number; readonly bound: Bound } | undefined;
+
+/** What bounds a launch: memory, arithmetic, loads that wait for one another, or the launch itself. */
+export type Bound = "memory" | "arithmetic" | "waits" | "launch";
 
 /** What vendors do not publish: latencies, as measured by others and rounded, and how Chrome gives their GPUs. */
 const VENDORS = {
@@ -48,19 +57,19 @@ interface Published extends Pick<Figures, "name" | "gb_s" | "tflop_s" | "source"
 const lanesOf = (tflop_s: number): number => Math.round((tflop_s * 1e12) / 2 / 1.5e9);
 
 /**
- * The figures of the device that is there, by its measured roofs: the bandwidth is that of a copy of as many `bytes`, so
- * that what fits a cache is read from there.
+ * The figures of a device by its measured roofs: the bandwidth is that of a copy of as many `bytes`, so that what fits a
+ * cache is read from there.
  */
-export function measuredFigures({ class: own, info }: Gpu, roofs: Roofs, bytes: number): Figures {
+export function measuredFigures(name: string, own: DeviceClass, roofs: Roofs, bytes: number): Figures {
   const software = own.adapter === "cpu";
   const tflop_s = roofs.gflop_s / 1e3;
   return {
-    name: info.description,
+    name,
     class: own,
-    gb_s: copyRate(roofs, bytes),
-    tflop_s,
+    gb_s: Number(copyRate(roofs, bytes).toPrecision(3)),
+    tflop_s: Number(tflop_s.toPrecision(3)),
     lanes: software ? 1 : lanesOf(tflop_s), // a core of a CPU takes one workgroup after the other
-    launch_us: roofs.launch_us,
+    launch_us: Number(roofs.launch_us.toPrecision(3)),
     wait_us: software ? 0 : VENDORS[findVendor(own.vendor) ?? "nvidia"].wait_us,
     host_us: HOST_US,
     source: "measured",

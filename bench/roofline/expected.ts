@@ -1,11 +1,9 @@
+import type { Kernel } from "../../src/runtime/kernel.js";
 import type { Launch, Plan } from "../../src/runtime/plan.js";
 import { byteLength, owner } from "../../src/runtime/tensor.js";
 import { type Choice, chooseVariant } from "../../src/runtime/variants.js";
-import type { Figures } from "./devices.js";
+import type { Bound, Figures } from "./devices.js";
 import { speedOf } from "./speeds.js";
-
-/** What bounds a launch: memory, arithmetic, loads that wait for one another, or the launch itself. */
-export type Bound = "memory" | "arithmetic" | "waits" | "launch";
 
 /** What a launch is expected to take. */
 export interface Expected {
@@ -30,46 +28,44 @@ export const untuned =
   ({ kernel, dims }) =>
     chooseVariant(kernel, dims, figures.class);
 
-/**
- * What a launch is expected to take: the launch itself, and the longest of the least traffic at the share of the
- * bandwidth that the variant reaches, the least arithmetic at its share of the operations, as far as its workgroups
- * fill the device, and the chain of loads of which each waits for the last.
- */
+/** What a launch is expected to take: as its like was observed on the device, or else by the speed of its variant. */
 export function expectLaunch(launch: Launch, figures: Figures, choose = untuned(figures)): Expected {
   const { kernel, label, dims } = launch;
   const choice = choose(launch);
-  const { variant, dims: d } = choice;
-  const { gb_s, tflop_s, lanes, launch_us, wait_us } = figures;
-  const [bytes, flops, groups] = [kernel.bytes(dims), kernel.flops(dims), variant.groups(d)];
-  const speed = speedOf(kernel.name, variant.name);
-  const invocations = groups * (speed.lanes?.(d) ?? WORKGROUP);
-  const filled = Math.min(1, invocations / lanes);
-  const rounds = Math.max(1, invocations / (lanes * RESIDENT));
-  const times = {
-    memory: bytes / (gb_s * speed.memory) / 1e3,
-    arithmetic: flops / (tflop_s * speed.arithmetic(d, figures) * filled) / 1e6,
-    waits: speed.waits(d, figures) * wait_us * rounds,
-  };
-  const longest = Math.max(...Object.values(times));
-  const bound = longest < launch_us ? "launch" : KINDS.find((kind) => times[kind] === longest);
-  const us = launch_us + longest;
-  const roof = Math.max(bytes / gb_s / 1e3, flops / tflop_s / 1e6);
-  return {
-    kernel: kernel.name,
-    label,
-    variant: variant.name,
-    bytes,
-    flops,
-    us,
-    bound: bound ?? "launch",
-    share: roof / us,
-  };
+  const work = { bytes: kernel.bytes(dims), flops: kernel.flops(dims) };
+  const { us, bound } = figures.observed?.(launch, choice) ?? timeOf(kernel, choice, work, figures);
+  const { gb_s, tflop_s } = figures;
+  const roof = Math.max(work.bytes / gb_s / 1e3, work.flops / tflop_s / 1e6);
+  return { kernel: kernel.name, label, variant: choice.variant.name, ...work, us, bound, share: roof / us };
 }
-
-const KINDS = ["memory", "arithmetic", "waits"] as const;
 
 const WORKGROUP = 64; // invocations
 const RESIDENT = 8; // invocations that a lane has in turn, so that one computes while others wait
+
+/**
+ * The time of a launch itself, and the longest of the least traffic at the share of the bandwidth that the variant
+ * reaches, the least arithmetic at its share of the operations, as far as its workgroups fill the device, and the chain
+ * of loads of which each waits for the last.
+ */
+function timeOf(
+  { name }: Kernel,
+  { variant, dims: d }: Choice,
+  { bytes, flops }: Readonly<Record<"bytes" | "flops", number>>,
+  figures: Figures,
+): Pick<Expected, "us" | "bound"> {
+  const { gb_s, tflop_s, lanes, launch_us, wait_us } = figures;
+  const speed = speedOf(name, variant.name);
+  const invocations = variant.groups(d) * (speed.lanes?.(d) ?? WORKGROUP);
+  const filled = Math.min(1, invocations / lanes);
+  const rounds = Math.max(1, invocations / (lanes * RESIDENT));
+  const times: readonly (readonly [Bound, number])[] = [
+    ["memory", bytes / (gb_s * speed.memory) / 1e3],
+    ["arithmetic", flops / (tflop_s * speed.arithmetic(d, figures) * filled) / 1e6],
+    ["waits", speed.waits(d, figures) * wait_us * rounds],
+  ];
+  const [bound, longest] = times.reduce((a, b) => (b[1] > a[1] ? b : a));
+  return { us: launch_us + longest, bound: longest < launch_us ? "launch" : bound };
+}
 
 /** What each launch of a plan is expected to take. */
 export const expectPlan = ({ launches }: Plan, figures: Figures, choose = untuned(figures)): Expected[] =>

@@ -1,11 +1,14 @@
 import { type Checkpoint, type Json, openCheckpoint } from "../../src/model/checkpoint/checkpoint.js";
 import type { WeightFormat } from "../../src/model/checkpoint/weight_formats.js";
 import { gpu as openGpu, load, samplePlans } from "../../src/index.js";
+import { readResults } from "../support/results.js";
 import { describeRoofs, measureRoofs } from "../support/roofs.js";
 import { comparePlan } from "./compare.js";
 import { DEVICES, figuresOf, type Figures, findDevice, findVendor } from "./devices.js";
+import { resultFigures } from "./observed.js";
 import { predict } from "./predict.js";
 import { callLines, comparisonLines, deviceLine, planLines } from "./report.js";
+import { shareTable } from "./table.js";
 import { findShape, SHAPES, shapeOf } from "./shapes.js";
 
 /** The texts of the command line, by the names of its options. */
@@ -17,6 +20,8 @@ export interface Flags {
   readonly sample?: boolean;
   /** On the device that is here: the prediction by its measured roofs, and what it takes. */
   readonly measure?: boolean;
+  /** The shares of the roofs that launches of known models should reach, instead of a model. */
+  readonly table?: boolean;
 }
 
 /** A number of an option; throws Error for anything else. */
@@ -28,8 +33,12 @@ function numberOf(words: Words, name: string, least: number): number | undefined
   return value;
 }
 
-/** The device of the options: one of the table, or any, by its figures. */
-function deviceOf(words: Words): Figures {
+/** The device of the options: that of measured results, one of the table, or any, by its figures. */
+async function deviceOf(words: Words): Promise<Figures> {
+  if (words.results !== undefined) {
+    const { readFile } = await import("node:fs/promises");
+    return resultFigures(readResults(await readFile(words.results, "utf8"), words.results));
+  }
   const [gb_s, tflop_s] = [numberOf(words, "bandwidth", 0.1), numberOf(words, "tflops", 0.001)];
   const vendor = findVendor(words.vendor ?? "nvidia");
   if (!vendor) throw new Error(`--vendor must be amd, apple, intel, nvidia or qualcomm, got ${words.vendor}`);
@@ -56,12 +65,13 @@ async function checkpointOf(model: string): Promise<Checkpoint> {
 
 /** The lines of `npm run roofline`. Throws Error for words that it does not take, and as `load` does. */
 export async function roofline(model: string | undefined, words: Words, flags: Flags = {}): Promise<string[]> {
+  if (flags.table) return shareTable();
   if (!model)
     throw new Error(
       `MODEL must be a folder, an id of the Hub, a config.json, or one of ${Object.keys(SHAPES).join(", ")}`,
     );
   if (flags.measure) return measureModel(model, words);
-  const figures = deviceOf(words);
+  const figures = await deviceOf(words);
   const checkpoint = await checkpointOf(model);
   const [rows = 1, input_length = 64] = [numberOf(words, "rows", 1), numberOf(words, "prompt", 1)];
   const [max_new_tokens, num_beams] = [numberOf(words, "tokens", 1), numberOf(words, "beams", 1)];

@@ -16,13 +16,17 @@ export interface Speed {
   readonly why: string;
 }
 
-/** Instructions that convert a weight, and for each row that multiply it, from the machine code for RDNA3. */
+/**
+ * Instructions that convert a weight, and for each row that multiply it, of the hot loop as AMD's compiler makes it for
+ * RDNA3: 1.7, 1.5, 2.4, 4.2 and 3.4 at one row. Intel's takes 2.4, 3.8, 2.8, 3.8 and 4.1 for Xe2. Mesa's for Apple and
+ * NVIDIA check bounds in many more, which the vendors' own may not: memory is the bound even so.
+ */
 const INSTRUCTIONS: Readonly<Record<(typeof FORMATS)[number], readonly [convert: number, row: number]>> = {
-  f32: [1.4, 1.2],
-  f16: [0.8, 1.2],
-  bf16: [0.8, 1.2],
-  i8: [2.2, 1.2],
-  i4: [1.8, 1.2],
+  f32: [0.5, 1.2],
+  f16: [0.3, 1.2],
+  bf16: [1.2, 1.2],
+  i8: [3, 1.2],
+  i4: [2.2, 1.2],
 };
 
 const formatOf = ({ WEIGHT_FORMAT }: Dims): (typeof FORMATS)[number] => FORMATS[WEIGHT_FORMAT];
@@ -36,9 +40,12 @@ function rowShare(d: Dims): number {
 
 const PER_LOAD = { f32: 4, f16: 8, bf16: 8, i8: 16, i4: 32 } as const;
 
-/** The turns of a loop over a row of weights, 16 bytes at a time by each of `lanes`, and loads before and after it. */
+/**
+ * The turns of a loop over a row of weights, 16 bytes at a time by each of `lanes`, and loads before and after it. Those
+ * of a norm find their rows in a cache, several at a time.
+ */
 const turns = (d: Dims, lanes: number): number =>
-  Math.ceil(d.I / PER_LOAD[formatOf(d)] / lanes) + 2 + (d.NORM ? Math.ceil(d.I / 4 / lanes) + 1 : 0);
+  Math.ceil(d.I / PER_LOAD[formatOf(d)] / lanes) + 2 + (d.NORM ? Math.ceil(d.I / 4 / lanes / 4) + 1 : 0);
 
 /** The share of a tile that is not empty. */
 const used = (size: number, tile: number): number => size / (Math.ceil(size / tile) * tile);

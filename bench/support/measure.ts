@@ -34,6 +34,10 @@ export interface Setting {
   readonly adapter: string;
   /** The class of adapters for which variants are chosen. */
   readonly variants: string;
+  /** Who makes the adapter, as variants see it; empty where nobody says, absent in results of before. */
+  readonly vendor?: string;
+  /** Invocations of a subgroup; 0 where the number varies, or there are none. */
+  readonly subgroup?: number;
   readonly clock: Clock;
   readonly roofs: Roofs;
 }
@@ -72,6 +76,8 @@ export async function measure(
     runtime,
     adapter: gpu.info.description,
     variants: gpu.class.adapter + (gpu.class.features.has("subgroups") ? " with subgroups" : ""),
+    vendor: gpu.class.vendor,
+    subgroup: gpu.class.subgroup,
     clock: await clockOf(gpu),
     roofs: await measureRoofs(gpu, signal),
   };

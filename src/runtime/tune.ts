@@ -37,6 +37,8 @@ export interface TuneEvent {
 const ROUNDS = 7; // timings of each candidate, in turn; the first one includes compiling and is left out
 const MARGIN = 0.97; // a candidate replaces the present choice only below this share of its time: noise changes nothing
 
+const HOPELESS = 2; // a candidate whose two timings are so many times the best is timed no more
+
 /**
  * Measures all ways to run the launches of some plans on this device. Returns the fastest of each, which the device
  * uses and stores from then on, each once it is found. A launch is repeated until a clock can tell its time, with the
@@ -167,7 +169,7 @@ async function bestTimes(
   let turn = 0; // of the weights
   for (let round = 0; round < ROUNDS; round++) {
     for (const [index, prepared] of trials.entries()) {
-      if (!prepared) continue;
+      if (!prepared || (round > 2 && best[index] > HOPELESS * Math.min(...best.filter((ms) => ms > 0)))) continue;
       signal?.throwIfAborted();
       const next = (pass: GPUComputePassEncoder): void => prepared.encode(pass, turn++ % prepared.plan.launches.length);
       const { count, ms } = await byRepetition(gpu, next, counts[index]);
