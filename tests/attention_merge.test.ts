@@ -82,8 +82,7 @@ law("the bits of a row do not depend on whether its keys are split", async () =>
       const whole = tensor("whole", "f32", [4, 4 * 64]);
       const plan = record("step", (run) => {
         const { Y, ...rest } = stepValues({ ...size, split });
-        const out = split ? undefined : whole;
-        const parts = run(shared, "step", { ...tensors, out } as never, { Y, ...rest } as never).out!;
+        const parts = run(shared, "step", split ? tensors : { ...tensors, out: whole }, { Y, ...rest }).out;
         if (split) run(attentionMerge, "merge", { rows: tensors.rows, parts, out: whole }, { H: 4, E: 64, Y });
       });
       const prepared = await gpu.prepare(plan);
