@@ -2,6 +2,7 @@
 // Parts    half_matrices|full_matrices, matrix_terms, matmul, activation, formats, scale, fours, chunk4|chunk1, load4|load1
 // Launch   DOWN x ACROSS subgroups compute a tile, each BLOCK rows x BLOCK outputs; STAGE inputs are staged at a time
 // Numerics f32, in the order of i; with HALF products of the f16 terms that parts/matrix_terms.wgsl makes of numbers
+const BLOCK: u32 = 32;        // rows, and outputs, of a subgroup
 const DOWN: u32 = 2;          // subgroups along the rows of a tile
 const ACROSS: u32 = 2;        // and along its outputs
 const SUBGROUP_SIZE: u32 = 32;
@@ -11,7 +12,6 @@ const DEPTH: u32 = 16;
 const W_TERMS: u32 = 1;       // of a weight: 1 or 2
 const X_TERMS = select(1u, 2u, HALF);
 const STAGE = 16u;
-const BLOCK = 32u;
 const ROWS = DOWN * BLOCK;
 const OUTPUTS = ACROSS * BLOCK;
 const LANES = DOWN * ACROSS * SUBGROUP_SIZE;

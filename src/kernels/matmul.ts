@@ -105,10 +105,10 @@ const forTiles: readonly Variant[] = [
     needs: ["chromium-experimental-subgroup-matrix", "subgroups"],
     for: "gpu",
     fits: (d, device) => plain(d) && matrices.canRun(device, element),
-    suits: (d) => many(d) && matrices.pays(d),
+    suits: (d, device) => many(d) && matrices.pays(d, device),
     groups: matrices.tiles,
     constants: (d, device) => ({ ...matrices.shape(d, device, element), ...gated(d) }),
-    tunings: matrices.shapes,
+    tunings: (_, device) => matrices.shapes(device),
   })),
   {
     name: "shared",
