@@ -1,5 +1,5 @@
 // matmul: a linear layer for many rows, through workgroup memory: for GPUs.
-// Parts    matmul, activation, formats, scale, chunk4|chunk1, load16|load1
+// Parts    matmul, activation, formats, scale, fours, chunk4|chunk1, load16|load1
 // Launch   DOWN x ACROSS invocations compute a tile, each FOURS x FOURS blocks of 4 rows x 4 outputs; 16 inputs are
 //          staged at a time; SPLIT such slices a workgroup, each with a share of the inputs, where tiles are few
 // Numerics f32, in the order of i within a slice, then slice by slice: the bits of a row depend on SPLIT
@@ -14,22 +14,6 @@ const WIDTH = ACROSS * FOURS; // fours of outputs
 const STAGE = 16 * (HEIGHT + WIDTH);
 
 var<workgroup> staged: array<vec4f, SPLIT * STAGE>; // of each slice: 16 inputs of all rows, then of all outputs
-
-// Inputs 4*i to 4*i+3 of a row and of an output, zeros past the end.
-fn row4(n: u32, i: u32) -> vec4f {
-  if (CHUNK == 4) { return vec4f(x[n * (params.I / 4) + i]); }
-  var four = vec4f();
-  for (var j = 0u; j < min(4, params.I - 4 * i); j++) { four[j] = total(x[n * params.I + 4 * i + j]); }
-  return four;
-}
-
-fn weight4(o: u32, i: u32) -> vec4f {
-  let at = o * stride() + 4 / CHUNK * i;
-  if (CHUNK == 4) { return vec4f(scale(at) * load(at)); }
-  var four = vec4f();
-  for (var j = 0u; j < min(4, params.I - 4 * i); j++) { four[j] = total(scale(at + j) * load(at + j)); }
-  return four;
-}
 
 fn rows4(n: u32, i: u32) -> mat4x4f { // rows and outputs past the end reread the last ones and are not stored
   let last = params.N - 1;

@@ -62,6 +62,26 @@ test("shaders are compiled for the smallest subgroups of an Intel GPU, which the
   assert.equal([amd.subgroup, amd.subgroupSize], [0, undefined]);
 });
 
+test("matrix units are those that sum in f32, of numbers that shaders may use", () => {
+  const config = (componentType: string, resultComponentType: string, M: number, N: number, K: number) => ({
+    ...{ componentType, resultComponentType, M, N, K },
+  });
+  const subgroupMatrixConfigs = [
+    config("f16", "f16", 16, 16, 16),
+    config("f16", "f32", 8, 16, 16),
+    config("f32", "f32", 8, 8, 8),
+    config("i8", "i32", 16, 16, 32),
+  ];
+  const adapter = { vendor: "amd", subgroupMatrixConfigs } as Partial<GPUAdapterInfo>;
+  const half = { element: "f16", rows: 8, outputs: 16, inputs: 16 };
+  const full = { element: "f32", rows: 8, outputs: 8, inputs: 8 };
+  const feature = "chromium-experimental-subgroup-matrix";
+  assert.equal(classOf(adapter, ["subgroups", "shader-f16", feature]).matrices, [half, full]);
+  assert.equal(classOf(adapter, ["subgroups", feature]).matrices, [full]);
+  assert.equal(classOf(adapter, ["subgroups", "shader-f16"]).matrices, []);
+  assert.equal(classOf({ vendor: "amd" }, ["shader-f16", feature]).matrices, []);
+});
+
 test("a text for one subgroup size compiles where the device has it", async () => {
   const main = (size: string): string => `@compute @workgroup_size(${size})\nfn main() { _ = LANES; }`;
   const text = withSubgroupSize(`enable subgroups;\nconst LANES: u32 = 64;\n${main("LANES")}`, 8);

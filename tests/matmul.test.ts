@@ -8,7 +8,7 @@ const { relu, gelu, gelu_tanh, silu, tanh } = ACTIVATIONS;
 const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "status", "y"> = {
   args,
   values,
-  variants: ["cpu", "shared", "direct"],
+  variants: ["cpu", "matrix.f16", "shared", "direct"],
   tolerance: 2e-6, // measured 9e-7, whatever the format
   // long sums have more, one input at a time (shared) above all: measured 1.2e-5
   cases: {

@@ -82,7 +82,15 @@ export function figuresOf({ name, vendor, gb_s, tflop_s, lanes, subgroups = true
   const features = new Set(["timestamp-query", ...(subgroups ? ["subgroups", "subgroup-size-control"] : [])]);
   return {
     name,
-    class: { adapter: "gpu", features, vendor, subgroup: subgroups ? subgroup : 0, unroll: true },
+    class: {
+      adapter: "gpu",
+      features,
+      vendor,
+      subgroup: subgroups ? subgroup : 0,
+      subgroupMinSize: subgroups ? subgroup : 0,
+      matrices: [], // an experiment of Chrome's and Dawn's
+      unroll: true,
+    },
     gb_s,
     tflop_s,
     lanes: lanes ?? lanesOf(tflop_s),

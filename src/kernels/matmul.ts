@@ -3,6 +3,7 @@ import tileCpu from "../../shaders/matmul.cpu.wgsl";
 import rows from "../../shaders/matmul.rows.wgsl";
 import rowsShared from "../../shaders/matmul.rows.shared.wgsl";
 import rowsSubgroup from "../../shaders/matmul.rows.subgroup.wgsl";
+import tileMatrix from "../../shaders/matmul.matrix.wgsl";
 import tileShared from "../../shaders/matmul.shared.wgsl";
 import activation from "../../shaders/parts/activation.wgsl";
 import formats from "../../shaders/parts/formats.wgsl";
@@ -10,6 +11,10 @@ import input from "../../shaders/parts/input.wgsl";
 import load1 from "../../shaders/parts/load1.wgsl";
 import load16 from "../../shaders/parts/load16.wgsl";
 import load4 from "../../shaders/parts/load4.wgsl";
+import byFour from "../../shaders/parts/fours.wgsl";
+import fullMatrices from "../../shaders/parts/full_matrices.wgsl";
+import halfMatrices from "../../shaders/parts/half_matrices.wgsl";
+import matrixTerms from "../../shaders/parts/matrix_terms.wgsl";
 import common from "../../shaders/parts/matmul.wgsl";
 import scale from "../../shaders/parts/scale.wgsl";
 import { type Dims, defineKernel, type Values, type Variant } from "../runtime/kernel.js";
@@ -17,6 +22,7 @@ import { joinShader } from "../runtime/wgsl.js";
 import { activate } from "./activation.js";
 import { chunk1, chunk4, chunkOf } from "./chunks.js";
 import { ANY_FORMAT, weightBytes } from "./formats.js";
+import * as matrices from "./matmul_matrix.js";
 import * as tiles from "./matmul_tiles.js";
 
 /** Values of the constant NORM. */
@@ -49,6 +55,8 @@ const rowTiles = ({ N, ROWS }: Dims): number => Math.ceil(N / ROWS);
 const outputFours = ({ J, O }: Dims): number => Math.ceil((J * O) / 4);
 /** Variants for few rows are not measured for batches, in which they would read the weights many times. */
 const measured = (d: Dims, all: readonly Dims[]): readonly Dims[] => (d.N <= 8 * FEW ? all : []);
+
+const matrixHeads = { f32: fullMatrices, f16: halfMatrices };
 
 const forRows: readonly Variant[] = [
   {
@@ -90,9 +98,21 @@ const forTiles: readonly Variant[] = [
     constants: (d, { subgroup }) => ({ ...tiles.broadcastShape(d, subgroup), ...gated(d) }),
     tunings: (_, { subgroup }) => tiles.broadcastShapes(subgroup),
   },
+  ...(["f32", "f16"] as const).map((element): Variant => ({
+    name: `matrix.${element}`,
+    wgsl: joinShader(matrixHeads[element], tileMatrix, matrixTerms, common, activation, formats, scale, byFour),
+    parts: chunked(fours.by4),
+    needs: ["chromium-experimental-subgroup-matrix", "subgroups"],
+    for: "gpu",
+    fits: (d, device) => plain(d) && matrices.canRun(device, element),
+    suits: (d, device) => many(d) && matrices.pays(d, device),
+    groups: matrices.tiles,
+    constants: (d, device) => ({ ...matrices.shape(d, device, element), ...gated(d) }),
+    tunings: (_, device) => matrices.shapes(device),
+  })),
   {
     name: "shared",
-    wgsl: joinShader(tileShared, common, activation, formats, scale),
+    wgsl: joinShader(tileShared, common, activation, formats, scale, byFour),
     parts: chunked(fours.by16),
     for: "gpu",
     fits: plain,

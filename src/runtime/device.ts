@@ -17,6 +17,17 @@ export interface AdapterInfo {
   readonly subgroup: number;
   /** The least number of invocations of a subgroup; 0 where it is unknown. */
   readonly subgroupMinSize: number;
+  /** The products of matrices that it has units for; none where the runtime does not say. */
+  readonly matrices: readonly MatrixShape[];
+}
+
+/** A product of matrices that a subgroup computes at once, summed in f32: [rows, inputs] by [inputs, outputs]. */
+export interface MatrixShape {
+  /** Of the numbers that are multiplied. */
+  readonly element: "f16" | "f32";
+  readonly rows: number;
+  readonly outputs: number;
+  readonly inputs: number;
 }
 
 /** Which device to open. */
@@ -25,8 +36,8 @@ export interface DeviceOptions {
   readonly device?: GPUDevice;
   /** Which adapter to prefer, where there are several. Default: "high-performance". */
   readonly powerPreference?: PowerPreference;
-  /** Optional features to ask for where the adapter has them. Default: "timestamp-query", "subgroups", "subgroup-size-control"
-   * and "shader-f16". */
+  /** Optional features to ask for where the adapter has them. Default: "timestamp-query", "subgroups",
+   * "subgroup-size-control", "shader-f16" and "chromium-experimental-subgroup-matrix". */
   readonly features?: readonly string[];
 }
 
@@ -38,7 +49,13 @@ export interface OpenDevice {
   readonly owned: boolean;
 }
 
-const FEATURES = ["timestamp-query", "subgroups", "subgroup-size-control", "shader-f16"];
+const FEATURES = [
+  "timestamp-query",
+  "subgroups",
+  "subgroup-size-control",
+  "shader-f16",
+  "chromium-experimental-subgroup-matrix",
+];
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render|\bcpu\b/i;
 
 /**
@@ -92,7 +109,10 @@ async function createNodeGpu(): Promise<GPU> {
     const { create } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as {
       create(flags: string[]): GPU;
     };
-    return create(["disable-dawn-features=timestamp_quantization"]); // or else timestamps come in steps of 65.5 us
+    return create([
+      "disable-dawn-features=timestamp_quantization", // or else timestamps come in steps of 65.5 us
+      "enable-dawn-features=allow_unsafe_apis", // or else it offers no matrix units: what is experimental counts as unsafe
+    ]);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     throw new DeviceError(
@@ -119,5 +139,26 @@ export function describeAdapter(info: GPUAdapterInfo | undefined): AdapterInfo {
     software: isFallbackAdapter === true || SOFTWARE.test(told),
     subgroup: least === most ? least : 0,
     subgroupMinSize: least,
+    matrices: matricesOf(info as MatrixInfo),
   };
 }
+
+/** What Chrome's experimental feature adds to GPUAdapterInfo. */
+interface MatrixInfo {
+  readonly subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig>;
+}
+
+interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+const matricesOf = (info: MatrixInfo = {}): MatrixShape[] =>
+  [...(info.subgroupMatrixConfigs ?? [])].flatMap(({ componentType: element, resultComponentType, M, N, K }) =>
+    resultComponentType === "f32" && (element === "f16" || element === "f32")
+      ? [{ element, rows: M, outputs: N, inputs: K }]
+      : [],
+  );

@@ -1,4 +1,4 @@
-import type { AdapterInfo } from "./device.js";
+import type { AdapterInfo, MatrixShape } from "./device.js";
 import type { GpuOptions } from "./gpu.js";
 import type { Variant } from "./kernel.js";
 
@@ -17,6 +17,10 @@ export interface DeviceClass {
   readonly vendor: string;
   /** Invocations of a subgroup; 0 where the number varies, or the device has no subgroups. */
   readonly subgroup: number;
+  /** The least number of invocations of a subgroup; 0 where it is unknown. */
+  readonly subgroupMinSize: number;
+  /** The products of matrices that its shaders may use. */
+  readonly matrices: readonly MatrixShape[];
   /** The subgroup size that every shader asks for; each compiler's own choice where absent. */
   readonly subgroupSize?: number;
   /**
@@ -30,7 +34,7 @@ export interface DeviceClass {
 
 /** The class of a device, as its adapter is and as `gpu()` was asked. */
 export function deviceClass(
-  { vendor, software, subgroup, subgroupMinSize }: AdapterInfo,
+  { vendor, software, subgroup, subgroupMinSize, matrices }: AdapterInfo,
   names: Iterable<string>,
   options: Pick<GpuOptions, "adapter" | "unroll">,
   refused: ReadonlySet<Variant>,
@@ -44,6 +48,10 @@ export function deviceClass(
     features,
     vendor,
     subgroup: features.has("subgroups") ? (subgroupSize ?? subgroup) : 0,
+    subgroupMinSize,
+    matrices: features.has("chromium-experimental-subgroup-matrix")
+      ? matrices.filter(({ element }) => element === "f32" || features.has("shader-f16"))
+      : [],
     subgroupSize,
     unroll: options.unroll ?? !software,
     refused,

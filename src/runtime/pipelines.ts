@@ -44,11 +44,12 @@ export function codeOf(
   { name }: Kernel,
   { variant, dims }: Choice,
   { constants }: ShaderText,
-  { subgroupSize }: DeviceClass,
+  { subgroupSize, features }: DeviceClass,
 ): string {
   const names = Object.keys(constants).filter((key) => dims[key] !== undefined);
   const text = specialise(name, textOf(variant, dims), Object.fromEntries(names.map((key) => [key, dims[key]])));
-  return subgroupSize ? withSubgroupSize(text, subgroupSize) : text;
+  const size = dims.SUBGROUP_SIZE ?? subgroupSize;
+  return size && features.has("subgroup-size-control") ? withSubgroupSize(text, size) : text;
 }
 
 /** Compiles shaders on one device, each specialised text once; `tell` hears when one begins and ends. */

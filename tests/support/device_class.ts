@@ -6,6 +6,8 @@ export const classOf = (adapter: AdapterClass, subgroup?: number, more: Partial<
   features: new Set(subgroup === undefined ? [] : ["subgroups"]),
   vendor: "",
   subgroup: subgroup ?? 0,
+  subgroupMinSize: subgroup ?? 0,
+  matrices: [],
   unroll: false,
   ...more,
 });

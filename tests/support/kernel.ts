@@ -41,7 +41,7 @@ const judges = (what: string): Readonly<Record<"deno" | "chrome", string>> => {
   return { deno: reason, chrome: reason };
 };
 /** Cases of a variant are those that it can run on such a device; it may be one that the test has not. */
-const SUBGROUPS = classOf("gpu", 8);
+const SUBGROUPS = classOf("gpu", 8, { matrices: [{ element: "f16", rows: 8, outputs: 8, inputs: 8 }] });
 
 const MUTANT = judges("mutants judge the cases of a kernel");
 const CASE = judges("some cases judge a kernel");
