@@ -170,6 +170,7 @@ test("the command prints a line for each kind of launch, and refuses what it doe
   const own = await roofline("gpt2", { bandwidth: "50", tflops: "2", vendor: "intel" });
   assert.match(own[0], /^this GPU: 50 GB\/s, 2 TFLOP\/s/);
   await refuses(() => roofline("gpt2", { gpu: "Voodoo 2" }), Error, /^--gpu must be one of M1, .* got Voodoo 2$/);
+  await refuses(() => roofline("gpt2", { dtype: "int2" }), Error, /^--dtype must be one of auto, .* got int2$/);
   await refuses(() => roofline("gpt2", { rows: "none" }), Error, /^--rows must be a number of at least 1, got none$/);
   await refuses(() => roofline(undefined, {}), Error, /^MODEL must be a folder, .* all-MiniLM-L6-v2/);
 });

@@ -1,5 +1,5 @@
 import { type Checkpoint, type Json, openCheckpoint } from "../../src/model/checkpoint/checkpoint.js";
-import type { WeightFormat } from "../../src/model/checkpoint/weight_formats.js";
+import { WEIGHT_FORMATS, type WeightFormat } from "../../src/model/checkpoint/weight_formats.js";
 import { gpu as openGpu, load, samplePlans } from "../../src/index.js";
 import { readResults } from "../support/results.js";
 import { describeRoofs, measureRoofs } from "../support/roofs.js";
@@ -52,6 +52,14 @@ async function deviceOf(words: Words): Promise<Figures> {
   return found;
 }
 
+/** The storage format of the weights. Throws Error for one that there is not. */
+function formatOf({ dtype }: Words): WeightFormat | undefined {
+  const found = WEIGHT_FORMATS.find((name) => name === dtype);
+  if (dtype !== undefined && !found)
+    throw new Error(`--dtype must be one of ${WEIGHT_FORMATS.join(", ")}, got ${dtype}`);
+  return found;
+}
+
 /** A folder, an id of the Hub, a file config.json, or the name of a shape. */
 async function checkpointOf(model: string): Promise<Checkpoint> {
   const shape = findShape(model);
@@ -80,7 +88,7 @@ export async function roofline(model: string | undefined, words: Words, flags: F
     ...(num_beams && { num_beams }),
     ...(flags.sample && { do_sample: true, num_beams: num_beams ?? 1 }),
   };
-  const call = { dtype: words.dtype as WeightFormat | undefined, rows, input_length, options };
+  const call = { dtype: formatOf(words), rows, input_length, options };
   const plans = await predict(checkpoint, call, figures);
   return [
     deviceLine(figures),
@@ -96,7 +104,7 @@ async function measureModel(source: string, words: Words): Promise<string[]> {
   const gpu = await openGpu();
   try {
     const roofs = await measureRoofs(gpu);
-    const model = await load(source, { gpu, dtype: words.dtype as WeightFormat | undefined });
+    const model = await load(source, { gpu, dtype: formatOf(words) });
     const lines = [gpu.info.description, describeRoofs(roofs)];
     for (const sample of await model.run((core) => samplePlans(core, rows))) {
       sample.write();
