@@ -13,7 +13,9 @@ import { type Figures, measuredFigures, type Observed } from "./devices.js";
 export function resultFigures({ adapter, variants, vendor = "", subgroup = 0, roofs, rows }: DatedResults): Figures {
   const software = variants.startsWith("cpu");
   const features = new Set(variants.endsWith("with subgroups") ? ["subgroups"] : []);
-  const own = { adapter: software ? "cpu" : "gpu", features, vendor, subgroup, unroll: !software } as const;
+  const adapterClass = software ? "cpu" : "gpu";
+  const subgroups = { subgroup, subgroupMinSize: subgroup, matrices: [] };
+  const own = { adapter: adapterClass, features, vendor, ...subgroups, unroll: !software } as const;
   const figures = measuredFigures(adapter, own, roofs, Infinity);
   const known = (rows as readonly KernelRow[]).filter(({ bytes }) => bytes > 0); // earlier results do not say
   const observed: Observed = ({ kernel, dims }, { variant }) => {
