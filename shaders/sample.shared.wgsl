@@ -1,7 +1,7 @@
 // sample: from what `sample_parts` made of the parts of each row, for GPUs.
 // Parts    sample, noise, constants
-// Launch   a workgroup of LANES invocations a row, each with every LANES-th part: how much of a part is above a logit is
-//          read off one of its entries, which is found by halving
+// Launch   a workgroup of LANES invocations a row, each with every LANES-th part: how much of a part is above a logit
+//          is read off one of its entries, which is found by halving
 // Numerics thresholds by bisection on the ordered bits of f32, exact: equal logits are kept or dropped together; sum =
 //          -1 if a logit is not finite. Draws the same as the direct variant, unless a sum of weights is within
 //          rounding of top_p, or two noisy logits are of each other

@@ -7,11 +7,11 @@
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   logits: f32[R,V]
 //          sums: f32[R,G,C+2] (of C entries; top = the largest logit; of all, or -1 if a logit is not finite)
 //          picks: u32[R,G,2*C+1] (ordered logits of C entries, 0 where there is none; chosen ids of these; of all)
-// Launch   a workgroup of LANES invocations a part of at most 2*LANES logits: a bitonic sort, then a scan; no sort where
-//          C is 0, as a draw without thresholds needs none
+// Launch   a workgroup of LANES invocations a part of at most 2*LANES logits: a bitonic sort, then a scan; no sort
+//          where C is 0, as a draw without thresholds needs none
 // Numerics sums in the order of a tree of the sorted part, whatever the device
-// Source   Batcher 1968 (bitonic sort); Hillis and Steele 1986 (scan); Gumbel 1954 (argmax of perturbed logits); pcg4d of
-//          Jarzynski and Olano 2020, JCGT 9(3)
+// Source   Batcher 1968 (bitonic sort); Hillis and Steele 1986 (scan); Gumbel 1954 (argmax of perturbed logits);
+//          pcg4d of Jarzynski and Olano 2020, JCGT 9(3)
 struct Params { R: u32, V: u32, G: u32, C: u32, seed: u32, temperature: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<vec4u>;
@@ -96,8 +96,8 @@ fn draw_before(lane: u32, own: Draw) -> Draw {
   return draws[lane - 1u];
 }
 
-// Stores the entry at a place of the sorted part, and what is among it and those before; `last` is the place of the last
-// one that equals entry C-1.
+// Stores the entry at a place of the sorted part, and what is among it and those before; `last` is the place of the
+// last one that equals entry C-1.
 fn store(part: u32, place: u32, last: u32, key: u32, among: Draw) {
   let pick = part * (2u * params.C + 1u);
   if (place < params.C) { picks[pick + place] = key; }
