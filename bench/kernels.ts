@@ -14,6 +14,7 @@ import { bench as matmul } from "./matmul.bench.js";
 import { bench as pooling } from "./pooling.bench.js";
 import { bench as rope } from "./rope.bench.js";
 import { bench as sample } from "./sample.bench.js";
+import { bench as sampleParts } from "./sample_parts.bench.js";
 import { bench as topk } from "./topk.bench.js";
 import { bench as unfold } from "./unfold.bench.js";
 import type { KernelBench } from "./support/kernel_bench.js";
@@ -36,6 +37,7 @@ export const KERNEL_BENCHES: readonly KernelBench[] = [
   pooling,
   rope,
   sample,
+  sampleParts,
   topk,
   unfold,
 ];

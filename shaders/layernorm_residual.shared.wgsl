@@ -1,5 +1,5 @@
 // layernorm_residual: through workgroup memory, for GPUs.
-// Parts    layernorm_residual, chunk4|chunk1
+// Parts    layernorm_residual, row_sum, chunk4|chunk1
 // Launch   LANES invocations stride over a row, ROWS rows a workgroup; each keeps its chunks of the row, at most
 //          CHUNKS, in registers (loops to this constant are unrolled)
 // Numerics two passes: the one-pass E[s^2] - E[s]^2 cancels in f32; a tree of sums
@@ -8,21 +8,6 @@
 const LANES: u32 = 64;        // a power of two
 const ROWS: u32 = 1;          // rows of a workgroup
 const CHUNKS: u32 = 4;        // at least D / CHUNK / LANES
-
-var<workgroup> partial: array<f32, LANES * ROWS>;
-
-// Sum of the values of the LANES invocations of a row.
-fn row_sum(value: f32, local: u32) -> f32 {
-  let lane = local % LANES;
-  workgroupBarrier();                            // until all have read the previous sum
-  partial[local] = value;
-  for (var stride = LANES / 2; stride > 0; stride /= 2) {
-    workgroupBarrier();
-    if (lane < stride) { partial[local] += partial[local + stride]; }
-  }
-  workgroupBarrier();
-  return partial[local - lane];
-}
 
 @compute @workgroup_size(LANES * ROWS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,

@@ -29,23 +29,35 @@ fn reduce(lane: u32) {
   }
 }
 
+// Four logits of the row that an invocation looks at together; LOWEST after its end.
+fn four(at: u32, v: vec4u) -> vec4f {
+  let place = at + min(v, vec4u(params.V - 1u));
+  let x = vec4f(logits[place.x], logits[place.y], logits[place.z], logits[place.w]);
+  return select(vec4f(LOWEST), x, v < vec4u(params.V));
+}
+
 fn log_softmax(lane: u32, at: u32) {
+  let places = lane + vec4u(0u, LANES, 2u * LANES, 3u * LANES);
   var best = LOWEST;
-  var total = 0.0;
-  for (var v = lane; v < params.V; v += LANES) {
-    let x = logits[at + v];
-    if (x > best) {
-      total *= exp(best - x);
-      best = x;
-    }
-    total += exp(x - best);
+  var total = vec4f();
+  for (var i = 0u; i + lane < params.V; i += 4u * LANES) {
+    let x = four(at, places + i);
+    let before = best;
+    best = max(best, max(max(x.x, x.y), max(x.z, x.w)));
+    total = total * exp(before - best) + select(vec4f(), exp(x - best), places + i < vec4u(params.V));
   }
   tops[lane] = best;
-  sums[lane] = total;
+  sums[lane] = total.x + total.y + total.z + total.w;
   reduce(lane);
   let top = tops[0];
   let log_total = log(sums[0]);
-  for (var v = lane; v < params.V; v += LANES) { logits[at + v] = logits[at + v] - top - log_total; }
+  for (var i = 0u; i + lane < params.V; i += 4u * LANES) {
+    let y = four(at, places + i) - top - log_total;
+    for (var j = 0u; j < 4u; j++) {
+      let v = places[j] + i;
+      if (v < params.V) { logits[at + v] = y[j]; }
+    }
+  }
 }
 
 fn keep_timestamps(lane: u32, r: u32, at: u32, length: u32, start: u32) {

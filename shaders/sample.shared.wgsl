@@ -1,17 +1,27 @@
-// sample: through workgroup memory, for GPUs.
-// Parts    sample, constants
-// Launch   a workgroup of LANES invocations a row
+// sample: from what `sample_parts` made of the parts of each row, for GPUs.
+// Parts    sample, noise, constants
+// Launch   a workgroup of LANES invocations a row, each with every LANES-th part: how much of a part is above a logit
+//          is read off one of its entries, which is found by halving
 // Numerics thresholds by bisection on the ordered bits of f32, exact: equal logits are kept or dropped together; sum =
 //          -1 if a logit is not finite. Draws the same as the direct variant, unless a sum of weights is within
-//          rounding of top_p
+//          rounding of top_p, or two noisy logits are of each other
 // Source   Gumbel 1954 (argmax of perturbed logits); pcg4d of Jarzynski and Olano 2020, JCGT 9(3); Holtzman et al. 2019
 //          (top-p); Transformers 5 generation/logits_process.py (TopKLogitsWarper, TopPLogitsWarper, MinPLogitsWarper)
 
+const LANES: u32 = 64;                           // a power of two
+const LISTS: u32 = 64;                           // G, for arrays
 
-const LANES: u32 = 256;                          // a power of two
+const TOP_K = 0u;
+const TOP_P = 1u;
+const MIN_P = 2u;
 
 var<workgroup> partial: array<f32, LANES>;
+var<workgroup> weights: array<f32, LANES>;
 var<workgroup> tokens: array<u32, LANES>;
+var<workgroup> scales: array<f32, LISTS>;        // of a part: weights of the row / weights of the part
+var<workgroup> lows: array<u32, LISTS>;          // between which entries of a part the threshold lies
+var<workgroup> highs: array<u32, LISTS>;
+var<workgroup> counts: array<u32, LISTS>;        // entries above the logit that was looked for last
 var<workgroup> broken: atomic<u32>;
 
 // Sum, or largest, of the values of all invocations.
@@ -27,25 +37,57 @@ fn combine(lane: u32, value: f32, largest: bool) -> f32 {
   return workgroupUniformLoad(&partial[0]);
 }
 
-// The number of logits of the row above x, or the sum of their weights exp((logit - top) / temperature).
-fn above(lane: u32, at: u32, x: f32, least: f32, top: f32, count: bool) -> f32 {
+// The number of entries of the row above an ordered logit, or the sum of their weights.
+fn above(lane: u32, r: u32, key: u32, count: bool) -> f32 {
   var total = 0.0;
-  for (var v = lane; v < params.V; v += LANES) {
-    let logit = logits[at + v];
-    if (logit > x && logit >= least) { total += select(exp((logit - top) / params.temperature), 1.0, count); }
+  for (var l = lane; l < params.G; l += LANES) {
+    let part = r * params.G + l;
+    var low = lows[l];
+    var high = highs[l];
+    while (low < high) {
+      let middle = (low + high) / 2u;
+      if (picks[part * (2u * params.C + 1u) + middle] > key) { low = middle + 1u; } else { high = middle; }
+    }
+    counts[l] = low;
+    if (low == 0u) { continue; }
+    total += select(scales[l] * sums[part * (params.C + 2u) + low - 1u], f32(low), count);
   }
   return combine(lane, total, false);
 }
 
-// The smallest logit above which there is less than `limit` of the count or weight.
-fn threshold(lane: u32, at: u32, least: f32, top: f32, limit: f32, count: bool) -> f32 {
-  var low = ordered(least);
-  var high = ordered(top);
-  while (low < high) {
-    let middle = low + (high - low) / 2u;
-    if (above(lane, at, from_ordered(middle), least, top, count) < limit) { high = middle; } else { low = middle + 1u; }
+// Leaves in `counts` how many entries of each part top-k, top-p and min-p keep: one search after the other for the
+// smallest ordered logit above which there is less than `limit` of the count or weight.
+fn count_kept(lane: u32, r: u32, top: f32) {
+  let most = ordered(top);
+  var low = ordered(BANNED);
+  var high = select(low, most, params.top_k > 0u && params.top_k < params.V);
+  var limit = f32(params.top_k);
+  var rule = TOP_K;
+  loop {
+    let searches = low < high;
+    let key = select(low - 1u, low + (high - low) / 2u, searches);
+    let found = above(lane, r, key, searches && rule == TOP_K);
+    let enough = found < limit;
+    for (var l = lane; searches && l < params.G; l += LANES) {
+      if (enough) { lows[l] = counts[l]; } else { highs[l] = counts[l]; }
+    }
+    if (searches) {
+      if (enough) { high = key; } else { low = key + 1u; }
+      continue;
+    }
+    if (rule == TOP_K && params.top_p < 1.0) {
+      rule = TOP_P;
+      high = most;
+      limit = params.top_p * found;
+    } else if (rule != MIN_P && params.min_p > 0.0) {
+      rule = MIN_P;
+      low = max(low, ordered(top + params.temperature * log(params.min_p)));
+      high = low;
+    } else {
+      break;
+    }
+    for (var l = lane; l < params.G; l += LANES) { lows[l] = 0u; }
   }
-  return from_ordered(low);
 }
 
 @compute @workgroup_size(LANES)
@@ -54,38 +96,39 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   if (HAS_STATUS == 1u && status[0] == 0u) { return; }
   let r = group.y * grid.x + group.x;
   if (r >= params.R) { return; }
-  let at = r * params.V;
   var highest = ABSENT;
-  var bits = 0u;
-  for (var v = lane; v < params.V; v += LANES) {
-    bits = max(bits, bitcast<u32>(logits[at + v]) & 0x7fffffffu);
-    highest = max(highest, logits[at + v]);
+  for (var l = lane; l < params.G; l += LANES) {
+    let part = (r * params.G + l) * (params.C + 2u) + params.C;
+    if (sums[part + 1u] < 0.0) { atomicStore(&broken, 1u); }
+    scales[l] = sums[part];
+    highs[l] = params.C;
+    highest = max(highest, sums[part]);
   }
-  if (bits >= 0x7f800000u) { atomicStore(&broken, 1u); }
   let top = combine(lane, highest, true);
-  var least = BANNED;
-  if (params.top_k > 0u && params.top_k < params.V) {
-    least = threshold(lane, at, least, top, f32(params.top_k), true);
+  for (var l = lane; l < params.G; l += LANES) {
+    let gap = scales[l] - top;
+    scales[l] = select(exp(gap / params.temperature), 0.0, gap < -100.0 * params.temperature);
   }
-  if (params.top_p < 1.0) {
-    let kept = above(lane, at, BANNED, least, top, false);
-    least = max(least, threshold(lane, at, least, top, params.top_p * kept, false));
-  }
-  if (params.min_p > 0.0) { least = max(least, top + params.temperature * log(params.min_p)); }
+  if (params.C > 0u) { count_kept(lane, r, top); }
   var best = ABSENT;
   var token = NO_ID;
   var weight = 0.0;
-  for (var v = lane; v < params.V; v += LANES) {
-    let gap = logits[at + v] - top;
-    if (logits[at + v] < least || gap < -100.0 * params.temperature) { continue; }   // e^-100 is never drawn
-    weight += exp(gap / params.temperature);
-    let noisy = gap / params.temperature - log(exponential(r, rows[r].y, v));
-    if (noisy > best) {
+  for (var l = lane; l < params.G; l += LANES) {
+    let part = r * params.G + l;
+    let entry = select(counts[l], params.C + 2u, params.C == 0u);              // all, if there are no thresholds
+    if (entry == 0u) { continue; }
+    weight += scales[l] * sums[part * (params.C + 2u) + entry - 1u];
+    let id = picks[part * (2u * params.C + 1u) + select(params.C + entry - 1u, 0u, params.C == 0u)];
+    if (id == NO_ID) { continue; }
+    let gap = logits[r * params.V + id] - top;
+    if (gap < -100.0 * params.temperature) { continue; }                       // e^-100 is never drawn
+    let noisy = gap / params.temperature - log(exponential(r, rows[r].y, id));
+    if (noisy > best || (noisy == best && id < token)) {
       best = noisy;
-      token = v;
+      token = id;
     }
   }
-  let total = combine(lane, weight, false);
+  weights[lane] = weight;
   partial[lane] = best;
   tokens[lane] = token;
   for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
@@ -93,6 +136,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     if (lane < stride) {
       let other = partial[lane + stride];
       let id = tokens[lane + stride];
+      weights[lane] += weights[lane + stride];
       if (other > partial[lane] || (other == partial[lane] && id < tokens[lane])) {
         partial[lane] = other;
         tokens[lane] = id;
@@ -101,8 +145,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   if (lane > 0u) { return; }
   values[3u * r] = ABSENT;
-  if (tokens[0] != NO_ID) { values[3u * r] = (logits[at + tokens[0]] - top) / params.temperature; }
+  if (tokens[0] != NO_ID) { values[3u * r] = (logits[r * params.V + tokens[0]] - top) / params.temperature; }
   values[3u * r + 1u] = 0.0;
-  values[3u * r + 2u] = select(total, -1.0, atomicLoad(&broken) == 1u);
+  values[3u * r + 2u] = select(weights[0], -1.0, atomicLoad(&broken) == 1u);
   indices[r] = tokens[0];
 }

@@ -1,5 +1,5 @@
 // sample: directly, for any adapter.
-// Parts    sample, constants
+// Parts    sample, noise, constants
 // Launch   one invocation a row
 // Numerics thresholds by bisection on the ordered bits of f32, exact: equal logits are kept or dropped together; sum =
 //          -1 if a logit is not finite. The draw depends on (seed, row, position, id) alone, not on the runtime

@@ -9,25 +9,44 @@
 
 const LANES: u32 = 256;                          // a power of two
 
-var<workgroup> peaks: array<f32, LANES>;
-var<workgroup> owners: array<u32, LANES>;        // ids of the peaks
+struct Peak { logit: f32, id: u32 }
+
+var<workgroup> peaks: array<Peak, LANES>;
 var<workgroup> sums: array<f32, LANES>;
 var<workgroup> broken: atomic<u32>;
 
-// Leaves the largest peak in the first place; of equal ones that with the smallest id.
+fn better(a: Peak, b: Peak) -> Peak { // of equal ones that with the smaller id
+  if (b.logit > a.logit || (b.logit == a.logit && b.id < a.id)) { return b; }
+  return a;
+}
+
+// Leaves the best peak in the first place.
 fn best_first(lane: u32) {
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+  for (var many = LANES; many > 1u; many = (many + 3u) / 4u) {
     workgroupBarrier();
-    if (lane < stride) {
-      let other = peaks[lane + stride];
-      let id = owners[lane + stride];
-      if (other > peaks[lane] || (other == peaks[lane] && id < owners[lane])) {
-        peaks[lane] = other;
-        owners[lane] = id;
-      }
+    let quarter = (many + 3u) / 4u;
+    if (lane < quarter) {
+      var best = peaks[lane];
+      for (var other = lane + quarter; other < many; other += quarter) { best = better(best, peaks[other]); }
+      peaks[lane] = best;
     }
   }
   workgroupBarrier();
+}
+
+// Four logits that an invocation looks at together, ABSENT after the end of the part.
+fn four(row: u32, at: vec4u, end: u32) -> vec4f {
+  let v = row + min(at, vec4u(end - 1u));
+  let x = vec4f(logits[v.x], logits[v.y], logits[v.z], logits[v.w]);
+  return select(vec4f(ABSENT), x, at < vec4u(end));
+}
+
+fn best_of(x: vec4f, at: vec4u, best: Peak) -> Peak {
+  let low = better(Peak(x.x, at.x), Peak(x.y, at.y));
+  let high = better(Peak(x.z, at.z), Peak(x.w, at.w));
+  let found = better(low, high);
+  if (found.logit > best.logit) { return found; }
+  return best;
 }
 
 @compute @workgroup_size(LANES)
@@ -41,45 +60,39 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let row = r * params.V;
   let begin = min((index - r * params.G) * length, params.V);
   let end = min(begin + length, params.V);
+  let places = begin + lane + vec4u(0u, LANES, 2u * LANES, 3u * LANES);
   var top = ABSENT;
-  var total = 0.0;
-  var best = ABSENT;
-  var id = NO_ID;
-  var bits = 0u;
-  for (var v = begin + lane; v < end; v += LANES) {
-    let x = logits[row + v];
-    bits = max(bits, bitcast<u32>(x) & 0x7fffffffu);
-    if (x > best) {
-      total *= exp(best - x);
-      best = x;
-      id = v;
-    }
-    total += exp(x - best);
+  var total = vec4f();
+  var best = Peak(ABSENT, NO_ID);
+  var bits = vec4u();
+  for (var i = 0u; begin + lane + i < end; i += 4u * LANES) {
+    let at = places + i;
+    let x = four(row, at, end);
+    bits = max(bits, bitcast<vec4u>(x) & vec4u(0x7fffffffu));
+    let before = best.logit;
+    best = best_of(x, at, best);
+    total = total * exp(before - best.logit) + select(vec4f(), exp(x - best.logit), at < vec4u(end));
   }
-  if (bits >= 0x7f800000u) { atomicStore(&broken, 1u); }
-  let own = best;
+  if (any(bits >= vec4u(0x7f800000u))) { atomicStore(&broken, 1u); }
+  let own = best.logit;
   for (var c = 0u; c < max(params.C, 1u); c++) {
     peaks[lane] = best;
-    owners[lane] = id;
     best_first(lane);
     let peak = peaks[0];
-    let taken = owners[0];
-    if (c == 0u) { top = peak; }
-    if (lane == 0u) { store(index, c, peak, taken); }
-    if (id == taken && taken != NO_ID) {         // find the next in the order of (logit, id)
-      best = ABSENT;
-      id = NO_ID;
-      for (var v = begin + lane; v < end; v += LANES) {
-        let x = logits[row + v];
-        if (x > best && (x < peak || (x == peak && v > taken))) {
-          best = x;
-          id = v;
-        }
+    if (c == 0u) { top = peak.logit; }
+    if (lane == 0u && c < params.C) { store(index, c, peak.logit, peak.id); }
+    if (best.id == peak.id && peak.id != NO_ID && c + 1u < params.C) { // find the next in the order of (logit, id)
+      best = Peak(ABSENT, NO_ID);
+      for (var i = 0u; begin + lane + i < end; i += 4u * LANES) {
+        let at = places + i;
+        let x = four(row, at, end);
+        let later = (x < vec4f(peak.logit)) | ((x == vec4f(peak.logit)) & (at > vec4u(peak.id)));
+        best = best_of(select(vec4f(ABSENT), x, later), at, best);
       }
     }
     workgroupBarrier();                          // until all have read the first place
   }
-  sums[lane] = total * exp(own - top);
+  sums[lane] = (total.x + total.y + total.z + total.w) * exp(own - top);
   for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
     workgroupBarrier();
     if (lane < stride) { sums[lane] += sums[lane + stride]; }

@@ -44,6 +44,10 @@ checkKernel(embed, {
     "ids past a later part": { N: 14, D: 8, first: 11, beyond: 3 },
     "positions past the table": { node: 1, N: 9, D: 100, late: 2 },
     "segments past the table": { node: 1, N: 4, D: 131, segments: 1, afar: 1 },
+    "norm, one chunk over the invocations": { N: 3, D: 516, norm: 1, positions: 0, tolerance: 2e-6 },
+    "norm, the second part of a table": { N: 23, D: 8, first: 20, parted: 3, norm: 1, tolerance: 2e-6 },
+    "norm, status 0 writes nothing": { N: 2, D: 8, norm: 1, status: 0 },
+    "one number, norm": { node: 1, N: 3, D: 1, norm: 1, positions: 0, tolerance: 2e-6 },
     "rows past 65535": { N: 65537, D: 4 },
     "odd rows past 65535": { N: 65537, D: 3, positions: 0 },
   },
@@ -70,23 +74,23 @@ checkKernel(embed, {
       "a token row that ignores d": ["norm far from zero", (wgsl) => wgsl.replace("* stride() + d;", "* stride();")],
       "ids past the table that leave their row": [
         "ids past the table",
-        (wgsl) => wgsl.replace("if (!here && params.first > 0u)", "if (!here)"),
+        (wgsl) => wgsl.replace("&& params.first > 0u", ""),
       ],
       "a later part that fills the rows of others": [
         "ids past a later part",
-        (wgsl) => wgsl.replace("!here && params.first > 0u", "false"),
+        (wgsl) => wgsl.replace("params.first > 0u", "false"),
       ],
       "positions past the table that read on": [
         "positions past the table",
-        (wgsl) => wgsl.replace(" && inside(row, width)", ""),
+        (wgsl) => wgsl.replace(" && inside(row, params.D / CHUNK)", ""),
       ],
       "segments past the table that read on": [
         "segments past the table",
-        (wgsl) => wgsl.replace(" && inside(row, width)", ""),
+        (wgsl) => wgsl.replace(" && inside(row, params.D / CHUNK)", ""),
       ],
       "an odd row with an end of fours": [
         "an odd width",
-        (wgsl) => wgsl.replaceAll("params.D / CHUNK", "params.D / 4"),
+        (wgsl) => wgsl.replaceAll("params.D / CHUNK", "params.D / 4u"),
       ],
       "groups that run on into the next row": [
         "i8, a short group",
@@ -94,23 +98,45 @@ checkKernel(embed, {
       ],
       "a part that takes every id": [
         "the second part of a table, with ids of the first",
-        (wgsl) => wgsl.replace("row.x - params.first < params.V", "row.x < params.first + params.V"),
+        (wgsl) =>
+          wgsl
+            .replace("row.x - params.first < params.V", "row.x < params.first + params.V")
+            .replace("row.x - params.first >= params.V", "row.x >= params.first + params.V"),
       ],
       "the first segment for all": ["norm far from zero", (wgsl) => wgsl.replace("row.w * width", "0u * width")],
       "a variance around zero": [
         "norm far from zero",
         (wgsl) => wgsl.replace("let centred = embedding(row, d) - mean;", "let centred = embedding(row, d);"),
       ],
-      "a norm without eps or mean": [
-        "norm far from zero",
-        (wgsl) => wgsl.replace("(value - mean) * rstd", "value * rstd"),
-      ],
+      "a norm without eps or mean": ["norm far from zero", (wgsl) => wgsl.replace("(y - mean) * rstd", "y * rstd")],
       "slices that end after one": [
         "norm far from zero",
         (wgsl) => wgsl.replace("d < width; d += SLICES", "d < min(width, SLICES); d += SLICES"),
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
+        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+      ],
+    },
+    shared: {
+      "a sum that forgets invocations": ["norm far from zero", (wgsl) => wgsl.replace("stride > 0", "stride > 1")],
+      "a variance around zero": ["norm far from zero", (wgsl) => wgsl.replace("e[i] - mean;", "e[i];")],
+      "chunks that are left out": [
+        "all of it, a few rows",
+        (wgsl) => wgsl.replaceAll("i < CHUNKS", "i < max(CHUNKS - 1u, 1u)"),
+      ],
+      "the first row for all": ["norm", (wgsl) => wgsl.replace("rows[min(n, params.N - 1u)]", "rows[0]")],
+      "a row past the end": ["one number, norm", (wgsl) => wgsl.replace("n < params.N &&", "n < params.N + 1u &&")],
+      "ids past the table that are taken": [
+        "ids past an odd table, norm",
+        (wgsl) => wgsl.replace("if (!known) { e[i] = unknown(); }", ""),
+      ],
+      "a later part that fills the rows of others": [
+        "norm, the second part of a table",
+        (wgsl) => wgsl.replace("params.first > 0u", "false"),
+      ],
+      "a stop that is not heeded": [
+        "norm, status 0 writes nothing",
         (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
       ],
     },

@@ -1,4 +1,6 @@
-import { sample } from "../src/kernels/index.js";
+import { sample, sampleParts } from "../src/kernels/index.js";
+import { partsOfDraw } from "../src/kernels/sample_parts.js";
+import { type Gpu, gpu as openGpu } from "../src/runtime/gpu.js";
 import { record } from "../src/runtime/plan.js";
 import { tensor } from "../src/runtime/tensor.js";
 import { args, values } from "./sample.args.js";
@@ -54,8 +56,8 @@ checkKernel(sample, {
     "status 1 goes on": { R: 2, V: 9, status: 1 },
     "status 0 writes nothing": { R: 2, V: 9, status: 0 },
     // two tokens of like logits: few of so many rows come close to a tie
-    "rows past 65535": { R: 65537, V: 2, gain: 1 },
-    "workgroups past 65535": { R: 8 * 65535 + 1, V: 1 },
+    "rows past 65535": { R: 65537, V: 2, gain: 1, parts: 0 },
+    "workgroups past 65535": { R: 8 * 65535 + 1, V: 1, parts: 0 },
   },
   mutants: {
     direct: {
@@ -123,14 +125,10 @@ checkKernel(sample, {
       ],
     },
     shared: {
-      "a draw without noise": ["minus infinity", (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", "")],
-      "ties to the larger id": [
-        "minus infinity",
-        (wgsl) =>
-          wgsl
-            .replace("id < tokens[lane]", "id > tokens[lane]")
-            .replace("noisy > best", "noisy >= best")
-            .replace(" - log(exponential(r, rows[r].y, v))", ""),
+      "a draw without noise": ["minus infinity", (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, id))", "")],
+      "parts of equal weight": [
+        "top_p of what top_k keeps",
+        (wgsl) => wgsl.replace("select(exp(gap / params.temperature), 0.0,", "select(1.0, 0.0,"),
       ],
       "a sum without its root": ["minus infinity", (wgsl) => wgsl.replace("stride > 0u", "stride > 1u")],
       "a largest that is a sum": [
@@ -140,24 +138,32 @@ checkKernel(sample, {
       "a top_k of one more": ["top_k", (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)")],
       "a top_p of all tokens": [
         "top_p of what top_k keeps",
-        (wgsl) => wgsl.replace("above(lane, at, BANNED, least,", "above(lane, at, BANNED, BANNED,"),
+        (wgsl) => wgsl.replace("limit = params.top_p * found", "limit = params.top_p"),
       ],
       "a min_p without temperature": [
         "min_p, a temperature above one",
         (wgsl) => wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
       ],
-      "banned tokens that are drawn": [
-        "banned tokens, a temperature that levels all",
-        (wgsl) => wgsl.replace("var least = BANNED", "var least = ABSENT"),
+      "thresholds that drop their own logit": [
+        "top_k, ties at the threshold",
+        (wgsl) => wgsl.replace("select(low - 1u,", "select(low,"),
       ],
-      "a sum of all": ["top_k", (wgsl) => wgsl.replace("weight += exp", "weight += 1.0 + 0.0 * exp")],
+      "a search in entries that were left behind": [
+        "top_p",
+        (wgsl) => wgsl.replace("if (enough) { lows[l] =", "if (!enough) { lows[l] ="),
+      ],
+      "a part that is forgotten": ["top_k", (wgsl) => wgsl.replaceAll("l < params.G", "l + 1u < params.G")],
+      "entries of all where there are thresholds": [
+        "top_k",
+        (wgsl) => wgsl.replaceAll("params.C == 0u)", "params.C >= 0u)"),
+      ],
       "a token where none is allowed": [
         "all banned",
         (wgsl) => wgsl.replace("indices[r] = tokens[0]", "indices[r] = min(tokens[0], params.V)"),
       ],
       "a fault that is not marked": [
         "minus infinity",
-        (wgsl) => wgsl.replace("select(total, -1.0,", "select(total, 1.0,"),
+        (wgsl) => wgsl.replace("select(weights[0], -1.0,", "select(weights[0], 1.0,"),
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
@@ -212,20 +218,25 @@ interface Draws {
   readonly position?: (row: number) => number;
 }
 
-/** Runs the kernel on rows of the same logits; tells the token and the sum of each. */
-async function draw(logits: readonly number[], given: Draws = {}): Promise<readonly { token: number; sum: number }[]> {
+/** Runs the kernel on rows of the same logits, after `sample_parts` on a device for GPUs; tells the token and the sum of each. */
+async function draw(
+  gpu: Gpu,
+  logits: readonly number[],
+  given: Draws = {},
+): Promise<readonly { token: number; sum: number }[]> {
   const { rows: R = 20000, temperature = 1, top_k = 0, top_p = 1, min_p = 0, seed = 1, position = () => 3 } = given;
-  const gpu = await device();
   const V = logits.length;
   const rows = tensor("rows", "u32", [R, 4]);
   const scores = tensor("logits", "f32", [R, V]);
   const values = tensor("values", "f32", [R, 1, 3]);
   const indices = tensor("indices", "u32", [R, 1, 1]);
-  const plan = record(
-    "sample",
-    (run) =>
-      void run(sample, "sample", { rows, logits: scores, values, indices }, { temperature, top_k, top_p, min_p, seed }),
-  );
+  const rules = { top_k, top_p, min_p };
+  const plan = record("sample", (run) => {
+    const read = { rows, logits: scores };
+    const sizes = gpu.class.adapter === "cpu" ? { G: 0, C: 0 } : partsOfDraw(V, rules, Math.ceil(V / 4));
+    const parts = sizes.G ? run(sampleParts, "sample_parts", read, { ...sizes, temperature, seed }) : {};
+    run(sample, "sample", { ...read, ...parts, values, indices }, { ...sizes, ...rules, temperature, seed });
+  });
   gpu.write(
     rows,
     Uint32Array.from({ length: 4 * R }, (_, i) => (i % 4 === 1 ? position(Math.floor(i / 4)) : 0)),
@@ -243,18 +254,24 @@ async function draw(logits: readonly number[], given: Draws = {}): Promise<reado
 
 const test = suite("sample");
 
+let opening: Promise<Gpu> | undefined;
+const forGpus = (): Promise<Gpu> => (opening ??= openGpu({ adapter: "gpu", guard: true }));
+const DEVICES = { "on a CPU": device, "in variants for GPUs": forGpus };
+
 // The sum alone is told of a row that is not finite.
-test("marks every row that is not finite, and no other", async () => {
-  for (const bad of [NaN, Infinity, -Infinity]) {
-    for (const at of [0, 4, 8]) {
-      const logits = Array.from({ length: 9 }, (_, id) => (id === at ? bad : id / 4));
-      for (const { sum } of await draw(logits, { rows: 2, top_k: 4, top_p: 0.9 })) {
-        assert.is(sum, -1, `${bad} at ${at}`);
+for (const [where, gpu] of Object.entries(DEVICES)) {
+  test(`marks every row that is not finite, and no other, ${where}`, async () => {
+    for (const bad of [NaN, Infinity, -Infinity]) {
+      for (const at of [0, 4, 8]) {
+        const logits = Array.from({ length: 9 }, (_, id) => (id === at ? bad : id / 4));
+        for (const { sum } of await draw(await gpu(), logits, { rows: 2, top_k: 4, top_p: 0.9 })) {
+          assert.is(sum, -1, `${bad} at ${at}`);
+        }
       }
     }
-  }
-  for (const { sum } of await draw([3.4e38, -3.4e38, 0], { rows: 2 })) assert.ok(sum >= 1 && sum <= 3);
-});
+    for (const { sum } of await draw(await gpu(), [3.4e38, -3.4e38, 0], { rows: 2 })) assert.ok(sum >= 1 && sum <= 3);
+  });
+}
 
 // Probabilities, so that what each rule keeps can be told by hand; 0.15 comes three times.
 const P = [0.05, 0.15, 0.3, 0.15, 0.02, 0.15, 0.08, 0.1];
@@ -272,14 +289,16 @@ const SUPPORTS: Readonly<Record<string, readonly [given: Draws, kept: readonly n
   "min_p 0.32 of flattened probabilities": [{ min_p: 0.32, temperature: 2 }, [0, 1, 2, 3, 5, 6, 7]],
   "top_p 0.31 of sharpened probabilities": [{ top_p: 0.31, temperature: 0.5 }, [2]],
 };
-for (const [name, [given, kept]] of Object.entries(SUPPORTS)) {
-  test(`draws every token that the rules keep and no other: ${name}`, async () => {
-    const drawn = await draw([...P.map(Math.log), -3e38], { ...given, rows: 2000 });
-    assert.equal(
-      [...new Set(drawn.map(({ token }) => token))].sort((a, b) => a - b),
-      kept,
-    );
-  });
+for (const [where, gpu] of Object.entries(DEVICES)) {
+  for (const [name, [given, kept]] of Object.entries(SUPPORTS)) {
+    test(`draws every token that the rules keep and no other, ${where}: ${name}`, async () => {
+      const drawn = await draw(await gpu(), [...P.map(Math.log), -3e38], { ...given, rows: 2000 });
+      assert.equal(
+        [...new Set(drawn.map(({ token }) => token))].sort((a, b) => a - b),
+        kept,
+      );
+    });
+  }
 }
 
 // Upper critical values of chi-square at 0.001 by degrees of freedom:
@@ -291,7 +310,7 @@ const all = TWELVE.map((_, id) => id);
 
 /** Chi-square of 20,000 draws against softmax(logits / temperature) of the kept ids, over its critical value. */
 async function fit(kept: readonly number[], temperature: number, given: Draws): Promise<number> {
-  const drawn = await draw(TWELVE, given);
+  const drawn = await draw(await device(), TWELVE, given);
   const weights = kept.map((id) => Math.exp(TWELVE[id] / temperature));
   const total = weights.reduce((a, b) => a + b, 0);
   const counts = kept.map((id) => drawn.filter(({ token }) => token === id).length);
@@ -329,3 +348,24 @@ for (const [name, [kept, given]] of Object.entries(FITS)) {
 test("20000 draws at temperature 1 do not fit temperature 1.1", async () => {
   assert.ok((await fit(all, 1.1, {})) > 1);
 });
+
+const MANY = Array.from({ length: 5003 }, (_, id) => 12 * Math.sin(id * id)); // in parts of 1001
+const ALIKE: Readonly<Record<string, Draws>> = {
+  "all tokens": {},
+  "all tokens, flattened": { temperature: 8 },
+  top_k: { top_k: 50 },
+  "a large top_k": { top_k: 2000, temperature: 8 },
+  top_p: { top_p: 0.9 },
+  "a large top_p": { top_p: 0.99, temperature: 8 },
+  min_p: { min_p: 0.1 },
+  "all together": { top_k: 50, top_p: 0.9, min_p: 0.01, temperature: 2 },
+};
+for (const [name, given] of Object.entries(ALIKE)) {
+  test(`a seed draws on a GPU what it draws on a CPU: ${name}`, async () => {
+    const options = { rows: 40, seed: 5, ...given };
+    const [want, got] = [await draw(await device(), MANY, options), await draw(await forGpus(), MANY, options)];
+    const tokens = (drawn: typeof got): number[] => drawn.map(({ token }) => token);
+    assert.equal(tokens(got), tokens(want));
+    got.forEach(({ sum }, r) => assert.ok(Math.abs(sum / want[r].sum - 1) < 1e-5, `${sum} instead of ${want[r].sum}`));
+  });
+}

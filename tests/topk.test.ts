@@ -92,20 +92,34 @@ checkKernel(topk, {
       ],
     },
     shared: {
-      "ties to the larger id": ["all equal", (wgsl) => wgsl.replace("id < owners[lane]", "id > owners[lane]")],
-      "ties that are taken once": ["ties", (wgsl) => wgsl.replace(" || (x == peak && v > taken)", "")],
+      "ties to the larger id": ["all equal", (wgsl) => wgsl.replace("b.id < a.id", "b.id > a.id")],
+      "ties that are taken once": [
+        "ties",
+        (wgsl) => wgsl.replace(" | ((x == vec4f(peak.logit)) & (at > vec4u(peak.id)))", ""),
+      ],
       "a best that is not given up": [
         "an empty part",
-        (wgsl) => wgsl.replace("x < peak || (x == peak && v > taken)", "true"),
+        (wgsl) => wgsl.replace("ABSENT), x, later)", "ABSENT), x, true)"),
       ],
-      "a sum that is not scaled anew": ["rising", (wgsl) => wgsl.replace("total *= exp(best - x);", "")],
-      "sums of other maxima": ["an empty part", (wgsl) => wgsl.replace("total * exp(own - top)", "total")],
+      "a sum that is not scaled anew": [
+        "a row that rises, long parts",
+        (wgsl) => wgsl.replace("total * exp(before - best.logit)", "total"),
+      ],
+      "sums of other maxima": ["an empty part", (wgsl) => wgsl.replace("* exp(own - top)", "")],
       "a fault that is not marked": ["minus infinity", (wgsl) => wgsl.replace("sums[0], -1.0,", "sums[0], 1.0,")],
       "a part that runs into the next": [
         "an empty part",
         (wgsl) => wgsl.replace("min(begin + length, params.V)", "params.V"),
       ],
       "banned candidates": ["all banned", (wgsl) => wgsl.replace("logit <= BANNED", "false")],
+      "a tree that forgets a third": [
+        "parts past 512 logits",
+        (wgsl) => wgsl.replace("other < many; other", "other < 3u * quarter; other"),
+      ],
+      "logits past the end of the part": [
+        "a shorter last part",
+        (wgsl) => wgsl.replace("x, at < vec4u(end))", "x, at >= vec4u(0u))"),
+      ],
       "a tree without its root": ["an empty part", (wgsl) => wgsl.replace("stride > 0u", "stride > 1u")],
       "a stop that is not heeded": [
         "status 0 writes nothing",

@@ -33,8 +33,7 @@ export interface Prediction {
 /** The plans of a call, and what each is expected to take on a device. Throws as the call does. */
 export async function predict(checkpoint: Checkpoint, call: CallSizes, figures: Figures): Promise<Prediction[]> {
   const { rows = 1, options = {} } = call;
-  const { adapter } = figures.class;
-  const place = { adapter, software: adapter === "cpu", weightLimit: Infinity };
+  const place = { adapter: figures.class.adapter, weightLimit: Infinity };
   const { plans } = await planModel(checkpoint, { ...call, options }, place);
   return plans.map((plan) => {
     const launches = expectPlan(plan, figures);

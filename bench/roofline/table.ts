@@ -38,6 +38,7 @@ const ROWS: readonly Row[] = [
   { name: "`layernorm_residual`, 128 rows", ...minilm, label: "final_norm" },
   { name: "`embed` with a norm, 128 rows", ...minilm, label: "embed" },
   { name: "`topk`, greedy, 128,256 tokens", ...llama({}, "topk") },
+  { name: "`sample_parts`, 128,256 tokens", ...llama({ options: { do_sample: true } }, "sample_parts") },
   { name: "`sample`, 128,256 tokens", ...llama({ options: { do_sample: true } }, "sample") },
   { name: "`logits_process`, 4 beams, 58,101 tokens", ...beams("logits_process") },
   { name: "`beam_step`, 4 beams", ...beams("beam_step") },

@@ -42,7 +42,8 @@ fn beats(a: Candidate, b: Candidate) -> bool {
 }
 
 // Candidate c of a list of sentence b, one of the G parts of row w, whose log-softmax is value - top - log_sum. Its
-// choice is NO_ID if there is none, or if it is banned.
+// choice is NO_ID if there is none, if it is banned, or if the beam is dead: nothing is added to a score that low,
+// which could leave the finite range.
 fn candidate_at(b: u32, w: u32, list: u32, c: u32, running: f32, top: f32, log_sum: f32) -> Candidate {
   let at = b * params.W * params.G + list;
   var id = indices[at * params.C + c];
@@ -52,7 +53,7 @@ fn candidate_at(b: u32, w: u32, list: u32, c: u32, running: f32, top: f32, log_s
     id = select(NO_ID, sentences[hypothesis_at(b, w) + FINISHED_ID], list % params.G == 0u && c == 0u);
     own = 0.0;
   }
-  if (id == NO_ID) { return Candidate(ABSENT, 0.0, NO_ID, list); }
+  if (id == NO_ID || running <= BANNED) { return Candidate(ABSENT, 0.0, NO_ID, list); }
   if (params.diversity_penalty != 0.0) { own -= params.diversity_penalty * chosen_before(b, id); }
   var score = running + own;
   let choice = select(NO_ID, w * params.V + id, score > BANNED);

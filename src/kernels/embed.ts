@@ -1,12 +1,18 @@
 import direct from "../../shaders/embed.wgsl";
+import shared from "../../shaders/embed.shared.wgsl";
+import common from "../../shaders/parts/embed.wgsl";
 import formats from "../../shaders/parts/formats.wgsl";
 import load1 from "../../shaders/parts/load1.wgsl";
 import load4 from "../../shaders/parts/load4.wgsl";
+import rowSum from "../../shaders/parts/row_sum.wgsl";
 import scale from "../../shaders/parts/scale.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { chunk1, chunk4, chunkOf } from "./chunks.js";
 import { ANY_FORMAT, weightBytes } from "./formats.js";
+import { manyRows, span } from "./row_lanes.js";
+
+const parts = ({ D }: Dims): string => (chunkOf(D) === 4 ? joinShader(chunk4, load4) : joinShader(chunk1, load1));
 
 // Without norm all elements are independent. With norm, few rows leave cores idle, so repeating statistics pays.
 const perRow = ({ N, D, HAS_GAMMA }: Dims): number => (HAS_GAMMA ? (N <= 64 && D >= 128 ? 8 : 1) : D / chunkOf(D));
@@ -16,7 +22,7 @@ const perRow = ({ N, D, HAS_GAMMA }: Dims): number => (HAS_GAMMA ? (N <= 64 && D
  * norm where gamma is given. The token `unplaced` has no position. rows u32[N,4] = (id, position, _, segment); weight [V,D] in any format;
  * positions f32[P,D]; segments f32[U,D]; gamma, beta f32[D]; out f32[N,D]. A large table comes in parts, in order: that
  * from `first` = 0 on fills rows with ids that it has not with NaN, the others leave such rows as they are. Positions
- * and segments past their tables make NaN as well. Numerics and source: shaders/embed.wgsl.
+ * and segments past their tables make NaN as well. Numerics and source: shaders/embed*.wgsl.
  */
 export const embed = defineKernel({
   name: "embed",
@@ -34,9 +40,18 @@ export const embed = defineKernel({
   constants: [],
   variants: [
     {
+      name: "shared",
+      wgsl: joinShader(shared, common, rowSum, formats, scale),
+      parts,
+      for: "gpu",
+      fits: ({ D, HAS_GAMMA }) => HAS_GAMMA === 1 && D <= 16384, // without norm all chunks are independent
+      groups: ({ N, ROWS }) => Math.ceil(N / ROWS),
+      constants: (d) => manyRows(span(d), d),
+    },
+    {
       name: "direct",
-      wgsl: joinShader(direct, formats, scale),
-      parts: ({ D }) => (chunkOf(D) === 4 ? joinShader(chunk4, load4) : joinShader(chunk1, load1)),
+      wgsl: joinShader(direct, common, formats, scale),
+      parts,
       groups: ({ N, SLICES }) => Math.ceil((N * SLICES) / 64),
       constants: (d) => ({ SLICES: perRow(d) }),
     },

@@ -16,5 +16,6 @@ export { matmul, NORM } from "./matmul.js";
 export { POOLING, type Pooling, pooling } from "./pooling.js";
 export { rope } from "./rope.js";
 export { sample } from "./sample.js";
+export { sampleParts } from "./sample_parts.js";
 export { topk } from "./topk.js";
 export { unfold } from "./unfold.js";

@@ -2,15 +2,13 @@ import direct from "../../shaders/layernorm_residual.wgsl";
 import shared from "../../shaders/layernorm_residual.shared.wgsl";
 import subgroup from "../../shaders/layernorm_residual.subgroup.wgsl";
 import common from "../../shaders/parts/layernorm_residual.wgsl";
+import rowSum from "../../shaders/parts/row_sum.wgsl";
 import { type Dims, defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { chunkOf, chunks } from "./chunks.js";
+import { lanes, manyRows, span } from "./row_lanes.js";
 
 const parts = ({ D }: Dims): string => chunks(D);
-// A row has LANES invocations with at most CHUNKS chunks each; short rows share a workgroup.
-const lanes = (LANES: number, { D }: Dims): Dims => ({ LANES, CHUNKS: Math.ceil(D / chunkOf(D) / LANES) });
-const manyRows = (LANES: number, d: Dims): Dims => ({ ...lanes(LANES, d), ROWS: Math.max(1, 64 / LANES) });
-const span = ({ D }: Dims): number => Math.min(256, 2 ** Math.max(2, Math.ceil(Math.log2(D / 4 / chunkOf(D)))));
 const registers = ({ D, CHUNKS }: Dims): number => CHUNKS * chunkOf(D);
 
 /**
@@ -46,7 +44,7 @@ export const layernormResidual = defineKernel({
     },
     {
       name: "shared",
-      wgsl: joinShader(shared, common),
+      wgsl: joinShader(shared, common, rowSum),
       parts,
       for: "gpu",
       fits: ({ D }) => D <= 16384,

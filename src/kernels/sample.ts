@@ -1,34 +1,12 @@
 import direct from "../../shaders/sample.wgsl";
 import shared from "../../shaders/sample.shared.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
+import noise from "../../shaders/parts/noise.wgsl";
 import common from "../../shaders/parts/sample.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { ABSENT, BANNED, LARGEST, NO_ID } from "./constants.js";
-
-/** The smallest temperature: shaders may take smaller numbers for 0. */
-export const LEAST_TEMPERATURE = 1.2e-38;
-
-/** The hash pcg4d of Jarzynski and Olano 2020, from four words to four. */
-function pcg4d(words: readonly number[]): number[] {
-  let [x, y, z, w] = words.map((word) => (Math.imul(word, 1664525) + 1013904223) >>> 0);
-  const mix = (): void => {
-    x = (x + Math.imul(y, w)) >>> 0;
-    y = (y + Math.imul(z, x)) >>> 0;
-    z = (z + Math.imul(x, y)) >>> 0;
-    w = (w + Math.imul(y, z)) >>> 0;
-  };
-  mix();
-  [x, y, z, w] = [x, y, z, w].map((word) => (word ^ (word >>> 16)) >>> 0);
-  mix();
-  return [x, y, z, w];
-}
-
-/** The exponentially distributed random number of a token: -log(1 - w) with w uniform. */
-export function exponential(seed: number, row: number, position: number, id: number): number {
-  const [x, y] = pcg4d([seed, row, position, id]);
-  return -Math.log1p(-((x >>> 9) + ((y >>> 9) + 0.5) / 8388608) / 8388608);
-}
+import { checkTemperature, exponential } from "./noise.js";
 
 interface Scored {
   readonly score: number;
@@ -52,31 +30,35 @@ function keptIds(allowed: readonly Scored[], top_k: number, top_p: number, min_p
  * Draws one token for each row from softmax(logits / temperature), restricted by top_k, top_p and min_p in this order:
  * the argmax of logit / temperature + g over the tokens that are kept, with Gumbel noise g from a hash of (seed, row,
  * position, id). Banned tokens are never kept. rows u32[R,4]; logits f32[R,V]; values f32[R,1,3] and indices
- * u32[R,1,1] in the format of `topk`, for log-probabilities among the kept; ABSENT and NO_ID where all are banned.
+ * u32[R,1,1] in the format of `topk`, for log-probabilities among the kept; ABSENT and NO_ID where all are banned. On a
+ * GPU `sample_parts` comes before, so that many cores read the logits: sums f32[R,G,C+2] and picks u32[R,G,2*C+1] are
+ * its results for the same logits, and say the same; without them G is 0.
  * Numerics and source: shaders/sample*.wgsl.
  */
 export const sample = defineKernel({
   name: "sample",
-  reads: { rows: "u32[R,4]", logits: "f32[R,V]", status: "u32[2]?" },
+  reads: {
+    rows: "u32[R,4]",
+    logits: "f32[R,V]",
+    sums: "f32[R,G,C+2]?",
+    picks: "u32[R,G,2*C+1]?",
+    status: "u32[2]?",
+  },
   writes: { values: "f32[R,1,3]", indices: "u32[R,1,1]" },
-  params: ["temperature", "top_k", "top_p", "min_p", "seed"],
+  params: ["G", "C", "temperature", "top_k", "top_p", "min_p", "seed"],
   constants: [],
   variants: [
     {
       name: "shared",
-      wgsl: joinShader(shared, common, constants),
+      wgsl: joinShader(shared, common, noise, constants),
       for: "gpu",
-      fits: ({ V }) => V > 8, // shorter rows have nothing to share
+      fits: ({ G, HAS_SUMS, HAS_PICKS }) => HAS_SUMS + HAS_PICKS === 2 && G <= 768, // which workgroup memory holds
       groups: ({ R }) => R,
-      constants: ({ V }) => ({ LANES: Math.min(256, 2 ** Math.ceil(Math.log2(V / 8))) }),
-      tunings: () => [{ LANES: 64 }, { LANES: 128 }, { LANES: 256 }],
+      constants: ({ G }) => ({ LISTS: G, LANES: Math.max(32, Math.min(256, 2 ** Math.ceil(Math.log2(G)))) }),
     },
-    { name: "direct", wgsl: joinShader(direct, common, constants), groups: ({ R }) => Math.ceil(R / 8) },
+    { name: "direct", wgsl: joinShader(direct, common, noise, constants), groups: ({ R }) => Math.ceil(R / 8) },
   ],
-  check: ({ temperature }) =>
-    temperature >= LEAST_TEMPERATURE
-      ? undefined
-      : `temperature must be at least ${LEAST_TEMPERATURE}, got ${temperature}`,
+  check: ({ temperature }) => checkTemperature(temperature),
   bytes: ({ R, V }) => 4 * R * V,
   flops: ({ R, V }) => 10 * R * V,
   reference({ R, V, temperature, top_k, top_p, min_p, seed }, { rows, logits, values, indices }) {

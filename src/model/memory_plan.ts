@@ -109,16 +109,12 @@ export interface ModelCall extends Pick<MemoryPlanOptions, "dtype" | "cache" | "
 /** What the plans of a model depend on of the device where it will be. */
 export interface Place {
   readonly adapter: AdapterClass;
-  /** Whether it computes on a CPU. */
-  readonly software: boolean;
   /** Bytes above which a weight is split by rows. */
   readonly weightLimit: number;
 }
 
-const GPU: Place = { adapter: "gpu", software: false, weightLimit: Infinity };
-const placeOf = ({ class: { adapter }, info: { software }, memory: { weightLimit } }: Gpu): Place => ({
-  ...{ adapter, software, weightLimit },
-});
+const GPU: Place = { adapter: "gpu", weightLimit: Infinity };
+const placeOf = ({ class: { adapter }, memory: { weightLimit } }: Gpu): Place => ({ adapter, weightLimit });
 
 /** A model whose weights are nowhere yet, the tensors that it is stored in, and the plans that a call of it runs. */
 export interface PlannedModel {
@@ -150,7 +146,7 @@ async function plansOf(
   { architecture, weights }: GraphModel,
   checkpoint: Checkpoint,
   { rows = 1, input_length, options }: ModelCall,
-  { software }: Place,
+  { adapter }: Place,
 ): Promise<Plan[]> {
   const { encoder, decoder, head } = architecture;
   const { P, stem } = (encoder ?? decoder) as Stack;
@@ -167,7 +163,7 @@ async function plansOf(
     import("./decode/defaults.js"),
   ]);
   const defaults = readDefaults(checkpoint, architecture.V, decoder.P);
-  const sizes = { rows, length, options, software };
+  const sizes = { rows, length, options, adapter };
   return callPlans({ architecture: { ...architecture, decoder }, weights }, defaults, sizes);
 }
 

@@ -1,3 +1,4 @@
+import type { AdapterClass } from "../../runtime/device_class.js";
 import type { Plan } from "../../runtime/plan.js";
 import type { GenerationDefaults } from "./defaults.js";
 import type { DecoderModel } from "../graph/architecture.js";
@@ -18,15 +19,15 @@ export interface CallSizes {
   /** Tokens of each. */
   readonly length: number;
   readonly options: GenerateOptions;
-  /** Whether the device is a CPU adapter. */
-  readonly software: boolean;
+  /** What the device computes on. */
+  readonly adapter: AdapterClass;
 }
 
 /** The plans that a call of `generate()` runs. Throws OptionError as it does. */
 export function callPlans(
   model: DecoderModel,
   defaults: GenerationDefaults,
-  { rows, length, options: call, software }: CallSizes,
+  { rows, length, options: call, adapter }: CallSizes,
 ): Plan[] {
   const { architecture } = model;
   const { encoder, decoder, D, V } = architecture;
@@ -45,7 +46,7 @@ export function callPlans(
   return [
     ...(encodes ? [encodes] : []),
     ...Array.from(chunks, (N) => promptPlan(model, cache, N, g.n * g.W)),
-    stepPlan(model, cache, searchTensors(architecture, cache.rows, size, g), g, software).plan,
+    stepPlan(model, cache, searchTensors(architecture, cache.rows, size, g), g, adapter).plan,
   ];
 }
 

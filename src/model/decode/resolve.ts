@@ -30,8 +30,8 @@ export interface Generation {
   readonly rules: Parameters<typeof logitsProcess>;
   /** Its lists of ids. */
   readonly lists: RuleLists;
-  /** Parameters of `sample`; undefined where the best tokens are taken. */
-  readonly sampling: Parameters<typeof sample> | undefined;
+  /** Parameters of `sample`, apart from its sizes; undefined where the best tokens are taken. */
+  readonly sampling: Omit<Parameters<typeof sample>, "G" | "C"> | undefined;
   /** Whether log-probabilities are normalised again after the rules. */
   readonly renormalize: boolean;
   readonly logits_processor: LogitsProcessor | undefined;

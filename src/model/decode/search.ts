@@ -66,9 +66,9 @@ async function createSearch(core: DecoderCore, size: SearchSize, g: Generation, 
     core.gpu.memory.free(Object.values(state).filter((t) => t !== undefined));
   };
   try {
-    const { plan, shown } = stepPlan(core, cache, state, g, core.gpu.info.software);
+    const { plan, shown } = stepPlan(core, cache, state, g, core.gpu.class.adapter);
     const step = await core.gpu.prepare(plan);
-    const chooses = plan.launches.findIndex(({ label }) => label === "topk" || label === "sample");
+    const chooses = plan.launches.findIndex(({ label }) => ["topk", "sample_parts", "sample"].includes(label));
     let started: SearchReport;
     return {
       cache,
@@ -81,7 +81,8 @@ async function createSearch(core: DecoderCore, size: SearchSize, g: Generation, 
         return started;
       },
       start(sentences, seed) {
-        if (seed !== undefined) step.set(chooses, { seed });
+        for (const [index, { kernel }] of plan.launches.entries())
+          if (seed !== undefined && kernel.params.includes("seed")) step.set(index, { seed });
         started = writeStart(core.gpu, cache, state, g, sentences);
       },
       release,

@@ -3,8 +3,10 @@ import { beamStep } from "../../kernels/beam_step.js";
 import { coverage } from "../../kernels/coverage.js";
 import { logitsProcess } from "../../kernels/logits_process.js";
 import { sample } from "../../kernels/sample.js";
+import { partsOfDraw, sampleParts } from "../../kernels/sample_parts.js";
 import { topk } from "../../kernels/topk.js";
-import { type Plan, record } from "../../runtime/plan.js";
+import { type Plan, record, type Run } from "../../runtime/plan.js";
+import type { AdapterClass } from "../../runtime/device_class.js";
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderModel } from "../graph/architecture.js";
 import { decoderStep } from "../graph/decoder.js";
@@ -23,14 +25,14 @@ type StepCache = Pick<CacheTensors, "indirection" | "past" | "cross" | "vectors"
 
 /**
  * A step: the decoder, the rules on scores if there are any, the choice of candidates, and `beam_step` for each group;
- * `software` tells that the device is a CPU adapter.
+ * they are chosen from as suits the `adapter`.
  */
 export function stepPlan(
   model: DecoderModel,
   cache: StepCache,
   state: SearchTensors,
   g: Generation,
-  software: boolean,
+  adapter: AdapterClass,
 ): StepPlan {
   const { V, decoder } = model.architecture;
   const { indirection, past, cross, vectors } = cache;
@@ -52,9 +54,9 @@ export function stepPlan(
         const args = { rows, indirection, sentences, rules, leads, history, logits };
         run(logitsProcess, "logits_process", args, { ...g.rules, LOG_SOFTMAX: Number(g.beams > 1) });
       }
-      const G = partsOf(software, g, V);
+      const G = partsOf(adapter, g, V);
       const { values, indices } = g.sampling
-        ? run(sample, "sample", { rows, logits }, g.sampling)
+        ? draw(run, { rows, logits }, g.sampling, adapter)
         : run(topk, "topk", { logits }, { G, C: Math.max(g.C, g.shown) });
       if (g.shown) shown.push(values, indices);
       if (g.sampling && g.top_logprobs) {
@@ -73,11 +75,24 @@ export function stepPlan(
   return { plan, shown };
 }
 
+/** A token for each row; on a GPU many workgroups look at the logits of a row first. */
+function draw(
+  run: Run,
+  given: Readonly<Record<"rows" | "logits", Tensor>>,
+  sampling: NonNullable<Generation["sampling"]>,
+  adapter: AdapterClass,
+) {
+  const { temperature, seed } = sampling;
+  const sizes = adapter === "cpu" ? { G: 0, C: 0 } : partsOfDraw(given.logits.shape[1], sampling);
+  const parts = adapter === "cpu" ? {} : run(sampleParts, "sample_parts", given, { ...sizes, temperature, seed });
+  return run(sample, "sample", { ...given, ...parts }, { ...sampling, ...sizes });
+}
+
 /**
  * How many parts of the vocabulary `topk` scans in parallel: enough for one sentence to fill the lanes of a CPU adapter
  * or the cores of a GPU, but few, because `beam_step` merges them. They do not depend on the number of sentences, so
  * that the sums of a row do not depend on its batch.
  */
-function partsOf(software: boolean, { W, C }: Generation, V: number): number {
-  return Math.max(1, Math.min(Math.floor((software ? 16 : 64) / W), Math.floor(V / Math.max(512, 4 * C))));
+function partsOf(adapter: AdapterClass, { W, C }: Generation, V: number): number {
+  return Math.max(1, Math.min(Math.floor((adapter === "cpu" ? 16 : 64) / W), Math.floor(V / Math.max(512, 4 * C))));
 }

@@ -1,0 +1,42 @@
+// embed: through workgroup memory, for GPUs.
+// Parts    embed, row_sum, formats, scale, chunk4|chunk1, load4|load1
+// Launch   LANES invocations stride over a row, ROWS rows a workgroup; each keeps its chunks of the row, at most
+//          CHUNKS, in registers (loops to this constant are unrolled)
+// Numerics f32; two passes for the variance; a tree of sums
+// Source   Vaswani et al. 2017, arXiv:1706.03762, sections 3.4 and 3.5; Devlin et al. 2019, arXiv:1810.04805, figure 2
+
+const LANES: u32 = 64;        // a power of two
+const ROWS: u32 = 1;          // rows of a workgroup
+const CHUNKS: u32 = 4;        // at least D / CHUNK / LANES
+
+@compute @workgroup_size(LANES * ROWS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) local: u32) {
+  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  let n = (group.y * grid.x + group.x) * ROWS + local / LANES;
+  let lane = local % LANES;
+  let row = rows[min(n, params.N - 1u)];
+  let known = is_known(row);
+  let width = select(0u, params.D / CHUNK, n < params.N && !is_elsewhere(row));          // others are empty
+  var e: array<Chunk, CHUNKS>;
+  var sum = Chunk();
+  for (var i = 0u; i < CHUNKS; i++) {
+    let d = lane + i * LANES;
+    e[i] = Chunk();
+    if (d < width && known) { e[i] = embedding(row, d); }
+    sum += e[i];
+  }
+  let mean = row_sum(total(sum), local) / f32(params.D);
+  sum = Chunk();
+  for (var i = 0u; i < CHUNKS; i++) {
+    let centred = e[i] - mean;
+    if (lane + i * LANES < width) { sum += centred * centred; }
+  }
+  let rstd = inverseSqrt(row_sum(total(sum), local) / f32(params.D) + params.eps);
+  for (var i = 0u; i < CHUNKS; i++) {
+    let d = lane + i * LANES;
+    if (d >= width) { break; }
+    if (!known) { e[i] = unknown(); }
+    out[n * (params.D / CHUNK) + d] = normed(e[i], d, mean, rstd);
+  }
+}

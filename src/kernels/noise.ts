@@ -1,0 +1,29 @@
+/** The smallest temperature: shaders may take smaller numbers for 0. */
+export const LEAST_TEMPERATURE = 1.2e-38;
+
+/** What is wrong with the temperature of a draw, as the end of an error message. */
+export const checkTemperature = (temperature: number): string | undefined =>
+  temperature >= LEAST_TEMPERATURE
+    ? undefined
+    : `temperature must be at least ${LEAST_TEMPERATURE}, got ${temperature}`;
+
+/** The hash pcg4d of Jarzynski and Olano 2020, from four words to four. */
+function pcg4d(words: readonly number[]): number[] {
+  let [x, y, z, w] = words.map((word) => (Math.imul(word, 1664525) + 1013904223) >>> 0);
+  const mix = (): void => {
+    x = (x + Math.imul(y, w)) >>> 0;
+    y = (y + Math.imul(z, x)) >>> 0;
+    z = (z + Math.imul(x, y)) >>> 0;
+    w = (w + Math.imul(y, z)) >>> 0;
+  };
+  mix();
+  [x, y, z, w] = [x, y, z, w].map((word) => (word ^ (word >>> 16)) >>> 0);
+  mix();
+  return [x, y, z, w];
+}
+
+/** The exponentially distributed random number of a token: -log(1 - w) with w uniform. */
+export function exponential(seed: number, row: number, position: number, id: number): number {
+  const [x, y] = pcg4d([seed, row, position, id]);
+  return -Math.log1p(-((x >>> 9) + ((y >>> 9) + 0.5) / 8388608) / 8388608);
+}
