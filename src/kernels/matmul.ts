@@ -39,6 +39,7 @@ export const takesNorm = (rows: number): boolean => rows <= NORM_ROWS;
 
 const few = ({ N, NORM: norm = 0 }: Dims): boolean => N <= FEW || norm > 0;
 const many = (d: Dims): boolean => !few(d);
+const fewOnGpu = (d: Dims): boolean => few(d) || tiles.tooFew(d);
 const plain = ({ NORM: norm = 0 }: Dims): boolean => norm === 0;
 /** Inputs four at a time, with weights from words as each variant binds them; or one at a time. */
 const single = joinShader(chunk1, load1);
@@ -65,7 +66,7 @@ const forRows: readonly Variant[] = [
     parts: loads,
     needs: ["subgroups"],
     for: "gpu",
-    suits: few,
+    suits: fewOnGpu,
     groups: (d) => rowTiles(d) * Math.ceil(outputFours(d) / d.SETS),
     constants: (d) => ({ ROWS: upTo8(d), ...gated(d), SETS: 2 }),
     tunings: (d) => measured(d, [{ SETS: 1 }, { SETS: 2 }, { SETS: 4 }, { SETS: 8 }]),
@@ -75,7 +76,7 @@ const forRows: readonly Variant[] = [
     wgsl: joinShader(rowsShared, common, activation, formats, scale, input),
     parts: loads,
     for: "gpu",
-    suits: few,
+    suits: fewOnGpu,
     groups: (d) => rowTiles(d) * Math.ceil(outputFours(d) / d.SETS),
     constants(d) {
       const LANES = tiles.lanes(d);
@@ -118,7 +119,7 @@ const forTiles: readonly Variant[] = [
     fits: plain,
     suits: many,
     groups: tiles.sharedTiles,
-    constants: (d) => ({ ...tiles.sharedShape(d), ...gated(d) }),
+    constants: (d, device) => ({ ...tiles.sharedShape(d, device), ...gated(d) }),
     tunings: tiles.sharedShapes,
   },
   {
