@@ -1,5 +1,5 @@
 // matmul: a linear layer for many rows, through workgroup memory: for GPUs.
-// Parts    matmul, activation, formats, scale, fours, chunk4|chunk1, load16|load1
+// Parts    matmul, activation, formats, scale, fours, chunk4|chunk1, load16|load4|load1
 // Launch   DOWN x ACROSS invocations compute a tile, each FOURS x FOURS blocks of 4 rows x 4 outputs; 16 inputs are
 //          staged at a time; SPLIT such slices a workgroup, each with a share of the inputs, where tiles are few
 // Numerics f32, in the order of i within a slice, then slice by slice: the bits of a row depend on SPLIT

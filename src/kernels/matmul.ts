@@ -48,6 +48,9 @@ const chunked =
   (text: string): NonNullable<Variant["parts"]> =>
   ({ I }) =>
     chunkOf(I) === 4 ? text : single;
+/** Tiles stage four weights at a time: of all formats but f32 these are a part of 16 bytes. */
+const fourAtATime = ({ I, WEIGHT_FORMAT }: Dims): string =>
+  chunkOf(I) === 4 ? (WEIGHT_FORMAT === 0 ? fours.by16 : fours.by4) : single;
 const loads = (d: Dims): string => (tiles.wholeLoads(d) ? fours.by16 : single);
 const gated = ({ J }: Dims): Dims => ({ GATED: J - 1 });
 /** Rows of a tile for few rows: a power of two up to 8. More tiles read the weights again. */
@@ -114,7 +117,7 @@ const forTiles: readonly Variant[] = [
   {
     name: "shared",
     wgsl: joinShader(tileShared, common, activation, formats, scale, byFour),
-    parts: chunked(fours.by16),
+    parts: fourAtATime,
     for: "gpu",
     fits: plain,
     suits: many,
