@@ -1,5 +1,5 @@
 // matmul: a linear layer for many rows, through workgroup memory: for GPUs.
-// Parts    matmul, activation, formats, scale, fours, chunk4|chunk1, load16|load1
+// Parts    matmul, activation, formats, scale, fours, chunk4|chunk1, load16|load4|load1
 // Launch   DOWN x ACROSS invocations compute a tile, each FOURS x FOURS blocks of 4 rows x 4 outputs; 16 inputs are
 //          staged at a time; SPLIT such slices a workgroup, each with a share of the inputs, where tiles are few
 // Numerics f32, in the order of i within a slice, then slice by slice: the bits of a row depend on SPLIT
@@ -8,12 +8,18 @@ const DOWN: u32 = 8;          // invocations along the rows of a tile; powers of
 const ACROSS: u32 = 8;        // and along its outputs
 const FOURS: u32 = 1;         // 1 or 2
 const SPLIT: u32 = 1;         // slices of the sum; 1 when FOURS is 2
+const UNROLL: u32 = 0;        // 1: all inputs of a stage, which are zeros past the end, so that compilers unroll them
 const LANES = DOWN * ACROSS;
 const HEIGHT = DOWN * FOURS;  // fours of rows in a tile
 const WIDTH = ACROSS * FOURS; // fours of outputs
-const STAGE = 16 * (HEIGHT + WIDTH);
+const PITCH = HEIGHT + WIDTH;
+const BLOCKS = 4 * PITCH;     // of four rows or outputs x 4 inputs, to stage
 
-var<workgroup> staged: array<vec4f, SPLIT * STAGE>; // of each slice: 16 inputs of all rows, then of all outputs
+struct Four { // inputs, of each all rows and outputs of a slice, then of the next one
+  inputs: array<array<vec4f, SPLIT * PITCH>, 4>, // compilers check constant and hoisted places once, not at each load
+  gap: array<vec4f, 2>, // neighbours stage a four each: so they write to different banks
+}
+var<workgroup> staged: array<Four, 4>;
 
 fn rows4(n: u32, i: u32) -> mat4x4f { // rows and outputs past the end reread the last ones and are not stored
   let last = params.N - 1;
@@ -27,24 +33,26 @@ fn weights4(o: u32, i: u32) -> mat4x4f {
                  weight4(min(o + 2, last), i), weight4(min(o + 3, last), i));
 }
 
-// The place of four rows or outputs at inputs 4*k, rotated by k so that neighbours write to different banks.
-fn place(k: u32, four: u32, fours: u32) -> u32 { return 4 * k * fours + (four ^ ((2 * k) & (fours - 1))); }
-
-fn outer(a: u32, b: u32) -> mat4x4f {
-  let v = staged[a];
-  let w = staged[b];
-  return mat4x4f(v.x * w, v.y * w, v.z * w, v.w * w);
+fn stage(b: u32, slice: u32, first: u32, n0: u32, o0: u32) { // transposed, four by four; zeros past the end
+  let k = b % 4;
+  let four = b / 4;
+  let i = first + slice * 4 + k;
+  var block = mat4x4f();
+  if (i < (params.I + 3) / 4) {
+    if (four < HEIGHT) { block = transpose(rows4(n0 + 4 * four, i)); }
+    else { block = transpose(weights4(o0 + 4 * (four - HEIGHT), i)); }
+  }
+  let at = slice * PITCH + four;
+  staged[k].inputs[0][at] = block[0]; staged[k].inputs[1][at] = block[1];
+  staged[k].inputs[2][at] = block[2]; staged[k].inputs[3][at] = block[3];
 }
 
-fn add(sum: mat4x4f, a: u32, b: u32) -> mat4x4f { // four inputs
-  return sum + outer(a, b) + outer(a + HEIGHT, b + WIDTH) + outer(a + 2 * HEIGHT, b + 2 * WIDTH)
-    + outer(a + 3 * HEIGHT, b + 3 * WIDTH);
-}
+fn outer(v: vec4f, w: vec4f) -> mat4x4f { return mat4x4f(v.x * w, v.y * w, v.z * w, v.w * w); }
 
 fn finish(n: u32, o: u32, block: mat4x4f) {
-  var rows = array<vec4f, 4>(block[0], block[1], block[2], block[3]);
-  if (o >= outputs()) { return; }
-  for (var k = 0u; k < 4 && n + k < params.N; k++) { store(n + k, o, rows[k]); }
+  if (n >= params.N || o >= outputs()) { return; }
+  let rows = select(min(4u, params.N - n), 4u, UNROLL == 1);
+  for (var k = 0u; k < rows; k++) { if (n + k < params.N) { store(n + k, o, block[k]); } }
 }
 
 @compute @workgroup_size(LANES * SPLIT)
@@ -60,37 +68,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let lane = index % LANES;
   let row = lane / ACROSS;
   let column = lane % ACROSS;
-  let at_x = slice * STAGE;
-  let at_w = at_x + 16 * HEIGHT;
+  let a = slice * PITCH + row; // places in `staged`
+  let b = slice * PITCH + HEIGHT + column;
   var p = mat4x4f(); var q = mat4x4f(); var r = mat4x4f(); var s = mat4x4f();
   for (var first = 0u; first < width; first += 4 * SPLIT) {
     workgroupBarrier();
-    for (var b = lane; b < 4 * (HEIGHT + WIDTH); b += LANES) { // transposed, four by four
-      let k = b % 4;
-      let i = first + slice * 4 + k;
-      var four = b / 4;
-      var block = mat4x4f();
-      var at = at_x + place(k, four, HEIGHT);
-      var stride = HEIGHT;
-      if (four >= HEIGHT) {
-        four -= HEIGHT;
-        if (i < width) { block = transpose(weights4(o0 + 4 * four, i)); }
-        at = at_w + place(k, four, WIDTH);
-        stride = WIDTH;
-      } else if (i < width) { block = transpose(rows4(n0 + 4 * four, i)); }
-      staged[at] = block[0]; staged[at + stride] = block[1];
-      staged[at + 2 * stride] = block[2]; staged[at + 3 * stride] = block[3];
-    }
+    for (var block = lane; block < BLOCKS; block += LANES) { stage(block, slice, first, n0, o0); }
     workgroupBarrier();
-    let fours = min(4u, width - min(width, first + slice * 4)); // no constant bound: unrolling takes seconds
-    for (var k = 0u; k < fours; k++) {
-      let a = at_x + place(k, row, HEIGHT);
-      let b = at_w + place(k, column, WIDTH);
-      p = add(p, a, b);
+    let inputs = select(4 * min(4u, width - min(width, first + 4 * slice)), 16u, UNROLL == 1);
+    for (var i = 0u; i < inputs; i++) {
+      let v = staged[i / 4].inputs[i % 4][a];
+      let w = staged[i / 4].inputs[i % 4][b];
+      p += outer(v, w);
       if (FOURS == 2) {
-        let c = at_x + place(k, row + DOWN, HEIGHT);
-        let d = at_w + place(k, column + ACROSS, WIDTH);
-        q = add(q, a, d); r = add(r, c, b); s = add(s, c, d);
+        let t = staged[i / 4].inputs[i % 4][a + DOWN];
+        let u = staged[i / 4].inputs[i % 4][b + ACROSS];
+        q += outer(v, u); r += outer(t, w); s += outer(t, u);
       }
     }
   }
@@ -104,12 +97,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     return;
   }
   workgroupBarrier();
-  let at = index * 4;
-  staged[at] = p[0]; staged[at + 1] = p[1]; staged[at + 2] = p[2]; staged[at + 3] = p[3];
+  for (var k = 0u; k < 4; k++) { staged[k].inputs[lane % 4][slice * PITCH + lane / 4] = p[k]; }
   workgroupBarrier();
   for (var k = slice; k < 4; k += SPLIT) { // the slices share the four rows
     var sum = vec4f();
-    for (var t = 0u; t < SPLIT; t++) { sum += staged[(t * LANES + lane) * 4 + k]; }
+    for (var t = 0u; t < SPLIT; t++) { sum += staged[k].inputs[lane % 4][t * PITCH + lane / 4]; }
     if (n + k < params.N && o < outputs()) { store(n + k, o, sum); }
   }
 }

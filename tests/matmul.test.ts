@@ -145,7 +145,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       ],
     },
     shared: {
-      "a last input left out": ["37 inputs", (wgsl) => wgsl.replace("(params.I + 3) / 4", "params.I / 4")],
+      "a last input left out": ["37 inputs", (wgsl) => wgsl.replaceAll("(params.I + 3) / 4", "params.I / 4")],
       "inputs of the next row": [
         "a NaN, tanh, behind an odd row",
         (wgsl) => wgsl.replace("min(4, params.I - 4 * i)", "4"),
@@ -153,7 +153,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       "weights of the next output": ["30 inputs, f16", (wgsl) => wgsl.replaceAll("min(4, params.I - 4 * i)", "4")],
       "rows past the end": [
         "a lane that ends in its first half",
-        (wgsl) => wgsl.replace("n + k < params.N;", "n + k <= params.N;"),
+        (wgsl) => wgsl.replace("min(4u, params.N - n)", "4u").replaceAll("n + k < params.N", "n + k <= params.N"),
       ],
       "tiles rounded down": ["gelu at its ends", (wgsl) => wgsl.replace("(params.N + 4 * HEIGHT - 1)", "params.N")],
       "a slice left out": ["far from zero", (wgsl) => wgsl.replace("t < SPLIT", "t < SPLIT - 1")],
@@ -163,11 +163,16 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       ],
       "fours in the wrong place": [
         "a lane that ends in its second half",
-        (wgsl) => wgsl.replace("place(k, row, HEIGHT)", "place(k ^ 1, row, HEIGHT)"),
+        (wgsl) => wgsl.replace("inputs[i % 4][a];", "inputs[(i % 4) ^ 1][a];"),
       ],
       "blocks that are not transposed": [
         "a lane that ends in its second half",
-        (wgsl) => wgsl.replace("transpose(weights4(o0 + 4 * four, i))", "weights4(o0 + 4 * four, i)"),
+        (wgsl) =>
+          wgsl.replace("transpose(weights4(o0 + 4 * (four - HEIGHT), i))", "weights4(o0 + 4 * (four - HEIGHT), i)"),
+      ],
+      "outputs of another slice": [
+        "far from zero",
+        (wgsl) => wgsl.replace("let b = slice * PITCH + HEIGHT", "let b = HEIGHT"),
       ],
       "a scale of another output": [
         "silu at its ends",

@@ -59,13 +59,13 @@ test("a variant says at which sizes it is the choice; at others only measuring c
   assert.equal(names({ ...dims, N: 9 }), ["few", "direct"]);
 });
 
-test("matmul takes few rows and many by variants, on either side of 8 rows and by class", () => {
+test("matmul takes few rows and many by variants, on either side of 8 rows, or 16 on GPUs, and by class", () => {
   const product = matmul as unknown as Kernel;
   const at = (N: number, on: DeviceClass, NORM = 0): string =>
     chosen(product, on, { N, I: 64, O: 64, J: 1, WEIGHT_FORMAT: 0, NORM });
   assert.equal([at(8, cpu8), at(9, cpu8), at(9, classOf("cpu"))], ["rows.direct", "cpu", "direct"]);
-  assert.equal([at(8, classOf("gpu", 0)), at(9, classOf("gpu", 0))], ["rows.subgroup", "shared"]);
-  assert.equal([at(8, classOf("gpu")), at(9, classOf("gpu"))], ["rows.shared", "shared"]);
+  assert.equal([at(16, classOf("gpu", 0)), at(17, classOf("gpu", 0))], ["rows.subgroup", "shared"]);
+  assert.equal([at(16, classOf("gpu")), at(17, classOf("gpu"))], ["rows.shared", "shared"]);
   assert.equal([at(9, cpu8, 1), at(9, classOf("gpu"), 1)], ["rows.direct", "rows.shared"]);
   const size = { N: 16, I: 64, O: 64, J: 1, WEIGHT_FORMAT: 0, NORM: 0 };
   const measured = new Set(candidates(product, size, classOf("gpu", 32)).map(({ variant: name }) => name));

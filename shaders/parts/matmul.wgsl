@@ -48,5 +48,5 @@ fn store(n: u32, o: u32, acc: vec4f) { // four outputs of a row, or as many as t
     if (o + 2 < last) { put(n, o / 2 + 1, v.z * z.w); }
     return;
   }
-  for (var j = 0u; j < 4 && o + j <= last; j++) { put(n, o + j, v[j]); }
+  for (var j = 0u; j < 4; j++) { if (o + j <= last) { put(n, o + j, v[j]); } }
 }

@@ -39,6 +39,7 @@ export const takesNorm = (rows: number): boolean => rows <= NORM_ROWS;
 
 const few = ({ N, NORM: norm = 0 }: Dims): boolean => N <= FEW || norm > 0;
 const many = (d: Dims): boolean => !few(d);
+const fewOnGpu = (d: Dims): boolean => few(d) || tiles.tooFew(d);
 const plain = ({ NORM: norm = 0 }: Dims): boolean => norm === 0;
 /** Inputs four at a time, with weights from words as each variant binds them; or one at a time. */
 const single = joinShader(chunk1, load1);
@@ -47,6 +48,9 @@ const chunked =
   (text: string): NonNullable<Variant["parts"]> =>
   ({ I }) =>
     chunkOf(I) === 4 ? text : single;
+/** Tiles stage four weights at a time: of all formats but f32 these are a part of 16 bytes. */
+const fourAtATime = ({ I, WEIGHT_FORMAT }: Dims): string =>
+  chunkOf(I) === 4 ? (WEIGHT_FORMAT === 0 ? fours.by16 : fours.by4) : single;
 const loads = (d: Dims): string => (tiles.wholeLoads(d) ? fours.by16 : single);
 const gated = ({ J }: Dims): Dims => ({ GATED: J - 1 });
 /** Rows of a tile for few rows: a power of two up to 8. More tiles read the weights again. */
@@ -65,7 +69,7 @@ const forRows: readonly Variant[] = [
     parts: loads,
     needs: ["subgroups"],
     for: "gpu",
-    suits: few,
+    suits: fewOnGpu,
     groups: (d) => rowTiles(d) * Math.ceil(outputFours(d) / d.SETS),
     constants: (d) => ({ ROWS: upTo8(d), ...gated(d), SETS: 2 }),
     tunings: (d) => measured(d, [{ SETS: 1 }, { SETS: 2 }, { SETS: 4 }, { SETS: 8 }]),
@@ -75,7 +79,7 @@ const forRows: readonly Variant[] = [
     wgsl: joinShader(rowsShared, common, activation, formats, scale, input),
     parts: loads,
     for: "gpu",
-    suits: few,
+    suits: fewOnGpu,
     groups: (d) => rowTiles(d) * Math.ceil(outputFours(d) / d.SETS),
     constants(d) {
       const LANES = tiles.lanes(d);
@@ -113,12 +117,12 @@ const forTiles: readonly Variant[] = [
   {
     name: "shared",
     wgsl: joinShader(tileShared, common, activation, formats, scale, byFour),
-    parts: chunked(fours.by16),
+    parts: fourAtATime,
     for: "gpu",
     fits: plain,
     suits: many,
     groups: tiles.sharedTiles,
-    constants: (d) => ({ ...tiles.sharedShape(d), ...gated(d) }),
+    constants: (d, device) => ({ ...tiles.sharedShape(d, device), ...gated(d) }),
     tunings: tiles.sharedShapes,
   },
   {

@@ -1,10 +1,14 @@
+import type { DeviceClass } from "../runtime/device_class.js";
 import type { Dims } from "../runtime/kernel.js";
 import { perLoad } from "./formats.js";
 
 /** Workgroup shapes of matmul: the default for each size, and those that `tune` measures. */
 
-const low = { DOWN: 4, ACROSS: 16, FOURS: 1 }; // 16 rows x 64 outputs
-const square = { DOWN: 8, ACROSS: 8, FOURS: 1 }; // 32 x 32
+const low = { DOWN: 4, ACROSS: 16, FOURS: 1, SPLIT: 1 }; // 16 rows x 64 outputs
+const small = { DOWN: 4, ACROSS: 4, FOURS: 1, SPLIT: 4 }; // 16 x 16
+const narrow = { DOWN: 8, ACROSS: 4, FOURS: 1, SPLIT: 4 }; // 32 x 16
+const square = { DOWN: 8, ACROSS: 8, FOURS: 1, SPLIT: 1 }; // 32 x 32
+const large = { DOWN: 8, ACROSS: 8, FOURS: 2, SPLIT: 1 }; // 64 x 64
 
 /** The number of tiles that a workgroup shape needs (variant "shared"). */
 export const sharedTiles = ({ N, J, O, DOWN, ACROSS, FOURS }: Dims): number =>
@@ -16,29 +20,39 @@ export const wholeLoads = (d: Dims): boolean => d.I % perLoad(d) === 0;
 /** Loads of a row of weights: of 16 bytes, or else of a single weight (variants "rows.*" for GPUs). */
 const loadsOf = (d: Dims): number => (wholeLoads(d) ? d.I / perLoad(d) : d.I);
 
-/** In how many slices to split a sum: more than one if there are fewer tiles than a GPU can run at once. */
-const split = (d: Dims, shape: Dims): number => {
-  const count = sharedTiles({ ...d, ...shape });
-  return d.I < 256 || count >= 128 ? 1 : shape === low || count >= 64 ? 2 : 4;
-};
+const BUSY = 128; // workgroups, with which a GPU of up to 32 cores has four for each
 
-/** The default shape (variant "shared"). */
-export function sharedShape(d: Dims): Dims {
-  const shape = d.N <= 16 ? low : square;
-  return { ...shape, SPLIT: split(d, shape) };
+/** Whether so few rows give so few tiles that most of a GPU would wait: then the variants "rows.*" are better. */
+export const tooFew = (d: Dims): boolean => d.N <= 16 && sharedTiles({ ...d, ...low }) < BUSY;
+
+/** Whether 8 x 8 sums an invocation leave registers: in Intel's subgroups of the compiler's own choice they do not. */
+const hasRegisters = ({ vendor, subgroupSize }: DeviceClass): boolean =>
+  ["amd", "apple", "nvidia"].includes(vendor) || (vendor === "intel" && subgroupSize !== undefined);
+
+/**
+ * The default shape (variant "shared"): the largest tiles of which there are enough, because they read least; where
+ * there are few, smaller ones whose sum is split among slices.
+ */
+export function sharedShape(d: Dims, device: DeviceClass): Dims {
+  const enough = (shape: Dims, least: number): boolean => sharedTiles({ ...d, ...shape }) >= least;
+  if (d.N <= 16) return enough(low, BUSY) ? low : small;
+  if (d.N >= 64 && enough(large, 2 * BUSY) && hasRegisters(device)) return large;
+  if (d.I < 64 || enough(square, BUSY)) return square;
+  if (enough(square, BUSY / 2)) return { ...square, SPLIT: 2 };
+  return enough(narrow, BUSY / 2) ? narrow : small;
 }
 
 /** The shapes that fit into 16 KiB of workgroup memory (variant "shared"). */
-export const sharedShapes = ({ N, I }: Dims): Dims[] => [
-  ...[low, square].flatMap((shape) =>
-    [1, 2, 4]
-      .filter((SPLIT) => SPLIT === 1 || (I >= 64 * SPLIT && (shape !== low || SPLIT === 2)))
-      .map((SPLIT) => ({ ...shape, SPLIT })),
-  ),
-  ...(N > 16 ? [{ DOWN: 8, ACROSS: 16, FOURS: 1, SPLIT: 1 }] : []),
-  ...(N > 32 ? [{ DOWN: 16, ACROSS: 16, FOURS: 1, SPLIT: 1 }] : []),
-  ...(N > 32 ? [{ ...square, FOURS: 2, SPLIT: 1 }] : []),
-];
+export const sharedShapes = ({ N, I }: Dims): Dims[] =>
+  [
+    low,
+    { ...low, SPLIT: 2 },
+    small,
+    square,
+    { ...square, SPLIT: 2 },
+    ...(N > 16 ? [narrow, { ...square, ACROSS: 16 }] : []),
+    ...(N > 32 ? [{ ...square, DOWN: 16, ACROSS: 16 }, large] : []),
+  ].filter(({ SPLIT }) => SPLIT === 1 || I >= 64 * SPLIT);
 
 /** Rows of a subgroup's tile (variant "cpu"): as many as possible, unless fewer leave less of the last tile empty. */
 const broadcastRows = ({ N }: Dims, most: number): number => {
