@@ -23,7 +23,7 @@ const SHAPES: Readonly<Record<number, readonly Dims[]>> = {
 };
 
 /** Formats whose weights are each a number of f16, times a power of two for the row; others are the sum of two. */
-const HALVES: readonly string[] = ["f16", "bf16"];
+const HALVES = new Set<string>(["f16", "bf16"]);
 
 const subgroupSize = ({ features, subgroup, subgroupMinSize }: DeviceClass): number =>
   subgroup || (features.has("subgroup-size-control") ? subgroupMinSize : 0);
@@ -66,6 +66,6 @@ export function shape(d: Dims, device: DeviceClass, element: Element): Dims {
     HEIGHT,
     WIDTH,
     DEPTH,
-    W_TERMS: element === "f16" && !HALVES.includes(FORMATS[d.WEIGHT_FORMAT]) ? 2 : 1,
+    W_TERMS: element === "f16" && !HALVES.has(FORMATS[d.WEIGHT_FORMAT]) ? 2 : 1,
   };
 }
