@@ -4,6 +4,7 @@
 export const FOLDER = "/etc/apt/sources.list.d";
 const INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends";
 const ADAPTER = "libvulkan1 mesa-vulkan-drivers";
+const SHIM = "mesa-drm-shim mesa-vulkan-drivers"; // of one version
 
 /**
  * Packages by mirror and suite, as a file of apt has them.
@@ -124,24 +125,39 @@ const hasApt = (release) => /debian|ubuntu/.test(`${release?.id} ${release?.like
 const quote = (/** @type {string} */ text) => `'${text.replaceAll("\n", String.raw`\n`)}'`;
 
 /**
- * The shell lines that install the software adapter lavapipe, or nothing where we know none. Debian 12 has a Mesa that is
- * too old, and a newer one in its backports.
- * @param {Release | undefined} release
+ * The shell lines that install packages of Mesa. Debian 12 has one that is too old, and a newer one in its backports.
+ * @param {Release} release
  * @param {Readonly<Record<string, string>>} sources
+ * @param {string} packages
  * @returns {string[] | undefined}
  */
-export function adapterCommands(release, sources) {
-  if (!release || !hasApt(release)) return undefined;
-  if (release.id !== "debian" || release.version !== "12") return ["apt-get update", `${INSTALL} ${ADAPTER}`];
+function mesaCommands(release, sources, packages) {
+  if (release.id !== "debian" || release.version !== "12") return ["apt-get update", `${INSTALL} ${packages}`];
   const backports = backportsFile(sources, release.codename);
   if (!backports) return undefined;
   const { path, text = "" } = backports;
   return [
     ...(path ? [`printf '%b' ${quote(text)} > ${path}`] : []),
     "apt-get update",
-    `${INSTALL} -t ${release.codename}-backports ${ADAPTER}`,
+    `${INSTALL} -t ${release.codename}-backports ${packages}`,
   ];
 }
+
+/**
+ * The shell lines that install the software adapter lavapipe, or nothing where we know none.
+ * @param {Release | undefined} release
+ * @param {Readonly<Record<string, string>>} sources
+ */
+export const adapterCommands = (release, sources) =>
+  release && hasApt(release) ? mesaCommands(release, sources, ADAPTER) : undefined;
+
+/**
+ * The shell lines that install what lets AMD's driver compile without a GPU; nothing where we know no package of it.
+ * @param {Release | undefined} release
+ * @param {Readonly<Record<string, string>>} sources
+ */
+export const shimCommands = (release, sources) =>
+  release?.id === "debian" ? mesaCommands(release, sources, SHIM) : undefined;
 
 /**
  * The shell lines that install Chromium, or nothing where we know none: Ubuntu's package is a stub for snaps.

@@ -4,11 +4,12 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { adapterCommands, browserCommands, FOLDER, readRelease } from "./apt.mjs";
+import { adapterCommands, browserCommands, FOLDER, readRelease, shimCommands } from "./apt.mjs";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const windows = process.platform === "win32";
 const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const SHIM = "/usr/lib/x86_64-linux-gnu/libamdgpu_noop_drm_shim.so"; // answers in place of a GPU's kernel driver
 const say = (/** @type {string} */ text) => console.error(`setup: ${text}`);
 
 /**
@@ -115,6 +116,17 @@ export function ensureBrowser() {
   say(`${why}; installing Chromium`);
   for (const command of commands) run("sh", ["-c", command]);
   return find() ?? fail("Chromium is installed, but its executable is not found; name it in CHROME_PATH");
+}
+
+/** Installs what lets AMD's driver compile without a GPU, where it is missing and this system has a package of it. */
+export function ensureShim() {
+  const commands = shimCommands(linuxRelease(), readSources());
+  if (process.arch !== "x64" || existsSync(SHIM) || !commands) return;
+  const why = `the tests compile for AMD's GPUs, and ${SHIM} is missing`;
+  if (process.getuid?.() !== 0)
+    fail(`${why}; its package needs root to install, so run:\n  sudo sh -c "${commands.join(" && ")}"`);
+  say(`${why}; installing its package`);
+  for (const command of commands) run("sh", ["-c", command]);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -9,7 +9,7 @@ import { setPriority, tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { ensureBrowser } from "../setup.mjs";
+import { ensureBrowser, ensureShim } from "../setup.mjs";
 import { bundleText, entryOf } from "./support/bundle.mjs";
 import { runInChrome } from "./support/chrome.mjs";
 
@@ -28,13 +28,18 @@ const runtimes = {
   chrome: () => runInChrome(ensureBrowser(), bundles.others, show("chrome"), SILENCE),
 };
 
-/** Bundles the tests for the runtimes, and returns where the lines of each bundle come from. */
-async function bundleTests(names, only) {
+/** The test files whose names contain one of some words; all where there is no word. */
+function testFiles(only) {
   const files = readdirSync(`${root}tests`).filter(
     (name) => name.endsWith(".test.ts") && (!only.length || only.some((word) => name.includes(word))),
   );
   if (!files.length) throw new Error(`no test file matches ${only.join(" or ")}`);
-  const imports = files.sort().map((name) => `import "../tests/${name}";`);
+  return files.sort();
+}
+
+/** Bundles tests for the runtimes, and returns where the lines of each bundle come from. */
+async function bundleTests(names, files) {
+  const imports = files.map((name) => `import "../tests/${name}";`);
   // A page hands its report over, a process leaves it in the file that it is told.
   const text = `${imports.join("\n")}
 import { runAll } from "../tests/support/harness.js";
@@ -117,7 +122,9 @@ const named = words.filter((word) => word in runtimes);
 const names = named.length ? named : Object.keys(runtimes);
 const only = words.filter((word) => !(word in runtimes));
 if (names.includes("chrome")) ensureBrowser(); // may install it, before anything runs
-const maps = await bundleTests(names, only);
+const files = testFiles(only);
+if (names.includes("node") && files.includes("gpu_code.test.ts")) ensureShim();
+const maps = await bundleTests(names, files);
 const stopped = ({ message }) => ({
   passed: 0,
   failures: [{ suite: "all", title: "the run stopped", error: message, declared: "" }],

@@ -1,4 +1,4 @@
-import { adapterCommands, backportsFile, browserCommands, readRelease } from "../apt.mjs";
+import { adapterCommands, backportsFile, browserCommands, readRelease, shimCommands } from "../apt.mjs";
 import { assert, suite } from "./support/harness.js";
 
 const test = suite("set-up");
@@ -94,6 +94,17 @@ test("Debian 12 takes the adapter from backports, newer releases and Ubuntu from
     assert.equal(adapterCommands(stock, {}), STOCK);
   assert.is(adapterCommands(release("fedora", "42", ""), {}), undefined);
   assert.is(adapterCommands(undefined, {}), undefined);
+});
+
+test("what compiles without a GPU is of the same version as the driver, and a package of Debian", () => {
+  assert.equal(shimCommands(BOOKWORM, { [LIST]: `${LINES}deb ${MIRROR} bookworm-backports main\n` }), [
+    "apt-get update",
+    `${INSTALL} -t bookworm-backports mesa-drm-shim mesa-vulkan-drivers`,
+  ]);
+  const trixie = release("debian", "13", "trixie");
+  assert.equal(shimCommands(trixie, {}), ["apt-get update", `${INSTALL} mesa-drm-shim mesa-vulkan-drivers`]);
+  assert.is(shimCommands(release("ubuntu", "24.04", "noble", "debian"), {}), undefined);
+  assert.is(shimCommands(undefined, {}), undefined);
 });
 
 test("Chromium is a package of Debian, and none of Ubuntu", () => {
