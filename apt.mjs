@@ -74,6 +74,10 @@ export function readParagraphs(text) {
     });
 }
 
+/** @returns {Source[]} */
+const readFiles = (/** @type {Readonly<Record<string, string>>} */ files) =>
+  Object.entries(files).flatMap(([path, text]) => (path.endsWith(".sources") ? readParagraphs(text) : readLines(text)));
+
 /**
  * How sure it is that a source is the distribution's own: other publishers name their suites after releases too.
  * @param {Source} source
@@ -95,17 +99,40 @@ function likeness({ uris, signedBy }, all) {
  */
 export function backportsFile(files, codename) {
   const suite = `${codename}-backports`;
-  const all = Object.entries(files).flatMap(([path, text]) =>
-    path.endsWith(".sources") ? readParagraphs(text) : readLines(text),
-  );
+  const all = readFiles(files);
   if (all.some(({ suites }) => suites.includes(suite))) return {};
-  const [mirror] = all
+  const mirror = findMirror(all, codename);
+  return mirror && { path: `${FOLDER}/${suite}.${mirror.format}`, text: mirror.withSuite(suite) };
+}
+
+/**
+ * The mirror that apt uses for the Debian release `codename`.
+ * @param {readonly Source[]} all
+ * @param {string} codename
+ */
+function findMirror(all, codename) {
+  return all
     .filter(
       ({ suites, components }) =>
         components.includes("main") && suites.some((name) => [codename, "stable", "oldstable"].includes(name)),
     )
-    .toSorted((a, b) => likeness(b, all) - likeness(a, all));
-  return mirror && { path: `${FOLDER}/${suite}.${mirror.format}`, text: mirror.withSuite(suite) };
+    .toSorted((a, b) => likeness(b, all) - likeness(a, all))
+    .at(0);
+}
+
+/**
+ * A file of apt that gives another suite of Debian alone, from the mirror of the release `codename`: its packages, or
+ * their sources. Nothing when no mirror is found.
+ * @param {Readonly<Record<string, string>>} files The text of apt's files of sources, by path.
+ * @param {string} codename
+ * @param {string} suite
+ * @param {"deb" | "deb-src"} type
+ * @returns {{ format: string, text: string } | undefined}
+ */
+export function suiteFile(files, codename, suite, type) {
+  const mirror = findMirror(readFiles(files), codename);
+  const text = mirror?.withSuite(suite).replace(/^(Types: )?deb\b/, `$1${type}`);
+  return mirror && text ? { format: mirror.format, text } : undefined;
 }
 
 /**

@@ -62,7 +62,7 @@ async function ensureSpeechModel() {
   }
 }
 
-function linuxRelease() {
+export function linuxRelease() {
   try {
     return readRelease(readFileSync("/etc/os-release", "utf8"));
   } catch {
@@ -71,7 +71,7 @@ function linuxRelease() {
 }
 
 /** Apt's files of sources on this machine that can be read, by path. */
-function readSources() {
+export function readSources() {
   const names = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => /\.(list|sources)$/.test(name)) : [];
   const paths = ["/etc/apt/sources.list", ...names.map((name) => `${FOLDER}/${name}`)];
   const read = (/** @type {string} */ path) => {

@@ -1,5 +1,6 @@
 // Bundles the tests and runs them in each runtime: node, deno, chrome (all, side by side, when none is named). In Node
-// shaders are as they are written, which mutants change; elsewhere as they are published.
+// shaders are as they are written, which mutants change; elsewhere as they are published. `subgroups` is Node again, on
+// lavapipe with subgroups of 4 and of 16, for the cases of the variants that use subgroups; it has 8 by itself.
 // Other words select test files. Failures stand in full after the last suite; the last line adds the counts up.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,14 +17,24 @@ import { runInChrome } from "./support/chrome.mjs";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bundles = { node: `build/tests.${process.pid}.mjs`, others: `build/tests.${process.pid}.release.mjs` }; // not shared by runs
 /** @type {(name: string) => string} */
-const bundleOf = (name) => (name === "node" ? bundles.node : bundles.others);
+const bundleOf = (name) => (name === "node" || name === "subgroups" ? bundles.node : bundles.others);
 const made = Object.values(bundles).flatMap((bundle) => [bundle, `${bundle}.map`, entryOf(bundle)]);
 process.on("exit", () => made.forEach((path) => rmSync(root + path, { force: true })));
 const SILENCE = 10; // minutes without output after which a page counts as hung; a suite prints its line at its end
-const NICENESS = { node: 0, deno: 8 }; // Deno has least to do, and all end at about the same time
+const NICENESS = { node: 0, deno: 8, subgroups: 8 }; // these have least to do, and all end at about the same time
 const SLOWEST = 10; // suites that the report names
+const SUBGROUPS = { 4: "128", 16: "512" }; // bits of lavapipe's vectors by the invocations of its subgroups
+const OF_SUBGROUPS = "^\\S*(subgroup|cpu)\\S*: (?!catches)"; // titles of their cases; mutants judge these once
 const runtimes = {
   node: () => runCommand("node", process.execPath, []),
+  async subgroups() {
+    const reports = [];
+    for (const [size, bits] of Object.entries(SUBGROUPS)) {
+      const env = { LP_NATIVE_VECTOR_WIDTH: bits, WGFORMER_TITLES: OF_SUBGROUPS };
+      reports.push(await runCommand(`subgroups of ${size}`, process.execPath, [], env));
+    }
+    return addUp(reports);
+  },
   deno: () => runCommand("deno", `${root}node_modules/.bin/deno`, ["run", "--allow-all", "--unstable-webgpu"]),
   chrome: () => runInChrome(ensureBrowser(), bundles.others, show("chrome"), SILENCE),
 };
@@ -73,19 +84,33 @@ const atSource = (text) =>
   });
 
 /** Prints a line of a runtime's, under its name. */
-const show = (name) => (text) => console.log(atSource(text.startsWith(`${name}  `) ? text : `${name}  ${text}`));
+const show = (name) => (text) => console.log(atSource(`${name}  ${text.replace(/^(node|deno|chrome) {2}/, "")}`));
 
-async function runCommand(name, command, args) {
-  const bundle = bundleOf(name);
-  const report = `${bundle}.${name}.json`;
+async function runCommand(name, command, args, more = {}) {
+  const bundle = bundleOf(name.split(" ")[0]);
+  const report = `${bundle}.${name.replaceAll(" ", "_")}.json`;
   made.push(report);
-  const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), NO_COLOR: "1" };
+  const env = { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), NO_COLOR: "1", ...more };
   const child = spawn(command, [...args, bundle, report], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
-  if (child.pid) setPriority(child.pid, NICENESS[name]);
+  if (child.pid) setPriority(child.pid, NICENESS[name.split(" ")[0]]);
   for (const input of [child.stdout, child.stderr]) createInterface({ input }).on("line", show(name));
   const [code, signal] = await once(child, "close");
   if (code !== 0) throw new Error(signal ?? `exit code ${code}`);
   return JSON.parse(readFileSync(root + report, "utf8"));
+}
+
+/** Several reports as one. */
+function addUp(reports) {
+  const skipped = {};
+  const seconds = {};
+  for (const report of reports)
+    for (const [into, from] of [
+      [skipped, report.skipped],
+      [seconds, report.seconds],
+    ])
+      for (const [key, value] of Object.entries(from)) into[key] = (into[key] ?? 0) + value;
+  const passed = reports.reduce((sum, report) => sum + report.passed, 0);
+  return { passed, failures: reports.flatMap(({ failures }) => failures), skipped, seconds };
 }
 
 const SILENT = /node_modules|node:|support\/harness\.ts|entry\.ts/; // frames that say nothing here

@@ -63,10 +63,19 @@ export function device(): Promise<Gpu> {
   return (shared ??= openGpu({ guard: true, tuned: false }));
 }
 
-/** Runs all declared suites and prints a line for each. A run without tests fails. */
+const { env = {} } = (globalThis as { process?: { env?: Readonly<Record<string, string | undefined>> } }).process ?? {};
+
+/**
+ * Runs all declared suites, or of each the tests whose titles match WGFORMER_TITLES of the environment, and prints a line
+ * for each. A run without tests fails.
+ */
 export async function runAll(): Promise<Report> {
   const report: Report = { passed: 0, failures: [], skipped: {}, seconds: {} };
-  for (const each of suites) await runSuite(each, report);
+  const titles = new RegExp(env.WGFORMER_TITLES ?? "");
+  for (const { name, tests } of suites) {
+    const wanted = tests.filter(({ title }) => titles.test(title));
+    if (wanted.length) await runSuite({ name, tests: wanted }, report);
+  }
   if (shared) (await shared).dispose();
   if (report.passed + report.failures.length === 0) throw new Error("no test was run");
   return report;
