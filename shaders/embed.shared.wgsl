@@ -17,26 +17,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let lane = local % LANES;
   let row = rows[min(n, params.N - 1u)];
   let known = is_known(row);
-  let width = select(0u, params.D / CHUNK, n < params.N && !is_elsewhere(row));          // others are empty
+  let stored = n < params.N && !is_elsewhere(row);
+  let width = params.D / CHUNK;
   var e: array<Chunk, CHUNKS>;
   var sum = Chunk();
-  for (var i = 0u; i < CHUNKS; i++) {
+  for (var i = 0u; i < CHUNKS; i++) {            // without branches, so that all loads are in flight at once
     let d = lane + i * LANES;
-    e[i] = Chunk();
-    if (d < width && known) { e[i] = embedding(row, d); }
+    e[i] = select(Chunk(), embedding(row, min(d, width - 1u)), d < width);
     sum += e[i];
   }
   let mean = row_sum(total(sum), local) / f32(params.D);
   sum = Chunk();
   for (var i = 0u; i < CHUNKS; i++) {
     let centred = e[i] - mean;
-    if (lane + i * LANES < width) { sum += centred * centred; }
+    sum += select(Chunk(), centred * centred, lane + i * LANES < width);
   }
   let rstd = inverseSqrt(row_sum(total(sum), local) / f32(params.D) + params.eps);
   for (var i = 0u; i < CHUNKS; i++) {
+    e[i] = normed(select(unknown(), e[i], known), min(lane + i * LANES, width - 1u), mean, rstd);
+  }
+  for (var i = 0u; i < CHUNKS; i++) {
     let d = lane + i * LANES;
-    if (d >= width) { break; }
-    if (!known) { e[i] = unknown(); }
-    out[n * (params.D / CHUNK) + d] = normed(e[i], d, mean, rstd);
+    if (stored && d < width) { out[n * width + d] = e[i]; }
   }
 }

@@ -15,13 +15,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   if (HAS_STATUS == 1 && status[0] == 0) { return; }
   let n = (group.y * grid.x + group.x) * ROWS + local / LANES;
   let lane = local % LANES;
-  let width = select(0, params.D / CHUNK, n < params.N);       // rows past the end are empty
-  let row = n * width;
+  let width = params.D / CHUNK;
+  let row = n * width;                           // rows past the end are not stored
   var s: array<Chunk, CHUNKS>;
   var sum = Chunk();
-  for (var i = 0u; i < CHUNKS; i++) {
+  for (var i = 0u; i < CHUNKS; i++) {            // without branches, so that all loads are in flight at once
     let d = lane + i * LANES;
-    if (d < width) { s[i] = stream(row, d); }
+    s[i] = select(Chunk(), stream(row, min(d, width - 1)), d < width);
     sum += s[i];
   }
   var mean = 0.0;
@@ -29,12 +29,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   sum = Chunk();
   for (var i = 0u; i < CHUNKS; i++) {
     let centred = s[i] - mean;
-    if (lane + i * LANES < width) { sum += centred * centred; }
+    sum += select(Chunk(), centred * centred, lane + i * LANES < width);
   }
   let variance = row_sum(total(sum), local) / f32(params.D);
   let rstd = inverseSqrt(variance + params.eps);
   for (var i = 0u; i < CHUNKS; i++) {
+    let d = min(lane + i * LANES, width - 1);
+    s[i] = (s[i] - mean) * rstd * gamma[d] + shift(d);
+  }
+  for (var i = 0u; i < CHUNKS; i++) {
     let d = lane + i * LANES;
-    if (d < width) { out[row + d] = (s[i] - mean) * rstd * gamma[d] + shift(d); }
+    if (n < params.N && d < width) { out[row + d] = s[i]; }
   }
 }

@@ -57,7 +57,7 @@ checkKernel(embed, {
       "a forgotten shift": ["all of it, a few rows", (wgsl) => wgsl.replace("row.y + params.shift", "row.y")],
       "a position for every token": [
         "a token without a position",
-        (wgsl) => wgsl.replace("row.x != params.unplaced", "true"),
+        (wgsl) => wgsl.replace("row.x == params.unplaced", "false"),
       ],
       "a guard that is one row late": [
         "a part that holds the guard word as an id",
@@ -129,7 +129,7 @@ checkKernel(embed, {
       "a row past the end": ["one number, norm", (wgsl) => wgsl.replace("n < params.N &&", "n < params.N + 1u &&")],
       "ids past the table that are taken": [
         "ids past an odd table, norm",
-        (wgsl) => wgsl.replace("if (!known) { e[i] = unknown(); }", ""),
+        (wgsl) => wgsl.replace("select(unknown(), e[i], known)", "e[i]"),
       ],
       "a later part that fills the rows of others": [
         "norm, the second part of a table",

@@ -48,7 +48,7 @@ checkKernel(pooling, {
       ],
       "weights from 0": ["weighted mean", (wgsl) => wgsl.replace("f32(t + 1u)", "f32(t)")],
       "sentences that all start at the first row": ["far from zero", (wgsl) => wgsl.replace("span.x + t", "t")],
-      "a last row left out": ["far from zero", (wgsl) => wgsl.replace("t < span.y", "t + 1u < span.y")],
+      "a last row left out": ["far from zero", (wgsl) => wgsl.replace("first < span.y", "first + 1u < span.y")],
       "a maximum with zero": [
         "max of negative numbers",
         (wgsl) => wgsl.replace("max(value, other)", "max(max(value, other), Chunk())"),

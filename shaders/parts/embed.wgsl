@@ -39,7 +39,9 @@ fn embedding(row: vec4u, d: u32) -> Chunk {
   let width = params.D / CHUNK;
   let at = (row.x - params.first) * stride() + d;
   var value = scale(at) * load(at) * params.scale;
-  if (HAS_POSITIONS == 1u && row.x != params.unplaced) { value += positions[place(row) * width + d]; }
+  if (HAS_POSITIONS == 1u) {
+    value += select(positions[place(row) * width + d], Chunk(), row.x == params.unplaced);
+  }
   if (HAS_SEGMENTS == 1u) { value += segments[row.w * width + d]; }
   return value;
 }

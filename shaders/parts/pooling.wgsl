@@ -11,6 +11,8 @@ struct Params { B: u32, D: u32 }
 
 const MODE: u32 = 0;
 const NORMALIZE: u32 = 0;
+const UNROLL: u32 = 0;
+const ROWS = select(1u, 8u, UNROLL == 1u); // that are in flight at once
 
 fn pooled(span: vec2u, d: u32) -> Chunk {
   let width = params.D / CHUNK;
@@ -18,10 +20,14 @@ fn pooled(span: vec2u, d: u32) -> Chunk {
   var value = x[first * width + d];
   if (MODE == 0u || MODE == 3u) { return value; }
   var bits = bitcast<Bits>(value) & Bits(0x7fffffffu);
-  for (var t = 1u; t < span.y; t++) {
-    let other = x[(span.x + t) * width + d];
-    if (MODE == 2u) { value = max(value, other); } else { value += other * select(1.0, f32(t + 1u), MODE == 5u); }
-    bits = max(bits, bitcast<Bits>(other) & Bits(0x7fffffffu));
+  for (var first = 1u; first < span.y; first += ROWS) {
+    for (var i = 0u; i < ROWS; i++) {
+      let t = min(first + i, span.y - 1u);       // rows past the end count nothing
+      let other = x[(span.x + t) * width + d];
+      let weighted = other * select(1.0, f32(t + 1u), MODE == 5u);
+      value = select(value + select(weighted, Chunk(), t < first + i), max(value, other), MODE == 2u);
+      bits = max(bits, bitcast<Bits>(other) & Bits(0x7fffffffu));
+    }
   }
   let count = f32(span.y);
   if (MODE == 1u) { return value / count; }
