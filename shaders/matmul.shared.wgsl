@@ -8,6 +8,7 @@ const DOWN: u32 = 8;          // invocations along the rows of a tile; powers of
 const ACROSS: u32 = 8;        // and along its outputs
 const FOURS: u32 = 1;         // 1 or 2
 const SPLIT: u32 = 1;         // slices of the sum; 1 when FOURS is 2
+const HALVES: u32 = 0;        // 1: f16 weights are staged as they are stored, in rows of whole fours; FOURS and SPLIT are 1
 const UNROLL: u32 = 0;        // 1: all inputs of a stage, which are zeros past the end, so that compilers unroll them
 const LANES = DOWN * ACROSS;
 const HEIGHT = DOWN * FOURS;  // fours of rows in a tile
@@ -15,8 +16,9 @@ const WIDTH = ACROSS * FOURS; // fours of outputs
 const PITCH = HEIGHT + WIDTH;
 const BLOCKS = 4 * PITCH;     // of four rows or outputs x 4 inputs, to stage
 
+alias Staged = array<vec4u, 4>; // bits of four inputs of four rows or outputs
 struct Four { // inputs, of each all rows and outputs of a slice, then of the next one
-  inputs: array<array<vec4f, SPLIT * PITCH>, 4>, // compilers check constant and hoisted places once, not at each load
+  inputs: array<array<vec4u, SPLIT * PITCH>, 4>, // compilers check constant and hoisted places once, not at each load
   gap: array<vec4f, 2>, // neighbours stage a four each: so they write to different banks
 }
 var<workgroup> staged: array<Four, 4>;
@@ -33,18 +35,36 @@ fn weights4(o: u32, i: u32) -> mat4x4f {
                  weight4(min(o + 2, last), i), weight4(min(o + 3, last), i));
 }
 
+fn bits(four: mat4x4f) -> Staged {
+  return Staged(bitcast<vec4u>(four[0]), bitcast<vec4u>(four[1]), bitcast<vec4u>(four[2]), bitcast<vec4u>(four[3]));
+}
+
+fn halves4(o: u32, i: u32) -> Staged { // two inputs of an output are a word: the first two and the last two, with a gap
+  let at = 2 * (min(vec4u(o, o + 1, o + 2, o + 3), vec4u(outputs() - 1)) * stride() + i);
+  return Staged(vec4u(word(at.x), word(at.y), word(at.z), word(at.w)), vec4u(),
+                vec4u(word(at.x + 1), word(at.y + 1), word(at.z + 1), word(at.w + 1)), vec4u());
+}
+
 fn stage(b: u32, slice: u32, first: u32, n0: u32, o0: u32) { // transposed, four by four; zeros past the end
   let k = b % 4;
   let four = b / 4;
   let i = first + slice * 4 + k;
-  var block = mat4x4f();
+  var block = Staged();
   if (i < (params.I + 3) / 4) {
-    if (four < HEIGHT) { block = transpose(rows4(n0 + 4 * four, i)); }
-    else { block = transpose(weights4(o0 + 4 * (four - HEIGHT), i)); }
+    if (four < HEIGHT) { block = bits(transpose(rows4(n0 + 4 * four, i))); }
+    else if (HALVES == 1) { block = halves4(o0 + 4 * (four - HEIGHT), i); }
+    else { block = bits(transpose(weights4(o0 + 4 * (four - HEIGHT), i))); }
   }
   let at = slice * PITCH + four;
   staged[k].inputs[0][at] = block[0]; staged[k].inputs[1][at] = block[1];
   staged[k].inputs[2][at] = block[2]; staged[k].inputs[3][at] = block[3];
+}
+
+fn four(i: u32, at: u32) -> vec4f { return bitcast<vec4f>(staged[i / 4].inputs[i % 4][at]); }
+
+fn half(words: vec4u, j: u32) -> vec4f { // the j-th input of two
+  return vec4f(unpack2x16float(words.x)[j], unpack2x16float(words.y)[j],
+               unpack2x16float(words.z)[j], unpack2x16float(words.w)[j]);
 }
 
 fn outer(v: vec4f, w: vec4f) -> mat4x4f { return mat4x4f(v.x * w, v.y * w, v.z * w, v.w * w); }
@@ -76,13 +96,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     for (var block = lane; block < BLOCKS; block += LANES) { stage(block, slice, first, n0, o0); }
     workgroupBarrier();
     let inputs = select(4 * min(4u, width - min(width, first + 4 * slice)), 16u, UNROLL == 1);
-    for (var i = 0u; i < inputs; i++) {
-      let v = staged[i / 4].inputs[i % 4][a];
-      let w = staged[i / 4].inputs[i % 4][b];
+    for (var i = 0u; i < inputs; i += 1 + HALVES) {
+      let v = four(i, a);
+      if (HALVES == 1) {
+        let words = staged[i / 4].inputs[i % 4][b];
+        p += outer(v, half(words, 0));
+        p += outer(four(i + 1, a), half(words, 1));
+        continue;
+      }
+      let w = four(i, b);
       p += outer(v, w);
       if (FOURS == 2) {
-        let t = staged[i / 4].inputs[i % 4][a + DOWN];
-        let u = staged[i / 4].inputs[i % 4][b + ACROSS];
+        let t = four(i, a + DOWN);
+        let u = four(i, b + ACROSS);
         q += outer(v, u); r += outer(t, w); s += outer(t, u);
       }
     }
@@ -97,11 +123,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     return;
   }
   workgroupBarrier();
-  for (var k = 0u; k < 4; k++) { staged[k].inputs[lane % 4][slice * PITCH + lane / 4] = p[k]; }
+  for (var k = 0u; k < 4; k++) { staged[k].inputs[lane % 4][slice * PITCH + lane / 4] = bitcast<vec4u>(p[k]); }
   workgroupBarrier();
   for (var k = slice; k < 4; k += SPLIT) { // the slices share the four rows
     var sum = vec4f();
-    for (var t = 0u; t < SPLIT; t++) { sum += staged[k].inputs[lane % 4][t * PITCH + lane / 4]; }
+    for (var t = 0u; t < SPLIT; t++) { sum += bitcast<vec4f>(staged[k].inputs[lane % 4][t * PITCH + lane / 4]); }
     if (n + k < params.N && o < outputs()) { store(n + k, o, sum); }
   }
 }

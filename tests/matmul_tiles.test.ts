@@ -1,8 +1,8 @@
 import { matmul } from "../src/kernels/index.js";
 import type { DeviceClass } from "../src/runtime/device_class.js";
 import { gpu as openGpu } from "../src/runtime/gpu.js";
-import type { Dims, Kernel } from "../src/runtime/kernel.js";
-import { chooseVariant } from "../src/runtime/variants.js";
+import type { Dims, Kernel, Variant } from "../src/runtime/kernel.js";
+import { candidates, chooseVariant } from "../src/runtime/variants.js";
 import { args, values } from "./matmul.args.js";
 import { classOf } from "./support/device_class.js";
 import { assert, randoms, suite } from "./support/harness.js";
@@ -44,23 +44,38 @@ test("64 sums an invocation are for GPUs with registers for them", () => {
   assert.equal([width("intel"), width("intel", 8)], [32, 64]);
 });
 
+/** A product in tiles of 32 x 32, unrolled or not, with other constants. */
+async function computed(size: Readonly<Record<string, number>>, unroll: boolean, more: Dims = {}): Promise<unknown> {
+  const gpu = await openGpu({ adapter: "gpu", unroll, tuned: false });
+  const shared = product.variants.find(({ name }) => name === "shared") as Variant;
+  const constants = (d: Dims): Dims => ({ DOWN: 8, ACROSS: 8, FOURS: 1, SPLIT: 1, GATED: d.J - 1, ...more });
+  const kernel = { ...product, variants: [{ ...shared, constants }] };
+  const { launch, inputs, outputs } = recordLaunch(kernel, args(size, randoms(7)), values(size));
+  for (const [t, { data }] of inputs) gpu.write(t, data);
+  const prepared = await gpu.prepare({ name: "product", launches: [launch] });
+  const [y] = await gpu.submit(
+    (encoder) => {
+      const pass = encoder.beginComputePass();
+      prepared.encode(pass, 0);
+      pass.end();
+    },
+    outputs.map((t) => prepared.locate(t)),
+  );
+  gpu.dispose();
+  return y;
+}
+
 test("unrolled tiles compute what they compute in a loop, to the bit", async () => {
   const size = { N: 17, I: 36, O: 20, format: 3, gated: 1, activation: 4, residual: 1 };
-  const computed = async (unroll: boolean): Promise<unknown> => {
-    const gpu = await openGpu({ adapter: "gpu", unroll, tuned: false });
-    const { launch, inputs, outputs } = recordLaunch(product, args(size, randoms(7)), values(size));
-    for (const [t, { data }] of inputs) gpu.write(t, data);
-    const prepared = await gpu.prepare({ name: "product", launches: [launch] });
-    const [y] = await gpu.submit(
-      (encoder) => {
-        const pass = encoder.beginComputePass();
-        prepared.encode(pass, 0);
-        pass.end();
-      },
-      outputs.map((t) => prepared.locate(t)),
-    );
-    gpu.dispose();
-    return y;
-  };
-  assert.equal(await computed(true), await computed(false));
+  assert.equal(await computed(size, true), await computed(size, false));
+});
+
+test("weights of f16 are staged as they are stored, or as f32, to the same bits", async () => {
+  const size = { N: 35, I: 52, O: 37, format: 1 };
+  const bits = await computed(size, false);
+  assert.equal(await computed(size, false, { HALVES: 1 }), bits);
+  const choices = (on: Dims): Dims[] =>
+    candidates(product, on, classOf("gpu", 32)).flatMap(({ constants }) => (constants.HALVES ? [constants] : []));
+  assert.is(choices({ ...sizes(35, 37, 52), WEIGHT_FORMAT: 1 }).length, 1);
+  assert.equal([...choices(sizes(35, 37, 52)), ...choices({ ...sizes(35, 37, 50), WEIGHT_FORMAT: 1 })], []);
 });

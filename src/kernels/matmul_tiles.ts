@@ -1,6 +1,6 @@
 import type { DeviceClass } from "../runtime/device_class.js";
 import type { Dims } from "../runtime/kernel.js";
-import { perLoad } from "./formats.js";
+import { FORMATS, perLoad } from "./formats.js";
 
 /** Workgroup shapes of matmul: the default for each size, and those that `tune` measures. */
 
@@ -42,14 +42,15 @@ export function sharedShape(d: Dims, device: DeviceClass): Dims {
   return enough(narrow, BUSY / 2) ? narrow : small;
 }
 
-/** The shapes that fit into 16 KiB of workgroup memory (variant "shared"). */
-export const sharedShapes = ({ N, I }: Dims): Dims[] =>
+/** The shapes that fit into 16 KiB of workgroup memory (variant "shared"); weights of f16 may be staged as they are. */
+export const sharedShapes = ({ N, I, WEIGHT_FORMAT }: Dims): Dims[] =>
   [
     low,
     { ...low, SPLIT: 2 },
     small,
     square,
     { ...square, SPLIT: 2 },
+    ...(FORMATS[WEIGHT_FORMAT] === "f16" && I % 4 === 0 ? [{ ...square, HALVES: 1 }] : []),
     ...(N > 16 ? [narrow, { ...square, ACROSS: 16 }] : []),
     ...(N > 32 ? [{ ...square, DOWN: 16, ACROSS: 16 }, large] : []),
   ].filter(({ SPLIT }) => SPLIT === 1 || I >= 64 * SPLIT);
