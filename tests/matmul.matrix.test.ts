@@ -1,0 +1,133 @@
+import { ACTIVATIONS } from "../src/kernels/activation.js";
+import { matmul } from "../src/kernels/index.js";
+import type { MatrixShape } from "../src/runtime/device.js";
+import type { Variant } from "../src/runtime/kernel.js";
+import { args, brain, half, i4, i8, values } from "./matmul.args.js";
+import { classOf } from "./support/device_class.js";
+import { checkKernel, type Mutants } from "./support/kernel.js";
+
+/**
+ * The variants on matrix units, where there are none: each operation on a matrix is replaced by one on its elements, of
+ * which every invocation has a share. All else is as it is published: tiles, terms, staging, edges. tests/matmul.test.ts
+ * runs the same variants with matrices where a device has them.
+ */
+
+const SHARE = "HEIGHT * WIDTH / LANES_OF_SUBGROUP"; // elements of a sum that an invocation has
+
+const EMULATED = `
+var<private> own: u32; // of the subgroup
+fn multiplyAdd(left: Left, right: Right, before: Sum) -> Sum {
+  var sum = before;
+  for (var e = 0u; e < min(${SHARE}, params.N + ${SHARE}); e++) { // no constant bound: unrolling takes seconds
+    let at = own * (${SHARE}) + e;
+    for (var k = 0u; k < min(DEPTH, params.N + DEPTH); k++) {
+      sum[e] += f32(rows[left.term][left.block][at / WIDTH * X_PITCH + left.at + k])
+        * f32(weights[right.term][right.block][at % WIDTH * W_PITCH + right.at + k]);
+    }
+  }
+  return sum;
+}
+fn storeSum(subgroup: u32, sum: Sum) {
+  var copy = sum;
+  for (var e = 0u; e < ${SHARE}; e++) { sums[subgroup][own * (${SHARE}) + e] = copy[e]; }
+}`;
+
+const REPLACED: readonly (readonly [RegExp, string])[] = [
+  [/^(diagnostic|enable (subgroups|chromium)).*\n/gm, ""],
+  [/alias Left = .*/, "struct Left { term: u32, block: u32, at: u32 }"],
+  [/alias Right = .*/, "struct Right { term: u32, block: u32, at: u32 }"],
+  [/alias Sum = .*/, `alias Sum = array<f32, ${SHARE}>;`],
+  [/subgroupMatrixLoad<(Left|Right), \w+>\(&\w+\[(.*?)\]\[(.*?)\], (\w+), \w+\)/g, "$1($2, $3, $4)"],
+  [/subgroupMatrixMultiplyAccumulate/, "multiplyAdd"],
+  [/subgroupMatrixStore<row_major>\(&sums\[subgroup\], 0, (.*), WIDTH\)/, "storeSum(subgroup, $1)"],
+  [
+    /,\s*@builtin\(subgroup_id\) .*lane: u32\) \{/,
+    ") {\nlet subgroup = index / SUBGROUP_SIZE;\nlet lane = index % SUBGROUP_SIZE;\nown = lane;",
+  ],
+  [/ < (BLOCK \/ \w+|X_TERMS - t|[XW]_TERMS|STAGE|\w+ \/ TURN);/g, " < min($1, params.N + $1);"], // not unrolled
+  [/SUBGROUP_SIZE/g, "LANES_OF_SUBGROUP"], // a text that declares SUBGROUP_SIZE is compiled for subgroups of that size
+];
+
+function emulate(wgsl: string): string {
+  const text = REPLACED.reduce((before, [pattern, by]) => {
+    const after = before.replace(pattern, by);
+    if (after === before) throw new Error(`matmul.matrix.wgsl: must have ${pattern}`);
+    return after;
+  }, wgsl);
+  return text + EMULATED;
+}
+
+/** The variant as a device with these matrices and subgroups would run it. */
+function emulated(matrix: MatrixShape, subgroup: number): Variant {
+  const name = `matrix.${matrix.element}`;
+  const variant = matmul.variants.find((one) => one.name === name) as Variant;
+  const device = classOf("gpu", subgroup, { matrices: [matrix] });
+  return {
+    ...variant,
+    name: `${name} ${[matrix.rows, matrix.outputs, matrix.inputs].join("x")} by ${subgroup}`,
+    wgsl: emulate(variant.wgsl),
+    needs: matrix.element === "f16" ? ["shader-f16"] : [],
+    fits: (d) => variant.fits?.(d, device) !== false,
+    constants(d) {
+      const { SUBGROUP_SIZE, ...rest } = variant.constants?.(d, device) ?? {};
+      return { ...rest, LANES_OF_SUBGROUP: SUBGROUP_SIZE };
+    },
+  };
+}
+
+const amd = emulated({ element: "f16", rows: 16, outputs: 16, inputs: 16 }, 32);
+const intel = emulated({ element: "f16", rows: 8, outputs: 16, inputs: 16 }, 16);
+const apple = emulated({ element: "f32", rows: 8, outputs: 8, inputs: 8 }, 32);
+
+const { gelu, relu, silu } = ACTIVATIONS;
+const cases = {
+  "i4, gated, silu, residual, window": {
+    ...{ N: 70, I: 100, O: 37, Y: 44, y_at: 5, format: i4, activation: silu.code, gated: 1, residual: 1 },
+    tolerance: 1e-5,
+  },
+  "f16, one over a tile, gelu": { N: 65, I: 36, O: 65, format: half, activation: gelu.code },
+  "few rows, many outputs": { N: 31, I: 48, O: 131 },
+  "bf16, odd rows": { N: 33, I: 37, O: 30, format: brain },
+  "large and small, i8": { N: 34, I: 64, O: 9, format: i8, gain: 1e6, bias: 0, tolerance: 1e-6 },
+  "past the largest f16": { N: 9, I: 24, O: 9, format: half, gain: 1e9, tolerance: 1e-6 },
+  "below the smallest f16": { N: 9, I: 24, O: 9, gain: 1e-12, bias: 0, tolerance: 1e-18 },
+  "a NaN, relu": { N: 13, I: 12, O: 9, activation: relu.code, special: NaN },
+  "an infinity": { N: 13, I: 5, O: 9, special: Infinity },
+  "status 0 writes nothing": { N: 17, I: 8, O: 3, status: 0 },
+};
+
+const mutants: Mutants = {
+  "a first term alone": ["few rows, many outputs", (wgsl) => wgsl.replace("vec4<Element>(v - one)", "vec4<Element>()")],
+  "weights of a first term alone": [
+    "few rows, many outputs",
+    (wgsl) => wgsl.replace("stageOutput(1, at, k, vec4<Element>(v - one))", "stageOutput(1, at, k, vec4<Element>())"),
+  ],
+  "rows that are not scaled": ["past the largest f16", (wgsl) => wgsl.replace("i32(max(", "141 + 0 * i32(max(")],
+  "a scale of another row": [
+    "i4, gated, silu, residual, window",
+    (wgsl) => wgsl.replace("e + exponent(n)", "e + exponent(n ^ 1)"),
+  ],
+  "an infinity that is split": ["an infinity", (wgsl) => wgsl.replace("select(0u, 0xffffe000, finite)", "0xffffe000")],
+  "inputs past the end": ["a NaN, relu", (wgsl) => wgsl.replaceAll("if (4 * i < params.I)", "if (true)")],
+  "rows past the end": ["bf16, odd rows", (wgsl) => wgsl.replace("n0 + n < params.N &&", "")],
+  "outputs past the end": ["bf16, odd rows", (wgsl) => wgsl.replace("&& o0 + o < outputs()", "")],
+  "a stop that is not heeded": ["status 0 writes nothing", (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7")],
+};
+
+const check = (variant: Variant, names: readonly string[], broken: Mutants = {}): void =>
+  checkKernel(
+    { ...matmul, variants: [variant] },
+    {
+      args,
+      values,
+      tolerance: 2e-6,
+      cases: Object.fromEntries(
+        Object.entries(cases).flatMap(([name, size]) => (names.includes(name) ? [[name, { ...size, node: 1 }]] : [])),
+      ),
+      mutants: { [variant.name]: broken },
+      refused: {},
+    },
+  );
+
+check(amd, Object.keys(cases), mutants);
+for (const variant of [intel, apple]) check(variant, ["i4, gated, silu, residual, window", "few rows, many outputs"]);
