@@ -52,6 +52,10 @@ const used = (size: number, tile: number): number => size / (Math.ceil(size / ti
 const tileUse = ({ N, J, O, DOWN, ACROSS, FOURS }: Dims): number =>
   used(N, 4 * DOWN * FOURS) * used(J * O, 4 * ACROSS * FOURS);
 
+/** Of a product on matrix units, which are faster than the lanes: as fast as these, of tiles of 16. */
+const tileUse16 = ({ N, J, O }: Dims): number => used(N, 16) * used(J * O, 16);
+const MATRIX = "matrix units, of whose rate nothing is known: as fast as the lanes at least";
+
 const constant = (value: number) => (): number => value;
 
 /** By the kernel and the variant, or else by the kernel. */
@@ -76,6 +80,8 @@ const SPEEDS: Readonly<Record<string, Speed>> = {
     lanes: ({ DOWN, ACROSS, SPLIT }) => DOWN * ACROSS * SPLIT,
     why: "4 x 4 blocks load 8 vectors of workgroup memory for 64 multiply-adds, 8 x 8 blocks 16 for 256",
   },
+  "matmul matrix.f16": { memory: 0.8, arithmetic: tileUse16, waits: constant(4), why: MATRIX },
+  "matmul matrix.f32": { memory: 0.8, arithmetic: tileUse16, waits: constant(4), why: MATRIX },
   "matmul cpu": { memory: 0.8, arithmetic: constant(0.5), waits: constant(0), why: "measured on lavapipe" },
   "matmul direct": { memory: 0.8, arithmetic: constant(0.18), waits: constant(0), why: "measured on lavapipe" },
   "matmul rows.direct": { memory: 0.6, arithmetic: constant(0.2), waits: constant(0), why: "measured on lavapipe" },
@@ -86,10 +92,19 @@ const SPEEDS: Readonly<Record<string, Speed>> = {
     why: "4 multiply-adds for each vector of workgroup memory: a query row a lane",
   },
   "attention_step shared": {
-    memory: 0.7,
+    memory: 0.75,
     arithmetic: constant(0.3),
-    waits: ({ M, E }) => (M / 2 / 256) * (4 * Math.ceil(E / 64) + (E / 4 / 64) * 64) + 6,
-    why: "16 loads of keys in flight, 4 of values; a workgroup a head of a row",
+    waits: ({ M, E, Y, WIDTH, STEP }) => {
+      const blocks = Y === E ? Math.max(1, M / 2 / 64) : 1; // of 64 keys; a workgroup each where they are split
+      return 6 + blocks * (1 + WIDTH / STEP + Math.ceil(64 / (8 * Math.floor(64 / WIDTH))));
+    },
+    why: "8 loads of keys and 8 of values in flight; a workgroup a head of a row, or of each 64 keys of long pasts",
+  },
+  attention_merge: {
+    memory: 0.6,
+    arithmetic: constant(0.2),
+    waits: ({ E, Y }) => 3 + Y / (E + 8) / 2,
+    why: "a loop over the parts of a head: the half of them, on average, that there is",
   },
   sample_parts: {
     memory: 0.5,
