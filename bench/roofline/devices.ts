@@ -88,6 +88,7 @@ export function figuresOf({ name, vendor, gb_s, tflop_s, lanes, subgroups = true
       vendor,
       subgroup: subgroups ? subgroup : 0,
       subgroupMinSize: subgroups ? subgroup : 0,
+      subgroupSize: subgroups && vendor === "intel" ? subgroup : undefined, // what every shader asks for there
       matrices: [], // an experiment of Chrome's and Dawn's
       unroll: true,
     },

@@ -59,7 +59,7 @@ function timeOf(
   const filled = Math.min(1, invocations / lanes);
   const rounds = Math.max(1, invocations / (lanes * RESIDENT));
   const times: readonly (readonly [Bound, number])[] = [
-    ["memory", bytes / (gb_s * speed.memory) / 1e3],
+    ["memory", bytes / (gb_s * speed.memory(d)) / 1e3],
     ["arithmetic", flops / (tflop_s * speed.arithmetic(d, figures) * filled) / 1e6],
     ["waits", speed.waits(d, figures) * wait_us * rounds],
   ];

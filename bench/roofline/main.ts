@@ -1,7 +1,8 @@
 import { type Checkpoint, type Json, openCheckpoint } from "../../src/model/checkpoint/checkpoint.js";
-import { WEIGHT_FORMATS, type WeightFormat } from "../../src/model/checkpoint/weight_formats.js";
+import { WEIGHT_FORMATS } from "../../src/model/checkpoint/weight_formats.js";
 import { gpu as openGpu, load, samplePlans } from "../../src/index.js";
 import { readResults } from "../support/results.js";
+import { CACHE_FORMATS } from "../../src/model/graph/architecture.js";
 import { describeRoofs, measureRoofs } from "../support/roofs.js";
 import { comparePlan } from "./compare.js";
 import { DEVICES, figuresOf, type Figures, findDevice, findVendor } from "./devices.js";
@@ -52,11 +53,11 @@ async function deviceOf(words: Words): Promise<Figures> {
   return found;
 }
 
-/** The storage format of the weights. Throws Error for one that there is not. */
-function formatOf({ dtype }: Words): WeightFormat | undefined {
-  const found = WEIGHT_FORMATS.find((name) => name === dtype);
-  if (dtype !== undefined && !found)
-    throw new Error(`--dtype must be one of ${WEIGHT_FORMATS.join(", ")}, got ${dtype}`);
+/** One of some names, or nothing. Throws Error for another. */
+function oneOf<T extends string>(words: Words, option: string, names: readonly T[]): T | undefined {
+  const found = names.find((name) => name === words[option]);
+  if (words[option] !== undefined && !found)
+    throw new Error(`--${option} must be one of ${names.join(", ")}, got ${words[option]}`);
   return found;
 }
 
@@ -88,7 +89,8 @@ export async function roofline(model: string | undefined, words: Words, flags: F
     ...(num_beams && { num_beams }),
     ...(flags.sample && { do_sample: true, num_beams: num_beams ?? 1 }),
   };
-  const call = { dtype: formatOf(words), rows, input_length, options };
+  const formats = { dtype: oneOf(words, "dtype", WEIGHT_FORMATS), cache: oneOf(words, "cache", CACHE_FORMATS) };
+  const call = { ...formats, rows, input_length, options };
   const plans = await predict(checkpoint, call, figures);
   return [
     deviceLine(figures),
@@ -104,7 +106,7 @@ async function measureModel(source: string, words: Words): Promise<string[]> {
   const gpu = await openGpu();
   try {
     const roofs = await measureRoofs(gpu);
-    const model = await load(source, { gpu, dtype: formatOf(words) });
+    const model = await load(source, { gpu, dtype: oneOf(words, "dtype", WEIGHT_FORMATS) });
     const lines = [gpu.info.description, describeRoofs(roofs)];
     for (const sample of await model.run((core) => samplePlans(core, rows))) {
       sample.write();

@@ -2,6 +2,7 @@ import type { Checkpoint } from "../../src/model/checkpoint/checkpoint.js";
 import type { WeightFormat } from "../../src/model/checkpoint/weight_formats.js";
 import { CHUNK } from "../../src/model/decode/cache_plans.js";
 import type { GenerateOptions } from "../../src/model/decode/options.js";
+import type { CacheFormat } from "../../src/model/graph/architecture.js";
 import { planModel } from "../../src/model/memory_plan.js";
 import type { Figures } from "./devices.js";
 import { type Expected, expectPlan, planTime } from "./expected.js";
@@ -9,6 +10,8 @@ import { type Expected, expectPlan, planTime } from "./expected.js";
 /** What a call is predicted for. */
 export interface CallSizes {
   readonly dtype?: WeightFormat;
+  /** Storage of keys and values of the past. */
+  readonly cache?: CacheFormat;
   /** Inputs that are run together. */
   readonly rows?: number;
   /** Tokens of each. */
