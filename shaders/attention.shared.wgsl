@@ -1,30 +1,76 @@
 // attention: through workgroup memory, for GPUs.
 // Parts    attention, attention_bias, constants, halves, chunk4|chunk1, cache_f32|cache_f16
-// Launch   one workgroup a head of 16 rows, 4 lanes a row; keys, then values, are staged in 8.5 KiB; E up to 256
-// Numerics online softmax, corrected once every TILE keys of a sentence; the result of a row does not depend on the
-//          rows beside it; a row that sees no key gives zeros
+// Launch   one workgroup a head of 8 * DEEP rows, 32 keys at a time: a lane scores 4 keys for DEEP rows, 8 chunks of which
+//          are staged at a time, and sums an eighth of E for them, from 8 * VALUES staged values; E up to 256
+// Numerics online softmax, corrected once every 32 keys of a sentence; the result of a row does not depend on the rows
+//          beside it, nor on DEEP; a row that sees no key gives zeros
 // Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3; biases by distance:
 //          Raffel et al. 2020, section 2.1
 
-const WIDTH: u32 = 16; // E / CHUNK; the longest loop runs to params.E / CHUNK: unrolling it takes CPU adapters seconds
-const TILE: u32 = 32; // keys staged at a time: at most 32, and TILE * PITCH at most STAGED
-const ROWS = 16u;
+const WIDTH: u32 = 16; // E / CHUNK
+const DEEP: u32 = 4; // rows a lane: 1, 2 or 4
+const UNROLL: u32 = 0; // 1 on GPUs; elsewhere loops run to a uniform: unrolling them takes CPU adapters seconds
+const ROWS = 8u * DEEP;
 const LANES = 64u;
-const PITCH = WIDTH | 1u; // odd, so that lanes that read neighbouring keys use different banks
-const SHARE = (WIDTH + 3u) / 4u; // chunks of the sum that one lane keeps
-const STAGED = 2176u / CHUNK;
+const KEYS = 32u;
+const SLICE = 8u;
+const KEY_AT = 33u; // the column of the first key; queries are before it
+const PITCH = 268u / CHUNK; // odd, so that neighbouring chunks of a row are in different banks
+const VALUES = min(KEYS / SLICE, PITCH / WIDTH); // in a line of the tile
+const SHARE = (WIDTH + 7u) / 8u; // chunks of the sum of a row that one lane keeps
 
-var<workgroup> staged: array<Chunk, STAGED>;
-var<workgroup> weights: array<f32, 512>;     // [key,row]
-var<workgroup> highest: array<f32, LANES>;
+var<workgroup> tile: array<array<Chunk, PITCH>, SLICE>; // [chunk][row or key], or values one behind another
+var<workgroup> weights: array<array<vec4f, 8>, KEYS>;  // [key][slot] of rows slot, slot + 8, ...
+var<workgroup> highest: array<array<vec4f, 8>, 8>;     // [part][slot]
+var<workgroup> strange: atomic<u32>;                   // 1: there are values that are not finite
 
-fn visible(row: vec4u, keys: u32) -> u32 { return select(keys, min(keys, row.y + 1u), CAUSAL == 1u); }
+fn visible(position: u32, keys: u32) -> u32 { return select(keys, min(keys, position + 1u), CAUSAL == 1u); }
 
-// `count` rows of a head, from `at` on.
-fn stage(at: u32, count: u32, lane: u32) {
-  for (var i = lane; i < count * WIDTH; i += LANES) {
+// `count`, which only GPUs take for a constant.
+fn times(count: u32) -> u32 { return select(min(count, params.N * count), count, UNROLL == 1u); }
+
+// Stages chunks from `slice` on of this tile's rows and of `count` keys from row `at` of kv on.
+fn stage(slice: u32, n: u32, h: u32, at: u32, count: u32, head: u32, lane: u32) {
+  let c = lane % SLICE;
+  let e = min(slice + c, WIDTH - 1u);
+  let inside = slice + c < WIDTH;
+  for (var i = 0u; i < DEEP; i++) {
+    let r = lane / SLICE + 8u * i;
+    let x = q[min(n + r, params.N - 1u) * (params.Q / CHUNK) + h * WIDTH + e];
+    tile[c][r] = select(Chunk(), x, inside);
+  }
+  for (var i = 0u; i < times(KEYS / 8u); i++) {
+    let t = lane / SLICE + 8u * i;
+    let k = restored(kv[(at + min(t, count - 1u)) * (params.Z / CHUNK) + params.k_at / CHUNK + head + e]);
+    tile[c][KEY_AT + t] = select(Chunk(), k, inside);
+  }
+}
+
+// Stages `count` values from row `at` of kv on, and zeros behind them.
+fn stage_values(at: u32, count: u32, head: u32, lane: u32) {
+  var largest = Bits();
+  for (var i = lane; i < SLICE * VALUES * WIDTH; i += LANES) {
     let t = i / WIDTH;
-    staged[t * PITCH + i % WIDTH] = restored(kv[at + t * (params.Z / CHUNK) + i % WIDTH]);
+    let e = i % WIDTH;
+    let v = restored(kv[(at + min(t, count - 1u)) * (params.Z / CHUNK) + params.v_at / CHUNK + head + e]);
+    largest = max(largest, bitcast<Bits>(v) & Bits(0x7fffffffu));
+    tile[t / VALUES][t % VALUES * WIDTH + e] = select(Chunk(), v, t < count);
+  }
+  if (any(largest >= Bits(0x7f800000u))) { atomicStore(&strange, 1u); }
+}
+
+alias Sum = array<array<Chunk, SHARE>, DEEP>; // [row][chunk]
+
+// Adds the values of a line of the tile, the first of which is that of key `base` + line * VALUES; if `masked`, to each row
+// only those of keys below `seen`.
+fn add(sum: ptr<function, Sum>, line: u32, base: u32, slot: u32, part: u32, seen: vec4u, masked: bool) {
+  for (var k = 0u; k < times(VALUES); k++) {
+    let t = base + line * VALUES + k;
+    let p = weights[min(t, KEYS - 1u)][slot];
+    for (var c = 0u; c < SHARE; c++) {
+      let v = tile[line][k * WIDTH + min(part + 8u * c, WIDTH - 1u)];
+      for (var i = 0u; i < DEEP; i++) { (*sum)[i][c] += p[i] * select(v, Chunk(), masked && t >= seen[i]); }
+    }
   }
 }
 
@@ -33,84 +79,107 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         @builtin(local_invocation_index) lane: u32) {
   if (HAS_STATUS == 1u && status[0] == 0u) { return; }
   let index = group.y * grid.x + group.x;
-  let tile = index / params.H;
-  let h = index - tile * params.H;
-  let n = tile * ROWS;
+  let n = index / params.H * ROWS;
+  let h = index % params.H;
   if (n >= params.N) { return; }
-  let rows_here = min(ROWS, params.N - n);
-  let slot = lane / 4u;
-  let part = lane % 4u;                // of a row's keys for scores, of its width for sums
-  let own = n + min(slot, rows_here - 1u);
-  let row = rows[own];
-  let q_at = own * (params.Q / CHUNK) + h * WIDTH;
+  let last = min(n + ROWS, params.N) - 1u;
+  let slot = lane / 8u;
+  let part = lane % 8u;                // of a row's keys for scores, of its width for sums
+  let own = min(n + slot + vec4u(0u, 8u, 16u, 24u), vec4u(last));
+  let position = vec4u(rows[own.x].y, rows[own.y].y, rows[own.z].y, rows[own.w].y);
+  let owner = vec4u(rows[own.x].z, rows[own.y].z, rows[own.z].z, rows[own.w].z);
   let head = (h * params.K / params.H) * WIDTH;
-  var sum: array<Chunk, SHARE>;
-  var top = LOWEST;
-  var total = 0.0;
+  var sum: Sum;
+  var top = vec4f(LOWEST);
+  var total = vec4f();
   var least = 0u;                      // sentences below it are done
   loop {
     var sentence = NO_ID;
-    for (var i = 0u; i < rows_here; i++) {
-      let z = rows[n + i].z;
-      if (z >= least) { sentence = min(sentence, z); }
+    for (var i = n; i <= last; i += 8u) {
+      for (var j = 0u; j < times(8u); j++) {
+        let z = rows[min(i + j, last)].z;
+        sentence = select(sentence, min(sentence, z), z >= least);
+      }
     }
     if (sentence == NO_ID) { break; }
     least = sentence + 1u;
     let span = spans[sentence];
     var end = 0u;
-    for (var i = 0u; i < rows_here; i++) {
-      let other = rows[n + i];
-      if (other.z == sentence) { end = max(end, visible(other, span.y)); }
+    for (var i = n; i <= last; i += 8u) {
+      for (var j = 0u; j < times(8u); j++) {
+        let other = rows[min(i + j, last)];
+        end = select(end, max(end, visible(other.y, span.y)), other.z == sentence);
+      }
     }
-    let own_end = select(0u, visible(row, span.y), row.z == sentence);
-    for (var first = 0u; first < end; first += TILE) {
-      let count = min(TILE, end - first);
-      let at = (span.x + first) * (params.Z / CHUNK) + head;
-      stage(at + params.k_at / CHUNK, count, lane);
-      workgroupBarrier();
-      var scores = array<f32, 8>();       // of keys part, part + 4, ...
-      for (var e = 0u; e < params.E / CHUNK; e++) {
-        let query = q[q_at + e];
-        for (var k = 0u; k < TILE / 4u; k++) { scores[k] += inner(query, staged[(part + 4u * k) * PITCH + e]); }
+    var limit = vec4u();
+    for (var i = 0u; i < DEEP; i++) {
+      limit[i] = select(0u, visible(position[i], span.y), owner[i] == sentence);
+    }
+    for (var first = 0u; first < end; first += KEYS) {
+      let count = min(KEYS, end - first);
+      var scores = array<vec4f, 4>();  // of keys part, part + 8, ..., each for the rows of this lane
+      for (var slice = 0u; slice < params.E / CHUNK; slice += SLICE) {
+        stage(slice, n, h, span.x + first, count, head, lane);
+        workgroupBarrier();
+        for (var c = 0u; c < times(SLICE); c++) {
+          var x: array<Chunk, DEEP>;
+          for (var i = 0u; i < DEEP; i++) { x[i] = tile[c][slot + 8u * i]; }
+          for (var j = 0u; j < 4u; j++) {
+            let k = tile[c][KEY_AT + part + 8u * j];
+            for (var i = 0u; i < DEEP; i++) { scores[j][i] += inner(x[i], k); }
+          }
+        }
+        workgroupBarrier();
       }
-      var next = LOWEST;
-      for (var k = 0u; k < TILE / 4u; k++) {
-        let t = first + part + 4u * k;
-        scores[k] = select(LOWEST, scores[k] * params.scale + bias_of(t, row.y, h), t < own_end);
-        next = max(next, scores[k]);
+      var next = top;
+      for (var j = 0u; j < 4u; j++) {
+        let t = first + part + 8u * j;
+        let bias = vec4f(bias_of(t, position.x, h), bias_of(t, position.y, h), bias_of(t, position.z, h),
+                         bias_of(t, position.w, h));
+        scores[j] = select(vec4f(LOWEST), scores[j] * params.scale + bias, vec4u(t) < limit);
+        next = max(next, scores[j]);
       }
-      highest[lane] = next;
+      highest[part][slot] = next;
       workgroupBarrier();
-      let quad = lane - part;
-      next = max(max(max(highest[quad], highest[quad + 1u]), max(highest[quad + 2u], highest[quad + 3u])), top);
+      for (var i = 0u; i < times(8u); i++) { next = max(next, highest[i][slot]); }
+      next = select(vec4f(LOWEST), next, vec4<bool>(true, DEEP > 1u, DEEP > 2u, DEEP > 2u)); // the others take no registers
       let decay = exp(top - next);
       top = next;
       total *= decay;
-      for (var k = 0u; k < TILE / 4u; k++) {
-        let t = part + 4u * k;
-        let p = select(0.0, exp(scores[k] - next), first + t < own_end);
-        weights[t * ROWS + slot] = p;
+      for (var j = 0u; j < 4u; j++) {
+        let p = select(vec4f(), exp(scores[j] - next), vec4u(first + part + 8u * j) < limit);
+        weights[part + 8u * j][slot] = p;
         total += p;
       }
-      stage(at + params.v_at / CHUNK, count, lane);
-      workgroupBarrier();
-      for (var i = 0u; i < SHARE; i++) { sum[i] *= decay; }
-      let seen = min(count, max(own_end, first) - first); // 0 * NaN of another row's key is NaN
-      for (var t = 0u; t < seen; t++) {
-        let p = weights[t * ROWS + slot];
-        for (var i = 0u; i < SHARE; i++) { sum[i] += p * staged[t * PITCH + min(part + 4u * i, WIDTH - 1u)]; }
+      for (var i = 0u; i < DEEP; i++) {
+        for (var c = 0u; c < SHARE; c++) { sum[i][c] *= decay[i]; }
       }
-      workgroupBarrier();
+      for (var base = 0u; base < count; base += SLICE * VALUES) {
+        stage_values(span.x + first + base, count - base, head, lane);
+        workgroupBarrier();
+        let apart = atomicLoad(&strange) == 1u; // 0 * NaN of a key that another row alone sees is NaN
+        for (var line = 0u; line * VALUES < min(SLICE * VALUES, count - base); line++) {
+          if (apart || UNROLL == 0u) {         // CPU adapters compile one of them alone
+            add(&sum, line, base, slot, part, limit - min(limit, vec4u(first)), true);
+          } else {
+            add(&sum, line, base, slot, part, limit, false);
+          }
+        }
+        workgroupBarrier();
+      }
     }
   }
-  highest[lane] = total;               // of this lane's keys
+  highest[part][slot] = total;         // of this lane's keys
   workgroupBarrier();
-  let quad = lane - part;
-  total = highest[quad] + highest[quad + 1u] + highest[quad + 2u] + highest[quad + 3u];
-  if (slot >= rows_here) { return; }
-  let inverse = select(0.0, 1.0 / total, total > 0.0);
-  for (var i = 0u; i < SHARE; i++) {
-    let e = part + 4u * i;
-    if (e < WIDTH) { out[(own * params.H + h) * WIDTH + e] = sum[i] * inverse; }
+  total = vec4f();
+  for (var i = 0u; i < times(8u); i++) { total += highest[i][slot]; }
+  let inverse = select(vec4f(), 1.0 / total, total > vec4f());
+  for (var i = 0u; i < DEEP; i++) {
+    for (var c = 0u; c < SHARE; c++) {
+      let e = part + 8u * c;
+      if (e < WIDTH && n + slot + 8u * i < params.N) {
+        out[((n + slot + 8u * i) * params.H + h) * WIDTH + e] = sum[i][c] * inverse[i];
+      }
+    }
   }
 }

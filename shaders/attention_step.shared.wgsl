@@ -117,9 +117,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     } else if (lane < WIDTH) {
       let at = part_at(index, part);
       out[at + e] = here.sum;
-      if (e < 4u / CHUNK) {
-        out[at + WIDTH + e] = Chunk(here.top);
-        out[at + WIDTH + 4u / CHUNK + e] = Chunk(here.total);
+      for (var i = 0u; e == 0u && i < 4u / CHUNK; i++) {
+        out[at + WIDTH + i] = Chunk(here.top);
+        out[at + WIDTH + 4u / CHUNK + i] = Chunk(here.total);
       }
     }
   }

@@ -45,6 +45,19 @@ checkKernel(attention, {
     "one over eight": { B: 1, S: 7, T: 9, H: 1, K: 1, E: 4, packed: 1 },
     "one short of sixteen": { B: 1, S: 9, T: 15, H: 1, K: 1, E: 8, packed: 1 },
     "one over sixteen": { B: 1, S: 9, T: 17, H: 1, K: 1, E: 8, packed: 1 },
+    "forty rows of a sentence": { B: 1, S: 45, T: 40, H: 2, K: 1, E: 8, packed: 1 },
+    "seventy rows of a sentence of heads of 72, causal": {
+      B: 1,
+      S: 70,
+      T: 70,
+      H: 1,
+      K: 1,
+      E: 72,
+      packed: 1,
+      causal: 1,
+    },
+    "twenty rows of a sentence, one key over a tile": { B: 2, S: 33, T: 20, H: 1, K: 1, E: 100, packed: 1 },
+    "forty rows of heads of 200": { B: 1, S: 35, T: 40, H: 1, K: 1, E: 200, packed: 1 },
     "one key short of a block": { B: 1, S: 63, T: 3, H: 1, K: 1, E: 8 },
     "a block that is causal in its middle": { B: 2, S: 71, T: 71, H: 1, K: 1, E: 8, packed: 1, causal: 1 },
     "4096 keys": { B: 1, S: 4096, T: 8, H: 1, K: 1, E: 8, packed: 1 },
@@ -149,7 +162,7 @@ checkKernel(attention, {
       "a missing scale": ["one over sixteen", (wgsl) => wgsl.replace(" * params.scale", "")],
       "a causal row that does not see itself": [
         "causal, one key for the first row",
-        (wgsl) => wgsl.replace("row.y + 1u", "row.y"),
+        (wgsl) => wgsl.replace("position + 1u", "position"),
       ],
       "groups that alternate": [
         "keys behind values behind other columns",
@@ -157,41 +170,52 @@ checkKernel(attention, {
       ],
       "rows that see the keys of another": [
         "causal, one key for the first row",
-        (wgsl) => wgsl.replace("select(0u, visible(row, span.y), row.z == sentence)", "visible(row, span.y)"),
+        (wgsl) =>
+          wgsl.replace(
+            "select(0u, visible(position[i], span.y), owner[i] == sentence)",
+            "visible(position[i], span.y)",
+          ),
       ],
       "sentences that are left out": [
         "causal, one key for the first row",
         (wgsl) => wgsl.replace("least = sentence + 1u", "least = sentence + 2u"),
       ],
       "a total that does not decay": ["one key short of a block", (wgsl) => wgsl.replace("total *= decay;", "")],
-      "a sum that does not decay": ["one key short of a block", (wgsl) => wgsl.replace("sum[i] *= decay;", "")],
+      "a sum that does not decay": ["one key short of a block", (wgsl) => wgsl.replace("sum[i][c] *= decay[i];", "")],
       "a maximum of one lane": [
         "scores far below zero",
-        (wgsl) => wgsl.replace("max(highest[quad + 2u], highest[quad + 3u])", "top"),
+        (wgsl) => wgsl.replace("next = max(next, highest[i][slot]);", ""),
       ],
-      "a total of one lane": ["one over sixteen", (wgsl) => wgsl.replace(" + highest[quad + 3u];", ";")],
+      "a total of one lane": [
+        "one over sixteen",
+        (wgsl) => wgsl.replace("total += highest[i][slot]", "total = highest[i][slot]"),
+      ],
       "a width of whole fours": [
         "heads of 6",
-        (wgsl) => wgsl.replaceAll("params.E / CHUNK", "params.E / 4u * 4u / CHUNK"),
+        (wgsl) => wgsl.replace("slice + c < WIDTH", "slice + c < WIDTH / 4u * 4u"),
+      ],
+      "one slice of eight chunks": ["heads of 64", (wgsl) => wgsl.replace("slice < params.E / CHUNK", "slice < SLICE")],
+      "one part of the values": ["heads of 256", (wgsl) => wgsl.replace("base < count; base +=", "base < 1u; base +=")],
+      "values of keys past the end": [
+        "heads of 20",
+        (wgsl) => wgsl.replace("< limit);\n        weights", "< vec4u(NO_ID));\n        weights"),
+      ],
+      "rows of the first eight for all": [
+        "forty rows of a sentence",
+        (wgsl) => wgsl.replace("tile[c][slot + 8u * i]", "tile[c][slot]"),
       ],
       "rows of whole fours": [
         "columns that are no whole fours",
         (wgsl) => wgsl.replace("params.Q / CHUNK", "params.Q / 4u * 4u / CHUNK"),
       ],
-      "keys for values": [
-        "one over sixteen",
-        (wgsl) => wgsl.replace("stage(at + params.v_at / CHUNK, count, lane);", ""),
-      ],
+      "keys for values": ["one over sixteen", (wgsl) => wgsl.replace("params.v_at / CHUNK", "params.k_at / CHUNK")],
       "rows past the end that are written": [
         "one over sixteen",
-        (wgsl) =>
-          wgsl
-            .replace("if (slot >= rows_here) { return; }", "")
-            .replace("let own = n + min(slot, rows_here - 1u)", "let own = n + slot"),
+        (wgsl) => wgsl.replace(" && n + slot + 8u * i < params.N", ""),
       ],
       "zero divided by zero": [
         "causal and ragged",
-        (wgsl) => wgsl.replace("select(0.0, 1.0 / total, total > 0.0)", "1.0 / total"),
+        (wgsl) => wgsl.replace("select(vec4f(), 1.0 / total, total > vec4f())", "1.0 / total"),
       ],
       "a bias of the distance turned round": [
         "biases, one query",

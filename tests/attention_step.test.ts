@@ -79,6 +79,7 @@ checkKernel(attentionStep, {
       rotary: 1,
       norms: 1,
     },
+    "parts of heads of 1": { B: 2, W: 2, M: 130, H: 4, K: 2, E: 1, position: 107, norms: 1, split: 1, tolerance: 2e-6 },
     "more parts than workgroups": { B: 1, M: 4230, H: 2, K: 1, E: 8, position: 4225, split: 1, tolerance: 2e-6 },
     "parts, status 0 writes nothing": { B: 1, M: 70, H: 1, K: 1, E: 8, position: 65, split: 1, status: 0 },
     "a cache in f16": { B: 2, W: 2, M: 70, H: 4, K: 2, E: 16, position: 65, rotary: 1, norms: 1, half: 1 },

@@ -5,6 +5,7 @@ import common from "../../shaders/parts/attention.wgsl";
 import bias from "../../shaders/parts/attention_bias.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
 import halves from "../../shaders/parts/halves.wgsl";
+import type { DeviceClass } from "../runtime/device_class.js";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { cachePart } from "./caches.js";
@@ -88,6 +89,13 @@ const strides = ({ E, Q, Z, k_at, v_at }: Dims): number[] => [E, Q, Z, k_at, v_a
 const parts = (d: Dims): string => joinShader(chunks(...strides(d)), cachePart(d.KV_FORMAT));
 const width = (d: Dims): number => d.E / chunkOf(...strides(d)); // in chunks
 
+/** The numbers of a tile's sums that a lane's registers hold, 8 times: where it is more, compilers spill. */
+const HELD: Readonly<Record<string, number>> = { intel: 128, apple: 256 };
+
+// Rows a lane: no more than a sentence has for 8 lanes on average. Nor do the bits depend on it.
+const deep = ({ N, B, E }: Dims, { vendor }: DeviceClass): number =>
+  [4, 2].find((rows) => rows * E <= (HELD[vendor] ?? 512) && N > 4 * rows * B) ?? 1;
+
 /**
  * Attention of many queries over packed rows: out[n,h,:] = sum_t softmax_t(scale * q[n,h,:] . k[t,h,:] + bias[t -
  * position,h]) v[t,h,:], t over the keys of row n's sentence, with CAUSAL only those up to its position. rows u32[N,4];
@@ -129,13 +137,9 @@ export const attention = defineKernel({
       parts,
       for: "gpu",
       fits: ({ E }) => E <= 256,
-      groups: ({ N, H }) => Math.ceil(N / 16) * H,
-      // TILE is not tuned: the last bits of a sum depend on where it is corrected.
-      constants: (d) => ({
-        WIDTH: width(d),
-        TILE: Math.min(32, 4 * Math.floor(544 / chunkOf(...strides(d)) / (width(d) | 1))),
-        DISTANCE: reach(d.U),
-      }),
+      groups: (d) => Math.ceil(d.N / (8 * d.DEEP)) * d.H,
+      // The keys after which a sum is corrected are no choice: the last bits depend on them.
+      constants: (d, device) => ({ WIDTH: width(d), DEEP: deep(d, device), DISTANCE: reach(d.U) }),
     },
     {
       name: "direct",
