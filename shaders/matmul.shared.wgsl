@@ -60,7 +60,7 @@ fn stage(b: u32, slice: u32, first: u32, n0: u32, o0: u32) { // transposed, four
   staged[k].inputs[2][at] = block[2]; staged[k].inputs[3][at] = block[3];
 }
 
-fn four(i: u32, at: u32) -> vec4f { return bitcast<vec4f>(staged[i / 4].inputs[i % 4][at]); }
+fn four(k: u32, j: u32, at: u32) -> vec4f { return bitcast<vec4f>(staged[k].inputs[j][at]); }
 
 fn half(words: vec4u, j: u32) -> vec4f { // the j-th input of two
   return vec4f(unpack2x16float(words.x)[j], unpack2x16float(words.y)[j],
@@ -95,21 +95,24 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     workgroupBarrier();
     for (var block = lane; block < BLOCKS; block += LANES) { stage(block, slice, first, n0, o0); }
     workgroupBarrier();
-    let inputs = select(4 * min(4u, width - min(width, first + 4 * slice)), 16u, UNROLL == 1);
-    for (var i = 0u; i < inputs; i += 1 + HALVES) {
-      let v = four(i, a);
-      if (HALVES == 1) {
-        let words = staged[i / 4].inputs[i % 4][b];
-        p += outer(v, half(words, 0));
-        p += outer(four(i + 1, a), half(words, 1));
-        continue;
-      }
-      let w = four(i, b);
-      p += outer(v, w);
-      if (FOURS == 2) {
-        let t = four(i, a + DOWN);
-        let u = four(i, b + ACROSS);
-        q += outer(v, u); r += outer(t, w); s += outer(t, u);
+    let fours = select(min(4u, width - min(width, first + 4 * slice)), 4u, UNROLL == 1);
+    let inputs = select(min(4u, params.I), 4u, UNROLL == 1);
+    for (var k = 0u; k < fours; k++) {
+      for (var j = 0u; j < inputs; j += 1 + HALVES) {
+        let v = four(k, j, a);
+        if (HALVES == 1) {
+          let words = staged[k].inputs[j][b];
+          p += outer(v, half(words, 0));
+          p += outer(four(k, j + 1, a), half(words, 1));
+          continue;
+        }
+        let w = four(k, j, b);
+        p += outer(v, w);
+        if (FOURS == 2) {
+          let t = four(k, j, a + DOWN);
+          let u = four(k, j, b + ACROSS);
+          q += outer(v, u); r += outer(t, w); s += outer(t, u);
+        }
       }
     }
   }

@@ -163,7 +163,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       ],
       "fours in the wrong place": [
         "a lane that ends in its second half",
-        (wgsl) => wgsl.replace("inputs[i % 4][a];", "inputs[(i % 4) ^ 1][a];"),
+        (wgsl) => wgsl.replace("four(k, j, a)", "four(k, j ^ 1, a)"),
       ],
       "blocks that are not transposed": [
         "a lane that ends in its second half",

@@ -29,6 +29,9 @@ export const tooFew = (d: Dims): boolean => d.N <= 16 && sharedTiles({ ...d, ...
 const hasRegisters = ({ vendor, subgroupSize }: DeviceClass): boolean =>
   ["amd", "apple", "nvidia"].includes(vendor) || (vendor === "intel" && subgroupSize !== undefined);
 
+/** 64 x 64, which Intel's compiler spills when it may load ahead. */
+const largeOn = ({ vendor }: DeviceClass): Dims => (vendor === "intel" ? { ...large, UNROLL: 0 } : large);
+
 /**
  * The default shape (variant "shared"): the largest tiles of which there are enough, because they read least; where
  * there are few, smaller ones whose sum is split among slices.
@@ -36,14 +39,14 @@ const hasRegisters = ({ vendor, subgroupSize }: DeviceClass): boolean =>
 export function sharedShape(d: Dims, device: DeviceClass): Dims {
   const enough = (shape: Dims, least: number): boolean => sharedTiles({ ...d, ...shape }) >= least;
   if (d.N <= 16) return enough(low, BUSY) ? low : small;
-  if (d.N >= 64 && enough(large, 2 * BUSY) && hasRegisters(device)) return large;
+  if (d.N >= 64 && enough(large, 2 * BUSY) && hasRegisters(device)) return largeOn(device);
   if (d.I < 64 || enough(square, BUSY)) return square;
   if (enough(square, BUSY / 2)) return { ...square, SPLIT: 2 };
   return enough(narrow, BUSY / 2) ? narrow : small;
 }
 
 /** The shapes that fit into 16 KiB of workgroup memory (variant "shared"); weights of f16 may be staged as they are. */
-export const sharedShapes = ({ N, I, WEIGHT_FORMAT }: Dims): Dims[] =>
+export const sharedShapes = ({ N, I, WEIGHT_FORMAT }: Dims, device: DeviceClass): Dims[] =>
   [
     low,
     { ...low, SPLIT: 2 },
@@ -52,7 +55,7 @@ export const sharedShapes = ({ N, I, WEIGHT_FORMAT }: Dims): Dims[] =>
     { ...square, SPLIT: 2 },
     ...(FORMATS[WEIGHT_FORMAT] === "f16" && I % 4 === 0 ? [{ ...square, HALVES: 1 }] : []),
     ...(N > 16 ? [narrow, { ...square, ACROSS: 16 }] : []),
-    ...(N > 32 ? [{ ...square, DOWN: 16, ACROSS: 16 }, large] : []),
+    ...(N > 32 ? [{ ...square, DOWN: 16, ACROSS: 16 }, largeOn(device)] : []),
   ].filter(({ SPLIT }) => SPLIT === 1 || I >= 64 * SPLIT);
 
 /** Rows of a subgroup's tile (variant "cpu"): as many as possible, unless fewer leave less of the last tile empty. */
