@@ -91,3 +91,27 @@ checkKernel(pooling, {
     ],
   },
 });
+
+// As a GPU runs it: several rows in flight.
+const unrolled = pooling.variants.map((variant) => ({ ...variant, constants: () => ({ UNROLL: 1 }) })).slice(0, 1);
+checkKernel(
+  { ...pooling, variants: unrolled },
+  {
+    args,
+    values,
+    tolerance: 3e-7, // measured 1e-7
+    cases: {
+      "unrolled: mean": { B: 18, D: 20, most: 18, mode: mean },
+      "unrolled: max": { B: 18, D: 20, most: 18, mode: max, offset: -5 },
+      "unrolled: weighted mean": { B: 18, D: 7, most: 18, mode: weighted, normalize: 1 },
+    },
+    mutants: {
+      shared: {
+        "rows past the end that count": ["unrolled: mean", (wgsl) => wgsl.replace("t < first + i)", "false)")],
+        "rows that are left out": ["unrolled: max", (wgsl) => wgsl.replace("i < ROWS", "i + 1u < ROWS")],
+        "weights of other rows": ["unrolled: weighted mean", (wgsl) => wgsl.replace("f32(t + 1u)", "f32(first + 1u)")],
+      },
+    },
+    refused: {},
+  },
+);

@@ -22,7 +22,7 @@ fn pooled(span: vec2u, d: u32) -> Chunk {
   var bits = bitcast<Bits>(value) & Bits(0x7fffffffu);
   for (var first = 1u; first < span.y; first += ROWS) {
     for (var i = 0u; i < ROWS; i++) {
-      let t = min(first + i, span.y - 1u);       // rows past the end count nothing
+      let t = select(first, min(first + i, span.y - 1u), UNROLL == 1u); // rows past the end count nothing
       let other = x[(span.x + t) * width + d];
       let weighted = other * select(1.0, f32(t + 1u), MODE == 5u);
       value = select(value + select(weighted, Chunk(), t < first + i), max(value, other), MODE == 2u);
