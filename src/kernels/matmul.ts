@@ -16,6 +16,7 @@ import fullMatrices from "../../shaders/parts/full_matrices.wgsl";
 import halfMatrices from "../../shaders/parts/half_matrices.wgsl";
 import matrixTerms from "../../shaders/parts/matrix_terms.wgsl";
 import common from "../../shaders/parts/matmul.wgsl";
+import rowTile from "../../shaders/parts/rows.wgsl";
 import scale from "../../shaders/parts/scale.wgsl";
 import { type Dims, defineKernel, type Values, type Variant } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
@@ -65,7 +66,7 @@ const matrixHeads = { f32: fullMatrices, f16: halfMatrices };
 const forRows: readonly Variant[] = [
   {
     name: "rows.subgroup",
-    wgsl: joinShader(rowsSubgroup, common, activation, formats, scale, input),
+    wgsl: joinShader(rowsSubgroup, common, activation, formats, scale, rowTile),
     parts: loads,
     needs: ["subgroups"],
     for: "gpu",
@@ -76,7 +77,7 @@ const forRows: readonly Variant[] = [
   },
   {
     name: "rows.shared",
-    wgsl: joinShader(rowsShared, common, activation, formats, scale, input),
+    wgsl: joinShader(rowsShared, common, activation, formats, scale, rowTile),
     parts: loads,
     for: "gpu",
     suits: fewOnGpu,
