@@ -10,14 +10,14 @@ const LANES: u32 = 64;        // invocations that share the sums of four outputs
 const SETS: u32 = 1;          // of LANES invocations, a power of two
 const SIZE = LANES * SETS;
 
-var<workgroup> sums: array<array<vec4f, SIZE>, ROWS>;
-var<workgroup> norms: array<vec2f, 8>; // layernorm: what to subtract from x, and what to multiply it by
+var<workgroup> sums: array<vec4f, ROWS * SIZE>;
+var<workgroup> norms: array<vec2f, ROWS>; // layernorm: what to subtract from x, and what to multiply it by
 
 fn fold(index: u32, span: u32, rows: u32) { // adds up every `span` neighbouring sums
   for (var step = span / 2; step > 0; step /= 2) {
     workgroupBarrier();
     if (index % span < step) {
-      for (var k = 0u; k < ROWS; k++) { if (k < rows) { sums[k][index] += sums[k][index + step]; } }
+      for (var k = index; k < rows * SIZE; k += SIZE) { sums[k] += sums[k + step]; }
     }
   }
   workgroupBarrier();
@@ -30,26 +30,26 @@ fn moments(n: u32, index: u32) { // SIZE / ROWS invocations a row
   let row = min(n + index / span, params.N - 1) * width;
   var sum = Chunk();
   for (var i = index - first; i < width; i += span) { sum += x[row + i]; }
-  sums[0][index] = vec4f(total(sum));
+  sums[index] = vec4f(total(sum));
   fold(index, span, 1);
-  let mean = sums[0][first].x / f32(params.I);
+  let mean = sums[first].x / f32(params.I);
   workgroupBarrier();
   var square = Chunk();
   for (var i = index - first; i < width; i += span) { square += (x[row + i] - mean) * (x[row + i] - mean); }
-  sums[0][index] = vec4f(total(square));
+  sums[index] = vec4f(total(square));
   fold(index, span, 1);
-  let variance = sums[0][first].x / f32(params.I);
+  let variance = sums[first].x / f32(params.I);
   if (index == first) { norms[index / span] = vec2f(mean, inverseSqrt(variance + params.eps)); }
   workgroupBarrier();
 }
 
-fn lay(k: u32, index: u32, sum: vec4f) { sums[k][index] = sum; }
+fn lay(k: u32, index: u32, sum: vec4f) { sums[k * SIZE + index] = sum; }
 
 fn root(index: u32, k: u32, first: u32) -> f32 { // what rmsnorm multiplies the sums of row k by
   lay(0, index, vec4f(r0.squares, r1.squares, r2.squares, r3.squares));
   if (ROWS > 4) { lay(1, index, vec4f(r4.squares, r5.squares, r6.squares, r7.squares)); }
   fold(index, LANES, (ROWS + 3) / 4);
-  let squares = sums[k / 4][first][k % 4];
+  let squares = sums[k / 4 * SIZE + first][k % 4];
   workgroupBarrier();
   return inverseSqrt(squares / f32(params.I) + params.eps);
 }
@@ -64,8 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   place(n);
   if (NORM == 1) {
     moments(n, index);
-    r0.norm = norms[0]; r1.norm = norms[1]; r2.norm = norms[2]; r3.norm = norms[3];
-    r4.norm = norms[4]; r5.norm = norms[5]; r6.norm = norms[6]; r7.norm = norms[7];
+    for (var k = 0u; k < ROWS; k++) { set_norm(k, norms[k]); }
   }
   share((tile / tiles * SETS + index / LANES) * 4, index % LANES, LANES);
   let k = min(index / SETS, ROWS - 1); // this invocation stores row k
@@ -82,5 +81,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   if (ROWS > 7) { lay(7, index, r7.sum); }
   fold(index, LANES, min(ROWS, params.N - n));
   let o = (tile / tiles * SETS + member) * 4;
-  if (index < SETS * ROWS && n + k < params.N && o < outputs()) { store(n + k, o, factor * sums[k][member * LANES]); }
+  if (index < SETS * ROWS && n + k < params.N && o < outputs()) { store(n + k, o, factor * sums[k * SIZE + member * LANES]); }
 }

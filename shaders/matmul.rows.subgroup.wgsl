@@ -57,14 +57,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let rows = min(ROWS, params.N - n);
   place(n);
   if (NORM == 1) {
-    if (ROWS > 0) { r0.norm = moments(r0.at, lane, lanes); }
-    if (ROWS > 1) { r1.norm = moments(r1.at, lane, lanes); }
-    if (ROWS > 2) { r2.norm = moments(r2.at, lane, lanes); }
-    if (ROWS > 3) { r3.norm = moments(r3.at, lane, lanes); }
-    if (ROWS > 4) { r4.norm = moments(r4.at, lane, lanes); }
-    if (ROWS > 5) { r5.norm = moments(r5.at, lane, lanes); }
-    if (ROWS > 6) { r6.norm = moments(r6.at, lane, lanes); }
-    if (ROWS > 7) { r7.norm = moments(r7.at, lane, lanes); }
+    for (var k = 0u; k < rows; k++) { set_norm(k, moments((n + k) * (params.I / CHUNK), lane, lanes)); }
   }
   for (var start = 0u; start < SETS; start += count) {
     let member = start + id;

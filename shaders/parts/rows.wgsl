@@ -1,7 +1,8 @@
 // What one invocation adds up of up to 8 rows x 4 outputs: its share of the inputs, 16 bytes of weights at a time, or
-// one weight. Written out, because an indexed tile is kept in memory, and not every compiler unrolls.
-const ROWS: u32 = 1;         // rows of a tile, at least N, so that the weights are read once
-const LATE = WEIGHT_FORMAT >= I8 && ROWS < 4; // scales multiply sums; for more rows it is cheaper to multiply weights
+// one weight. Written out, because an indexed tile is kept in memory, and not every compiler for GPUs unrolls.
+const ROWS: u32 = 1;         // rows of a tile; more tiles read the weights again
+const UNROLL: u32 = 0;
+const LATE = WEIGHT_FORMAT >= I8 && ROWS < 4; // scales multiply sums: for more rows, weights are fewer
 const LOADS = GROUP / PARTS; // of a group
 
 struct Row {
@@ -22,6 +23,19 @@ fn place(n: u32) { // rows past the end repeat the last one and are not stored
   r2.at = (n + min(2u, left)) * width; r3.at = (n + min(3u, left)) * width;
   r4.at = (n + min(4u, left)) * width; r5.at = (n + min(5u, left)) * width;
   r6.at = (n + min(6u, left)) * width; r7.at = (n + min(7u, left)) * width;
+}
+
+fn set_norm(k: u32, norm: vec2f) {
+  switch (k) {
+    case 0: { r0.norm = norm; }
+    case 1: { r1.norm = norm; }
+    case 2: { r2.norm = norm; }
+    case 3: { r3.norm = norm; }
+    case 4: { r4.norm = norm; }
+    case 5: { r5.norm = norm; }
+    case 6: { r6.norm = norm; }
+    default: { r7.norm = norm; }
+  }
 }
 
 fn begun(row: Row) -> Row { return Row(row.at, row.norm, vec4f(), 0, vec4f(), 0); }
@@ -48,17 +62,30 @@ fn scaled(row: Row, s: vec4f) -> Row { // with the sums over a load
   return r;
 }
 
-fn add(i: u32, j: u32, parts: Block, s: vec4f) {
-  var p = parts;
-  if (WEIGHT_FORMAT >= I8 && !LATE) { p = scaled_parts(p, s); }
-  if (ROWS > 0) { r0 = added(r0, i, j, p); }
-  if (ROWS > 1) { r1 = added(r1, i, j, p); }
-  if (ROWS > 2) { r2 = added(r2, i, j, p); }
-  if (ROWS > 3) { r3 = added(r3, i, j, p); }
-  if (ROWS > 4) { r4 = added(r4, i, j, p); }
-  if (ROWS > 5) { r5 = added(r5, i, j, p); }
-  if (ROWS > 6) { r6 = added(r6, i, j, p); }
-  if (ROWS > 7) { r7 = added(r7, i, j, p); }
+struct Four { c0: Load, c1: Load, c2: Load, c3: Load, scales: vec4f, i: u32 } // loads of four outputs, from chunk i on
+
+fn add(l: Four, j: u32) { // the j-th chunks of four loads
+  var p = Block(part(l.c0, j), part(l.c1, j), part(l.c2, j), part(l.c3, j));
+  if (WEIGHT_FORMAT >= I8 && !LATE) { p = scaled_parts(p, l.scales); }
+  if (ROWS > 0) { r0 = added(r0, l.i, j, p); }
+  if (ROWS > 1) { r1 = added(r1, l.i, j, p); }
+  if (ROWS > 2) { r2 = added(r2, l.i, j, p); }
+  if (ROWS > 3) { r3 = added(r3, l.i, j, p); }
+  if (ROWS > 4) { r4 = added(r4, l.i, j, p); }
+  if (ROWS > 5) { r5 = added(r5, l.i, j, p); }
+  if (ROWS > 6) { r6 = added(r6, l.i, j, p); }
+  if (ROWS > 7) { r7 = added(r7, l.i, j, p); }
+}
+
+fn add_all(l: Four) {
+  if (UNROLL == 0) {
+    for (var j = 0u; j < PARTS; j++) { add(l, j); }
+    return;
+  }
+  add(l, 0);
+  if (PARTS > 1) { add(l, 1); }
+  if (PARTS > 2) { add(l, 2); add(l, 3); }
+  if (PARTS > 4) { add(l, 4); add(l, 5); add(l, 6); add(l, 7); }
 }
 
 fn share(o: u32, first: u32, step: u32) { // of the loads `first`, `first + step`, ... for the outputs from o on
@@ -70,18 +97,9 @@ fn share(o: u32, first: u32, step: u32) { // of the loads `first`, `first + step
   r0 = begun(r0); r1 = begun(r1); r2 = begun(r2); r3 = begun(r3);
   r4 = begun(r4); r5 = begun(r5); r6 = begun(r6); r7 = begun(r7);
   for (var c = first; c < loads; c += step) {
-    let c0 = fetch(w0 + c); let c1 = fetch(w1 + c); let c2 = fetch(w2 + c); let c3 = fetch(w3 + c);
     let s = vec4f(group_scale((w0 + c) / LOADS), group_scale((w1 + c) / LOADS), group_scale((w2 + c) / LOADS),
       group_scale((w3 + c) / LOADS));
-    let i = c * PARTS;
-    if (PARTS > 0) { add(i, 0, Block(part(c0, 0), part(c1, 0), part(c2, 0), part(c3, 0)), s); }
-    if (PARTS > 1) { add(i, 1, Block(part(c0, 1), part(c1, 1), part(c2, 1), part(c3, 1)), s); }
-    if (PARTS > 2) { add(i, 2, Block(part(c0, 2), part(c1, 2), part(c2, 2), part(c3, 2)), s); }
-    if (PARTS > 3) { add(i, 3, Block(part(c0, 3), part(c1, 3), part(c2, 3), part(c3, 3)), s); }
-    if (PARTS > 4) { add(i, 4, Block(part(c0, 4), part(c1, 4), part(c2, 4), part(c3, 4)), s); }
-    if (PARTS > 5) { add(i, 5, Block(part(c0, 5), part(c1, 5), part(c2, 5), part(c3, 5)), s); }
-    if (PARTS > 6) { add(i, 6, Block(part(c0, 6), part(c1, 6), part(c2, 6), part(c3, 6)), s); }
-    if (PARTS > 7) { add(i, 7, Block(part(c0, 7), part(c1, 7), part(c2, 7), part(c3, 7)), s); }
+    add_all(Four(fetch(w0 + c), fetch(w1 + c), fetch(w2 + c), fetch(w3 + c), s, c * PARTS));
     if (LATE && ROWS > 0) { r0 = scaled(r0, s); }
     if (LATE && ROWS > 1) { r1 = scaled(r1, s); }
   }

@@ -8,8 +8,9 @@ export const BITS = { i8: 8, i4: 4 } as const;
 export type QuantFormat = keyof typeof BITS;
 
 /**
- * Number of 32-bit words that rows of `width` values take: first the values, the smallest index in the lowest bits
- * (i4: four in the lower halves of a word's bytes, then four in the upper halves), then one f32 scale for each group. The last group of a row may be short; it is filled up with zeros.
+ * Number of 32-bit words that rows of `width` values take: first the values, the smallest index in the lowest bits, then
+ * one f32 scale for each group. The last group of a row may be short; it is filled up with zeros. A word of i4 has its
+ * first four values in the lower halves of its bytes and the next four in the upper ones, as shaders unpack bytes.
  */
 export const quantWords = (format: QuantFormat, rows: number, width: number): number =>
   rows * Math.ceil(width / GROUP) * (BITS[format] + 1);
@@ -102,7 +103,7 @@ const pack8: Pack = (values, first, inverse, data, at) => {
   }
 };
 
-/** `pack8` in half the bits, where 16 becomes 15: the first four of a word are the lower halves of its bytes. */
+/** `pack8` in half the bits, where 16 becomes 15. */
 const pack4: Pack = (values, first, inverse, data, at) => {
   const nibble = (i: number): number => {
     const x = (values[i] * inverse + 8.5) | 0;
