@@ -81,5 +81,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   if (ROWS > 7) { lay(7, index, r7.sum); }
   fold(index, LANES, min(ROWS, params.N - n));
   let o = (tile / tiles * SETS + member) * 4;
-  if (index < SETS * ROWS && n + k < params.N && o < outputs()) { store(n + k, o, factor * sums[k * SIZE + member * LANES]); }
+  if (index >= SETS * ROWS || n + k >= params.N || o >= outputs()) { return; }
+  store(n + k, o, factor * sums[k * SIZE + member * LANES]);
 }

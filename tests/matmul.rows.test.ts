@@ -234,7 +234,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
         "99 inputs, i4, layernorm",
         (wgsl) => wgsl.replace("let pitch = stride() / PARTS", "let pitch = loads"),
       ],
-      "rows past the end": ["one over eight rows", (wgsl) => wgsl.replace("n + k < params.N && ", "")],
+      "rows past the end": ["one over eight rows", (wgsl) => wgsl.replace(" || n + k >= params.N", "")],
       "outputs past the end": ["tanh at its ends", (wgsl) => wgsl.replace("j < 4 && o + j <= last", "j < 4")],
       "sums of the first set": [
         "silu at its ends",
