@@ -1,5 +1,5 @@
 // matmul: a linear layer for few rows (a step), which can normalise its input.
-// Parts    matmul, activation, formats, scale, input, chunk4|chunk1, load4|load1
+// Parts    matmul, activation, formats, scale, chunk4|chunk1, load4|load1
 // Launch   one invocation computes ROWS rows x 4 outputs; 8 invocations a workgroup (one vector of a CPU adapter),
 //          ceil(N/ROWS) * ceil(J*O/32) workgroups, so that O = 256 feeds every core
 // Numerics dot products of chunks, summed in the order of i, as for many rows: a row's bits do not depend on N;
@@ -16,6 +16,15 @@ fn moments(row: u32) -> vec2f { // what to subtract from a row of x, and what to
   sum = Chunk();
   for (var i = 0u; i < width; i++) { sum += (x[row + i] - mean) * (x[row + i] - mean); }
   return vec2f(mean, inverseSqrt(total(sum) / f32(params.I) + params.eps));
+}
+
+// A chunk of a row of x, normalised for the product; m is what `moments` gives for the row.
+fn input(row: u32, i: u32, m: vec2f) -> Chunk {
+  var v = x[row + i];
+  if (NORM > 0) { v = (v - m.x) * m.y; }
+  if (HAS_GAMMA == 1) { v *= gamma[i]; }
+  if (HAS_BETA == 1) { v += beta[i]; }
+  return v;
 }
 
 @compute @workgroup_size(8)

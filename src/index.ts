@@ -109,7 +109,12 @@ export type { DecodeOptions, Tokenizer } from "./model/text/tokenizer.js";
 export type { SamplePlan } from "./model/plans.js";
 export type { TuneOptions } from "./model/tune.js";
 export { CACHE_FORMATS, type CacheFormat } from "./model/graph/architecture.js";
-export { WEIGHT_FORMATS, type WeightFormat } from "./model/checkpoint/weight_formats.js";
+export {
+  LOGITS_FORMATS,
+  type LogitsFormat,
+  WEIGHT_FORMATS,
+  type WeightFormat,
+} from "./model/checkpoint/weight_formats.js";
 export { cpu } from "./runtime/cpu.js";
 export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
 export type { AdapterClass, DeviceClass } from "./runtime/device_class.js";

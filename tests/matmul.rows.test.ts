@@ -89,6 +89,10 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
     },
     "layernorm without weights, a row of equal values": { N: 1, I: 4, O: 3, norm: layernorm, gain: 0, offset: 7 },
     "a large eps": { N: 1, I: 36, O: 3, norm: layernorm, eps: 1 },
+    "i4, two rows, bias, whole loads": { N: 2, I: 160, O: 9, format: i4, tolerance: 2e-6 },
+    "i4, eight rows, rmsnorm": { N: 8, I: 96, O: 10, format: i4, norm: rmsnorm, gamma: 1, gain: 3, tolerance: 5e-6 },
+    "seven rows": { N: 7, I: 36, O: 9 },
+    "rmsnorm, far from zero": { N: 3, I: 256, O: 6, norm: rmsnorm, offset: 1000, tolerance: 1e-5 },
     "a long sum": { N: 1, I: 2048, O: 8, tolerance: 5e-6 },
     "far from zero": { N: 1, I: 256, O: 8, offset: 1000, tolerance: 1e-5 },
     "one input": { node: 1, N: 3, I: 1, O: 2 },
@@ -146,7 +150,10 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
         (wgsl) => wgsl.replace("h.x << 16, h.x & 0xffff0000", "h.x & 0xffff0000, h.x << 16"),
       ],
       "bytes of the other end": ["five inputs, i8", (wgsl) => wgsl.replace("(24 - i % 4 * 8)", "(i % 4 * 8)")],
-      "nibbles of the other end": ["seven inputs, i4", (wgsl) => wgsl.replace("(28 - i % 8 * 4)", "(i % 8 * 4)")],
+      "nibbles of the other end": [
+        "seven inputs, i4",
+        (wgsl) => wgsl.replace("i % 4 * 8 - i / 4 % 2 * 4", "i % 8 * 4"),
+      ],
       "groups that run on into the next row": [
         "100 inputs, i8, two rows",
         (wgsl) => wgsl.replace("groups() * GROUP", "inputs() / CHUNK"),
@@ -201,7 +208,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       ],
       "nibbles in the wrong order": [
         "i4, one row, many groups",
-        (wgsl) => wgsl.replace("28, 24, 20, 16", "24, 28, 16, 20"),
+        (wgsl) => wgsl.replace("28, 20, 12, 4", "20, 28, 4, 12"),
       ],
       "a scale of half a group": ["i8, eight rows", (wgsl) => wgsl.replace("i / GROUP)", "i / (GROUP / 2))")],
       "a gate that is not activated": ["silu at its ends", (wgsl) => wgsl.replace("v.x * z.y", "z.x * z.y")],
@@ -225,21 +232,37 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       "a last input left out": ["37 inputs", (wgsl) => wgsl.replace("c < loads", "c < loads - 1")],
       "groups that run on into the next row": [
         "99 inputs, i4, layernorm",
-        (wgsl) => wgsl.replace("let step = stride() / PARTS", "let step = loads"),
+        (wgsl) => wgsl.replace("let pitch = stride() / PARTS", "let pitch = loads"),
       ],
-      "rows past the end": ["one over eight rows", (wgsl) => wgsl.replace("n + k < params.N && ", "")],
+      "rows past the end": ["one over eight rows", (wgsl) => wgsl.replace(" || n + k >= params.N", "")],
       "outputs past the end": ["tanh at its ends", (wgsl) => wgsl.replace("j < 4 && o + j <= last", "j < 4")],
-      "sums of the first set": ["silu at its ends", (wgsl) => wgsl.replace("k * SIZE + member * LANES", "k * SIZE")],
+      "sums of the first set": [
+        "silu at its ends",
+        (wgsl) => wgsl.replace("sums[k * SIZE + member * LANES]", "sums[k * SIZE]"),
+      ],
       "a row whose sums are another's": [
         "one over eight rows",
-        (wgsl) => wgsl.replace("sums[2 * SIZE + index] = a2", "sums[2 * SIZE + index] = a1"),
+        (wgsl) => wgsl.replace("lay(2, index, r2.sum)", "lay(2, index, r1.sum)"),
       ],
-      "shares that overlap": ["rmsnorm, one row", (wgsl) => wgsl.replace("c += LANES", "c += LANES / 2")],
-      "a scale of half a group": ["i4, one row, many groups", (wgsl) => wgsl.replace("i / GROUP)", "i / (GROUP / 2))")],
+      "shares that overlap": ["a long sum", (wgsl) => wgsl.replace("c += step", "c += step / 2")],
+      "a scale of half a group": ["i8, eight rows", (wgsl) => wgsl.replace("(w2 + c) / LOADS", "(w2 + c)")],
+      "sums of x that are left out": [
+        "i4, one row, many groups",
+        (wgsl) => wgsl.replace("r.load -= OFFSET * r.inputs", ""),
+      ],
+      "scaled weights without their offset": [
+        "i4, eight rows, rmsnorm",
+        (wgsl) => wgsl.replace("s.w * w[3] - t.w", "s.w * w[3]"),
+      ],
+      "the squares of another row": [
+        "i4, eight rows, rmsnorm",
+        (wgsl) => wgsl.replace("r4.squares, r5.squares", "r5.squares, r4.squares"),
+      ],
+      "squares of scaled inputs": ["rmsnorm, one row", (wgsl) => wgsl.replace("inner(v, v)", "inner(v * gamma[i], v)")],
       "the first part of every load": ["i8, eight rows", (wgsl) => wgsl.replace("load[j])", "load[0])")],
       "a row's moments for all": [
         "layernorm, four rows far from zero",
-        (wgsl) => wgsl.replace("let m1 = norms[1]", "let m1 = norms[0]"),
+        (wgsl) => wgsl.replace("set_norm(k, norms[k])", "set_norm(k, norms[0])"),
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
@@ -250,16 +273,21 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       "a last input left out": ["37 inputs", (wgsl) => wgsl.replace("c < loads", "c < loads - 1")],
       "groups that run on into the next row": [
         "99 inputs, i4, layernorm",
-        (wgsl) => wgsl.replace("let step = stride() / PARTS", "let step = loads"),
+        (wgsl) => wgsl.replace("let pitch = stride() / PARTS", "let pitch = loads"),
       ],
       "rows past the end": [
         "one over eight rows",
         (wgsl) => wgsl.replace("let rows = min(ROWS, params.N - n)", "let rows = ROWS"),
       ],
       "an output read twice": ["a large eps", (wgsl) => wgsl.replace("min(o + 1, last)", "min(o, last)")],
-      "a sum of one invocation": ["a large eps", (wgsl) => wgsl.replace("subgroupAdd(acc[k])", "acc[k]")],
-      "shares that overlap": ["a large eps", (wgsl) => wgsl.replace("c += lanes", "c += lanes / 2")],
-      "subgroups that are all the first": ["gelu (tanh) at its ends", (wgsl) => wgsl.replace("first + id", "first")],
+      "a sum of one invocation": ["a large eps", (wgsl) => wgsl.replace("subgroupAdd(r.sum)", "r.sum")],
+      "shares that overlap": ["a large eps", (wgsl) => wgsl.replace("c += step", "c += step / 2")],
+      "subgroups that are all the first": ["gelu (tanh) at its ends", (wgsl) => wgsl.replace("start + id", "start")],
+      "squares of one invocation": [
+        "i4, eight rows, rmsnorm",
+        (wgsl) => wgsl.replace("subgroupAdd(r.squares)", "r.squares"),
+      ],
+      "a row of another": ["seven rows", (wgsl) => wgsl.replace("r6.sum, k == 6", "r5.sum, k == 6")],
       "a mean of one invocation": ["a large eps", (wgsl) => wgsl.replace("subgroupAdd(total(sum))", "total(sum)")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
@@ -308,3 +336,16 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
 checkKernel(matmul, table);
 for (const variant of ["rows.shared", "rows.subgroup"])
   for (const I of [1056, 1023]) checkTunings(matmul, table, variant, { N: 1, I, O: 69, tolerance: 5e-6 });
+
+/** As on GPUs, where loops with a known bound are unrolled. */
+const unrolled = {
+  "f16, three rows": { N: 3, I: 136, O: 9, format: half },
+  "i8, five rows": { N: 5, I: 96, O: 6, format: i8 },
+  "i4, one row": { N: 1, I: 160, O: 9, format: i4, tolerance: 2e-6 },
+};
+for (const name of ["rows.shared", "rows.subgroup"]) {
+  const variant = matmul.variants.find((one) => one.name === name) as (typeof matmul.variants)[number];
+  const constants: typeof variant.constants = (d, device) => ({ ...variant.constants?.(d, device), UNROLL: 1 });
+  const variants = [{ ...variant, constants }];
+  checkKernel({ ...matmul, variants }, { ...table, variants: [name], cases: unrolled, mutants: {}, refused: {} });
+}

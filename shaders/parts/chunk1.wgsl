@@ -10,4 +10,6 @@ fn total(v: Chunk) -> f32 { return v; }
 
 fn inner(a: Chunk, b: Chunk) -> f32 { return a * b; }
 
+fn plus_dots(sum: vec4f, v: Chunk, w: Block) -> vec4f { return sum + v * w; }
+
 fn dots(v: Chunk, w: Block) -> vec4f { return v * w; } // the inner products of v with the chunks of four rows

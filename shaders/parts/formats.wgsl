@@ -11,4 +11,6 @@ fn halves(h: vec2u) -> vec4f {
 
 fn bytes(word: u32) -> vec4f { return vec4f(unpack4xI8(word)); }
 
-fn nibbles(half: u32) -> vec4f { return vec4f(bitcast<vec4i>(vec4u(half) << vec4u(28, 24, 20, 16)) >> vec4u(28)); }
+fn nibbles(word: u32) -> vec4f { // the lower halves of its bytes
+  return vec4f(bitcast<vec4i>(vec4u(word) << vec4u(28, 20, 12, 4)) >> vec4u(28));
+}

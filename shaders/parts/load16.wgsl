@@ -2,16 +2,25 @@
 alias Words = vec4u; // as `weight` is bound
 alias Load = vec4u;
 const PARTS = array(1u, 2u, 2u, 4u, 8u)[WEIGHT_FORMAT]; // fours of weights in a load
+const OFFSET = select(0.0, 8.0, WEIGHT_FORMAT == I4);   // what `part` adds to each
 
-fn fetch(load: u32) -> Load { return weight[load]; }
+fn fetch(load: u32) -> Load {
+  if (WEIGHT_FORMAT == I4) { return weight[load] ^ vec4u(0x88888888); }
+  return weight[load];
+}
 
 fn part(load: Load, j: u32) -> vec4f { // the j-th four weights of a load
   if (WEIGHT_FORMAT == F16 || WEIGHT_FORMAT == BF16) { return halves(vec2u(load[2 * j], load[2 * j + 1])); }
   if (WEIGHT_FORMAT == I8) { return bytes(load[j]); }
-  if (WEIGHT_FORMAT == I4) { return nibbles(load[j / 2] >> (j % 2 * 16)); }
+  if (WEIGHT_FORMAT == I4) { return vec4f(unpack4xU8((load[j / 2] >> (j % 2 * 4)) & 0x0f0f0f0f)); }
   return bitcast<vec4f>(load);
 }
 
-fn load(i: u32) -> vec4f { return part(weight[i / PARTS], i % PARTS); }
+fn scaled_parts(w: Block, s: vec4f) -> Block { // parts of four outputs, times their scales
+  let t = s * OFFSET;
+  return Block(s.x * w[0] - t.x, s.y * w[1] - t.y, s.z * w[2] - t.z, s.w * w[3] - t.w);
+}
 
-fn word(at: u32) -> u32 { return weight[at / 4][at % 4]; }
+fn load(i: u32) -> vec4f { return part(fetch(i / PARTS), i % PARTS) - OFFSET; }
+
+fn word(at: u32) -> u32 { return weight[at >> 2][at & 3]; }

@@ -4,7 +4,7 @@ alias Words = vec2u; // as `weight` is bound
 fn load(i: u32) -> vec4f {
   if (WEIGHT_FORMAT == F16 || WEIGHT_FORMAT == BF16) { return halves(weight[i]); }
   if (WEIGHT_FORMAT == I8) { return bytes(weight[i / 2][i % 2]); }
-  if (WEIGHT_FORMAT == I4) { return nibbles(weight[i / 4][i / 2 % 2] >> (i % 2 * 16)); }
+  if (WEIGHT_FORMAT == I4) { return nibbles(weight[i / 4][i / 2 % 2] >> (i % 2 * 4)); }
   return vec4f(bitcast<vec2f>(weight[2 * i]), bitcast<vec2f>(weight[2 * i + 1]));
 }
 

@@ -13,8 +13,10 @@ fn end(first: u32) -> u32 { // of the chunks from `first` on that share a scale
   return select(first + run(), min(first + GROUP, inputs() / CHUNK), WEIGHT_FORMAT >= I8);
 }
 
-fn scale(i: u32) -> f32 { // of the group that holds chunk i
+fn scale(i: u32) -> f32 { return group_scale(i / GROUP); } // of the group that holds chunk i
+
+fn group_scale(group: u32) -> f32 {
   if (WEIGHT_FORMAT < I8) { return 1; }
   let words = outputs() * groups() * select(8u, 4u, WEIGHT_FORMAT == I4); // of all weights
-  return bitcast<f32>(word(words + i / GROUP));
+  return bitcast<f32>(word(words + group));
 }

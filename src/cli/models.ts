@@ -6,7 +6,7 @@ import type { Call } from "./verb.js";
 
 /** Opens the checkpoint of a call; `load` is how to load it, `loading` waits for that and ends what is shown of it. */
 export async function openModel({ model, options, terminal }: Call) {
-  const [{ dtype, cache, ...hub }] = split(options);
+  const [{ dtype, lm_head_dtype, cache, ...hub }] = split(options);
   const { signal } = terminal;
   const shown = loadMeter(terminal);
   const checkpoint = await openCheckpoint(model, { ...hub, signal });
@@ -17,7 +17,7 @@ export async function openModel({ model, options, terminal }: Call) {
       await shown.clear();
     }
   };
-  return { checkpoint, load: { dtype, cache, signal, progress: shown.progress }, loading };
+  return { checkpoint, load: { dtype, lm_head_dtype, cache, signal, progress: shown.progress }, loading };
 }
 
 /** Loads the model of a call, runs `use` on it, and disposes of it. */

@@ -1,5 +1,5 @@
 import optionDocs from "option-docs";
-import { type LoadOptions, WEIGHT_FORMATS } from "../index.js";
+import { type LoadOptions, LOGITS_FORMATS, WEIGHT_FORMATS } from "../index.js";
 import { type Group, namesOf, OPTIONS } from "../model/decode/options.js";
 import { CACHE_FORMATS } from "../model/graph/architecture.js";
 import { HUB_OPTIONS } from "../model/load_options.js";
@@ -42,7 +42,12 @@ export const PATH: Rule = { words: "the path of a file", holds: (value) => typeo
 
 /** The options of all verbs that load a model. */
 export const MODEL_OPTIONS: OptionTable = table(
-  { dtype: oneOf(...WEIGHT_FORMATS), cache: oneOf(...CACHE_FORMATS), ...HUB_OPTIONS },
+  {
+    dtype: oneOf(...WEIGHT_FORMATS),
+    lm_head_dtype: oneOf(...LOGITS_FORMATS),
+    cache: oneOf(...CACHE_FORMATS),
+    ...HUB_OPTIONS,
+  },
   "LoadOptions",
   "HubOptions",
 );

@@ -10,6 +10,9 @@ export const ANY_FORMAT = FORMATS.join("|");
 /** Number of weights in a load of 16 bytes. */
 export const perLoad = ({ WEIGHT_FORMAT }: Dims): number => 128 / storage(FORMATS[WEIGHT_FORMAT]).bits;
 
+/** Whether weights are integers in groups that share a scale. */
+export const isQuantised = ({ WEIGHT_FORMAT }: Dims): boolean => storage(FORMATS[WEIGHT_FORMAT]).group !== undefined;
+
 /** Bytes of weights of this shape, including their scales. */
 export const weightBytes = (shape: readonly number[], format: number): number =>
   byteLength({ shape, dtype: FORMATS[format] });

@@ -7,7 +7,6 @@ import tileMatrix from "../../shaders/matmul.matrix.wgsl";
 import tileShared from "../../shaders/matmul.shared.wgsl";
 import activation from "../../shaders/parts/activation.wgsl";
 import formats from "../../shaders/parts/formats.wgsl";
-import input from "../../shaders/parts/input.wgsl";
 import load1 from "../../shaders/parts/load1.wgsl";
 import load16 from "../../shaders/parts/load16.wgsl";
 import load4 from "../../shaders/parts/load4.wgsl";
@@ -16,12 +15,14 @@ import fullMatrices from "../../shaders/parts/full_matrices.wgsl";
 import halfMatrices from "../../shaders/parts/half_matrices.wgsl";
 import matrixTerms from "../../shaders/parts/matrix_terms.wgsl";
 import common from "../../shaders/parts/matmul.wgsl";
+import rowTile from "../../shaders/parts/rows.wgsl";
 import scale from "../../shaders/parts/scale.wgsl";
+import type { DeviceClass } from "../runtime/device_class.js";
 import { type Dims, defineKernel, type Values, type Variant } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { activate } from "./activation.js";
 import { chunk1, chunk4, chunkOf } from "./chunks.js";
-import { ANY_FORMAT, weightBytes } from "./formats.js";
+import { ANY_FORMAT, isQuantised, weightBytes } from "./formats.js";
 import * as matrices from "./matmul_matrix.js";
 import * as tiles from "./matmul_tiles.js";
 
@@ -55,6 +56,9 @@ const loads = (d: Dims): string => (tiles.wholeLoads(d) ? fours.by16 : single);
 const gated = ({ J }: Dims): Dims => ({ GATED: J - 1 });
 /** Rows of a tile for few rows: a power of two up to 8. More tiles read the weights again. */
 const upTo8 = ({ N }: Dims): number => 2 ** Math.ceil(Math.log2(Math.min(N, FEW)));
+/** Rows of a tile on a GPU: Intel's has registers for four with quantised weights, and spills from there on. */
+const gpuRows = (d: Dims, { vendor }: DeviceClass): number =>
+  Math.min(upTo8(d), vendor === "intel" && isQuantised(d) ? 4 : FEW);
 const rowTiles = ({ N, ROWS }: Dims): number => Math.ceil(N / ROWS);
 const outputFours = ({ J, O }: Dims): number => Math.ceil((J * O) / 4);
 /** Variants for few rows are not measured for batches, in which they would read the weights many times. */
@@ -65,25 +69,25 @@ const matrixHeads = { f32: fullMatrices, f16: halfMatrices };
 const forRows: readonly Variant[] = [
   {
     name: "rows.subgroup",
-    wgsl: joinShader(rowsSubgroup, common, activation, formats, scale, input),
+    wgsl: joinShader(rowsSubgroup, common, activation, formats, scale, rowTile),
     parts: loads,
     needs: ["subgroups"],
     for: "gpu",
     suits: fewOnGpu,
     groups: (d) => rowTiles(d) * Math.ceil(outputFours(d) / d.SETS),
-    constants: (d) => ({ ROWS: upTo8(d), ...gated(d), SETS: 2 }),
+    constants: (d, device) => ({ ROWS: gpuRows(d, device), ...gated(d), SETS: 2 }),
     tunings: (d) => measured(d, [{ SETS: 1 }, { SETS: 2 }, { SETS: 4 }, { SETS: 8 }]),
   },
   {
     name: "rows.shared",
-    wgsl: joinShader(rowsShared, common, activation, formats, scale, input),
+    wgsl: joinShader(rowsShared, common, activation, formats, scale, rowTile),
     parts: loads,
     for: "gpu",
     suits: fewOnGpu,
     groups: (d) => rowTiles(d) * Math.ceil(outputFours(d) / d.SETS),
-    constants(d) {
+    constants(d, device) {
       const LANES = tiles.lanes(d);
-      return { ROWS: upTo8(d), ...gated(d), LANES, SETS: 64 / LANES };
+      return { ROWS: gpuRows(d, device), ...gated(d), LANES, SETS: 64 / LANES };
     },
     tunings: (d) => measured(d, tiles.rowShapes(d, upTo8(d))),
   },
@@ -136,7 +140,7 @@ const forTiles: readonly Variant[] = [
   },
   {
     name: "rows.direct",
-    wgsl: joinShader(rows, common, activation, formats, scale, input),
+    wgsl: joinShader(rows, common, activation, formats, scale),
     parts: chunked(fours.by4),
     groups: (d) => rowTiles(d) * Math.ceil((d.J * d.O) / 32),
     constants: (d) => ({ ROWS: upTo8(d), ...gated(d) }),

@@ -3,7 +3,7 @@ import type { PowerPreference } from "../runtime/platform.js";
 import { type CheckpointLike, type LoadHooks, openCheckpoint } from "./checkpoint/checkpoint.js";
 import { shareTied } from "./checkpoint/ties.js";
 import type { HubOptions } from "./hub/settings.js";
-import type { WeightFormat } from "./checkpoint/weight_formats.js";
+import type { LogitsFormat, WeightFormat } from "./checkpoint/weight_formats.js";
 import { loadWeights, type Weights } from "./checkpoint/weights.js";
 import type { Core } from "./core.js";
 import { describeCheckpoint } from "./families/index.js";
@@ -17,6 +17,8 @@ import { keepWeights, type Recovery, rereadable } from "./recovery.js";
 export interface LoadOptions extends LoadHooks, HubOptions, GpuListener {
   /** Storage of the weight matrices. Default "auto", as in the checkpoint. */
   readonly dtype?: WeightFormat;
+  /** Storage of the matrix that makes logits, apart from the token table that it may be tied to. Default: as `dtype` says. */
+  readonly lm_head_dtype?: LogitsFormat;
   /**
    * How keys and values of the past are stored: "f16" takes half of the memory and of the reading, and rounds them to 11
    * bits; those of sources stay in f32. Default "f32".
@@ -35,7 +37,7 @@ const IDLE_CALLS = 4; // finished calls whose memory is kept for later calls of 
 /** What the public `load` does. */
 export async function load(source: CheckpointLike, options: LoadOptions): Promise<Model> {
   checkLoadOptions(options);
-  const { dtype = "auto", progress, signal, onDeviceLost, onFallback, onCompile } = options;
+  const { dtype = "auto", lm_head_dtype: logits, progress, signal, onDeviceLost, onFallback, onCompile } = options;
   signal?.throwIfAborted();
   const opened = await openCheckpoint(source, options);
   const { family, checkpoint: described, architecture: read } = await describeCheckpoint(opened);
@@ -61,7 +63,7 @@ export async function load(source: CheckpointLike, options: LoadOptions): Promis
   };
   const architecture = { ...stated, ...choicesFor(gpu.class.adapter) };
   const { config, entries } = checkpoint;
-  const rest = { format: dtype, ignored: family.ignored ?? [] };
+  const rest = { format: dtype, logits, ignored: family.ignored ?? [] };
   const upload = async (hooks: LoadHooks): Promise<Weights> =>
     loadWeights(gpu, checkpoint, family.rows(architecture, config, entries), { ...rest, ...hooks });
   let recovery: Recovery | undefined;

@@ -1,6 +1,6 @@
 import { CALLBACK, checkOptions, FLAG, objectWith, oneOf, type Rule, SIGNAL } from "../runtime/checks.js";
 import { OptionError } from "../runtime/errors.js";
-import { WEIGHT_FORMATS } from "./checkpoint/weight_formats.js";
+import { LOGITS_FORMATS, WEIGHT_FORMATS } from "./checkpoint/weight_formats.js";
 import { CACHE_FORMATS } from "./graph/architecture.js";
 import type { LoadOptions } from "./load.js";
 
@@ -20,6 +20,7 @@ export const HUB_OPTIONS = {
 const OPTIONS = {
   ...HUB_OPTIONS,
   dtype: oneOf(...WEIGHT_FORMATS),
+  lm_head_dtype: oneOf(...LOGITS_FORMATS),
   cache: oneOf(...CACHE_FORMATS),
   device: objectWith("a GPUDevice (WebGPU is what there is: leave it out)", "createBuffer"),
   gpu: objectWith("what gpu() gives (a GPUDevice goes into device)", "prepare", "dispose"),

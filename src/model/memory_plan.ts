@@ -9,7 +9,7 @@ import { type Checkpoint, type CheckpointLike, openCheckpoint, type OpenOptions 
 import { storedNames } from "./checkpoint/rows.js";
 import type { Entry } from "./checkpoint/safetensors.js";
 import { shareTied } from "./checkpoint/ties.js";
-import { WEIGHT_FORMATS, type WeightFormat } from "./checkpoint/weight_formats.js";
+import { LOGITS_FORMATS, type LogitsFormat, WEIGHT_FORMATS, type WeightFormat } from "./checkpoint/weight_formats.js";
 import { planWeights } from "./checkpoint/weights.js";
 import type { GenerateOptions } from "./decode/options.js";
 import { ownOutputs } from "./encode/outputs.js";
@@ -30,6 +30,8 @@ import {
 export interface MemoryPlanOptions extends OpenOptions {
   /** Storage of the weight matrices, as in `load`. Default "auto". */
   readonly dtype?: WeightFormat;
+  /** Storage of the matrix that makes logits, as in `load`. */
+  readonly lm_head_dtype?: LogitsFormat;
   /** How keys and values of the past are stored, as in `load`. Default "f32". */
   readonly cache?: CacheFormat;
   /** The device on which it must fit. Without one the plan is that of a GPU, and nothing is compared. */
@@ -67,6 +69,7 @@ export interface MemoryPlan {
 const OPTIONS = {
   ...HUB_OPTIONS,
   dtype: oneOf(...WEIGHT_FORMATS),
+  lm_head_dtype: oneOf(...LOGITS_FORMATS),
   cache: oneOf(...CACHE_FORMATS),
   gpu: objectWith("what gpu() gives", "prepare", "dispose"),
   rows: wholeNumber(1),
@@ -79,10 +82,10 @@ const OPTIONS = {
 /** What the public `memoryPlan` does. */
 export async function memoryPlan(source: CheckpointLike, options: MemoryPlanOptions): Promise<MemoryPlan> {
   checkOptions("memoryPlan", options, OPTIONS);
-  const { dtype, cache, gpu, signal, rows, input_length, max_new_tokens, num_beams } = options;
+  const { dtype, lm_head_dtype, cache, gpu, signal, rows, input_length, max_new_tokens, num_beams } = options;
   const opened = await openCheckpoint(source, options);
   const given = Object.entries({ max_new_tokens, num_beams }).filter(([, value]) => value !== undefined);
-  const call = { dtype, cache, rows, input_length, options: Object.fromEntries(given) };
+  const call = { dtype, lm_head_dtype, cache, rows, input_length, options: Object.fromEntries(given) };
   const { model, stored, plans } = await planModel(opened, call, gpu ? placeOf(gpu) : GPU, signal);
   const { architecture, weights } = model;
   const needs = countNeeds(plans);
@@ -101,7 +104,10 @@ export async function memoryPlan(source: CheckpointLike, options: MemoryPlanOpti
 }
 
 /** A call on a model by its sizes. */
-export interface ModelCall extends Pick<MemoryPlanOptions, "dtype" | "cache" | "rows" | "input_length"> {
+export interface ModelCall extends Pick<
+  MemoryPlanOptions,
+  "dtype" | "lm_head_dtype" | "cache" | "rows" | "input_length"
+> {
   /** Options of `generate()`; there must be none where the model writes no text. */
   readonly options: GenerateOptions;
 }
@@ -134,7 +140,7 @@ export async function planModel(
   const checkpoint = await shareTied(described, family.ties?.(described.config) ?? [], { signal }, true);
   const architecture = withCache("memoryPlan", { ...stated, ...choicesFor(place.adapter) }, call.cache);
   const rows = family.rows(architecture, checkpoint.config, checkpoint.entries);
-  const how = { format: call.dtype ?? "auto", ignored: family.ignored ?? [] } as const;
+  const how = { format: call.dtype ?? "auto", logits: call.lm_head_dtype, ignored: family.ignored ?? [] } as const;
   const { weights } = planWeights(checkpoint, rows, how, place.weightLimit);
   const stored = Array.from(new Set(rows.flatMap(storedNames)), (name) => checkpoint.entries.get(name) as Entry);
   const model = { architecture, weights };

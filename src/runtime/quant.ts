@@ -8,8 +8,9 @@ export const BITS = { i8: 8, i4: 4 } as const;
 export type QuantFormat = keyof typeof BITS;
 
 /**
- * Number of 32-bit words that rows of `width` values take: first the values, the smallest index in the lowest bits,
- * then one f32 scale for each group. The last group of a row may be short; it is filled up with zeros.
+ * Number of 32-bit words that rows of `width` values take: first the values, the smallest index in the lowest bits, then
+ * one f32 scale for each group. The last group of a row may be short; it is filled up with zeros. A word of i4 has its
+ * first four values in the lower halves of its bytes and the next four in the upper ones, as shaders unpack bytes.
  */
 export const quantWords = (format: QuantFormat, rows: number, width: number): number =>
   rows * Math.ceil(width / GROUP) * (BITS[format] + 1);
@@ -109,9 +110,9 @@ const pack4: Pack = (values, first, inverse, data, at) => {
     return x - (x >> 4);
   };
   for (let i = first; i < first + GROUP; i += 8) {
-    const low = nibble(i) | (nibble(i + 1) << 4) | (nibble(i + 2) << 8) | (nibble(i + 3) << 12);
-    const high = nibble(i + 4) | (nibble(i + 5) << 4) | (nibble(i + 6) << 8) | (nibble(i + 7) << 12);
-    data[at + ((i - first) >> 3)] = (low | (high << 16)) ^ 0x88888888;
+    const low = nibble(i) | (nibble(i + 1) << 8) | (nibble(i + 2) << 16) | (nibble(i + 3) << 24);
+    const high = nibble(i + 4) | (nibble(i + 5) << 8) | (nibble(i + 6) << 16) | (nibble(i + 7) << 24);
+    data[at + ((i - first) >> 3)] = (low | (high << 4)) ^ 0x88888888;
   }
 };
 
@@ -126,7 +127,8 @@ export function dequantise(format: QuantFormat, data: Uint32Array, width: number
     const row = Math.floor(i / width);
     const group = row * groups + Math.floor((i - row * width) / GROUP);
     const at = bits * (GROUP * group + ((i - row * width) % GROUP));
-    const whole = (data[at >>> 5] << (32 - bits - (at & 31))) >> (32 - bits); // sign-extended
+    const place = bits === 8 ? at & 31 : 2 * (at & 15) + ((at & 16) >> 2); // of its lowest bit, in the word
+    const whole = (data[at >>> 5] << (32 - bits - place)) >> (32 - bits); // sign-extended
     values[i] = whole * scales[group];
   }
   return values;

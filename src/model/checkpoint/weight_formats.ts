@@ -7,3 +7,12 @@ export const WEIGHT_FORMATS = ["auto", "f32", "f16", "bf16", "int8", "int4"] as 
  * bf16 if the checkpoint has them so. Numbers that would become infinite are refused.
  */
 export type WeightFormat = (typeof WEIGHT_FORMATS)[number];
+
+/** The values of the option `lm_head_dtype`. */
+export const LOGITS_FORMATS = ["int8"] as const;
+
+/**
+ * Storage of the matrix that makes logits (`lm_head`): quantised, with a copy of its own where it is tied to the token
+ * table, which stays as it is. A step reads all of it, so that half the bytes are half the time there.
+ */
+export type LogitsFormat = (typeof LOGITS_FORMATS)[number];

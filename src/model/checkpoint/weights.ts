@@ -1,4 +1,4 @@
-import { CheckpointError, DeviceError } from "../../runtime/errors.js";
+import { CheckpointError, DeviceError, OptionError } from "../../runtime/errors.js";
 import type { Gpu } from "../../runtime/gpu.js";
 import { byteLength, type DType, elements, storage, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { Checkpoint, LoadHooks } from "./checkpoint.js";
@@ -6,7 +6,7 @@ import { assemble, type Assembly, type Sink } from "./assembly.js";
 import { checkNumbers, convert, type FloatFormat, view, type Words } from "./conversion.js";
 import { fitRows, isTied, storedNames, type WeightRow } from "./rows.js";
 import type { Entry } from "./safetensors.js";
-import type { WeightFormat } from "./weight_formats.js";
+import type { LogitsFormat, WeightFormat } from "./weight_formats.js";
 
 /** The weights of a model on the device, by their names in the model. */
 export interface Weights {
@@ -25,6 +25,8 @@ export interface Weights {
 /** How to load weights. */
 export interface WeightOptions extends LoadHooks {
   readonly format: WeightFormat;
+  /** Storage of the matrix that makes logits, apart from all else. */
+  readonly logits?: LogitsFormat;
   /** Match the tensors of the checkpoint that need not be used. */
   readonly ignored: readonly RegExp[];
 }
@@ -35,6 +37,8 @@ export interface Target {
   readonly tensors: readonly Tensor[];
   /** The dtypes of its stored tensors. */
   readonly stored: readonly string[];
+  /** Whether tied rows may share it. */
+  readonly shared: boolean;
 }
 
 /** Finds all rows in the checkpoint and uploads them. Throws as `planWeights` does, before it uploads anything. */
@@ -42,9 +46,9 @@ export async function loadWeights(
   gpu: Gpu,
   checkpoint: Checkpoint,
   rows: readonly WeightRow[],
-  { format, ignored, ...hooks }: WeightOptions,
+  { format, logits, ignored, ...hooks }: WeightOptions,
 ): Promise<Weights> {
-  const { weights, targets } = planWeights(checkpoint, rows, { format, ignored }, gpu.memory.weightLimit);
+  const { weights, targets } = planWeights(checkpoint, rows, { format, logits, ignored }, gpu.memory.weightLimit);
   try {
     weights.tensors.forEach(gpu.memory.check);
     await fill(gpu, checkpoint, targets, hooks);
@@ -62,7 +66,7 @@ export async function loadWeights(
 export function planWeights(
   checkpoint: Checkpoint,
   rows: readonly WeightRow[],
-  { format, ignored }: Pick<WeightOptions, "format" | "ignored">,
+  { format, logits, ignored }: Pick<WeightOptions, "format" | "logits" | "ignored">,
   limit: number,
 ): { readonly weights: Weights; readonly targets: readonly Target[] } {
   const { faults, count, unused } = fitRows(checkpoint, rows, ignored);
@@ -71,7 +75,11 @@ export function planWeights(
       `${checkpoint.label}: the weights must fit ${String(checkpoint.config.model_type)}, ${count} do not:\n  ${faults.join("\n  ")}`,
     );
   }
-  const { byName, targets } = planTargets(checkpoint, rows, format, limit);
+  if (logits && !rows.some(isLogits))
+    throw new OptionError(
+      `lm_head_dtype: must be absent for ${String(checkpoint.config.model_type)}, which has no lm_head here`,
+    );
+  const { byName, targets } = planTargets(checkpoint, rows, { format, logits }, limit);
   const tensors = new Set(targets.flatMap((target) => target.tensors));
   return { weights: { ...createWeights(byName, tensors, limit), unused }, targets };
 }
@@ -105,16 +113,18 @@ function createWeights(
 function planTargets(
   { entries }: Checkpoint,
   rows: readonly WeightRow[],
-  format: WeightFormat,
+  { format, logits }: Pick<WeightOptions, "format" | "logits">,
   limit: number,
 ): { byName: Map<string, readonly Tensor[]>; targets: Target[] } {
   const byName = new Map<string, readonly Tensor[]>();
   const targets: Target[] = [];
   for (const row of rows) {
-    let target = targets.find((other) => isTied(other.row, row));
+    const own = logits !== undefined && isLogits(row);
+    let target = own ? undefined : targets.find((other) => other.shared && isTied(other.row, row));
     if (!target) {
       const stored = storedNames(row).map((name) => (entries.get(name) as Entry).dtype);
-      target = { row, stored, tensors: split(row, storageOf(row, stored, format), limit) };
+      const dtype = own ? QUANTISED[logits] : storageOf(row, stored, format);
+      target = { row, stored, shared: !own, tensors: split(row, dtype, limit) };
       targets.push(target);
     }
     byName.set(row.ours, target.tensors);
@@ -122,18 +132,22 @@ function planTargets(
   return { byName, targets };
 }
 
+/** Whether a row is the matrix that makes logits. */
+const isLogits = ({ ours }: WeightRow): boolean => ours === "lm_head.weight";
+
 /** The format of a row whose tensors have these dtypes in the checkpoint. Tied weights have that of the first row. */
 function storageOf(row: WeightRow, stored: readonly string[], format: WeightFormat): DType {
   if (row.shape.length < 2 || row.f32 || stored.length === 0) return "f32";
   const kept = HALVES.find((half) => stored.every((dtype) => dtype === half.toUpperCase()));
   if (format === "int8" || format === "int4") {
     if (row.lookup || row.shape.length > 2) return kept ?? "f16";
-    return format === "int8" ? "i8" : "i4";
+    return QUANTISED[format];
   }
   if (format === "f32") return format;
   return format === "auto" || row.precise ? (kept ?? "f32") : format;
 }
 
+const QUANTISED = { int8: "i8", int4: "i4" } as const;
 const HALVES = ["f16", "bf16"] as const;
 const PART_ROWS = 8; // the rows of a part are a multiple of this, so that pairs of gated layers stay together
 
