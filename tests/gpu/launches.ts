@@ -38,9 +38,12 @@ const oneLayer = (config: Json): Json =>
   );
 
 /** Plans of a model in one format of weights, each with what is said of it. */
-async function plansOf({ config, rows, calls = [] }: RealModel, dtype: WeightFormat): Promise<Map<string, Plan>> {
+async function plansOf(
+  { config, rows, prompt, calls = [] }: RealModel,
+  dtype: WeightFormat,
+): Promise<Map<string, Plan>> {
   const shape = await shapeOf("model", oneLayer(config));
-  const planned = (options: GenerateOptions) => planModel(shape, { dtype, options }, GPU);
+  const planned = (options: GenerateOptions) => planModel(shape, { dtype, options, input_length: prompt }, GPU);
   const { model } = await planned({});
   const found = new Map<string, Plan>();
   for (const N of rows) for (const { plan } of samplePlans(model as Core, N)) found.set(`${plan.name} N=${N}`, plan);

@@ -10,6 +10,8 @@ export interface RealModel {
   readonly formats: readonly WeightFormat[];
   /** Numbers of rows of its encoder, its prompts and its steps. */
   readonly rows: readonly number[];
+  /** Tokens of the prompts of its calls. Default 64. */
+  readonly prompt?: number;
   /** Options of the calls of `generate()`. */
   readonly calls?: readonly GenerateOptions[];
 }
@@ -37,6 +39,7 @@ export const MODELS: Readonly<Record<string, RealModel>> = {
     config: SHAPES["llama-3.2-1b"],
     formats: ["auto", "int8", "int4"],
     rows: [...STEPS, 64, 1000],
+    prompt: 8000,
     calls: [{}, SAMPLED, { num_beams: 4 }],
   },
   "qwen3-0.6b": {
