@@ -8,6 +8,9 @@ const { env = {} } = (globalThis as { process?: { env?: Readonly<Record<string, 
 /** The seed of this run: the same in every run of the tests, another in each round of `npm run torture`. */
 export const seed = Number(env.WGFORMER_SEED ?? 1);
 
+/** Whether a seed was given, as `npm run torture` does: then there is time for more cases than in every run. */
+export const torturing = env.WGFORMER_SEED !== undefined;
+
 /** Draws, the same for one seed and case. */
 export interface Dice {
   /** A number in [0, 1). */

@@ -165,13 +165,14 @@ function checkMutants(test: Test, { variant, cases, obstacle, run }: Subject, mu
 }
 
 /** Runs one case on the device and through the reference, and returns the first fault, if any. */
-async function runCase(
+export async function runCase(
   gpu: Gpu,
   kernel: Kernel,
-  table: Table<string, string>,
+  table: Pick<Table<string, string>, "args" | "values" | "tolerance">,
   size: Size,
+  random = randoms(7),
 ): Promise<string | undefined> {
-  const args = table.args(size, randoms(7));
+  const args = table.args(size, random);
   const { launch, inputs, outputs } = recordLaunch(kernel, args, table.values(size));
   const oracle = cpu();
   for (const [t, { data }] of inputs) {
