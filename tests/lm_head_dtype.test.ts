@@ -60,5 +60,9 @@ test("a model without logits and an unknown format are refused", async () => {
     /^lm_head_dtype: must be absent for bert, which has no lm_head here$/,
   );
   const unknown = { lm_head_dtype: "int3" } as unknown as LoadOptions;
-  await refuses(() => loaded(TINY, unknown, scores), OptionError, /^load: lm_head_dtype must be one of int8, got "int3"$/);
+  await refuses(
+    () => loaded(TINY, unknown, scores),
+    OptionError,
+    /^load: lm_head_dtype must be one of int8, got "int3"$/,
+  );
 });

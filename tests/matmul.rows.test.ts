@@ -184,7 +184,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       ],
       "outputs past the end": [
         "one row, one over a workgroup",
-        (wgsl) => wgsl.replace("j < 4 && o + j <= last", "j < 4"),
+        (wgsl) => wgsl.replace("if (o + j <= last) { put(n, o + j, v[j]); }", "put(n, o + j, v[j]);"),
       ],
       "tiles rounded down": [
         "one over eight rows",
@@ -235,7 +235,10 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
         (wgsl) => wgsl.replace("let pitch = stride() / PARTS", "let pitch = loads"),
       ],
       "rows past the end": ["one over eight rows", (wgsl) => wgsl.replace(" || n + k >= params.N", "")],
-      "outputs past the end": ["tanh at its ends", (wgsl) => wgsl.replace("j < 4 && o + j <= last", "j < 4")],
+      "outputs past the end": [
+        "tanh at its ends",
+        (wgsl) => wgsl.replace("if (o + j <= last) { put(n, o + j, v[j]); }", "put(n, o + j, v[j]);"),
+      ],
       "sums of the first set": [
         "silu at its ends",
         (wgsl) => wgsl.replace("sums[k * SIZE + member * LANES]", "sums[k * SIZE]"),

@@ -30,7 +30,7 @@ import * as tiles from "./matmul_tiles.js";
 export const NORM = { none: 0, layernorm: 1, rmsnorm: 2 } as const;
 
 const FEW = 8; // up to this many rows the weights are read only once
-const NORM_ROWS = 4; // each workgroup normalises all rows itself, which for few rows is cheaper than a launch
+const NORM_ROWS = 4; // each invocation has a part in the norm of each row, which for few rows is cheaper than a launch
 
 /**
  * Whether this many rows are better normalised in the product than before it, on devices where launches cost time
