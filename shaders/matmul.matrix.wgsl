@@ -71,20 +71,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let down = subgroup % DOWN * (BLOCK / HEIGHT);
   let across = subgroup / DOWN * (BLOCK / WIDTH);
   var sum: array<array<Sum, BLOCK / WIDTH>, BLOCK / HEIGHT>;
-  for (var start = 0u; 4 * start < params.I; start += FOURS) {
-    let i = start + k;
+  let last = (params.I - 1) / 4;
+  for (var start = 0u; start <= last; start += FOURS) {
+    let i = start + k; // no branch around the loads: all are in flight at once
     for (var t = 0u; t < ROWS / TURN; t++) {
       let at = t * TURN + mine;
-      var v = vec4f();
-      if (4 * i < params.I) { v = rowAt(n0 + at, i) * ofRow[t].factor; }
+      let v = select(vec4f(), rowAt(n0 + at, min(i, last)) * ofRow[t].factor, i <= last);
       let one = first(v, ofRow[t].mask);
       stageRow(0, at, k, vec4<Element>(one));
       if (X_TERMS == 2) { stageRow(1, at, k, vec4<Element>(v - one)); }
     }
     for (var t = 0u; t < OUTPUTS / TURN; t++) {
       let at = t * TURN + mine;
-      var v = vec4f();
-      if (4 * i < params.I) { v = weightAt(o0 + at, i) * ofOutput[t].factor; }
+      let v = select(vec4f(), weightAt(o0 + at, min(i, last)) * ofOutput[t].factor, i <= last);
       let one = first(v, select(0xffffffff, ofOutput[t].mask, W_TERMS == 2));
       stageOutput(0, at, k, vec4<Element>(one));
       if (W_TERMS == 2) { stageOutput(1, at, k, vec4<Element>(v - one)); }

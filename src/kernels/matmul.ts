@@ -113,7 +113,7 @@ const forTiles: readonly Variant[] = [
     needs: ["chromium-experimental-subgroup-matrix", "subgroups"],
     for: "gpu",
     fits: (d, device) => plain(d) && matrices.canRun(device, element),
-    suits: (d, device) => many(d) && matrices.pays(d, device),
+    suits: (d, device) => many(d) && matrices.pays(d, device, element),
     groups: matrices.tiles,
     constants: (d, device) => ({ ...matrices.shape(d, device, element), ...gated(d) }),
     tunings: (_, device) => matrices.shapes(device),
