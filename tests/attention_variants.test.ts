@@ -47,10 +47,11 @@ test("unrolled attention computes what it computes in loops, and keeps a NaN fro
 });
 
 test("unrolled steps compute what they compute in loops", async () => {
-  for (const size of [
+  const sizes: Size[] = [
     { B: 1, W: 2, M: 130, H: 2, K: 1, E: 24, position: 70, rotary: 1, norms: 1, split: 1 },
     { B: 1, W: 2, M: 130, H: 2, K: 1, E: 24, position: 70, half: 1 },
-  ]) {
+  ];
+  for (const size of sizes) {
     const place = ["qkv", 3] as const;
     const got = await computed(attentionStep, stepArgs, size, place, true);
     assert.ok(got.some(Number.isNaN));
