@@ -11,6 +11,7 @@ import {
   type Tensor,
 } from "../src/index.js";
 import { describeCheckpoint } from "../src/model/families/index.js";
+import { planModel } from "../src/model/memory_plan.js";
 import type { MemoryUse } from "../src/runtime/memory.js";
 import { byteLength } from "../src/runtime/tensor.js";
 import { assert, folder, readFile, refuses, suite } from "./support/harness.js";
@@ -160,3 +161,13 @@ test("wrong sizes are refused with the cure", async () => {
 });
 
 test("the device is given back", async () => (await plainDevice()).dispose());
+
+test("to sample takes one launch more than the best token on a GPU, and none on a CPU adapter", async () => {
+  const launches = async (adapter: "cpu" | "gpu", do_sample: boolean): Promise<number | undefined> => {
+    const checkpoint = await openCheckpoint(folder("tests/fixtures/gpt2"));
+    const { plans } = await planModel(checkpoint, { options: { do_sample } }, { adapter, weightLimit: Infinity });
+    return plans.find(({ name }) => name === "step")?.launches.length;
+  };
+  assert.is(await launches("cpu", true), await launches("cpu", false));
+  assert.is(await launches("gpu", true), 1 + (await launches("gpu", false))!);
+});
