@@ -1,7 +1,7 @@
 // attention: through workgroup memory, for GPUs.
 // Parts    attention, attention_bias, constants, halves, chunk4|chunk1, cache_f32|cache_f16
-// Launch   one workgroup a head of 8 * DEEP rows, 32 keys at a time: a lane scores 4 keys for DEEP rows, 8 chunks of which
-//          are staged at a time, and sums an eighth of E for them, from 8 * VALUES staged values; E up to 256
+// Launch   one workgroup a head of 8 * DEEP rows, 32 keys at a time: a lane scores 4 keys for DEEP rows, from 8 chunks
+//          staged at a time, and sums an eighth of E for them, from 8 * VALUES staged values; E up to 256
 // Numerics online softmax, corrected once every 32 keys of a sentence; the result of a row does not depend on the rows
 //          beside it, nor on DEEP; a row that sees no key gives zeros
 // Source   Vaswani et al. 2017, eq. 1; Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 3; biases by distance:
@@ -61,8 +61,8 @@ fn stage_values(at: u32, count: u32, head: u32, lane: u32) {
 
 alias Sum = array<array<Chunk, SHARE>, DEEP>; // [row][chunk]
 
-// Adds the values of a line of the tile, the first of which is that of key `base` + line * VALUES; if `masked`, to each row
-// only those of keys below `seen`.
+// Adds the values of a line of the tile, the first of which is that of key `base` + line * VALUES; if `masked`, to each
+// row only those of keys below `seen`.
 fn add(sum: ptr<function, Sum>, line: u32, base: u32, slot: u32, part: u32, seen: vec4u, masked: bool) {
   for (var k = 0u; k < times(VALUES); k++) {
     let t = base + line * VALUES + k;
@@ -142,7 +142,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       highest[part][slot] = next;
       workgroupBarrier();
       for (var i = 0u; i < times(8u); i++) { next = max(next, highest[i][slot]); }
-      next = select(vec4f(LOWEST), next, vec4<bool>(true, DEEP > 1u, DEEP > 2u, DEEP > 2u)); // the others take no registers
+      next = select(vec4f(LOWEST), next, vec4<bool>(true, DEEP > 1u, DEEP > 2u, DEEP > 2u)); // no registers for others
       let decay = exp(top - next);
       top = next;
       total *= decay;
