@@ -4,14 +4,14 @@
 //          one weight where rows have no whole loads; SETS such sets a workgroup, ceil(N/ROWS) * ceil(J*O/(4*SETS))
 //          workgroups
 // Numerics each invocation sums its share in the order of i, then a tree of partial sums: a row's bits depend on LANES
-//          and on ROWS; layernorm in two passes, in every workgroup; rmsnorm scales the sums
+//          and on ROWS; norm in two passes, in every workgroup, or of the sums
 // Source   mul_mat_vec of ggml-webgpu, llama.cpp 2026: neighbours read neighbouring weights, rows stay in registers
 const LANES: u32 = 64;        // invocations that share the sums of four outputs, a power of two
 const SETS: u32 = 1;          // of LANES invocations, a power of two
 const SIZE = LANES * SETS;
 
 var<workgroup> sums: array<vec4f, ROWS * SIZE>;
-var<workgroup> norms: array<vec2f, ROWS>; // layernorm: what to subtract from x, and what to multiply it by
+var<workgroup> norms: array<vec2f, ROWS>; // what to subtract from a row of x, and what to multiply it by
 
 fn fold(index: u32, span: u32, rows: u32) { // adds up every `span` neighbouring sums
   for (var step = span / 2; step > 0; step /= 2) {
@@ -28,12 +28,15 @@ fn moments(n: u32, index: u32) { // SIZE / ROWS invocations a row
   let first = index / span * span;
   let width = params.I / CHUNK;
   let row = min(n + index / span, params.N - 1) * width;
-  var sum = Chunk();
-  for (var i = index - first; i < width; i += span) { sum += x[row + i]; }
-  sums[index] = vec4f(total(sum));
-  fold(index, span, 1);
-  let mean = sums[first].x / f32(params.I);
-  workgroupBarrier();
+  var mean = 0.0;
+  if (NORM == 1) {
+    var sum = Chunk();
+    for (var i = index - first; i < width; i += span) { sum += x[row + i]; }
+    sums[index] = vec4f(total(sum));
+    fold(index, span, 1);
+    mean = sums[first].x / f32(params.I);
+    workgroupBarrier();
+  }
   var square = Chunk();
   for (var i = index - first; i < width; i += span) { square += (x[row + i] - mean) * (x[row + i] - mean); }
   sums[index] = vec4f(total(square));
@@ -62,7 +65,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let tile = group.y * grid.x + group.x;
   let n = (tile % tiles) * ROWS;
   place(n);
-  if (NORM == 1) {
+  if (NORM > 0 && !LAST) {
     moments(n, index);
     for (var k = 0u; k < ROWS; k++) { set_norm(k, norms[k]); }
   }
@@ -70,7 +73,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let k = min(index / SETS, ROWS - 1); // this invocation stores row k
   let member = index % SETS;           // of the outputs of this set
   var factor = 1.0;
-  if (NORM == 2) { factor = root(index, k, member * LANES); }
+  if (LAST) { factor = root(index, k, member * LANES); }
   if (ROWS > 0) { lay(0, index, r0.sum); }
   if (ROWS > 1) { lay(1, index, r1.sum); }
   if (ROWS > 2) { lay(2, index, r2.sum); }

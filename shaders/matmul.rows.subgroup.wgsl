@@ -4,7 +4,7 @@
 //          and shares their sums, 16 bytes of weights at a time, or one weight where rows have no whole loads;
 //          ceil(N/ROWS) * ceil(J*O/(4*SETS)) workgroups
 // Numerics each invocation sums its share in the order of i, then subgroupAdd: a row's bits depend on the device, not
-//          on N; layernorm in two passes, in every subgroup; rmsnorm scales the sums
+//          on N; norm in two passes, in every subgroup, or of the sums
 // Source   mul_mat_vec of ggml-webgpu, llama.cpp 2026; subgroups of any size, counted and not assumed
 enable subgroups;
 
@@ -15,9 +15,12 @@ var<workgroup> ids: array<u32, 64>; // of subgroups, by their first invocations
 
 fn moments(row: u32, lane: u32, lanes: u32) -> vec2f { // what to subtract from a row of x, and what to multiply it by
   let width = params.I / CHUNK;
-  var sum = Chunk();
-  for (var i = lane; i < width; i += lanes) { sum += x[row + i]; }
-  let mean = subgroupAdd(total(sum)) / f32(params.I);
+  var mean = 0.0;
+  if (NORM == 1) {
+    var sum = Chunk();
+    for (var i = lane; i < width; i += lanes) { sum += x[row + i]; }
+    mean = subgroupAdd(total(sum)) / f32(params.I);
+  }
   var square = Chunk();
   for (var i = lane; i < width; i += lanes) { square += (x[row + i] - mean) * (x[row + i] - mean); }
   return vec2f(mean, inverseSqrt(subgroupAdd(total(square)) / f32(params.I) + params.eps));
@@ -25,7 +28,7 @@ fn moments(row: u32, lane: u32, lanes: u32) -> vec2f { // what to subtract from 
 
 fn whole(r: Row) -> vec4f { // the sums of a row, from the shares of the subgroup
   let sum = subgroupAdd(r.sum);
-  if (NORM == 2) { return sum * inverseSqrt(subgroupAdd(r.squares) / f32(params.I) + params.eps); }
+  if (LAST) { return sum * inverseSqrt(subgroupAdd(r.squares) / f32(params.I) + params.eps); }
   return sum;
 }
 
@@ -56,7 +59,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let n = (tile % tiles) * ROWS;
   let rows = min(ROWS, params.N - n);
   place(n);
-  if (NORM == 1) {
+  if (NORM > 0 && !LAST) {
     for (var k = 0u; k < rows; k++) { set_norm(k, moments((n + k) * (params.I / CHUNK), lane, lanes)); }
   }
   for (var start = 0u; start < SETS; start += count) {

@@ -91,6 +91,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
     "a large eps": { N: 1, I: 36, O: 3, norm: layernorm, eps: 1 },
     "i4, two rows, bias, whole loads": { N: 2, I: 160, O: 9, format: i4, tolerance: 2e-6 },
     "i4, eight rows, rmsnorm": { N: 8, I: 96, O: 10, format: i4, norm: rmsnorm, gamma: 1, gain: 3, tolerance: 5e-6 },
+    "rmsnorm with a shift": { N: 3, I: 36, O: 6, norm: rmsnorm, gamma: 1, beta: 1, offset: 2, tolerance: 2e-6 },
     "seven rows": { N: 7, I: 36, O: 9 },
     "rmsnorm, far from zero": { N: 3, I: 256, O: 6, norm: rmsnorm, offset: 1000, tolerance: 1e-5 },
     "a long sum": { N: 1, I: 2048, O: 8, tolerance: 5e-6 },

@@ -3,11 +3,12 @@
 const ROWS: u32 = 1;         // rows of a tile; more tiles read the weights again
 const UNROLL: u32 = 0;
 const LATE = WEIGHT_FORMAT >= I8 && ROWS < 4; // scales multiply sums: for more rows, weights are fewer
+const LAST = NORM == 2 && HAS_BETA == 0; // sums are scaled in the end; what is shifted is normalised before
 const LOADS = GROUP / PARTS; // of a group
 
 struct Row {
   at: u32,      // its first chunk of x
-  norm: vec2f,  // layernorm: what to subtract from x, and what to multiply it by
+  norm: vec2f,  // what to subtract from x, and what to multiply it by
   sum: vec4f,   // for four outputs
   squares: f32, // rmsnorm: of x
   load: vec4f,  // sums over a load, before their scales
@@ -43,8 +44,8 @@ fn begun(row: Row) -> Row { return Row(row.at, row.norm, vec4f(), 0, vec4f(), 0)
 fn added(row: Row, i: u32, j: u32, p: Block) -> Row { // with the products of chunk i + j
   var r = row;
   var v = x[r.at + i + j];
-  if (NORM == 1) { v = (v - r.norm.x) * r.norm.y; }
-  if (NORM == 2) { r.squares += inner(v, v); } // by which the sums are scaled in the end
+  if (LAST) { r.squares += inner(v, v); }
+  if (NORM > 0 && !LAST) { v = (v - r.norm.x) * r.norm.y; }
   if (HAS_GAMMA == 1) { v *= gamma[i + j]; }
   if (HAS_BETA == 1) { v += beta[i + j]; }
   if (!LATE) { r.sum = plus_dots(r.sum, v, p); return r; }
