@@ -62,11 +62,7 @@ test("unrolled steps compute what they compute in loops", async () => {
 test("a lane takes as many rows as a sentence has and as its registers hold", () => {
   const rows = (vendor: string, E: number, T: number): number => {
     const size = { B: 2, S: 4, T, H: 1, K: 1, E };
-    const { launch } = recordLaunch(
-      attention as unknown as Kernel,
-      attentionArgs.args(size, randoms(7)),
-      attentionArgs.values(size),
-    );
+    const { launch } = recordLaunch(attention, attentionArgs.args(size, randoms(7)), attentionArgs.values(size));
     return chooseVariant(launch.kernel, launch.dims, classOf("gpu", 32, { vendor })).dims.DEEP;
   };
   assert.equal(
