@@ -21,13 +21,22 @@ const same = (got: Iterable<string>, want: Iterable<string>, what: string): void
 const shaderName = ({ name }: Kernel, variant: Variant): string =>
   [name, variant.name.replace(/\.?direct$/, "")].filter(Boolean).join(".");
 
-/** Names of the parts that a shader's header lists; of two that depend on widths or a format, `x4|x1`, all or one. */
+/**
+ * Names of the parts that a shader's header lists, all or one of those that depend on widths (`x4|x1`), on a format
+ * (`x_f32|x_f16`) or on both (`x16|x4|x1`).
+ */
 const partsOf = (wgsl: string, one?: { readonly width: number; readonly format: number }): string[] =>
   (wgsl.match(/^\/\/ Parts {4}(.*)$/m)?.[1].split(", ") ?? []).flatMap((name) => {
     const names = name.split("|");
     if (!one || names.length === 1) return names;
+    if (names.length === 3) return names[one.width === 1 ? 2 : one.format];
     return names[Number(names[0].endsWith("_f32") ? one.format === 1 : one.width === 1)];
   });
+
+/** A device with units for matrices of every kind of number. */
+const ANY_MATRIX = classOf("gpu", 8, {
+  matrices: (["f16", "f32"] as const).map((element) => ({ element, rows: 8, outputs: 8, inputs: 8 })),
+});
 
 /** Sizes that are all the same, and formats. */
 const sizes = (value: number, format = 0): Dims =>
@@ -61,7 +70,7 @@ for (const kernel of all) {
       assert.equal(stray, [], "every field of Params is a letter of the patterns or in params");
       const absent = kernel.params.filter((name) => !fields.includes(name) && !letters.has(name));
       assert.equal(absent, [], "every one of params is a field of Params, or a letter");
-      const given = Object.keys(variant.constants?.(sizes(1), classOf("gpu", 8)) ?? {});
+      const given = Object.keys(variant.constants?.(sizes(1), ANY_MATRIX) ?? {});
       same(
         Object.keys(found).filter((name) => name !== "UNROLL"),
         [...implied, ...kernel.constants, ...given],

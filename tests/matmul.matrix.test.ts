@@ -52,7 +52,7 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
 function emulate(wgsl: string): string {
   const text = REPLACED.reduce((before, [pattern, by]) => {
     const after = before.replace(pattern, by);
-    if (after === before) throw new Error(`matmul.matrix.wgsl: must have ${pattern}`);
+    if (after === before) throw new Error(`matmul_matrix.wgsl: must have ${pattern}`);
     return after;
   }, wgsl);
   return text + EMULATED;

@@ -1,6 +1,6 @@
-// Numbers of f32 as sums of f16, which matrix units multiply: a row of x, or of the weight, is multiplied by a power of two
-// that brings its largest number near the largest of f16, and a number of it is two terms, 21 bits, but for weights that
-// are one. The product of second terms is left out. Without HALF numbers stay as they are.
+// Numbers of f32 as sums of f16, which matrix units multiply: a row of x, or of the weight, is multiplied by a power of
+// two that brings its largest number near the largest of f16, and a number of it is two terms, 21 bits, but for weights
+// that are one. The product of second terms is left out. Without HALF numbers stay as they are.
 // Source   Markidis et al. 2018, doi:10.1109/IPDPSW.2018.00091; Ootomo and Yokota 2022, doi:10.1177/10943420221090256
 var<workgroup> largest: array<atomic<u32>, ROWS + OUTPUTS>; // the bits of the largest number of each
 
@@ -39,8 +39,9 @@ fn exponent(at: u32) -> i32 {
   return i32(max(atomicLoad(&largest[at]) >> 23, 15)) - 141;
 }
 
-// What a row is multiplied by, and the bits of a number that are its first term: those of f16, by hand because compilers may
-// take f32(f16(v)) for v; none where an infinity is in the row, which times two terms of a weight would be NaN.
+// What a row is multiplied by, and the bits of a number that are its first term: those of f16, by hand, because
+// compilers may take f32(f16(v)) for v; none where an infinity is in the row, which times two terms of a weight would
+// be NaN.
 struct Split { factor: f32, mask: u32 }
 
 fn splitOf(at: u32) -> Split {

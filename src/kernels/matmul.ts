@@ -3,7 +3,8 @@ import tileCpu from "../../shaders/matmul.cpu.wgsl";
 import rows from "../../shaders/matmul.rows.wgsl";
 import rowsShared from "../../shaders/matmul.rows.shared.wgsl";
 import rowsSubgroup from "../../shaders/matmul.rows.subgroup.wgsl";
-import tileMatrix from "../../shaders/matmul.matrix.wgsl";
+import tileMatrix16 from "../../shaders/matmul.matrix.f16.wgsl";
+import tileMatrix32 from "../../shaders/matmul.matrix.f32.wgsl";
 import tileShared from "../../shaders/matmul.shared.wgsl";
 import activation from "../../shaders/parts/activation.wgsl";
 import formats from "../../shaders/parts/formats.wgsl";
@@ -11,8 +12,7 @@ import load1 from "../../shaders/parts/load1.wgsl";
 import load16 from "../../shaders/parts/load16.wgsl";
 import load4 from "../../shaders/parts/load4.wgsl";
 import byFour from "../../shaders/parts/fours.wgsl";
-import fullMatrices from "../../shaders/parts/full_matrices.wgsl";
-import halfMatrices from "../../shaders/parts/half_matrices.wgsl";
+import matrixPart from "../../shaders/parts/matmul_matrix.wgsl";
 import matrixTerms from "../../shaders/parts/matrix_terms.wgsl";
 import common from "../../shaders/parts/matmul.wgsl";
 import rowTile from "../../shaders/parts/rows.wgsl";
@@ -64,7 +64,7 @@ const outputFours = ({ J, O }: Dims): number => Math.ceil((J * O) / 4);
 /** Variants for few rows are not measured for batches, in which they would read the weights many times. */
 const measured = (d: Dims, all: readonly Dims[]): readonly Dims[] => (d.N <= 8 * FEW ? all : []);
 
-const matrixHeads = { f32: fullMatrices, f16: halfMatrices };
+const tilesMatrix = { f32: tileMatrix32, f16: tileMatrix16 };
 
 const forRows: readonly Variant[] = [
   {
@@ -108,7 +108,7 @@ const forTiles: readonly Variant[] = [
   },
   ...(["f32", "f16"] as const).map((element): Variant => ({
     name: `matrix.${element}`,
-    wgsl: joinShader(matrixHeads[element], tileMatrix, matrixTerms, common, activation, formats, scale, byFour),
+    wgsl: joinShader(tilesMatrix[element], matrixPart, matrixTerms, common, activation, formats, scale, byFour),
     parts: chunked(fours.by4),
     needs: ["chromium-experimental-subgroup-matrix", "subgroups"],
     for: "gpu",
@@ -126,7 +126,7 @@ const forTiles: readonly Variant[] = [
     fits: plain,
     suits: many,
     groups: tiles.sharedTiles,
-    constants: (d, device) => ({ ...tiles.sharedShape(d, device), ...gated(d) }),
+    constants: (d, device) => ({ ...tiles.sharedShape(d, device), HALVES: 0, ...gated(d) }),
     tunings: tiles.sharedShapes,
   },
   {

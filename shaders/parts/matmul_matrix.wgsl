@@ -1,5 +1,4 @@
-// matmul: a linear layer for many rows, through the matrix units of a GPU.
-// Parts    half_matrices|full_matrices, matrix_terms, matmul, activation, formats, scale, fours, chunk4|chunk1, load4|load1
+// A linear layer for many rows, through the matrix units of a GPU: the shader says what they multiply.
 // Launch   DOWN x ACROSS subgroups compute a tile, each BLOCK rows x BLOCK outputs; STAGE inputs are staged at a time
 // Numerics f32, in the order of i; with HALF products of the f16 terms that parts/matrix_terms.wgsl makes of numbers
 const BLOCK: u32 = 32;        // rows, and outputs, of a subgroup
@@ -116,7 +115,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       for (var q = lane; q < HEIGHT * WIDTH / 4; q += SUBGROUP_SIZE) {
         let n = (down + a) * HEIGHT + q / (WIDTH / 4);
         let o = (across + b) * WIDTH + 4 * q % WIDTH;
-        let z = vec4f(sums[subgroup][4 * q], sums[subgroup][4 * q + 1], sums[subgroup][4 * q + 2], sums[subgroup][4 * q + 3]);
+        let z = vec4f(sums[subgroup][4 * q], sums[subgroup][4 * q + 1],
+                      sums[subgroup][4 * q + 2], sums[subgroup][4 * q + 3]);
         let e = vec4i(exponent(ROWS + o), exponent(ROWS + o + 1), exponent(ROWS + o + 2), exponent(ROWS + o + 3));
         if (n0 + n < params.N && o0 + o < outputs()) { store(n0 + n, o0 + o, ldexp(z, e + exponent(n))); }
       }
