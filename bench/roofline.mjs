@@ -19,6 +19,7 @@ try {
       tflops: text,
       vendor: text,
       dtype: text, // of the weights, as in load()
+      "lm-head": text, // lm_head_dtype of load()
       cache: text, // of keys and values
       rows: text, // inputs that are run together
       prompt: text, // tokens of each

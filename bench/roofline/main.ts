@@ -1,5 +1,5 @@
 import { type Checkpoint, type Json, openCheckpoint } from "../../src/model/checkpoint/checkpoint.js";
-import { WEIGHT_FORMATS } from "../../src/model/checkpoint/weight_formats.js";
+import { LOGITS_FORMATS, WEIGHT_FORMATS } from "../../src/model/checkpoint/weight_formats.js";
 import { gpu as openGpu, load, samplePlans } from "../../src/index.js";
 import { readResults } from "../support/results.js";
 import { CACHE_FORMATS } from "../../src/model/graph/architecture.js";
@@ -89,7 +89,11 @@ export async function roofline(model: string | undefined, words: Words, flags: F
     ...(num_beams && { num_beams }),
     ...(flags.sample && { do_sample: true, num_beams: num_beams ?? 1 }),
   };
-  const formats = { dtype: oneOf(words, "dtype", WEIGHT_FORMATS), cache: oneOf(words, "cache", CACHE_FORMATS) };
+  const formats = {
+    dtype: oneOf(words, "dtype", WEIGHT_FORMATS),
+    cache: oneOf(words, "cache", CACHE_FORMATS),
+    lm_head_dtype: oneOf(words, "lm-head", LOGITS_FORMATS),
+  };
   const call = { ...formats, rows, input_length, options };
   const plans = await predict(checkpoint, call, figures);
   return [

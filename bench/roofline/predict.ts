@@ -1,5 +1,5 @@
 import type { Checkpoint } from "../../src/model/checkpoint/checkpoint.js";
-import type { WeightFormat } from "../../src/model/checkpoint/weight_formats.js";
+import type { LogitsFormat, WeightFormat } from "../../src/model/checkpoint/weight_formats.js";
 import { CHUNK } from "../../src/model/decode/cache_plans.js";
 import type { GenerateOptions } from "../../src/model/decode/options.js";
 import type { CacheFormat } from "../../src/model/graph/architecture.js";
@@ -10,6 +10,8 @@ import { type Expected, expectPlan, planTime } from "./expected.js";
 /** What a call is predicted for. */
 export interface CallSizes {
   readonly dtype?: WeightFormat;
+  /** Storage of the matrix that makes logits, where it is another. */
+  readonly lm_head_dtype?: LogitsFormat;
   /** Storage of keys and values of the past. */
   readonly cache?: CacheFormat;
   /** Inputs that are run together. */
