@@ -26,7 +26,7 @@ export interface Request {
 const ALL = Object.values<object>(kernels).filter((one): one is Kernel => "variants" in one);
 // What changes a few instructions at the ends of a shader, not its loops: of the device's own choice, and of other variants.
 const MINOR = /^HAS_STATUS$/;
-const FLAG = /^(HAS_\w+|ACTIVATION)$/;
+const FLAG = /^(HAS_\w+|ACTIVATION|NORM)$/;
 
 /** A line on standard error, written at once: before and after all that the driver prints meanwhile. */
 const tell = (word: string, said: unknown = {}): void =>

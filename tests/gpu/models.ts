@@ -24,14 +24,14 @@ const RULED = { repetition_penalty: 1.1, no_repeat_ngram_size: 3 };
 export const MODELS: Readonly<Record<string, RealModel>> = {
   gpt2: {
     config: SHAPES.gpt2,
-    formats: ["auto", "f16", "int8", "int4"],
+    formats: ["auto", "int8"],
     rows: [...STEPS, 64, 1000],
     calls: [{}, SAMPLED, { ...SAMPLED, top_k: 0 }, RULED, { num_beams: 4, ...RULED }],
   },
-  "bert-base": { config: SHAPES["bert-base-uncased"], formats: ["auto", "int8"], rows: [8, 128, 2048] },
+  "bert-base": { config: SHAPES["bert-base-uncased"], formats: ["auto"], rows: [8, 128, 2048] },
   "opus-mt": {
     config: SHAPES["opus-mt-en-de"],
-    formats: ["auto", "int8"],
+    formats: ["auto"],
     rows: [...STEPS, 32, 300],
     calls: [{ num_beams: 4 }, { num_beams: 6, coverage_penalty: 0.2, search: "opennmt" }],
   },
@@ -63,7 +63,7 @@ export const MODELS: Readonly<Record<string, RealModel>> = {
   "whisper-tiny": {
     config: { model_type: "whisper", torch_dtype: "float16", vocab_size: 51865 },
     formats: ["auto"],
-    rows: [1, 5, 500],
+    rows: [1, 4, 8, 500],
     calls: [{}],
   },
   "moonshine-tiny": { config: { model_type: "moonshine" }, formats: ["auto"], rows: [1, 64] },
