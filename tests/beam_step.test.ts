@@ -86,7 +86,7 @@ const mutants: Mutants = {
   ],
   "banned candidates that go on": [
     "fewer tokens than beams",
-    (wgsl) => wgsl.replace("score > BANNED);", "score > ABSENT);"),
+    (wgsl) => wgsl.replace("score > BANNED);", "score > ABSENT);").replace(" || running <= BANNED", ""),
   ],
   "dead beams that live": [
     "fewer tokens than beams",
