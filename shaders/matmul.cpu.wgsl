@@ -41,14 +41,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var a24 = vec4f(); var a25 = vec4f(); var a26 = vec4f(); var a27 = vec4f(); var a28 = vec4f(); var a29 = vec4f();
   var a30 = vec4f(); var a31 = vec4f();
   for (var first = 0u; first < width; first += run()) {
-    let s0 = scale(w0 + first); let s1 = scale(w1 + first); let s2 = scale(w2 + first); let s3 = scale(w3 + first);
-    var s4 = s0; var s5 = s1; var s6 = s2; var s7 = s3;
-    if (FOURS == 2) { s4 = scale(w4 + first); s5 = scale(w5 + first); s6 = scale(w6 + first); s7 = scale(w7 + first); }
+    let s = scales(o, first);
+    var t = s;
+    if (FOURS == 2) { t = scales(o + 4, first); }
     let last = end(first);
     for (var i = first; i < last; i++) {
-      let p = Block(s0 * load(w0 + i), s1 * load(w1 + i), s2 * load(w2 + i), s3 * load(w3 + i));
+      let p = Block(s.x * load(w0 + i), s.y * load(w1 + i), s.z * load(w2 + i), s.w * load(w3 + i));
       var q = p;
-      if (FOURS == 2) { q = Block(s4 * load(w4 + i), s5 * load(w5 + i), s6 * load(w6 + i), s7 * load(w7 + i)); }
+      if (FOURS == 2) { q = Block(t.x * load(w4 + i), t.y * load(w5 + i), t.z * load(w6 + i), t.w * load(w7 + i)); }
       var v: array<Chunk, 8>;
       v[0] = x[r0 + i];
       if (ROWS > 1 * LANES) { v[1] = x[r1 + i]; }

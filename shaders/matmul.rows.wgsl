@@ -53,10 +53,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f(); var a4 = vec4f(); var a5 = vec4f();
   var a6 = vec4f(); var a7 = vec4f();
   for (var first = 0u; first < width; first += run()) {
-    let s0 = scale(w0 + first); let s1 = scale(w1 + first); let s2 = scale(w2 + first); let s3 = scale(w3 + first);
+    let s = scales(o, first);
     let last = end(first);
     for (var i = first; i < last; i++) {
-      let p = Block(s0 * load(w0 + i), s1 * load(w1 + i), s2 * load(w2 + i), s3 * load(w3 + i));
+      let p = Block(s.x * load(w0 + i), s.y * load(w1 + i), s.z * load(w2 + i), s.w * load(w3 + i));
       if (ROWS > 0) { a0 += dots(input(x0, i, m0), p); }
       if (ROWS > 1) { a1 += dots(input(x1, i, m1), p); }
       if (ROWS > 2) { a2 += dots(input(x2, i, m2), p); }

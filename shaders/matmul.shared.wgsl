@@ -41,8 +41,8 @@ fn bits(four: mat4x4f) -> Staged {
 
 fn halves4(o: u32, i: u32) -> Staged { // two inputs of an output are a word: the first two and the last two, with a gap
   let at = 2 * (min(vec4u(o, o + 1, o + 2, o + 3), vec4u(outputs() - 1)) * stride() + i);
-  return Staged(vec4u(word(at.x), word(at.y), word(at.z), word(at.w)), vec4u(),
-                vec4u(word(at.x + 1), word(at.y + 1), word(at.z + 1), word(at.w + 1)), vec4u());
+  return Staged(vec4u(word(0, at.x), word(0, at.y), word(0, at.z), word(0, at.w)), vec4u(),
+                vec4u(word(0, at.x + 1), word(0, at.y + 1), word(0, at.z + 1), word(0, at.w + 1)), vec4u());
 }
 
 fn stage(b: u32, slice: u32, first: u32, n0: u32, o0: u32) { // transposed, four by four; zeros past the end

@@ -35,12 +35,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var b0 = vec4f(); var b1 = vec4f(); var b2 = vec4f(); var b3 = vec4f(); var b4 = vec4f(); var b5 = vec4f();
   var b6 = vec4f(); var b7 = vec4f(); var b8 = vec4f(); var b9 = vec4f(); var b10 = vec4f(); var b11 = vec4f();
   for (var first = 0u; first < width; first += run()) {
-    let s0 = scale(w0 + first); let s1 = scale(w1 + first); let s2 = scale(w2 + first); let s3 = scale(w3 + first);
-    let s4 = scale(w4 + first); let s5 = scale(w5 + first); let s6 = scale(w6 + first); let s7 = scale(w7 + first);
+    let s = scales(o, first);
+    let t = scales(o + 4, first);
     let last = end(first);
     for (var i = first; i < last; i++) {
-      let p = Block(s0 * load(w0 + i), s1 * load(w1 + i), s2 * load(w2 + i), s3 * load(w3 + i));
-      let q = Block(s4 * load(w4 + i), s5 * load(w5 + i), s6 * load(w6 + i), s7 * load(w7 + i));
+      let p = Block(s.x * load(w0 + i), s.y * load(w1 + i), s.z * load(w2 + i), s.w * load(w3 + i));
+      let q = Block(t.x * load(w4 + i), t.y * load(w5 + i), t.z * load(w6 + i), t.w * load(w7 + i));
       if (ROWS > 0) { let v = x[x0 + i]; a0 += dots(v, p); b0 += dots(v, q); }
       if (ROWS > 1) { let v = x[x1 + i]; a1 += dots(v, p); b1 += dots(v, q); }
       if (ROWS > 2) { let v = x[x2 + i]; a2 += dots(v, p); b2 += dots(v, q); }

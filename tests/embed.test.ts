@@ -71,7 +71,7 @@ checkKernel(embed, {
         "one short of a workgroup",
         (wgsl) => wgsl.replace("row.y + params.shift", "row.z + params.shift"),
       ],
-      "a token row that ignores d": ["norm far from zero", (wgsl) => wgsl.replace("* stride() + d;", "* stride();")],
+      "a token row that ignores d": ["norm far from zero", (wgsl) => wgsl.replace("* stride() + d)", "* stride())")],
       "ids past the table that leave their row": [
         "ids past the table",
         (wgsl) => wgsl.replace("&& params.first > 0u", ""),

@@ -22,7 +22,7 @@ function quantNoise(dtype: "i8" | "i4", shape: readonly number[], random: (index
   const data = new Uint32Array(quantWords(dtype, shape[0], shape[1]));
   const block = Uint32Array.from({ length: 4099 }, (_, i) => random(i) * 2 ** 31);
   for (let at = 0; at < data.length; at += block.length) data.set(block.subarray(0, data.length - at), at);
-  const scales = shape[0] * Math.ceil(shape[1] / 32);
+  const scales = shape[0] * 4 * Math.ceil(shape[1] / 128);
   new Float32Array(data.buffer, 4 * (data.length - scales)).fill(dtype === "i8" ? 1 / 127 : 1 / 8);
   return { dtype, shape, data };
 }

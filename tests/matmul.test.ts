@@ -128,10 +128,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
         "gelu (tanh) at its ends",
         (wgsl) => wgsl.replace("let w4 = (o + min(4u,", "let w4 = (o + min(3u,"),
       ],
-      "a scale of another output": [
-        "silu at its ends",
-        (wgsl) => wgsl.replace("let s5 = scale(w5", "let s5 = scale(w4"),
-      ],
+      "a scale of another output": ["silu at its ends", (wgsl) => wgsl.replace("t.y * load(w5", "t.x * load(w5")],
       "the bias after the activation": [
         "gelu (tanh) at its ends",
         (wgsl) => wgsl.replace("activate(z)", "activate(acc) + z - acc"),
@@ -176,7 +173,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       ],
       "a scale of another output": [
         "silu at its ends",
-        (wgsl) => wgsl.replace("scale(at) * load(at)", "scale(at + stride()) * load(at)"),
+        (wgsl) => wgsl.replace("scale(o, first) * load(at)", "scale(o + 1, first) * load(at)"),
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",

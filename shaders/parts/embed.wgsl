@@ -37,8 +37,8 @@ fn inside(row: vec4u, width: u32) -> bool { // whether its position and its segm
 
 fn embedding(row: vec4u, d: u32) -> Chunk {
   let width = params.D / CHUNK;
-  let at = (row.x - params.first) * stride() + d;
-  var value = scale(at) * load(at) * params.scale;
+  let o = row.x - params.first;
+  var value = scale(o, d) * load(o * stride() + d) * params.scale;
   if (HAS_POSITIONS == 1u) {
     value += select(positions[place(row) * width + d], Chunk(), row.x == params.unplaced);
   }

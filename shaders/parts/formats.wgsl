@@ -11,6 +11,6 @@ fn halves(h: vec2u) -> vec4f {
 
 fn bytes(word: u32) -> vec4f { return vec4f(unpack4xI8(word)); }
 
-fn nibbles(word: u32) -> vec4f { // the lower halves of its bytes
-  return vec4f(bitcast<vec4i>(vec4u(word) << vec4u(28, 20, 12, 4)) >> vec4u(28));
+fn nibbles(word: u32) -> vec4f { // the lower halves of its bytes, less 8
+  return vec4f(bitcast<vec4i>(vec4u(word ^ 0x08080808) << vec4u(28, 20, 12, 4)) >> vec4u(28));
 }

@@ -7,9 +7,10 @@ fn row4(n: u32, i: u32) -> vec4f {
 }
 
 fn weight4(o: u32, i: u32) -> vec4f {
-  let at = o * stride() + 4 / CHUNK * i;
-  if (CHUNK == 4) { return vec4f(scale(at) * load(at)); }
+  let first = 4 / CHUNK * i;
+  let at = o * stride() + first;
+  if (CHUNK == 4) { return vec4f(scale(o, first) * load(at)); }
   var four = vec4f();
-  for (var j = 0u; j < min(4, params.I - 4 * i); j++) { four[j] = total(scale(at + j) * load(at + j)); }
+  for (var j = 0u; j < min(4, params.I - 4 * i); j++) { four[j] = total(scale(o, first + j) * load(at + j)); }
   return four;
 }

@@ -8,4 +8,6 @@ fn load(i: u32) -> vec4f {
   return vec4f(bitcast<vec2f>(weight[2 * i]), bitcast<vec2f>(weight[2 * i + 1]));
 }
 
-fn word(at: u32) -> u32 { return weight[at / 2][at % 2]; }
+fn word(four: u32, j: u32) -> u32 { // the j-th word from a four of words on
+  return weight[2 * four + j / 2][j % 2];
+}

@@ -20,7 +20,7 @@ fn measureRow(at: u32, n: u32, k: u32) {
 
 fn reach(o: u32, i: u32) -> vec4u { // of i8 and i4: what the scale allows
   if (WEIGHT_FORMAT < I8) { return bits(weightAt(o, i)); }
-  return bits(vec4f(128 * scale(min(o, outputs() - 1) * stride() + 4 / CHUNK * i)));
+  return bits(vec4f(128 * scale(min(o, outputs() - 1), 4 / CHUNK * i)));
 }
 
 fn measureOutput(at: u32, o: u32, k: u32) {

@@ -4,7 +4,6 @@ const ROWS: u32 = 1;         // rows of a tile; more tiles read the weights agai
 const UNROLL: u32 = 0;
 const LATE = WEIGHT_FORMAT >= I8 && ROWS < 4; // scales multiply sums: for more rows, weights are fewer
 const LAST = NORM == 2 && HAS_BETA == 0; // sums are scaled in the end; what is shifted is normalised before
-const LOADS = GROUP / PARTS; // of a group
 
 struct Row {
   at: u32,      // its first chunk of x
@@ -12,6 +11,7 @@ struct Row {
   sum: vec4f,   // for four outputs
   squares: f32, // rmsnorm: of x
   load: vec4f,  // sums over a load, before their scales
+  upper: vec4f, // sums over the parts of a load where one is 16
   inputs: f32,  // the sum of x over a load
 }
 var<private> r0: Row; var<private> r1: Row; var<private> r2: Row; var<private> r3: Row;
@@ -39,7 +39,7 @@ fn set_norm(k: u32, norm: vec2f) {
   }
 }
 
-fn begun(row: Row) -> Row { return Row(row.at, row.norm, vec4f(), 0, vec4f(), 0); }
+fn begun(row: Row) -> Row { return Row(row.at, row.norm, vec4f(), 0, vec4f(), vec4f(), 0); }
 
 fn added(row: Row, i: u32, j: u32, p: Block) -> Row { // with the products of chunk i + j
   var r = row;
@@ -49,16 +49,17 @@ fn added(row: Row, i: u32, j: u32, p: Block) -> Row { // with the products of ch
   if (HAS_GAMMA == 1) { v *= gamma[i + j]; }
   if (HAS_BETA == 1) { v += beta[i + j]; }
   if (!LATE) { r.sum = plus_dots(r.sum, v, p); return r; }
-  r.load = plus_dots(r.load, v, p);
+  if (unit(j) > 1) { r.upper = plus_dots(r.upper, v, p); } else { r.load = plus_dots(r.load, v, p); }
   if (OFFSET > 0) { r.inputs += total(v); }
   return r;
 }
 
 fn scaled(row: Row, s: vec4f) -> Row { // with the sums over a load
   var r = row;
-  if (OFFSET > 0) { r.load -= OFFSET * r.inputs; }
+  if (OFFSET > 0) { r.load += r.upper / 16 - OFFSET * r.inputs; }
   r.sum += s * r.load;
   r.load = vec4f();
+  r.upper = vec4f();
   r.inputs = 0;
   return r;
 }
@@ -66,8 +67,9 @@ fn scaled(row: Row, s: vec4f) -> Row { // with the sums over a load
 struct Four { c0: Load, c1: Load, c2: Load, c3: Load, scales: vec4f, i: u32 } // loads of four outputs, from chunk i on
 
 fn add(l: Four, j: u32) { // the j-th chunks of four loads
-  var p = Block(part(l.c0, j), part(l.c1, j), part(l.c2, j), part(l.c3, j));
-  if (WEIGHT_FORMAT >= I8 && !LATE) { p = scaled_parts(p, l.scales); }
+  var p = Block(units(l.c0, j), units(l.c1, j), units(l.c2, j), units(l.c3, j));
+  if (!LATE) { p = Block(part(l.c0, j), part(l.c1, j), part(l.c2, j), part(l.c3, j)); }
+  if (!LATE && WEIGHT_FORMAT >= I8) { p = scaled_parts(p, l.scales); }
   if (ROWS > 0) { r0 = added(r0, l.i, j, p); }
   if (ROWS > 1) { r1 = added(r1, l.i, j, p); }
   if (ROWS > 2) { r2 = added(r2, l.i, j, p); }
@@ -98,8 +100,7 @@ fn share(o: u32, first: u32, step: u32) { // of the loads `first`, `first + step
   r0 = begun(r0); r1 = begun(r1); r2 = begun(r2); r3 = begun(r3);
   r4 = begun(r4); r5 = begun(r5); r6 = begun(r6); r7 = begun(r7);
   for (var c = first; c < loads; c += step) {
-    let s = vec4f(group_scale((w0 + c) / LOADS), group_scale((w1 + c) / LOADS), group_scale((w2 + c) / LOADS),
-      group_scale((w3 + c) / LOADS));
+    let s = scales(o, c * PARTS);
     add_all(Four(fetch(w0 + c), fetch(w1 + c), fetch(w2 + c), fetch(w3 + c), s, c * PARTS));
     if (LATE && ROWS > 0) { r0 = scaled(r0, s); }
     if (LATE && ROWS > 1) { r1 = scaled(r1, s); }

@@ -7,13 +7,22 @@ export const BITS = { i8: 8, i4: 4 } as const;
 /** An integer format of weights. */
 export type QuantFormat = keyof typeof BITS;
 
+/** Words of the values and of the scales of a row. */
+function wordsOf(format: QuantFormat, width: number): { readonly values: number; readonly scales: number } {
+  const groups = Math.ceil(width / GROUP);
+  return { values: BITS[format] * groups, scales: 4 * Math.ceil(groups / 4) };
+}
+
 /**
  * Number of 32-bit words that rows of `width` values take: first the values, the smallest index in the lowest bits, then
- * one f32 scale for each group. The last group of a row may be short; it is filled up with zeros. A word of i4 has its
- * first four values in the lower halves of its bytes and the next four in the upper ones, as shaders unpack bytes.
+ * one f32 scale for each group. A row is filled up with zeros: its values to whole groups, its scales to fours. i4 is
+ * stored as value + 8; a word of it has its first four in the lower halves of its bytes and the next four in the upper
+ * ones, as shaders unpack bytes.
  */
-export const quantWords = (format: QuantFormat, rows: number, width: number): number =>
-  rows * Math.ceil(width / GROUP) * (BITS[format] + 1);
+export const quantWords = (format: QuantFormat, rows: number, width: number): number => {
+  const { values, scales } = wordsOf(format, width);
+  return rows * (values + scales);
+};
 
 const SMALLEST = 2 ** -126; // of the scales; devices may take smaller ones for zero
 
@@ -29,22 +38,24 @@ export function quantise(
   width: number,
   memory?: ArrayBuffer,
 ): Uint32Array<ArrayBuffer> {
-  const bits = BITS[format];
-  const size = quantWords(format, values.length / width, width);
+  const [words, rows] = [wordsOf(format, width), values.length / width];
+  const size = quantWords(format, rows, width);
   const data = new Uint32Array(memory ?? new ArrayBuffer(4 * size), 0, size);
-  const scales = new Float32Array(data.buffer, (4 * size * bits) / (bits + 1));
+  const scales = new Float32Array(data.buffer, 4 * rows * words.values, rows * words.scales).fill(0);
   const [all, short] = [groupsOf(values), groupsOf(new Float32Array(GROUP))];
   let group = 0;
   for (let row = 0; row < values.length; row += width) {
+    let place = (row / width) * words.scales; // of a scale
     for (let first = row; first < row + width; first += GROUP) {
       const whole = first + GROUP <= row + width;
       if (!whole) short.values.fill(0).set(values.subarray(first, row + width));
       const [source, at] = whole ? [all, first] : [short, 0];
       const largest = largestMagnitude(source.words, at);
-      const scale = bits === 8 ? fromBits(largest) / 127 : source.values[indexOf(largest, source.words, at)] / -8;
-      scales[group] = Math.abs(scale) < SMALLEST ? 0 : scale;
-      const inverse = scales[group] ? 1 / scales[group] : 0;
-      if (bits === 8) pack8(source.values, at, inverse, data, 8 * group++);
+      const scale = format === "i8" ? fromBits(largest) / 127 : source.values[indexOf(largest, source.words, at)] / -8;
+      scales[place] = Math.abs(scale) < SMALLEST ? 0 : scale;
+      const inverse = scales[place] ? 1 / scales[place] : 0;
+      place++;
+      if (format === "i8") pack8(source.values, at, inverse, data, 8 * group++);
       else pack4(source.values, at, inverse, data, 4 * group++);
     }
   }
@@ -103,7 +114,7 @@ const pack8: Pack = (values, first, inverse, data, at) => {
   }
 };
 
-/** `pack8` in half the bits, where 16 becomes 15. */
+/** Packs a group as halves of bytes: rounded numbers above 0, where 16 becomes 15. */
 const pack4: Pack = (values, first, inverse, data, at) => {
   const nibble = (i: number): number => {
     const x = (values[i] * inverse + 8.5) | 0;
@@ -112,24 +123,24 @@ const pack4: Pack = (values, first, inverse, data, at) => {
   for (let i = first; i < first + GROUP; i += 8) {
     const low = nibble(i) | (nibble(i + 1) << 8) | (nibble(i + 2) << 16) | (nibble(i + 3) << 24);
     const high = nibble(i + 4) | (nibble(i + 5) << 8) | (nibble(i + 6) << 16) | (nibble(i + 7) << 24);
-    data[at + ((i - first) >> 3)] = (low | (high << 4)) ^ 0x88888888;
+    data[at + ((i - first) >> 3)] = low | (high << 4);
   }
 };
 
+const SIGNS = { i8: 0, i4: 0x88888888 }; // what makes stored values two's complements
+
 /** The values that quantised words stand for, in rows of `width`. */
 export function dequantise(format: QuantFormat, data: Uint32Array, width: number): Float64Array {
-  const bits = BITS[format];
-  const all = data.length / (bits + 1); // groups
-  const groups = Math.ceil(width / GROUP); // of a row
-  const scales = new Float32Array(data.buffer, data.byteOffset + 4 * bits * all, all);
-  const values = new Float64Array((all / groups) * width);
+  const [bits, words] = [BITS[format], wordsOf(format, width)];
+  const rows = data.length / quantWords(format, 1, width);
+  const scales = new Float32Array(data.buffer, data.byteOffset + 4 * rows * words.values, rows * words.scales);
+  const values = new Float64Array(rows * width);
   for (let i = 0; i < values.length; i++) {
     const row = Math.floor(i / width);
-    const group = row * groups + Math.floor((i - row * width) / GROUP);
-    const at = bits * (GROUP * group + ((i - row * width) % GROUP));
+    const at = 32 * row * words.values + bits * (i - row * width); // in bits
     const place = bits === 8 ? at & 31 : 2 * (at & 15) + ((at & 16) >> 2); // of its lowest bit, in the word
-    const whole = (data[at >>> 5] << (32 - bits - place)) >> (32 - bits); // sign-extended
-    values[i] = whole * scales[group];
+    const whole = (data[at >>> 5] ^ SIGNS[format]) << (32 - bits - place); // in the highest bits
+    values[i] = (whole >> (32 - bits)) * scales[row * words.scales + Math.floor((i - row * width) / GROUP)];
   }
   return values;
 }

@@ -29,7 +29,7 @@ const quantised = (format: QuantFormat): StorageFormat => ({
 /**
  * All storage formats, row-major. Arithmetic is always f32; f16, bf16, i8 and i4 are for weights, in the order of their
  * codes. Rows may have any width. f16 and bf16 lie close together, so that a row of odd width begins within a word; in i8
- * and i4 each row is padded to whole groups.
+ * and i4 each row is padded to whole groups, and its scales to whole fours.
  */
 export const STORAGE = {
   u32: { bits: 32, array: Uint32Array },

@@ -237,9 +237,10 @@ function writeRows(gpu: Gpu, t: Tensor, values: Words, row: number, scratch: Scr
   const rows = values.length / width;
   const memory = scratch.quantised(4 * words(rows, width));
   const quantised = quantise(values as Float32Array, width, memory);
-  const groups = Math.ceil(width / group); // of a row, of `bits` words each
-  gpu.write(t, quantised.subarray(0, rows * groups * bits), 4 * row * groups * bits);
-  gpu.write(t, quantised.subarray(rows * groups * bits), 4 * (t.shape[0] * groups * bits + row * groups));
+  const own = Math.ceil(width / group) * bits; // words of a row's values
+  const scales = words(1, width) - own; // and of its scales
+  gpu.write(t, quantised.subarray(0, rows * own), 4 * row * own);
+  gpu.write(t, quantised.subarray(rows * own), 4 * (t.shape[0] * own + row * scales));
 }
 
 /** Memory for blocks on their way to the device, by the number of bytes; it is used again for each. */
