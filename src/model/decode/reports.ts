@@ -1,4 +1,4 @@
-import { readBeam, readSentence, type SearchReport, type SentenceReport } from "../../kernels/search_state.js";
+import type { SentenceReport } from "../../kernels/search_state.js";
 import type { TokenLogprob } from "./candidates.js";
 import type { Generation } from "./resolve.js";
 
@@ -28,24 +28,24 @@ export interface Hypothesis {
   readonly top: readonly (readonly TokenLogprob[] | undefined)[];
 }
 
-/**
- * The reports of a search, one for each step. Sentences keep their numbers from its start, also when a smaller batch
- * goes on.
- */
+/** What a step did to a sentence. */
+export interface SentenceUpdate {
+  /** The number of the sentence in its call. */
+  readonly b: number;
+  readonly report: SentenceReport;
+  /** The best tokens of each of its beams, where they are asked for. */
+  readonly top?: readonly (readonly TokenLogprob[])[];
+}
+
+/** The reports of the sentences of a call, which take steps together or on their own. */
 export interface StepReports {
-  /** Number of reports. */
+  /** Number of steps in which any sentence took part. */
   readonly length: number;
-  /**
-   * Adds the report of a step, in which sentence b is at `places[b]`; -1 if it was done and is left out of the batch;
-   * `top` are the best tokens of each row, where they are asked for.
-   */
-  append(report: SearchReport, places: readonly number[], top?: readonly (readonly TokenLogprob[])[]): void;
-  /** Sentence b in the last report that includes it. */
-  latest(b: number): SentenceReport;
-  /**
-   * The tokens that lead to a beam of sentence b, oldest first, up to `step` (default: the last one that includes the
-   * sentence).
-   */
+  /** Adds a step. */
+  append(updates: readonly SentenceUpdate[]): void;
+  /** Sentence b after its last step; undefined before the first. */
+  latest(b: number): SentenceReport | undefined;
+  /** The tokens that lead to a beam of sentence b, oldest first, up to its step `step` (default: the last one). */
   backtrace(b: number, beam: number, step?: number): Link[];
   /** The finished hypothesis of sentence b with this rank, 0 the best. */
   hypothesis(b: number, rank: number): Hypothesis;
@@ -53,43 +53,30 @@ export interface StepReports {
   truncate(b: number, count: number): Hypothesis;
 }
 
-/** What the host knows of a step. */
-interface Step {
-  readonly report: SearchReport;
-  readonly places: readonly number[];
-  readonly top: readonly (readonly TokenLogprob[])[] | undefined;
-}
-
-/**
- * A list of reports, empty at first. `begun` has a token of each sentence that was generated before, if there is any:
- * hypotheses begin with it, `backtrace` does not.
- */
+/** A list of reports of `sentences` sentences, empty at first. `begun` has a token of each that was generated before, if there is any: hypotheses begin with it, `backtrace` does not. */
 export function createStepReports(
-  { W, search, beamStep: { length_penalty } }: Generation,
+  { search, beamStep: { length_penalty } }: Generation,
+  sentences: number,
   begun: readonly Link[] | undefined,
 ): StepReports {
-  const reports: Step[] = [];
+  const all = Array.from({ length: sentences }, (): SentenceUpdate[] => []);
+  let length = 0;
 
-  const lastStep = (b: number): number => reports.findLastIndex(({ places }) => places[b] >= 0);
-  const latest = (b: number): SentenceReport => {
-    const { report, places } = reports[lastStep(b)];
-    return readSentence(report, places[b], W);
-  };
+  const latest = (b: number): SentenceReport | undefined => all[b][all[b].length - 1]?.report;
   const linkAt = (s: number, b: number, { id, logProb, parent }: Omit<Link, "top">): Link => {
-    const { places, top } = reports[s];
-    return { id, logProb, parent, ...(top && { top: top[places[b] * W + parent] }) };
+    const { top } = all[b][s];
+    return { id, logProb, parent, ...(top && { top: top[parent] }) };
   };
-  const backtrace = (b: number, beam: number, step = lastStep(b)): Link[] => {
+  const backtrace = (b: number, beam: number, step = all[b].length - 1): Link[] => {
     const links: Link[] = [];
     for (let s = step, w = beam; s >= 0; s--) {
-      const { report, places } = reports[s];
-      links.push(linkAt(s, b, readBeam(report, places[b], w, W)));
+      links.push(linkAt(s, b, all[b][s].report.beams[w]));
       w = links[links.length - 1].parent;
     }
     return links.reverse();
   };
   const hypothesis = (b: number, rank: number): Hypothesis => {
-    const { start, finished } = latest(b);
+    const { start, finished } = latest(b) as SentenceReport;
     const { length, parent, id, logProb, score } = finished[rank];
     const before = begun ? [begun[b]] : [];
     const step = length - start - 1 - before.length;
@@ -100,14 +87,17 @@ export function createStepReports(
 
   return {
     get length() {
-      return reports.length;
+      return length;
     },
-    append: (report, places, top) => void reports.push({ report, places, top }),
+    append(updates) {
+      length++;
+      for (const update of updates) all[update.b].push(update);
+    },
     latest,
     backtrace,
     hypothesis,
     truncate(b, count) {
-      const whole = latest(b).done ? hypothesis(b, 0) : hypothesisOf(backtrace(b, 0), length_penalty);
+      const whole = latest(b)?.done ? hypothesis(b, 0) : hypothesisOf(backtrace(b, 0), length_penalty);
       return hypothesisOf(linksOf(whole).slice(0, count), length_penalty);
     },
   };
