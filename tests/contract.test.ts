@@ -211,11 +211,18 @@ said("codes of formats", async () => {
 });
 
 said("the layout of a search's state", async () => {
-  const { SENTENCE, SENTENCE_HEAD, FINISHED, FINISHED_FIELDS, PLANE, STATUS } = searchState;
-  const fields = Object.entries({ SENTENCE, FINISHED, PLANE, STATUS }).flatMap(([group, places]) =>
+  const { SENTENCE, DONE, SETTING, FLAG, FINISHED, PLANE, STATUS } = searchState;
+  const { SENTENCE_HEAD, FINISHED_FIELDS, TABLES, HOMES } = searchState;
+  const fields = Object.entries({ SENTENCE, DONE, SETTING, FLAG, FINISHED, PLANE, STATUS }).flatMap(([group, places]) =>
     Object.entries(places).map(([name, place]) => [`${group}_${name.toUpperCase()}`, place]),
   );
-  assert.equal(await constantsOf("search_state"), { ...Object.fromEntries(fields), SENTENCE_HEAD, FINISHED_FIELDS });
+  const sizes = { SENTENCE_HEAD, FINISHED_FIELDS, TABLES, HOMES };
+  assert.equal(await constantsOf("search_state"), { ...Object.fromEntries(fields), ...sizes });
+  assert.is(SENTENCE_HEAD, Math.max(...Object.values(SETTING)) + 1);
+  assert.equal(
+    Object.values({ ...SENTENCE, ...SETTING }),
+    Array.from({ length: SENTENCE_HEAD }, (_, field) => field),
+  );
 });
 
 files("imports point one way: model -> kernels -> runtime", async () => {

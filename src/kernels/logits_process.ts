@@ -7,7 +7,7 @@ import timestamps from "../../shaders/parts/timestamps.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { BANNED, LARGEST, LOWEST, NO_ID } from "./constants.js";
-import { SENTENCE, tableAt } from "./search_state.js";
+import { SENTENCE, type Settings, tableAt } from "./search_state.js";
 
 /** The rules on scores that are lists of token ids. */
 export interface RuleLists {
@@ -22,8 +22,8 @@ export interface RuleLists {
 }
 
 /**
- * The argument `rules` u32[X]: the lengths of the four lists, the ids of the first three, then each banned sequence
- * after its length.
+ * The lists of a sentence, where its setting `lists` says in the argument `lists` u32[X]: the lengths of the four lists,
+ * the ids of the first three, then each banned sequence after its length.
  */
 export function packRules({ end, suppress, begin_suppress, banned }: RuleLists): Uint32Array<ArrayBuffer> {
   const counts = [end, suppress, begin_suppress, banned].map(({ length }) => length);
@@ -40,30 +40,17 @@ export interface Lead {
   readonly forced_bos: number;
 }
 
-/** Numbers that the argument `leads` has for each sentence before the ids. */
-export const LEAD_FIELDS = 5;
-
-/**
- * The argument `leads` u32[Z]: (count, covered, at, first, forced_bos) for each sentence, then the ids, which begin
- * `at`. Those before `first` are of one kind with the one there.
- */
-export function packLeads(leads: readonly Lead[]): Uint32Array<ArrayBuffer> {
-  let at = LEAD_FIELDS * leads.length;
-  const heads = leads.flatMap(({ ids, covered, forced_bos }) => {
-    const other = ids.findIndex((id) => id !== ids[0]);
-    const run = other < 0 ? ids.length : other;
-    return [ids.length, covered, (at += ids.length) - ids.length, Math.max(0, run - 1), forced_bos];
-  });
-  return Uint32Array.from(heads.concat(leads.flatMap(({ ids }) => ids)));
-}
-
-function unpackLead(leads: Values | undefined, sentence: number): Lead {
-  if (!leads) return { ids: [], covered: 0, forced_bos: NO_ID };
-  const [count, covered, at, , forced_bos] = Array.from(
-    { length: LEAD_FIELDS },
-    (_, field) => leads[LEAD_FIELDS * sentence + field],
-  );
-  return { ids: Array.from({ length: count }, (_, i) => leads[at + i]), covered, forced_bos };
+/** The settings of a sentence whose lead has its ids at this place in `lists`. */
+export function leadSettings({ ids, covered, forced_bos }: Lead, at: number) {
+  const other = ids.findIndex((id) => id !== ids[0]);
+  const run = other < 0 ? ids.length : other;
+  return {
+    lead_count: ids.length,
+    lead_covered: covered,
+    lead_at: at,
+    lead_first: Math.max(0, run - 1),
+    forced_bos,
+  } as const satisfies Partial<Settings>;
 }
 
 function unpackRules(rules: Values): RuleLists {
