@@ -24,6 +24,8 @@ export interface StepKind {
   readonly shown: boolean;
   /** How many of the best tokens of drawn rows it reads too. */
   readonly top: number;
+  /** Whether the coverage of any row's source counts. */
+  readonly covered: boolean;
 }
 
 /** The plan of a step, and the lists of candidates that the host reads after it: of the search, then of drawn rows. */
@@ -39,7 +41,7 @@ export interface StepPlan {
 export function stepPlan(
   model: DecoderModel,
   held: LoopTensors,
-  { W, A, C }: Pick<LoopSizes, "W" | "A" | "C">,
+  { W, C }: Pick<LoopSizes, "W" | "C">,
   kind: StepKind,
   adapter: AdapterClass,
 ): StepPlan {
@@ -47,7 +49,7 @@ export function stepPlan(
   const { pool, cross, vectors, scores, sentences, status, lists, heads } = held;
   const first = (t: Tensor): Tensor => prefix(t, [kind.R, ...t.shape.slice(1)]);
   const [rows, indirection] = [first(held.rows), first(held.indirection)];
-  const attended = held.attended && first(held.attended);
+  const attended = kind.covered && held.attended ? first(held.attended) : undefined;
   const shown: Tensor[] = [];
   const plan = record(
     "step",
@@ -56,7 +58,7 @@ export function stepPlan(
       const crossAttentions = covered && [...Array<undefined>(decoder.depth - 1), { weights: covered, heads }];
       const step = { rows, past: pool.past, indirection, cross, vectors, logits: held.logits && first(held.logits) };
       const logits = decoderStep(run, model, step, { crossAttentions });
-      if (covered) run(coverage, "coverage", { rows, sentences, weights: covered, attended, scores }, { A });
+      if (covered) run(coverage, "coverage", { rows, sentences, weights: covered, attended, scores });
       if (kind.ruled) {
         const args = { rows, indirection, sentences, lists, history: pool.history, logits };
         run(logitsProcess, "logits_process", args);
@@ -69,7 +71,7 @@ export function stepPlan(
         shown.push(top.values, top.indices);
       }
       const args = { ...chosen, lists, rows, scores, sentences, indirection, status };
-      run(beamStep, "beam_step", args, { W, A, V });
+      run(beamStep, "beam_step", args, { W, V });
     },
     { status },
   );
@@ -86,9 +88,9 @@ function choose(
 ): Readonly<Record<"values" | "indices", Tensor>> {
   const lists = best ? run(topk, "topk", given, sizes) : undefined;
   if (!drawn) return lists as Readonly<Record<"values" | "indices", Tensor>>;
-  const split = adapter === "cpu" ? { parts: 0, entries: 0 } : partsOfDraw(given.logits.shape[1]);
+  const split = adapter === "cpu" ? { P: 0, X: 0 } : partsOfDraw(given.logits.shape[1]);
   const parts = adapter === "cpu" ? {} : run(sampleParts, "sample_parts", given, split);
-  return run(sample, "sample", { ...given, ...parts, ...lists }, sizes);
+  return run(sample, "sample", { ...given, ...parts, ...lists }, { ...sizes, ...split });
 }
 
 /**
