@@ -1,108 +1,454 @@
-import { OptionError } from "../../runtime/errors.js";
-import { countLaunches, type Plan } from "../../runtime/plan.js";
+import { packRules } from "../../kernels/logits_process.js";
+import { readReport, readSentence, type SearchReport, type SentenceReport } from "../../kernels/search_host.js";
+import { InputError } from "../../runtime/errors.js";
+import type { TypedArray } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
-import { type Job, openBatch } from "./batch.js";
-import { compactBatch } from "./compaction.js";
-import { type Hypothesis, REDUNDANT, type StepReports } from "./reports.js";
-import type { Generation } from "./resolve.js";
-import { type DecodeHooks, runSteps } from "./steps.js";
+import { createQueue } from "../queue.js";
+import { readLists, type SeenStep, topLogprobs } from "./candidates.js";
+import { scoresOnHost } from "./host_scores.js";
+import type { Job } from "./job.js";
+import { createLoopCall, type DecodeHooks, type Decoded, decodedOf, type LoopCall } from "./loop_call.js";
+import type { LoopState } from "./loop_state.js";
+import { createPlaces } from "./places.js";
+import { CHUNK, type PromptPiece } from "./prompts.js";
+import { type Generation, hasRules } from "./resolve.js";
+import { leadOf } from "./settings.js";
+import type { StepKind } from "./step_plan.js";
+import { movedBeams, needsSteps, starts, startSlots, type Task, unread } from "./task.js";
 
-/** The results of a decoding, and what it took. */
-export interface Decoded {
-  /** The results of each prompt, best first. */
-  readonly hypotheses: readonly (readonly Hypothesis[])[];
-  /**
-   * Decoder steps that did work, and milliseconds from the end of the first (which compiles) to the end of the last.
-   */
+/** How a loop works. */
+export interface LoopOptions {
+  /** Slots that keep prompts for those that begin alike. */
+  readonly prefixes: number;
+  /** Most tokens of prompts that are read beside a step. */
+  readonly chunk: number;
+}
+
+/** What a loop has done so far, and does now. */
+export interface LoopCounts {
+  readonly waiting: number;
+  readonly running: number;
+  readonly rows: number;
+  readonly slots: number;
+  readonly shared: number;
   readonly steps: number;
-  readonly ms: number;
-  readonly launches: Launches;
-  /** How often the open sentences went on in a smaller batch. */
-  readonly compactions: number;
+  readonly tokens: number;
+  readonly prompt_tokens: number;
+  readonly reused_tokens: number;
 }
 
-/** Numbers of launches. */
-export interface Launches {
-  /** Of one encoder layer; 0 without an encoder. */
-  readonly encoder_layer: number;
-  /** Of one decoder layer in a step. */
-  readonly decoder_layer: number;
-  /** Of a step outside its layers. */
-  readonly outside: number;
-  /** Of a whole step. */
-  readonly step: number;
+/** The decoding loop: calls join it and leave it between steps. */
+export interface Loop {
+  /** Adds a call, which is admitted after all that came before it with the same priority. */
+  add(job: Job, g: Generation, hooks?: DecodeHooks): { readonly call: LoopCall; readonly result: Promise<Decoded> };
+  /** Ends a call, whose result rejects with this reason. */
+  cancel(call: LoopCall, reason: unknown): void;
+  readonly counts: LoopCounts;
+  /** Whether it can go on: an error of the device ends all calls. */
+  readonly broken: boolean;
+  /** Resolves when nothing is left to do. */
+  idle(): Promise<void>;
+  /** Forgets the prompts that it kept. */
+  forget(): void;
+  /** Throws where what is taken and what is counted disagree. For tests. */
+  check(): void;
+  /** Ends all calls with this reason. */
+  stop(reason: unknown): void;
 }
+
+/** A step or a chunk of prompts that was submitted. */
+interface Submitted {
+  readonly values: Promise<TypedArray[]>;
+  /** The tasks that have a part in the step. */
+  readonly tasks: readonly Task[];
+  readonly kind: StepKind | undefined;
+}
+
+const SMALL = 16; // up to this many rows, a smaller step is hardly faster
+const WORTH = 16; // to move sentences costs about one step, and pays when at least this many may be left
 
 /**
- * The whole decoding loop on the device (FasterTransformer's `Decoding`): greedy search, sampling, or beam search as in
- * Transformers 5. The host submits steps ahead of time and reads their small reports later, so that no step waits for
- * the host. Throws InputError when the logits are not finite, OptionError when no token is allowed, and the signal's
- * reason when it aborts.
+ * A loop over this state, in which nothing is taken. The host submits steps ahead of time and reads their small reports
+ * later, so that no step waits for the host.
  */
-export async function decode(core: DecoderCore, job: Job, g: Generation, hooks: DecodeHooks = {}): Promise<Decoded> {
-  hooks.signal?.throwIfAborted();
-  const opened = await openBatch(core, job, g);
-  let { batch } = opened;
-  const { reports } = batch;
-  try {
-    const launches = launchCounts(opened.encoded, batch.search.step.plan);
-    let begun = 0;
-    let compactions = 0;
-    const onFirst = (): void => void (begun ||= performance.now());
-    while (await runSteps(core, batch, { ...hooks, onFirst })) {
-      const next = await compactBatch(core, batch);
-      batch.search.release();
-      batch = next;
-      compactions++;
-    }
-    return {
-      hypotheses: job.prompts.map((_, b) => resultsOf(reports, b, g, hooks.kept)),
-      steps: reports.length,
-      ms: performance.now() - begun,
-      launches,
-      compactions,
-    };
-  } finally {
-    batch.search.release();
-  }
-}
+export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chunk }: LoopOptions): Loop {
+  const { gpu, architecture } = core;
+  const { sizes, held } = state;
+  const places = createPlaces(state, prefixes);
+  const filling = createQueue();
+  const waiting: Task[] = [];
+  let admitted: Task[] = []; // whose sources and pasts are on the way
+  let reading: Task[] = []; // whose prompts are read
+  let running: Task[] = [];
+  const ahead: Submitted[] = [];
+  const depth = sizes.host ? 1 : gpu.readAhead;
+  let driving: Promise<void> | undefined;
+  let wake = (): void => {};
+  let ever = 0; // sentences that were admitted
+  let steps = 0;
+  let tokens = 0;
+  let promptTokens = 0;
+  let broken = false;
+  let bucket = 0;
+  state.reset();
 
-function launchCounts(encode: Plan | undefined, step: Plan): Launches {
-  const all = countLaunches(step);
+  const all = (): Task[] => [...admitted, ...reading, ...running];
+  const without = (tasks: Task[], gone: (task: Task) => boolean): Task[] =>
+    tasks.some(gone) ? tasks.filter((task) => !gone(task)) : tasks;
+
+  const settle = (call: LoopCall, act: () => void): void => {
+    if (call.settled) return;
+    call.settled = true;
+    act();
+    for (const task of call.tasks) {
+      const at = waiting.indexOf(task);
+      if (at >= 0) waiting.splice(at, 1);
+      else if (reading.includes(task)) places.free(task);
+      else if (running.includes(task)) close(task);
+    }
+    reading = without(reading, (task) => task.call === call);
+  };
+  const fail = (call: LoopCall, reason: unknown): void => settle(call, () => call.result.reject(reason));
+  const finish = (call: LoopCall): void =>
+    settle(call, () => {
+      try {
+        call.result.resolve(decodedOf(call));
+      } catch (error) {
+        call.result.reject(error);
+      }
+    });
+  const close = (task: Task, i?: number): void => {
+    task.ended.forEach((ended, s) => {
+      if (ended || task.closing[s] || !task.places || (i !== undefined && i !== s)) return;
+      task.closing[s] = true;
+      state.close(task.places.sentences.at + s);
+    });
+  };
+
+  /** Gives places to those that wait, first come, first served: a large one is not passed by. */
+  const admit = (): void => {
+    const groups = new Map<LoopCall, { tasks: Task[]; fresh: Task[] }>();
+    while (waiting.length) {
+      const task = waiting[0];
+      const taken = places.take(task);
+      if (!taken) break;
+      waiting.shift();
+      const group = groups.get(task.call) ?? { tasks: [], fresh: [] };
+      group.tasks.push(task);
+      if (taken.fresh) group.fresh.push(task);
+      groups.set(task.call, group);
+    }
+    for (const [call, { tasks, fresh }] of groups) {
+      const { sources, past, vectors } = call.job;
+      if (!sources && !past && !vectors) reading.push(...tasks);
+      else {
+        admitted.push(...tasks);
+        void filling(() => fill(call, tasks, fresh)).then(wake, (error) => {
+          fail(call, error);
+          wake();
+        });
+      }
+    }
+  };
+
+  /** Brings to the device what the tasks of a call attend to beside the tokens that they read. */
+  const fill = async (call: LoopCall, tasks: readonly Task[], fresh: readonly Task[]): Promise<void> => {
+    const { job } = call;
+    try {
+      for (const group of neighbours(fresh)) {
+        const list = group.map(({ b }) => (job.sources as NonNullable<Job["sources"]>)[b]);
+        const { plan, done } = (await state.encoder?.encode(list, sourceAt(group[0]))) ?? {};
+        call.encode = plan;
+        await done;
+      }
+      if (job.vectors && held.vectors) gpu.write(held.vectors, job.vectors);
+      if (job.past) {
+        const prompts = tasks.map(({ b }) => job.prompts[b].slice(0, -1));
+        const slots = tasks.map((task) => task.places?.prompt ?? []);
+        const lengths = await job.past.copyInto(state.pool, slots, prompts);
+        tasks.forEach((task, i) => (task.read = lengths[i]));
+      }
+    } finally {
+      admitted = without(admitted, (task) => tasks.includes(task));
+      for (const task of tasks) {
+        if (call.settled) places.free(task);
+        else reading.push(task);
+      }
+    }
+  };
+
+  /** The next tokens of prompts, as many as are read beside a step. */
+  const takePieces = (): { readonly pieces: PromptPiece[]; readonly tasks: Task[] } => {
+    const pieces: PromptPiece[] = [];
+    const tasks: Task[] = [];
+    let [left, past] = [chunk, sizes.U];
+    for (const task of reading) {
+      const { call, b, places: own } = task;
+      const count = Math.min(unread(task), left);
+      const end = task.read + count;
+      if (!own || count === 0) continue;
+      if (end > past || pieces.length === sizes.prompts) break;
+      const source = own.source && ([own.source.at, own.source.count] as const);
+      pieces.push({ ids: call.job.prompts[b].slice(task.read, end), slots: own.prompt.slice(0, end), source });
+      tasks.push(task);
+      [left, past] = [left - count, past - end];
+    }
+    return { pieces, tasks };
+  };
+
+  /** Starts the sentences of prompts that are read. */
+  const start = (): void => {
+    const ready = reading.filter((task) => unread(task) === 0);
+    reading = without(reading, (task) => unread(task) === 0);
+    for (const task of ready) {
+      const { call, b, places: own } = task;
+      if (!own || !call.lists) continue;
+      const { job, g } = call;
+      const rules = packRules(g.lists);
+      const lead = leadOf(job, g, b);
+      const before = job.prompts.slice(0, b).reduce((sum, _, p) => sum + leadOf(job, g, p).ids.length, 0);
+      const leadAt = call.lists.at + rules.length + before;
+      gpu.write(held.lists, rules, 4 * call.lists.at);
+      if (lead.ids.length) gpu.write(held.lists, Uint32Array.from(lead.ids), 4 * leadAt);
+      if (hasRules(g)) state.remember(job.prompts[b].slice(0, -1), own.prompt);
+      const sentences = starts(task, own, call.lists.at, leadAt);
+      state.start(own.sentences.at, sentences, startSlots(own));
+      const { source } = own;
+      if (source) state.attend(own.sentences.at, Array.from(sentences, () => [source.at, source.count] as const));
+      places.share(task);
+      ever += sentences.length;
+      running.push(task);
+    }
+    if (ready.length) state.admit(ever);
+  };
+
+  const kindOf = (tasks: readonly Task[]): StepKind => {
+    const some = (of: (g: Generation) => boolean): boolean => tasks.some(({ call }) => of(call.g));
+    const most = (of: (g: Generation) => number): number => Math.max(...tasks.map(({ call }) => of(call.g)));
+    const end = Math.max(...tasks.map(({ places: own }) => (own ? own.rows.at + own.rows.count : 0)));
+    bucket = stepRows(end, sizes.R);
+    return {
+      R: bucket,
+      best: some((g) => !g.sampling),
+      drawn: some((g) => g.sampling !== undefined),
+      ruled: some(hasRules),
+      shown: some((g) => g.shown > 0),
+      top: most((g) => (g.sampling ? g.top_logprobs : 0)),
+      covered: some((g) => g.beamStep.coverage_penalty > 0),
+    };
+  };
+
+  /** Submits the next chunk of prompts and the next step, if there is anything to do. Returns whether there was. */
+  const advance = async (): Promise<boolean> => {
+    const { pieces, tasks } = takePieces();
+    let read: Promise<unknown> | undefined;
+    if (pieces.length) {
+      read = (await state.reader.read(pieces)).done;
+      read.catch(() => {}); // the report of the step tells it
+      tasks.forEach((task, i) => (task.read += pieces[i].ids.length));
+      promptTokens += pieces.reduce((sum, { ids }) => sum + ids.length, 0);
+    }
+    start();
+    const going = running.filter(needsSteps);
+    if (!going.length) {
+      if (!read) return false;
+      ahead.push({ values: read.then(() => gpu.read(held.status)), tasks: [], kind: undefined });
+      return true;
+    }
+    const kind = kindOf(going);
+    const { prepared, report, chooses } = await state.step(kind);
+    const values = held.logits
+      ? scoresOnHost(core, { prepared, report, chooses, logits: held.logits }, going[0].call)
+      : prepared.run({ read: report });
+    values.catch(() => {}); // it is awaited later, or never when a step before it throws
+    for (const task of going) {
+      task.submitted++;
+      task.call.step ??= prepared.plan;
+    }
+    steps++;
+    ahead.push({ values, tasks: going, kind });
+    return true;
+  };
+
+  /** Tells each call what a step did to its sentences, and frees those that have ended. */
+  const take = async ({ tasks, kind }: Submitted, values: TypedArray[]): Promise<void> => {
+    if (!kind) return;
+    const report = readReport(values);
+    const lists = kind.shown ? readLists(values) : undefined;
+    const byCall = new Map<LoopCall, { task: Task; i: number; report: SentenceReport }[]>();
+    for (const task of tasks) {
+      const { places: own, call, ended } = task;
+      if (!own) continue;
+      ended.forEach((over, i) => {
+        if (over) return;
+        const now = readSentence(report, own.sentences.at + i, sizes.A);
+        if (now.done) ended[i] = true;
+        byCall.set(call, [...(byCall.get(call) ?? []), { task, i, report: now }]);
+        tokens += now.beams.length;
+      });
+    }
+    const told = Array.from(byCall, ([call, updates]) => tell(call, updates, report, lists));
+    await Promise.all(told);
+    for (const task of tasks)
+      if (task.places && task.ended.every(Boolean)) {
+        if (lists || kind.shown) remember(task, report);
+        places.free(task);
+      }
+    running = without(running, ({ places: own }) => !own);
+    if (kind.shown) for (const task of tasks) remember(task, report);
+  };
+
+  const remember = (task: Task, report: SearchReport): void => {
+    if (task.places) state.mirror.keep(report, task.places.rows, task.places.sentences);
+  };
+
+  const tell = async (
+    call: LoopCall,
+    updates: readonly { task: Task; i: number; report: SentenceReport }[],
+    after: SearchReport,
+    lists: Pick<SeenStep, "lists" | "top"> | undefined,
+  ): Promise<void> => {
+    if (call.settled) return;
+    const { g, hooks, reports } = call;
+    const places = call.tasks.flatMap(({ places: own, numbers }) =>
+      numbers.map((_, i) => (own ? own.sentences.at + i : -1)),
+    );
+    const seen = lists && g.shown ? { ...lists, before: state.mirror.report, after, places } : undefined;
+    const top = seen && g.top_logprobs ? topLogprobs(g, architecture.V, seen) : undefined;
+    reports.append(
+      updates.map(({ task, i, report }) => {
+        const first = report.settings.first;
+        return { b: task.numbers[i], report, top: top?.slice(first, first + g.W) };
+      }),
+    );
+    call.begun ||= performance.now();
+    const fault = updates.find(({ report }) => report.broken);
+    if (fault) return fail(call, notFinite(reports.length, fault.task.b));
+    try {
+      const going = await hooks.onStep?.(reports, seen);
+      hooks.signal?.throwIfAborted();
+      hooks.kept?.forEach((count, number) => {
+        if (count !== undefined) close(call.tasks[Math.floor(number / g.n)], number % g.n);
+      });
+      if (going === false || call.tasks.every(({ ended }) => ended.every(Boolean))) finish(call);
+    } catch (error) {
+      fail(call, error);
+    }
+  };
+
+  /** Whether to move the open sentences together, so that steps have fewer rows. */
+  const isWorthMoving = (): boolean => {
+    const open = running.filter(needsSteps);
+    const rows = open.reduce((sum, { places: own }) => sum + (own?.rows.count ?? 0), 0);
+    const left = Math.max(0, ...open.map(({ call, submitted }) => call.g.newTokens - submitted));
+    const bound = open.some(({ call }) => call.g.logits_processor ?? call.g.beamStep.coverage_penalty > 0);
+    return rows > 0 && 4 * stepRows(rows, sizes.R) <= bucket && bucket > SMALL && left >= WORTH && !bound;
+  };
+
+  const move = (): void => {
+    const open = running.toSorted((x, y) => (x.places?.rows.at ?? 0) - (y.places?.rows.at ?? 0));
+    const moves = places.compact(open);
+    for (const [task, from] of moves) {
+      const own = task.places;
+      const { W } = task.call.g;
+      task.ended.forEach((ended, i) => {
+        if (!own || ended) return;
+        state.move(own.sentences.at + i, from + i * W, own.rows.at + i * W, movedBeams(task, own, i));
+      });
+    }
+    for (const call of new Set(open.map((task) => task.call))) call.compactions++;
+  };
+
+  const drive = async (): Promise<void> => {
+    let moving = false;
+    for (;;) {
+      admit();
+      while (!moving && ahead.length < depth && (await advance())) admit();
+      const next = ahead.shift();
+      if (next) {
+        await take(next, await next.values);
+        moving ||= isWorthMoving();
+      } else if (moving) {
+        move();
+        moving = false;
+      } else if (admitted.length) {
+        await new Promise<void>((resolve) => (wake = resolve));
+      } else return;
+    }
+  };
+
+  const go = (): void => {
+    wake();
+    driving ??= drive()
+      .catch((error: unknown) => {
+        broken = true;
+        for (const { call } of [...waiting, ...all()]) fail(call, error);
+      })
+      .finally(() => (driving = undefined));
+  };
+
   return {
-    encoder_layer: encode ? countLaunches(encode, "encoder.layers.0") : 0,
-    decoder_layer: countLaunches(step, "decoder.layers.0"),
-    outside: all - countLaunches(step, "decoder.layers"),
-    step: all,
+    get counts() {
+      return {
+        waiting: new Set(waiting.map(({ call }) => call)).size,
+        running: new Set(all().map(({ call }) => call)).size,
+        rows: places.rows,
+        slots: state.pool.slots.used,
+        shared: places.shared,
+        steps,
+        tokens,
+        prompt_tokens: promptTokens,
+        reused_tokens: places.reused,
+      };
+    },
+    get broken() {
+      return broken;
+    },
+    add(job, g, hooks = {}) {
+      const call = createLoopCall(job, g, hooks);
+      const { priority = 0 } = hooks;
+      const before = waiting.findIndex((task) => (task.call.hooks.priority ?? 0) < priority);
+      waiting.splice(before < 0 ? waiting.length : before, 0, ...call.tasks);
+      go();
+      return { call, result: call.result.promise };
+    },
+    cancel(call, reason) {
+      fail(call, reason);
+      go();
+    },
+    async idle() {
+      while (driving) await driving;
+    },
+    forget: () => places.forget(),
+    check: () => places.check(all()),
+    stop(reason) {
+      broken = true;
+      for (const { call } of [...waiting, ...all()]) fail(call, reason);
+    },
   };
 }
 
-/**
- * The results of prompt b: one for each of its samples, or the best hypotheses of all its beam groups together. Results
- * that a search did not find have no tokens and come last, as in Transformers. Throws OptionError when there is none.
- */
-function resultsOf(reports: StepReports, b: number, g: Generation, kept: DecodeHooks["kept"]): Hypothesis[] {
-  const sentences = Array.from({ length: g.n }, (_, i) => b * g.n + i);
-  const counts = sentences.map((sentence) => (kept?.[sentence] === undefined ? finishedOf(reports, sentence) : 1));
-  const stuck = g.beams === 1 ? counts.indexOf(0) : counts.every((count) => count === 0) ? 0 : -1;
-  if (stuck >= 0) {
-    const { length, start } = reports.latest(sentences[stuck]);
-    throw new OptionError(
-      `generate: step ${length - start}: no token is allowed in row ${b}; suppress or ban fewer (suppress_tokens, bad_words_ids, no_repeat_ngram_size, min_new_tokens, logits_processor), or generate fewer`,
-    );
-  }
-  if (g.beams === 1) {
-    return sentences.map((sentence) => {
-      const count = kept?.[sentence];
-      return count === undefined ? reports.hypothesis(sentence, 0) : reports.truncate(sentence, count);
-    });
-  }
-  const all = sentences.flatMap((sentence, i) =>
-    Array.from({ length: counts[i] }, (_, rank) => reports.hypothesis(sentence, rank)),
+/** The error of a step in which the logits of a row are not finite. */
+const notFinite = (step: number, row: number): InputError =>
+  new InputError(
+    `generate: step ${step}: logits must be finite, those of row ${row} are not; the weights or a kernel overflow, and no row of the batch comes back: generate the others without row ${row}`,
   );
-  const ranked = g.beamStep.groups > 1 ? all.sort((x, y) => y.score - x.score) : all;
-  const none = { ids: [], score: REDUNDANT, logProbs: [], top: [] };
-  return Array.from({ length: g.returned }, (_, rank) => ranked[rank] ?? none);
+
+/** How many rows a step has that must have `end`: few numbers, so that steps are prepared once; all rows at most. */
+export function stepRows(end: number, R: number): number {
+  const power = 2 ** Math.ceil(Math.log2(Math.max(1, end)));
+  return Math.min(R, end > 8 && end <= 0.75 * power ? 0.75 * power : power);
 }
 
-const finishedOf = (reports: StepReports, sentence: number): number => reports.latest(sentence).finished.length;
+const sourceAt = ({ places }: Task): number => places?.source?.at ?? 0;
+
+/** Tasks in groups whose sources are neighbours. */
+function neighbours(tasks: readonly Task[]): Task[][] {
+  const groups: Task[][] = [];
+  for (const task of tasks) {
+    const last = groups[groups.length - 1]?.at(-1)?.places?.source;
+    if (last && last.at + last.count === sourceAt(task)) groups[groups.length - 1].push(task);
+    else groups.push([task]);
+  }
+  return groups;
+}

@@ -41,7 +41,7 @@ export const slotsOf = (job: Job, b: number, { n, W, newTokens }: Pick<Generatio
   job.prompts[b].length - 1 + n * W * newTokens;
 
 /** How many ids the rules see in place of the tokens of prompt b. */
-export const leadOf = ({ leads }: Job, b: number, g: Generation): number =>
+export const leadLength = ({ leads }: Job, b: number, g: Generation): number =>
   leads && hasRules(g) ? leads[b].ids.length : 0;
 
 /** The sizes that a job needs, rounded up so that calls of about the same size can share memory. */
@@ -61,7 +61,7 @@ export function sizeOf(job: Job, g: Generation): LoopSizes {
     W,
     A: g.beamStep.A,
     C: Math.max(g.C, g.shown),
-    X: roundUp(packRules(g.lists).length + sum((b) => leadOf(job, b, g)), 16),
+    X: roundUp(packRules(g.lists).length + sum((b) => leadLength(job, b, g)), 16),
     prompts: prompts.length,
     U: roundUp(totalLength(prompts), 64),
     vectors: vectors ? roundUp(totalLength(prompts), 64) : 0,
