@@ -1,5 +1,6 @@
 // attention_merge: the attention of all keys from the sums that attention_step has left of each 64 of them.
 //   out[r,h,:] = sum_i w_i sum_i / sum_i w_i total_i   w_i = exp(top_i - max top), i over parts up to the position
+//   an idle row, without a sentence, gives zeros
 // Parts    sums, constants, chunk4|chunk1
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   out: f32[R,H*E]
 //          parts: f32[R,H*Y], of each head G parts, Y = G*(E+8): sum[E], highest score, and 4 numbers later the total
@@ -18,12 +19,13 @@ const HAS_STATUS: u32 = 0;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  if (HAS_STATUS == 1u && status[0] == status[1]) { return; }
   let width = params.E / CHUNK;
   let i = (group.y * grid.x + group.x) * 64u + lane;
   let index = i / width;
   let r = index / params.H;
   if (r >= params.R) { return; }
+  if (rows[r].z == NO_ID) { out[i] = Chunk(); return; }
   let count = rows[r].y / 64u + 1u;
   let stride = width + 8u / CHUNK;
   let at = index * (params.Y / CHUNK);

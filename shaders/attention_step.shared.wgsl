@@ -38,13 +38,17 @@ fn score_of(at: u32) -> f32 {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  if (HAS_STATUS == 1u && status[0] == status[1]) { return; }
   let workgroups = select(1u, min(64u, most_parts()), SPLIT == 1u); // of a head of a row
   let unit = group.y * grid.x + group.x;
   let index = unit / workgroups;
   let r = index / params.H;
   if (r >= params.R) { return; }
   let position = rows[r].y;
+  if (rows[r].z == NO_ID) {
+    if (SPLIT == 0u && lane < WIDTH) { out[index * WIDTH + lane] = Chunk(); }
+    return;
+  }
   let parts = position / LANES + 1u;
   let begin = unit % workgroups;
   if (begin >= parts) { return; }
@@ -53,13 +57,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   let head = (h * params.K / params.H) * WIDTH;
   let q_at = r * (params.H * WIDTH + 2u * keys) + h * WIDTH;
   let k_at = q_at + (params.H - h) * WIDTH + head;
+  let table = indirection_at(r, position, params.M);
+  let slot = indirection[table + position] * 2u * keys + head;
   let split = min(lane / WIDTH, SPLITS - 1u);
   let e = lane % WIDTH;
   var own_value = Chunk();
   if (lane < WIDTH) {
     query[e] = prepared(q_at, e, norm_of(q_at), 0u, position) * params.scale;
     if ((parts - 1u) % workgroups == begin) {    // the new key is of the last part
-      let slot = (r * params.M + position) * 2u * keys + head;
       let k = prepared(k_at, e, norm_of(k_at), WIDTH, position);
       own[e] = k;
       own_value = qkv[k_at + keys + e];
@@ -70,13 +75,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     }
   }
   workgroupBarrier();
-  let table = indirection_at(position, params.R, params.M) + r * params.M;
   var result = no_sums();
   for (var part = begin; part < parts; part += workgroups) {
     let first = part * LANES;
     let count = min(LANES, position - first);    // of keys in the cache
     let t = first + min(lane, max(count, 1u) - 1u); // lanes past the end repeat the last one with weight 0
-    let past = (indirection[table + t] * params.M + t) * 2u * keys + head;
+    let past = indirection[table + t] * 2u * keys + head;
     let score = select(LOWEST, bias_of(position - t, h) + score_of(past), lane < count);
     scores[lane] = score;
     for (var i = 0u; i < TABLE; i += LANES) {

@@ -5,11 +5,10 @@
 // Source   FasterTransformer v5, decoder_masked_multihead_attention_template.hpp (cache indirection); Shazeer 2019 (K <
 //          H)
 
-
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  if (HAS_STATUS == 1u && status[0] == status[1]) { return; }
   let workgroups = select(1u, min(64u, most_parts()), SPLIT == 1u); // invocations of a head of a row
   let unit = (group.y * grid.x + group.x) * 8u + lane;
   let index = unit / workgroups;
@@ -17,11 +16,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   if (r >= params.R) { return; }
   let h = index - r * params.H;
   let position = rows[r].y;
+  if (rows[r].z == NO_ID) {
+    for (var e = 0u; e < (1u - SPLIT) * params.E / CHUNK; e++) { out[index * WIDTH + e] = Chunk(); }
+    return;
+  }
   let keys = params.K * WIDTH;                   // values follow the keys
   let head = (h * params.K / params.H) * WIDTH;
   let q_at = r * (params.H * WIDTH + 2u * keys) + h * WIDTH;
   let k_at = q_at + (params.H - h) * WIDTH + head;
-  let slot = (r * params.M + position) * 2u * keys + head;
+  let table = indirection_at(r, position, params.M);
+  let slot = indirection[table + position] * 2u * keys + head;
   let parts = select(1u, position / 64u + 1u, SPLIT == 1u);
   let begin = unit % workgroups;
   let stores = h * params.K % params.H == 0u && (parts - 1u) % workgroups == begin; // once for each key and value
@@ -40,7 +44,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       cache[slot + keys + e] = stored(sum[e]);
     }
   }
-  let table = indirection_at(position, params.R, params.M) + r * params.M;
   for (var part = begin; part < parts; part += workgroups) {
     let last = part + 1u == parts;               // which has the new key too
     let end = select(part * 64u + 64u, position, last);
@@ -52,9 +55,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     for (var t = part * 64u; t < end; t += 4u) {
       let rest = end - 1u - t;                   // keys past the end repeat the last one with weight 0
       let at = vec4u(t) + min(vec4u(0u, 1u, 2u, 3u), vec4u(rest));
-      let beam = vec4u(indirection[table + at.x], indirection[table + at.y], indirection[table + at.z],
-                       indirection[table + at.w]);
-      let past = (beam * params.M + at) * 2u * keys + head;
+      let slots = vec4u(indirection[table + at.x], indirection[table + at.y], indirection[table + at.z],
+                        indirection[table + at.w]);
+      let past = slots * 2u * keys + head;
       var score = vec4f(bias_of(position - at.x, h), bias_of(position - at.y, h), bias_of(position - at.z, h),
                         bias_of(position - at.w, h));
       for (var e = 0u; e < params.E / CHUNK; e++) {

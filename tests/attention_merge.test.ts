@@ -22,6 +22,7 @@ checkKernel(attentionMerge, {
     "heads of 1": { R: 2, M: 130, H: 1, E: 1 },
     "heads of 256": { R: 2, M: 130, H: 1, E: 256 },
     "a long past": { R: 1, M: 4230, H: 12, E: 64, position: 4225 },
+    "idle rows": { R: 5, M: 130, H: 2, E: 6, idle: 1 },
     "status 0 writes nothing": { R: 1, M: 64, H: 1, E: 4, status: 0 },
   },
   mutants: {
@@ -43,10 +44,17 @@ checkKernel(attentionMerge, {
         "one over eight parts",
         (wgsl) => wgsl.replace("element(parts[part + width + 4u", "element(parts[at + width + 4u"),
       ],
-      "heads over each other": ["heads of 10", (wgsl) => wgsl.replace("out[i] =", "out[r * width + i % width] =")],
+      "heads over each other": [
+        "heads of 10",
+        (wgsl) => wgsl.replace("out[i] = result", "out[r * width + i % width] = result"),
+      ],
+      "idle rows that keep what lay there": [
+        "idle rows",
+        (wgsl) => wgsl.replace("{ out[i] = Chunk(); return; }", "{ return; }"),
+      ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
     },
   },

@@ -96,6 +96,23 @@ checkKernel(attentionStep, {
       half: 1,
     },
     "a cache in f16, heads of 128": { B: 1, M: 9, H: 2, K: 1, E: 128, position: 7, half: 1 },
+    "a past that all rows share": { B: 2, W: 3, M: 12, H: 4, K: 2, E: 8, position: 8, shared: 7, rotary: 1 },
+    "a shared past in f16, in parts": {
+      B: 2,
+      W: 2,
+      M: 140,
+      H: 2,
+      K: 1,
+      E: 16,
+      position: 133,
+      shared: 130,
+      split: 1,
+      tolerance: 2e-6,
+      half: 1,
+    },
+    "idle rows": { B: 7, M: 9, H: 3, K: 1, E: 8, position: 4, idle: 1 },
+    "idle beams, with a cache in f16": { B: 2, W: 4, M: 9, H: 2, K: 2, E: 16, position: 5, idle: 1, half: 1 },
+    "idle rows, in parts": { B: 5, M: 140, H: 2, K: 1, E: 10, position: 131, idle: 1, split: 1, tolerance: 2e-6 },
     "one group": { B: 2, W: 2, M: 6, H: 6, K: 1, E: 20, position: 4 },
     "status 1 goes on": { B: 1, M: 4, H: 1, K: 1, E: 8, position: 2, status: 1 },
     ...Object.fromEntries(
@@ -116,6 +133,12 @@ checkKernel(attentionStep, {
   },
   mutants: {
     direct: {
+      "idle rows that store": ["idle rows", (wgsl) => wgsl.replace("    return;\n  }\n", "  }\n")],
+      "idle rows that keep what lay there": [
+        "idle rows",
+        (wgsl) => wgsl.replace("out[index * WIDTH + e] = Chunk();", ""),
+      ],
+      "sums of idle rows": ["idle rows, in parts", (wgsl) => wgsl.replace("(1u - SPLIT) * params.E", "params.E")],
       "a width of whole fours": [
         "heads of 10, biases, norms",
         (wgsl) => wgsl.replaceAll("params.E / CHUNK", "params.E / 4u * 4u / CHUNK"),
@@ -130,7 +153,7 @@ checkKernel(attentionStep, {
       ],
       "a past that ignores the indirection": [
         "an odd position",
-        (wgsl) => wgsl.replace("vec4u(indirection[table + at.x]", "vec4u(r"),
+        (wgsl) => wgsl.replace("vec4u(indirection[table + at.x]", "vec4u(r * params.M + at.x"),
       ],
       "a missing scale": ["status 1 goes on", (wgsl) => wgsl.replace("position) * params.scale", "position)")],
       "halves rotated alike": ["rotary", (wgsl) => wgsl.replace("select(other, -other, lower)", "other")],
@@ -148,7 +171,7 @@ checkKernel(attentionStep, {
       ],
       "a token stored one slot late": [
         "status 1 goes on",
-        (wgsl) => wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
+        (wgsl) => wgsl.replace("indirection[table + position]", "(indirection[table + position] + 1u)"),
       ],
       "heads written over each other": [
         "an odd position",
@@ -177,7 +200,7 @@ checkKernel(attentionStep, {
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
       "a past that is one token short": [
         "an odd position",
@@ -195,9 +218,22 @@ checkKernel(attentionStep, {
             .replace("let next = max(max(top,", "let next = top; //")
             .replace(" max(score.x, score.y)), max(score.z, score.w));", ""),
       ],
-      "a sum that does not decay": ["status 1 goes on", (wgsl) => wgsl.replace("sum[e] * decay", "sum[e]")],
+      "a sum that does not decay": ["an even position", (wgsl) => wgsl.replace("sum[e] * decay", "sum[e]")],
     },
     shared: {
+      "idle rows that store": ["idle rows", (wgsl) => wgsl.replace("    return;\n  }\n", "  }\n")],
+      "idle rows that keep what lay there": [
+        "idle rows",
+        (wgsl) => wgsl.replace("out[index * WIDTH + lane] = Chunk();", ""),
+      ],
+      "sums of idle rows": [
+        "idle rows, in parts",
+        (wgsl) =>
+          wgsl.replace(
+            "SPLIT == 0u && lane < WIDTH) { out[index * WIDTH + lane]",
+            "lane < WIDTH) { out[index * WIDTH + lane]",
+          ),
+      ],
       "a width of whole fours": [
         "heads of 10, biases, norms",
         (wgsl) => wgsl.replaceAll("params.E / CHUNK", "params.E / 4u * 4u / CHUNK"),
@@ -208,7 +244,7 @@ checkKernel(attentionStep, {
       ],
       "a past that ignores the indirection": [
         "scores far below zero",
-        (wgsl) => wgsl.replace("indirection[table + t]", "r"),
+        (wgsl) => wgsl.replace("indirection[table + t]", "(r * params.M + t)"),
       ],
       "a missing scale": ["biases of a table of one", (wgsl) => wgsl.replace("position) * params.scale", "position)")],
       "halves rotated alike": ["rotary, norms", (wgsl) => wgsl.replace("select(other, -other, lower)", "other")],
@@ -226,7 +262,7 @@ checkKernel(attentionStep, {
       ],
       "a token stored one slot late": [
         "biases of a table of one",
-        (wgsl) => wgsl.replace("r * params.M + position) * 2u", "r * params.M + position + 1u) * 2u"),
+        (wgsl) => wgsl.replace("indirection[table + position]", "(indirection[table + position] + 1u)"),
       ],
       "heads written over each other": [
         "rotary, norms",
@@ -239,7 +275,7 @@ checkKernel(attentionStep, {
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
       "a past that is one token short": [
         "biases of a table of one",
@@ -307,12 +343,12 @@ checkKernel(attentionStep, {
       () => {},
       /E must be a multiple of 8 with a cache in f16, got 12/,
     ],
-    "a cache of another capacity": [
+    "slots of another width": [
       { B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
       (args) => {
-        args.cache = f32([1, 3, 8], () => 0);
+        args.cache = f32([2, 6], () => 0);
       },
-      /cache must be f32\|f16\[R,M,2\*K\*E\] with R=1, M=2, K=1, E=4, got cache f32\[1,3,8\]/,
+      /cache must be f32\|f16\[Z,2\*K\*E\] with Z=2, K=1, E=4, got cache f32\[2,6\]/,
     ],
     "queries without keys and values": [
       { B: 1, M: 2, H: 1, K: 1, E: 4, position: 0 },
@@ -345,7 +381,7 @@ checkKernel(attentionStep, {
       (args) => {
         args.indirection = undefined;
       },
-      /indirection must be u32\[2,R,M\], got nothing/,
+      /indirection must be u32\[R,3,M\], got nothing/,
     ],
   },
 });

@@ -12,19 +12,21 @@ checkKernel(rope, {
   tolerance: 5e-7, // measured 1e-7
   cases: {
     "heads of two": { B: 1, M: 1, H: 1, K: 1, E: 2 },
-    "halves, positions past 0": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 8, position: 4 },
-    "interleaved, positions past 0": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 8, position: 4, interleaved: 1 },
-    "a cache in f16": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 6, position: 4, half: 1 },
+    "halves, positions past 0": { B: 2, T: 3, M: 9, H: 4, K: 2, E: 8, position: 4 },
+    "interleaved, positions past 0": { B: 2, T: 3, M: 9, H: 4, K: 2, E: 8, position: 4, interleaved: 1 },
+    "a cache in f16": { B: 2, T: 3, M: 9, H: 4, K: 2, E: 6, position: 4, half: 1 },
     "what f16 cannot hold": { B: 1, T: 2, M: 4, H: 1, K: 1, E: 4, half: 1, gain: 3e4, rotary: 0 },
-    "halves, norms": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 8, position: 1, norms: 1 },
-    "interleaved, norms": { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E: 8, position: 1, interleaved: 1, norms: 1 },
-    "norms alone": { B: 2, T: 3, W: 3, M: 9, H: 4, K: 2, E: 8, position: 1, rotary: 0, norms: 1 },
-    neither: { B: 3, T: 2, W: 4, M: 9, H: 3, K: 3, E: 8, position: 5, rotary: 0 },
+    "halves, norms": { B: 2, T: 3, M: 9, H: 4, K: 2, E: 8, position: 1, norms: 1 },
+    "interleaved, norms": { B: 2, T: 3, M: 9, H: 4, K: 2, E: 8, position: 1, interleaved: 1, norms: 1 },
+    "norms alone": { B: 2, T: 3, M: 9, H: 4, K: 2, E: 8, position: 1, rotary: 0, norms: 1 },
+    neither: { B: 3, T: 2, M: 9, H: 3, K: 3, E: 8, position: 5, rotary: 0 },
     "interleaved, no cache": { B: 2, T: 3, M: 9, H: 4, K: 2, E: 12, position: 4, interleaved: 1, cache: 0 },
     "a workgroup and a half, no cache": { B: 2, T: 6, M: 9, H: 5, K: 3, E: 6, cache: 0 },
     "one group": { B: 2, T: 4, M: 5, H: 6, K: 1, E: 6 },
-    "as many groups as heads": { B: 2, T: 4, W: 2, M: 5, H: 3, K: 3, E: 10 },
-    "a full cache": { B: 1, T: 7, W: 2, M: 7, H: 2, K: 1, E: 4 },
+    "as many groups as heads": { B: 2, T: 4, M: 5, H: 3, K: 3, E: 10 },
+    "every third row is padding": { B: 4, T: 4, M: 9, H: 2, K: 1, E: 8, norms: 1, padding: 1 },
+    "padding, with a cache in f16": { B: 4, T: 4, M: 9, H: 2, K: 1, E: 8, rotary: 0, padding: 1, half: 1 },
+    "as many rows as positions": { B: 1, T: 7, M: 7, H: 2, K: 1, E: 4 },
     "heads of 64": { B: 1, T: 3, M: 4, H: 32, K: 8, E: 64 },
     "heads of 128, norms": { B: 1, T: 2, M: 4, H: 2, K: 1, E: 128, norms: 1 },
     "one short of a workgroup": { B: 7, T: 3, M: 4, H: 1, K: 1, E: 4 },
@@ -39,12 +41,12 @@ checkKernel(rope, {
       [2, 6, 10, 12, 20, 30, 100].flatMap((E) =>
         [0, 1].map((interleaved) => [
           `heads of ${E}${interleaved ? ", interleaved" : ""}, norms`,
-          { B: 2, T: 3, W: 2, M: 9, H: 4, K: 2, E, position: 4, norms: 1, interleaved },
+          { B: 2, T: 3, M: 9, H: 4, K: 2, E, position: 4, norms: 1, interleaved },
         ]),
       ),
     ),
-    "heads of 7, norms alone": { B: 2, T: 3, W: 3, M: 9, H: 3, K: 3, E: 7, rotary: 0, norms: 1 },
-    "heads of 37, neither": { B: 2, T: 3, W: 3, M: 9, H: 2, K: 1, E: 37, rotary: 0 },
+    "heads of 7, norms alone": { B: 2, T: 3, M: 9, H: 3, K: 3, E: 7, rotary: 0, norms: 1 },
+    "heads of 37, neither": { B: 2, T: 3, M: 9, H: 2, K: 1, E: 37, rotary: 0 },
     "rows past 65535": { B: 65537, M: 2, H: 1, K: 1, E: 2, position: 1 },
   },
   mutants: {
@@ -67,14 +69,7 @@ checkKernel(rope, {
             .replace("first + half, first + 1u,", "first + 1u, first + half,"),
       ],
       "sines that are cosines": ["heads of two", (wgsl) => wgsl.replace("params.E + half + i]", "params.E + i]")],
-      "positions that are rows": [
-        "one group",
-        (wgsl) => wgsl.replace("let position = rows[n].y;", "let position = n;"),
-      ],
-      "a position that the cache alone knows": [
-        "one group",
-        (wgsl) => wgsl.replace("rotate(at, position)", "rotate(at, 0u)"),
-      ],
+      "positions that are rows": ["one group", (wgsl) => wgsl.replace("rotate(at, row.y)", "rotate(at, n)")],
       "values that are rotated": [
         "heads of two",
         (wgsl) => wgsl.replace("head < params.H + params.K)", "head < heads)"),
@@ -89,12 +84,13 @@ checkKernel(rope, {
         "squares below eps",
         (wgsl) =>
           wgsl
-            .replace("if (HAS_ROTARY == 1u) { rotate(at, position); }", "")
-            .replace("if (HAS_QK_NORM == 1u) { norm", "if (HAS_ROTARY == 1u) { rotate(at, position); }\n    $&"),
+            .replace("if (HAS_ROTARY == 1u) { rotate(at, row.y); }", "")
+            .replace("if (HAS_QK_NORM == 1u) { norm", "if (HAS_ROTARY == 1u) { rotate(at, row.y); }\n    $&"),
       ],
-      "a cache of one row a sentence": [
-        "norms alone",
-        (wgsl) => wgsl.replace("rows[n].z * params.W * params.M", "rows[n].z * params.M"),
+      "slots that are positions": ["norms alone", (wgsl) => wgsl.replace("row.w * 2u", "row.y * 2u")],
+      "padding that is stored": [
+        "every third row is padding",
+        (wgsl) => wgsl.replace("if (row.z == NO_ID) { return; }", ""),
       ],
       "a first key that is not stored": [
         "heads of two",
@@ -107,7 +103,7 @@ checkKernel(rope, {
       "a guard that is one row late": ["heads of two", (wgsl) => wgsl.replace("n >= params.N", "n > params.N")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
     },
   },
@@ -125,12 +121,12 @@ checkKernel(rope, {
       },
       /qkv must be f32\[N,H\*E\+2\*K\*E\] with N=1, H=2, E=4, K=1, got qkv f32\[1,8\]/,
     ],
-    "angles of fewer positions than the cache": [
+    "slots of another width": [
       { B: 1, M: 4, H: 1, K: 1, E: 4 },
       (args) => {
-        args.rotary = f32([3, 4], () => 0);
+        args.cache = f32([2, 6], () => 0);
       },
-      /cache must be f32\|f16\[R,M,2\*K\*E\]\? with R=1, M=3, K=1, E=4, got cache f32\[1,4,8\]/,
+      /cache must be f32\|f16\[Z,2\*K\*E\]\? with Z=2, K=1, E=4, got cache f32\[2,6\]/,
     ],
     "one gamma for queries and keys": [
       { B: 1, M: 4, H: 1, K: 1, E: 4, norms: 1 },
@@ -158,19 +154,20 @@ for (const INTERLEAVED of [0, 1]) {
     const [N, M, H, K, E] = [40, 48, 2, 1, 16];
     const random = randoms(3);
     const at = (n: number): number => n + 8; // its position
+    const slotOf = (n: number): number => N - 1 - n;
     const angle = (position: number, i: number): number => position * 10000 ** ((-2 * i) / E);
     const given = {
-      rows: u32([N, 4], (i) => [0, at(Math.floor(i / 4)), 0, 0][i % 4]),
+      rows: u32([N, 4], (i) => [0, at(Math.floor(i / 4)), 0, slotOf(Math.floor(i / 4))][i % 4]),
       rotary: f32([M, E], (i) => {
         const [position, e] = [Math.floor(i / E), i % E];
         return e < E / 2 ? Math.cos(angle(position, e)) : Math.sin(angle(position, e - E / 2));
       }),
       qkv: f32([N, (H + 2 * K) * E], random),
-      cache: f32([1, M, 2 * K * E], () => 0),
+      cache: f32([N, 2 * K * E], () => 0),
     };
     const make = (name: keyof typeof given) => tensor(name, given[name].dtype, given[name].shape);
     const tensors = { rows: make("rows"), rotary: make("rotary"), qkv: make("qkv"), cache: make("cache") };
-    const plan = record("rope", (run) => void run(rope, "rope", tensors, { H, K, E, W: 1, eps: 0, INTERLEAVED }));
+    const plan = record("rope", (run) => void run(rope, "rope", tensors, { H, K, E, eps: 0, INTERLEAVED }));
     for (const name of Object.keys(given) as (keyof typeof given)[]) gpu.write(tensors[name], given[name].data);
     const prepared = await gpu.prepare(plan);
     const [qkv, cache] = await prepared.run({ read: [tensors.qkv, tensors.cache] });
@@ -185,7 +182,7 @@ for (const INTERLEAVED of [0, 1]) {
           const turned = vec2.rotate([a, b], [0, 0], angle(at(n), i));
           pair.forEach((e, side) => {
             near(qkv[start + e], turned[side]);
-            if (head >= H) near(cache[(at(n) * 2 * K + head - H) * E + e], turned[side]);
+            if (head >= H) near(cache[(slotOf(n) * 2 * K + head - H) * E + e], turned[side]);
           });
         }
       }

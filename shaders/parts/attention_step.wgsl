@@ -1,15 +1,16 @@
-// attention_step: one new query a row over the past of the row, through the beam indirection; appends key and value.
+// attention_step: one new query a row over the past of the row, whose keys and values lie in slots of a pool; stores the
+//   new ones.
 //   q and k are normalised if qk_norm is given, and rotated if positional (a table of rotations) is, as in rope
-//   cache[r,position,:] = (k_r, v_r)
+//   cache[slot(position),:] = (k_r, v_r)   slot(t) = indirection[r, position % 2, t]: rows may share the slots of their
+//   past, and beams change tables, while keys and values stay where they are
 //   out[r,h,:] = sum_{t <= position} softmax_t(scale * q[r,h,:] . k[t,h,:] + bias) v[t,h,:]
 //   RELATIVE: positional is a table of biases instead, by distance t - position as in attention
-//   key and value of token t < position are in cache row indirection[position % 2, r, t]: beams change rows, keys and
-//   values stay where they are
+//   a row without a sentence is idle: it stores nothing, and gives zeros
 //   SPLIT: out has the sums of each 64 keys apart, for attention_merge: sum[E], the highest score, and 4 numbers later
 //   the total of the weights
 // Shapes   rows: u32[R,4] (token id, position, sentence, parent)   qkv: f32[R,H*E+2*K*E] (queries, keys, values)
-//          indirection: u32[2,R,M]   positional: f32[M,E] (cosines, then sines), or f32[2*DISTANCE+1,H]
-//          qk_norm: f32[2,E] (gamma of q, of k)   cache: f32|f16[R,M,2*K*E] (key, value)
+//          indirection: u32[R,3,M]   positional: f32[M,E] (cosines, then sines), or f32[2*DISTANCE+1,H]
+//          qk_norm: f32[2,E] (gamma of q, of k)   cache: f32|f16[Z,2*K*E] (key, value)
 //          out: f32[R,H*Y], Y = E, or with SPLIT ceil(M/64)*(E+8)
 struct Params { R: u32, M: u32, H: u32, K: u32, E: u32, scale: f32, eps: f32 }
 @group(0) @binding(0) var<uniform> params: Params;

@@ -4,10 +4,11 @@ import sums from "../../shaders/parts/sums.wgsl";
 import { defineKernel } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { chunkOf, chunks } from "./chunks.js";
+import { NO_ID } from "./constants.js";
 
 /**
  * The attention of a step from the sums of each 64 keys that `attention_step` leaves: out[r,h,:] = sum_i w_i sum_i /
- * sum_i w_i total_i with w_i = exp(top_i - max top), over the parts up to the row's position. rows u32[R,4]; parts
+ * sum_i w_i total_i with w_i = exp(top_i - max top), over the parts up to the row's position; zeros for an idle row. rows u32[R,4]; parts
  * f32[R,H*Y]; out f32[R,H*E]. Numerics and source: shaders/attention_merge.wgsl.
  */
 export const attentionMerge = defineKernel({
@@ -30,14 +31,15 @@ export const attentionMerge = defineKernel({
   reference({ R, H, E, Y }, { rows, parts, out }) {
     const width = E + 8;
     for (let r = 0; r < R; r++) {
+      const idle = rows[4 * r + 2] === NO_ID;
       const count = Math.floor(rows[4 * r + 1] / 64) + 1;
       for (let h = 0; h < H; h++) {
         const at = Array.from({ length: count }, (_, i) => (r * H + h) * Y + i * width);
         const top = at.reduce((most, part) => Math.max(most, parts[part + E]), -Infinity);
         const weights = at.map((part) => Math.exp(parts[part + E] - top));
         const total = at.reduce((sum, part, i) => sum + weights[i] * parts[part + E + 4], 0);
-        for (let e = 0; e < E; e++)
-          out[(r * H + h) * E + e] = at.reduce((sum, part, i) => sum + weights[i] * parts[part + e], 0) / total;
+        const sum = (e: number): number => at.reduce((so, part, i) => so + weights[i] * parts[part + e], 0);
+        for (let e = 0; e < E; e++) out[(r * H + h) * E + e] = idle ? 0 : sum(e) / total;
       }
     }
   },

@@ -12,8 +12,9 @@ import { joinShader } from "../runtime/wgsl.js";
 import { attend, biasAt } from "./attention.js";
 import { cachePart } from "./caches.js";
 import { chunkOf, chunks } from "./chunks.js";
+import { NO_ID } from "./constants.js";
 import { prepareHead } from "./rope.js";
-import { tableAt } from "./search_state.js";
+import { TABLES, tableAt } from "./search_state.js";
 
 const rotates = ({ HAS_POSITIONAL, RELATIVE = 0 }: Dims): boolean => HAS_POSITIONAL === 1 && !RELATIVE;
 // The halves of a head that rotations take together are whole chunks too.
@@ -77,11 +78,11 @@ function sumParts(
 }
 
 /**
- * Self attention of one new token a row over its own past, through the beam indirection: appends the row's key and
- * value to the cache, then out[r,h,:] = sum_{t <= position} softmax_t(scale * q . k_t + bias) v_t. rows u32[R,4]; qkv
- * f32[R,H*E+2*K*E]; indirection u32[2,R,M] names the cache row of each step; positional f32[M,E] rotates q and k, or
- * with RELATIVE is the bias f32[U,H]; qk_norm f32[2,E]; cache f32[R,M,2*K*E], or in f16; out f32[R,H*Y], where Y is E.
- * If Y is `splitWidth(M, E)`, out has sums of each 64 keys, which `attention_merge` makes the result of: more workgroups
+ * Self attention of one new token a row over its own past: stores the row's key and value in its slot of the cache, then
+ * out[r,h,:] = sum_{t <= position} softmax_t(scale * q . k_t + bias) v_t. An idle row, without a sentence, stores nothing
+ * and gives zeros. rows u32[R,4]; qkv f32[R,H*E+2*K*E]; indirection u32[R,3,M] has the slot of each position of a row in
+ * its table `tableAt(position)`; positional f32[M,E] rotates q and k, or with RELATIVE is the bias f32[P,H]; qk_norm
+ * f32[2,E]; cache f32[Z,2*K*E], or in f16; out f32[R,H*Y], where Y is E. If Y is `splitWidth(M, E)`, out has sums of each 64 keys, which `attention_merge` makes the result of: more workgroups
  * then share long pasts. Numerics and source: shaders/attention_step*.wgsl.
  */
 export const attentionStep = defineKernel({
@@ -89,12 +90,12 @@ export const attentionStep = defineKernel({
   reads: {
     rows: "u32[R,4]",
     qkv: "f32[R,H*E+2*K*E]",
-    indirection: "u32[2,R,M]",
+    indirection: "u32[R,3,M]",
     positional: "f32[P,X]?",
     qk_norm: "f32[2,E]?",
     status: "u32[2]?",
   },
-  writes: { cache: "f32|f16[R,M,2*K*E]", out: "f32[R,H*Y]" },
+  writes: { cache: "f32|f16[Z,2*K*E]", out: "f32[R,H*Y]" },
   params: ["H", "K", "E", "Y", "scale", "eps"],
   constants: ["INTERLEAVED", "RELATIVE"],
   variants: [
@@ -133,20 +134,24 @@ export const attentionStep = defineKernel({
     const { R, M, H, K, E, Y, scale, RELATIVE = 0 } = d;
     const [rotary, bias] = RELATIVE ? [undefined, positional] : [positional, undefined];
     const heads = H + 2 * K;
-    const slot = 2 * K * E;
     for (let r = 0; r < R; r++) {
       const position = rows[4 * r + 1];
+      if (rows[4 * r + 2] === NO_ID) {
+        for (let i = 0; Y === E && i < H * E; i++) out[r * H * E + i] = 0;
+        continue;
+      }
+      const table = (TABLES * r + tableAt(position)) * M;
+      const slotAt = (t: number): number => indirection[table + t] * 2 * K * E;
       const own = Array.from({ length: heads }, (_, head) => {
         const values = Array.from({ length: E }, (_, e) => qkv[(r * heads + head) * E + e]);
         const gamma = qk_norm && ((e: number): number => qk_norm[(head < H ? 0 : E) + e]);
         return head < H + K ? prepareHead(d, values, position, gamma, rotary) : values;
       });
       own.slice(H).forEach((values, head) => {
-        for (let e = 0; e < E; e++) cache[(r * M + position) * slot + head * E + e] = values[e];
+        for (let e = 0; e < E; e++) cache[slotAt(position) + head * E + e] = values[e];
       });
-      const past = (t: number): number => (t === position ? r : indirection[(tableAt(position) * R + r) * M + t]);
       for (let h = 0; h < H; h++) {
-        const key = (t: number): number => (past(t) * M + t) * slot + Math.floor((h * K) / H) * E;
+        const key = (t: number): number => slotAt(t) + Math.floor((h * K) / H) * E;
         const value = (t: number): number => key(t) + K * E;
         const biasOf = bias && ((t: number): number => biasAt(bias, H, t - position, h));
         const at = (r * H + h) * Y;

@@ -1,9 +1,11 @@
+import constants from "../../shaders/parts/constants.wgsl";
 import halves from "../../shaders/parts/halves.wgsl";
 import wordsF16 from "../../shaders/parts/words_f16.wgsl";
 import wordsF32 from "../../shaders/parts/words_f32.wgsl";
 import direct from "../../shaders/rope.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
+import { NO_ID } from "./constants.js";
 
 /** Normalises and rotates a head of q or k in f64, as `rope` and `attention_step` do. */
 export function prepareHead(
@@ -31,21 +33,22 @@ export function prepareHead(
 }
 
 /**
- * Prepares the heads of packed new rows in place, and appends keys and values to a cache, if given. With qk_norm, q and
- * k are normalised; then, with rotary, their pairs (a, b) are rotated to (a cos - b sin, b cos + a sin). rows u32[N,4];
- * rotary f32[M,E], cosines then sines; qk_norm f32[2,E]; qkv f32[N,H*E+2*K*E]; cache f32[R,M,2*K*E], or in f16, sentence
- * b in row b*W. Numerics and source: shaders/rope.wgsl.
+ * Prepares the heads of packed new rows in place, and stores keys and values in a cache, if given. With qk_norm, q and k
+ * are normalised; then, with rotary, their pairs (a, b) are rotated to (a cos - b sin, b cos + a sin). rows u32[N,4] =
+ * (_, position, sentence, slot), of which those without a sentence are padding and left as they are; rotary f32[M,E],
+ * cosines then sines; qk_norm f32[2,E]; qkv f32[N,H*E+2*K*E]; cache f32[Z,2*K*E], or in f16. Numerics and source:
+ * shaders/rope.wgsl.
  */
 export const rope = defineKernel({
   name: "rope",
   reads: { rows: "u32[N,4]", rotary: "f32[M,E]?", qk_norm: "f32[2,E]?", status: "u32[2]?" },
-  writes: { qkv: "f32[N,H*E+2*K*E]", cache: "f32|f16[R,M,2*K*E]?" },
-  params: ["H", "K", "E", "W", "eps"],
+  writes: { qkv: "f32[N,H*E+2*K*E]", cache: "f32|f16[Z,2*K*E]?" },
+  params: ["H", "K", "E", "eps"],
   constants: ["INTERLEAVED"],
   variants: [
     {
       name: "direct",
-      wgsl: joinShader(direct, halves),
+      wgsl: joinShader(direct, constants, halves),
       parts: ({ CACHE_FORMAT }) => (CACHE_FORMAT ? wordsF16 : wordsF32),
       groups: ({ N, H, K, HAS_CACHE }) => Math.ceil((N * (H + (1 + HAS_CACHE) * K)) / 64),
     },
@@ -58,10 +61,11 @@ export const rope = defineKernel({
     N * E * (HAS_ROTARY * 8 * (H + K) + HAS_CACHE * (CACHE_FORMAT ? 12 : 16) * K),
   flops: ({ N, H, K, E }) => 3 * N * (H + K) * E,
   reference(d, { rows, rotary, qk_norm, qkv, cache }) {
-    const { N, H, K, E, M, W } = d;
+    const { N, H, K, E } = d;
     const heads = H + 2 * K;
     for (let n = 0; n < N; n++) {
-      const [position, sentence] = [rows[4 * n + 1], rows[4 * n + 2]];
+      const [position, sentence, slot] = [rows[4 * n + 1], rows[4 * n + 2], rows[4 * n + 3]];
+      if (sentence === NO_ID) continue;
       for (let head = 0; head < heads; head++) {
         const at = (n * heads + head) * E;
         if (head < H + K) {
@@ -69,8 +73,8 @@ export const rope = defineKernel({
           const before = Array.from({ length: E }, (_, e) => qkv[at + e]);
           prepareHead(d, before, position, gamma, rotary).forEach((value, e) => (qkv[at + e] = value));
         }
-        const slot = ((sentence * W * M + position) * 2 * K + head - H) * E;
-        for (let e = 0; cache && head >= H && e < E; e++) cache[slot + e] = qkv[at + e];
+        const to = (slot * 2 * K + head - H) * E;
+        for (let e = 0; cache && head >= H && e < E; e++) cache[to + e] = qkv[at + e];
       }
     }
   },

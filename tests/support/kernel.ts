@@ -179,8 +179,9 @@ export async function runCase(
     oracle.write(t, data);
     if (data.length) gpu.write(t, data); // Deno 2.9 panics on an empty write
   }
-  // Kernels write nothing when status[0] is 0; references do not read it.
-  if (!("status" in kernel.reads && args.status?.data[0] === 0)) oracle.launch(launch);
+  // Kernels write nothing once all sentences have ended; references do not read it.
+  const status = "status" in kernel.reads ? args.status?.data : undefined;
+  if (!status || status[0] !== status[1]) oracle.launch(launch);
   const prepared = await gpu.prepare({ name: kernel.name, launches: [launch] });
   try {
     const guards = outputs.map((t) => ({

@@ -85,6 +85,9 @@ export function recordLaunch(kernel: Kernel, args: Args, values: Dims): Launched
   return { launch: { ...launch, tensors }, inputs, outputs };
 }
 
+/** The argument `status` of kernels while so many sentences are open: numbers of those admitted, and of those that ended. */
+export const statusOf = (open: number): Filled => u32([2], (i) => [3 + open, 3][i]);
+
 /** The sizes, scalars and constants of a launch as text. */
 export const sizesOf = ({ dims }: Launch): string =>
   Object.entries(dims)
