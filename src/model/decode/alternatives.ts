@@ -1,11 +1,9 @@
-import type { DecoderCore } from "../core.js";
-import type { Job } from "./batch.js";
-import { type Decoded, decode } from "./loop.js";
+import type { Job } from "./job.js";
+import type { Decode, DecodeHooks, Decoded } from "./loop_call.js";
 import type { AllOptions } from "./options.js";
 import { type Hypothesis, REDUNDANT } from "./reports.js";
 import type { Generation } from "./resolve.js";
 import type { SentenceName } from "./search_step.js";
-import type { DecodeHooks } from "./steps.js";
 
 /** How the alternatives of a call are found. */
 export interface Branching {
@@ -37,6 +35,7 @@ export type Follow = (g: Generation, name: (b: number) => SentenceName) => Decod
 /** How a caller follows and stops the search for alternatives. */
 interface AlternativesHooks {
   readonly signal: AbortSignal | undefined;
+  readonly priority: number | undefined;
   readonly follow: Follow;
 }
 
@@ -46,14 +45,14 @@ interface AlternativesHooks {
  * all of them, and no step waits for the host but the one between the two searches. Throws as `decode` does.
  */
 export async function decodeAlternatives(
-  core: DecoderCore,
+  decode: Decode,
   job: Job,
   g: Generation,
   { first, least }: Branching,
-  { signal, follow }: AlternativesHooks,
+  { follow, ...hooks }: AlternativesHooks,
 ): Promise<Decoded> {
   const best = { ...first, shown: g.shown && Math.max(g.shown, first.W + first.beams) };
-  const begun = await decode(core, job, best, { signal, onStep: follow(best, (row) => ({ row, sentence: 0 })) });
+  const begun = await decode(job, best, { ...hooks, onStep: follow(best, (row) => ({ row, sentence: 0 })) });
   const likely = ({ score }: Hypothesis): boolean => score > REDUNDANT / 2 && Math.exp(score) >= least;
   const branches = begun.hypotheses.map((list) => list.filter(likely));
   if (g.newTokens === 1 || branches.every(({ length }) => length === 0)) return { ...begun, hypotheses: branches };
@@ -62,7 +61,6 @@ export async function decodeAlternatives(
   const chosen = branches.flat();
   const name = (b: number): SentenceName => ({ row: from[b], sentence: 0, alternative: b - from.indexOf(from[b]) });
   const next = await decode(
-    core,
     {
       prompts: chosen.map(({ ids }, i) => [...job.prompts[from[i]], ...ids]),
       sources: pick(job.sources),
@@ -70,7 +68,7 @@ export async function decodeAlternatives(
       chosen: chosen.map(({ logProbs, top }) => ({ logProb: logProbs[0], top: top[0] })),
     },
     { ...g, forced_bos: from.map((b) => g.forced_bos[b]) },
-    { signal, onStep: follow(g, name) },
+    { ...hooks, onStep: follow(g, name) },
   );
   return {
     hypotheses: branches.map((_, b) => next.hypotheses.flatMap((list, i) => (from[i] === b ? list : []))),

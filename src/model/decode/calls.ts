@@ -9,6 +9,7 @@ import type { CallOptions, DecoderCalls } from "../model.js";
 import { readAttended, readRows } from "../sources.js";
 import { requireTokenizer } from "../text/checks.js";
 import type { Tokenizer } from "../text/tokenizer.js";
+import { decodeAlone } from "./decode.js";
 import { createDecoder } from "./decoder.js";
 import { readDefaults } from "./defaults.js";
 import { forwardRows } from "./forward_rows.js";
@@ -25,6 +26,7 @@ export function decoderCalls(
   keepAlive: KeepAlive,
 ): DecoderCalls {
   const { architecture } = core;
+  const decode = decodeAlone(core);
   const defaults = readDefaults(checkpoint, architecture.V, architecture.decoder.P);
   return {
     generationDefaults: defaults,
@@ -47,7 +49,7 @@ export function decoderCalls(
         const { signal, onStep, ...options } = readCallOptions("generate", given);
         const call = planCall(core, defaults, inputs, options);
         const tokenizer = call.g.stop_strings.length ? requireTokenizer(checkpoint, await readTexts()) : undefined;
-        return runCall(core, call, { tokenizer, signal, onStep });
+        return runCall(core, decode, call, { tokenizer, signal, onStep });
       }),
     async *stream(inputs, given = {}) {
       const { signal, onStep, ...options } = readCallOptions("stream", given);
@@ -55,7 +57,7 @@ export function decoderCalls(
       const tokenizer = await readTexts();
       if (call.g.stop_strings.length) requireTokenizer(checkpoint, tokenizer);
       return yield* streamed<StreamEvent, GenerateResult>(
-        (emit, signal) => keepAlive(() => runCall(core, call, { tokenizer, signal, emit, onStep })),
+        (emit, signal) => keepAlive(() => runCall(core, decode, call, { tokenizer, signal, emit, onStep })),
         signal,
       );
     },

@@ -4,13 +4,12 @@ import { longest, type TokenLists } from "../inputs.js";
 import type { Places } from "../results.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import { type Branching, branchOptions, decodeAlternatives, type Follow } from "./alternatives.js";
-import type { Job } from "./batch.js";
 import type { TokenLogprob } from "./candidates.js";
 import { generatedAttentions } from "./cross_attentions.js";
 import type { GenerationDefaults } from "./defaults.js";
 import { type FinishReason, finishReason } from "./finish.js";
-import { type GenerateInputs, readJob } from "./job.js";
-import { decode, type Launches } from "./loop.js";
+import { type GenerateInputs, type Job, readJob } from "./job.js";
+import type { Decode, Launches } from "./loop_call.js";
 import { mergeOptions } from "./option_checks.js";
 import type { GenerateOptions } from "./options.js";
 import { createObserver, shown } from "./observer.js";
@@ -112,17 +111,20 @@ export interface CallHooks {
   /** Gives the text of events and finds stop strings. */
   readonly tokenizer?: Tokenizer;
   readonly signal?: AbortSignal;
+  /** The larger it is, the earlier a loop that is shared admits the call. Default 0. */
+  readonly priority?: number;
   /** Takes the events of each step. */
   readonly emit?: (events: StreamEvent[]) => void;
   /** Takes what each step did. */
   readonly onStep?: StepHook;
 }
 
-/** Runs a call. Throws as `decode` does. */
+/** Runs a call, which `decode` decodes. Throws as that does. */
 export async function runCall(
   core: DecoderCore,
+  decode: Decode,
   call: Call,
-  { tokenizer, signal, emit, onStep }: CallHooks,
+  { tokenizer, signal, priority, emit, onStep }: CallHooks,
 ): Promise<GenerateResult> {
   const { job, sourceRows, branching } = call;
   const g = onStep ? shown(call.g) : call.g;
@@ -145,8 +147,8 @@ export async function runCall(
   };
   const name = (b: number): SentenceName => ({ row: Math.floor(b / g.n), sentence: b % g.n });
   const decoding = branching
-    ? decodeAlternatives(core, job, g, branching, { signal, follow })
-    : decode(core, job, g, { signal, onStep: follow(g, name), kept: stopper?.kept });
+    ? decodeAlternatives(decode, job, g, branching, { signal, priority, follow })
+    : decode(job, g, { signal, priority, onStep: follow(g, name), kept: stopper?.kept });
   const { hypotheses, ...stats } = await decoding;
   const seed = g.sampling && { seed: g.sampling.seed };
   const result = resultOf(call, hypotheses, { ...stats, ...seed }, stopper?.found);

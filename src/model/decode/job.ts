@@ -2,14 +2,44 @@ import type { Lead } from "../../kernels/logits_process.js";
 import { InputError, OptionError, show } from "../../runtime/errors.js";
 import { checkInputs, type ForwardInputs } from "../arguments.js";
 import type { DecoderCore } from "../core.js";
-import { checkRowCount, longest, type TokenLists } from "../inputs.js";
+import { checkRowCount, longest, type Source, type TokenLists } from "../inputs.js";
 import type { Places } from "../results.js";
 import type { Sequences } from "../sequences.js";
 import { readAttended, readPrompts, readTargets } from "../sources.js";
-import type { Job } from "./batch.js";
 import type { PastKeyValues } from "./past.js";
 import { oneEach, type SpecialOptions, specialTokens } from "./resolve.js";
-import { NO_LEAD } from "./search_tensors.js";
+import type { Link } from "./reports.js";
+
+/** What the rules on scores see in place of the first tokens of a row. */
+export type RowLead = Omit<Lead, "forced_bos">;
+
+/** What to decode. */
+export interface Job {
+  /** The tokens that each target begins with, at least one. */
+  readonly prompts: TokenLists;
+  /** What the decoder attends to, one source for each prompt; those that are one object are encoded once. */
+  readonly sources?: readonly Source[];
+  /**
+   * What the caller gave in place of the first tokens of each prompt, padding included. Rules on scores see it, as in
+   * Transformers; the model does not.
+   */
+  readonly leads?: readonly RowLead[];
+  /**
+   * The last token of each prompt, if that is the first generated one: results begin with it, and it counts in their
+   * scores and lengths.
+   */
+  readonly chosen?: readonly Pick<Link, "logProb" | "top">[];
+  /** What may have read the first tokens of each prompt before. */
+  readonly past?: PastKeyValues;
+  /** f32[N,D]: what ids of the prompts from V on stand for. */
+  readonly vectors?: Float32Array<ArrayBuffer>;
+}
+
+/** The tokens of each prompt; none where the prompts are vectors. */
+export const tokensOf = ({ prompts, vectors }: Job): TokenLists => (vectors ? prompts.map(() => []) : prompts);
+
+/** The rules see the tokens of a sentence as they are. */
+export const NO_LEAD: RowLead = { ids: [], covered: 0 };
 
 /** What to generate from: prompts, the sources of an encoder-decoder, or a past. */
 export interface GenerateInputs extends Partial<Omit<ForwardInputs, "token_type_ids">> {
@@ -79,7 +109,7 @@ function begunWith(starts: readonly number[], { ids, given, width }: Rows): Rows
 }
 
 /** What the rules on scores see in place of the tokens of each row: all that was given, if something was masked. */
-const leadsOf = ({ ids, given }: Rows, V: number): Lead[] =>
+const leadsOf = ({ ids, given }: Rows, V: number): RowLead[] =>
   given.map((row, b) =>
     row.length === ids[b].length
       ? NO_LEAD

@@ -1,11 +1,10 @@
 import { packRules } from "../../kernels/logits_process.js";
 import { readReport, readSentence, type SearchReport, type SentenceReport } from "../../kernels/search_host.js";
-import { InputError } from "../../runtime/errors.js";
 import type { TypedArray } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import { createQueue } from "../queue.js";
 import { readLists, type SeenStep, topLogprobs } from "./candidates.js";
-import { scoresOnHost } from "./host_scores.js";
+import { notFinite, scoresOnHost } from "./host_scores.js";
 import type { Job } from "./job.js";
 import { createLoopCall, type DecodeHooks, type Decoded, decodedOf, type LoopCall } from "./loop_call.js";
 import type { LoopState } from "./loop_state.js";
@@ -160,6 +159,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
         const { plan, done } = (await state.encoder?.encode(list, sourceAt(group[0]))) ?? {};
         call.encode = plan;
         await done;
+        if (broken) return;
       }
       if (job.vectors && held.vectors) gpu.write(held.vectors, job.vectors);
       if (job.past) {
@@ -244,6 +244,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     let read: Promise<unknown> | undefined;
     if (pieces.length) {
       read = (await state.reader.read(pieces)).done;
+      if (broken) return false;
       read.catch(() => {}); // the report of the step tells it
       tasks.forEach((task, i) => (task.read += pieces[i].ids.length));
       promptTokens += pieces.reduce((sum, { ids }) => sum + ids.length, 0);
@@ -257,6 +258,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     }
     const kind = kindOf(going);
     const { prepared, report, chooses } = await state.step(kind);
+    if (broken) return false;
     const values = held.logits
       ? scoresOnHost(core, { prepared, report, chooses, logits: held.logits }, going[0].call)
       : prepared.run({ read: report });
@@ -287,19 +289,14 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
         tokens += now.beams.length;
       });
     }
-    const told = Array.from(byCall, ([call, updates]) => tell(call, updates, report, lists));
-    await Promise.all(told);
-    for (const task of tasks)
-      if (task.places && task.ended.every(Boolean)) {
-        if (lists || kind.shown) remember(task, report);
-        places.free(task);
-      }
+    await Promise.all(Array.from(byCall, ([call, updates]) => tell(call, updates, report, lists)));
+    for (const task of tasks) {
+      const { places: own } = task;
+      if (!own) continue;
+      if (lists) state.mirror.keep(report, own.rows, own.sentences);
+      if (task.ended.every(Boolean)) places.free(task);
+    }
     running = without(running, ({ places: own }) => !own);
-    if (kind.shown) for (const task of tasks) remember(task, report);
-  };
-
-  const remember = (task: Task, report: SearchReport): void => {
-    if (task.places) state.mirror.keep(report, task.places.rows, task.places.sentences);
   };
 
   const tell = async (
@@ -314,11 +311,10 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
       numbers.map((_, i) => (own ? own.sentences.at + i : -1)),
     );
     const seen = lists && g.shown ? { ...lists, before: state.mirror.report, after, places } : undefined;
-    const top = seen && g.top_logprobs ? topLogprobs(g, architecture.V, seen) : undefined;
     reports.append(
       updates.map(({ task, i, report }) => {
-        const first = report.settings.first;
-        return { b: task.numbers[i], report, top: top?.slice(first, first + g.W) };
+        const b = task.numbers[i];
+        return { b, report, ...(seen && g.top_logprobs && { top: topLogprobs(g, architecture.V, seen, places[b]) }) };
       }),
     );
     call.begun ||= performance.now();
@@ -361,12 +357,14 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
 
   const drive = async (): Promise<void> => {
     let moving = false;
-    for (;;) {
+    while (!broken) {
       admit();
       while (!moving && ahead.length < depth && (await advance())) admit();
       const next = ahead.shift();
       if (next) {
-        await take(next, await next.values);
+        const values = await next.values;
+        if (broken) return;
+        await take(next, values);
         moving ||= isWorthMoving();
       } else if (moving) {
         move();
@@ -427,12 +425,6 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     },
   };
 }
-
-/** The error of a step in which the logits of a row are not finite. */
-const notFinite = (step: number, row: number): InputError =>
-  new InputError(
-    `generate: step ${step}: logits must be finite, those of row ${row} are not; the weights or a kernel overflow, and no row of the batch comes back: generate the others without row ${row}`,
-  );
 
 /** How many rows a step has that must have `end`: few numbers, so that steps are prepared once; all rows at most. */
 export function stepRows(end: number, R: number): number {

@@ -5,7 +5,6 @@ import {
   packBeams,
   packStart,
   packTables,
-  readReport,
   type RowSlots,
   type SearchReport,
   type SentenceStart,
@@ -20,6 +19,7 @@ import { createPreparedPlans } from "./prepared_plans.js";
 import { createPromptReader, type PromptReader } from "./prompts.js";
 import { createSourceEncoder, type SourceEncoder } from "./source_keys.js";
 import { type StepKind, stepPlan } from "./step_plan.js";
+import type { Span } from "./task.js";
 
 const STEPS = 24; // kinds of steps that stay prepared
 
@@ -61,8 +61,12 @@ export interface LoopState {
   remember(ids: readonly number[], slots: readonly number[]): void;
   /** A step of this kind. */
   step(kind: StepKind): Promise<PreparedStep>;
-  /** The arrays of a report as they are before any step: the host's copy of what `start` writes is kept in it. */
-  readonly mirror: SearchReport;
+  /** What a report would say of each sentence before the next step, as far as it was kept: for steps that are shown. */
+  readonly mirror: {
+    readonly report: SearchReport;
+    /** Keeps what a report says of these rows and sentences. */
+    keep(report: SearchReport, rows: Span, sentences: Span): void;
+  };
   /** Frees its memory. */
   dispose(): void;
 }
@@ -81,7 +85,7 @@ export function createLoopState(core: DecoderCore, sizes: LoopSizes): LoopState 
   const encoder = cross && createSourceEncoder(core, cross.kv, { B: prompts, S });
   const steps = createPreparedPlans(gpu, STEPS);
   const shownBy = new WeakMap<object, readonly Tensor[]>();
-  const mirror: Readonly<Record<keyof SearchReport, TypedArray>> = {
+  const mirrored: Readonly<Record<keyof SearchReport, TypedArray>> = {
     rows: new Uint32Array(elements(rows)),
     scores: new Float32Array(elements(scores)),
     sentences: new Uint32Array(elements(sentences)),
@@ -89,7 +93,10 @@ export function createLoopState(core: DecoderCore, sizes: LoopSizes): LoopState 
   };
   const write = (name: "rows" | "scores" | "sentences", at: number, data: TypedArray): void => {
     gpu.write(held[name], data, 4 * at);
-    mirror[name].set(data as never, at);
+    mirrored[name].set(data as never, at);
+  };
+  const copy = (name: keyof SearchReport, from: SearchReport, at: number, count: number): void => {
+    for (let i = at; i < at + count; i++) mirrored[name][i] = from[name][i];
   };
   const writeTables = (first: number, list: readonly RowSlots[]): void => {
     const tables = new Uint32Array(list.length * TABLES * M);
@@ -102,7 +109,16 @@ export function createLoopState(core: DecoderCore, sizes: LoopSizes): LoopState 
     pool,
     reader,
     encoder,
-    mirror,
+    mirror: {
+      report: mirrored,
+      keep(report, own, { at, count }) {
+        copy("rows", report, own.at * ROW_FIELDS, own.count * ROW_FIELDS);
+        copy("sentences", report, at * width, count * width);
+        for (const plane of [PLANE.running, PLANE.token, PLANE.coverage])
+          copy("scores", report, plane * Q + own.at, own.count);
+        for (const plane of [PLANE.finished, PLANE.last]) copy("scores", report, plane * Q + at * A, count * A);
+      },
+    },
     reset() {
       write("rows", 0, idleRows(R));
       const idle = idleSentence(A);
@@ -163,6 +179,3 @@ export function createLoopState(core: DecoderCore, sizes: LoopSizes): LoopState 
     },
   };
 }
-
-/** The report of a step by name. */
-export { readReport };

@@ -1,14 +1,29 @@
 import { NO_ID } from "../../kernels/constants.js";
 import { EARLY_STOPPING, type SEARCH } from "../../kernels/beam_reference.js";
-import { type beamStep, candidateCount } from "../../kernels/beam_step.js";
-import type { logitsProcess, RuleLists } from "../../kernels/logits_process.js";
-import type { sample } from "../../kernels/sample.js";
+import { candidateCount } from "../../kernels/beam_step.js";
+import type { RuleLists } from "../../kernels/logits_process.js";
 import { MOST_CANDIDATES } from "../../kernels/topk.js";
 import { OptionError } from "../../runtime/errors.js";
 import { hypothesesOf } from "./option_checks.js";
 import { type AllOptions, type GenerateOptions, groupOf, type LogitsProcessor, withDefaults } from "./options.js";
 
-type Parameters<K extends { readonly params: readonly string[] }> = Readonly<Record<K["params"][number], number>>;
+type Numbers<K extends string> = Readonly<Record<K, number>>;
+
+/** The settings of `beam_step`, `logits_process` and `sample` that options make. */
+type BeamSettings = Numbers<
+  "A" | "groups" | "length_penalty" | "coverage_penalty" | "diversity_penalty" | "early_stopping"
+>;
+type RuleSettings = Numbers<
+  | "repetition_penalty"
+  | "presence_penalty"
+  | "no_repeat_ngram_size"
+  | "min_new_tokens"
+  | "forced_eos"
+  | "begin"
+  | "no_timestamps"
+  | "max_initial"
+>;
+type SamplingSettings = Numbers<"temperature" | "top_k" | "top_p" | "min_p" | "seed">;
 
 /** All that the options of a call ask for, grouped as the kernels take it. */
 export interface Generation {
@@ -24,14 +39,14 @@ export interface Generation {
   readonly shown: number;
   /** Whose beam search. */
   readonly search: keyof typeof SEARCH;
-  /** Parameters of `beam_step`. */
-  readonly beamStep: Omit<Parameters<typeof beamStep>, "W" | "V" | "group">;
-  /** Parameters of `logits_process`. */
-  readonly rules: Parameters<typeof logitsProcess>;
+  /** Settings of `beam_step`. */
+  readonly beamStep: BeamSettings;
+  /** Settings of `logits_process`. */
+  readonly rules: RuleSettings;
   /** Its lists of ids. */
   readonly lists: RuleLists;
-  /** Parameters of `sample`, apart from its sizes; undefined where the best tokens are taken. */
-  readonly sampling: Omit<Parameters<typeof sample>, "G" | "C"> | undefined;
+  /** Settings of `sample`; undefined where the best tokens are taken. */
+  readonly sampling: SamplingSettings | undefined;
   /** Whether log-probabilities are normalised again after the rules. */
   readonly renormalize: boolean;
   readonly logits_processor: LogitsProcessor | undefined;

@@ -1,8 +1,9 @@
 import { LOWEST } from "../../kernels/constants.js";
 import { SEARCH } from "../../kernels/beam_reference.js";
 import { type Lead, leadSettings } from "../../kernels/logits_process.js";
-import { FLAG, PLAIN, type SentenceStart, type Settings } from "../../kernels/search_state.js";
-import type { Job } from "./job.js";
+import type { SentenceStart } from "../../kernels/search_host.js";
+import { FLAG, PLAIN, type Settings } from "../../kernels/search_state.js";
+import { type Job, NO_LEAD } from "./job.js";
 import { REDUNDANT } from "./reports.js";
 import { asLogProbs, type Generation, hasRules } from "./resolve.js";
 
@@ -42,9 +43,6 @@ export function settingsOf(job: Job, g: Generation, b: number, i: number, at: Se
     draw: b * g.n + i,
   };
 }
-
-/** The rules see the tokens of a sentence as they are. */
-export const NO_LEAD: Omit<Lead, "forced_bos"> = { ids: [], covered: 0 };
 
 /** What the rules see in place of the first tokens of prompt b, and the token that must follow a single one. */
 export const leadOf = ({ leads }: Job, g: Generation, b: number): Lead => ({

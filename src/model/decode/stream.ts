@@ -1,6 +1,6 @@
 import { createDetokenizer, createStopFinder } from "../text/detokenizer.js";
 import type { Tokenizer } from "../text/tokenizer.js";
-import { type Job, tokensOf } from "./batch.js";
+import { type Job, tokensOf } from "./job.js";
 import type { TokenLogprob } from "./candidates.js";
 import { type Link, linksOf, type StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";
