@@ -91,13 +91,11 @@ async function putSources(
   return { ...read, ...(packed.kind === "states" ? { states: vectors } : { features: vectors }) };
 }
 
-/** The rows of the targets, and where their tokens are in caches of M slots a target. */
+/** The rows of the targets, their spans, and those of their sources. */
 interface TargetInput {
   readonly rows: Tensor;
   readonly spans: Tensor;
-  /** The spans of their sources. */
   readonly crossSpans: Tensor;
-  readonly M: number;
   readonly rotary: Tensor | undefined;
   readonly vectors: Tensor | undefined;
 }
@@ -109,14 +107,12 @@ function putTargets(
 ): TargetInput {
   const { E, rotary } = decoder;
   const M = longest(targets);
-  const spans = Uint32Array.from(targets.flatMap(({ length }, b) => [b * M, length]));
   const own = packSpans(sources);
   const cross = targets.flatMap((_, b) => [...own.subarray(2 * (sourceOf?.[b] ?? b), 2 * (sourceOf?.[b] ?? b) + 2)]);
   return {
     rows: put("target_rows", [totalLength(targets), 4], packRows(targets)),
-    spans: put("target_spans", [targets.length, 2], spans),
+    spans: put("target_spans", [targets.length, 2], packSpans(targets)),
     crossSpans: put("cross_spans", [targets.length, 2], Uint32Array.from(cross)),
-    M,
     rotary: rotary && put("rotary", [M, E], rotaryTable(rotary, M, E)),
     vectors: vectors && put("vectors", [vectors.length / D, D], vectors),
   };
@@ -134,16 +130,12 @@ function forwardPlan(
   { source, target, heads }: ForwardInputs,
   outputs: { readonly source: Observed; readonly target: TargetOutputs },
 ): Plan {
-  const { depth, K, E } = core.architecture.decoder;
-  const { rows, spans, crossSpans, M, rotary, vectors } = target;
+  const { rows, spans, crossSpans, rotary, vectors } = target;
   const { logits, states, attentions, crossAttentions } = outputs.target;
   return record("forward", (run) => {
     const hidden = source && encodeSource(run, core, source, outputs.source);
-    const caches = Array.from({ length: depth }, (_, l) =>
-      tensor(`decoder.layers.${l}.cache`, "f32", [spans.shape[0], M, 2 * K * E], "activation"),
-    );
     const cross = hidden && { kv: sourceKeys(run, core, hidden), spans: crossSpans };
-    const prompt = { rows, spans, past: { caches, rotary }, rowsPerPrompt: 1, cross, vectors };
+    const prompt = { rows, spans, past: { rotary }, rowsPerPrompt: 1, cross, vectors };
     const decoded = decoderPrompt(run, core, prompt, {
       states,
       attentions: attentions.map((weights) => ({ weights })),

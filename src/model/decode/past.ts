@@ -5,8 +5,9 @@ import type { DecoderCore } from "../core.js";
 import type { ModelInputs, TokenLists, TokenRows } from "../inputs.js";
 import { createLifetime, type KeepAlive } from "../lifetime.js";
 import { readLists } from "../lists.js";
-import type { DecoderCache } from "./cache.js";
-import { createPastCache } from "./past_cache.js";
+import { createPastCache, type PastCache } from "./past_cache.js";
+import { createPastPool } from "./past_pool.js";
+import type { Pool } from "./pool.js";
 
 /**
  * Sequences that a decoder-only model has read, which can be continued any number of times. Calls may overlap: each sees
@@ -21,15 +22,18 @@ export interface PastKeyValues {
   append(ids: TokenRows): Promise<void>;
   /** Forgets all but the first `length` tokens of each row. Throws OptionError unless it is a whole number. */
   truncate(length: number): void;
-  /** An independent copy, which may hold more tokens or fewer; nothing is computed again. Throws as `past` does. */
+  /**
+   * An independent copy, which may hold more tokens or fewer. Nothing is computed again, and the tokens that both have
+   * take no more memory. Throws as `past` does.
+   */
   fork(options?: PastOptions): Promise<PastKeyValues>;
   /** Throws InputError after `dispose()`, and unless it was made by the model with this core. */
   check(core: DecoderCore): void;
   /**
-   * Copies the keys and values with which each of `prompts` begins to a cache. Resolves with the number of their tokens,
-   * which may be 0.
+   * Copies the keys and values with which each of `prompts` begins to the first of its `slots` in another pool. Resolves
+   * with the number of their tokens, which may be 0.
    */
-  copyInto(cache: DecoderCache, prompts: TokenLists): Promise<number[]>;
+  copyInto(target: Pool, prompts: TokenLists, slots: TokenLists): Promise<number[]>;
   /** Frees its memory. */
   dispose(): void;
 }
@@ -53,23 +57,23 @@ export function openPast(
   const max_length = readLength(core, options, Math.min(decoder.P, 2048));
   const { ids } = readPrompts(core.architecture, inputs, { holes: "drop" });
   checkLength(ids, max_length);
-  return createPast(core, { first: ids, max_length }, keepAlive);
+  const cache = createPastCache(createPastPool(core, ids.length), ids.length, max_length);
+  return createPast(core, { first: ids, max_length, cache }, keepAlive);
 }
 
-/** The tokens that a past begins with, the most tokens of a row, and another past that may have read some of them. */
+/** The tokens that a past begins with, the most tokens of a row, and what may hold some of them already. */
 interface Beginning {
   readonly first: TokenLists;
   readonly max_length: number;
-  readonly origin?: PastKeyValues;
+  readonly cache: PastCache;
 }
 
 /** A past that has read `first`. Its tokens change at once; what the device holds follows. */
 async function createPast(
   core: DecoderCore,
-  { first, max_length, origin }: Beginning,
+  { first, max_length, cache }: Beginning,
   keepAlive: KeepAlive,
 ): Promise<PastKeyValues> {
-  const cache = createPastCache(core, first.length, max_length);
   const life = createLifetime("past", "open another", () => cache.dispose());
   const during: KeepAlive = (call) => keepAlive(() => life.keepAlive(call));
   let ids = first;
@@ -94,23 +98,24 @@ async function createPast(
       if (!Number.isInteger(length) || length < 0)
         throw new OptionError(`past: truncate takes a whole number of tokens, got ${show(length)}`);
       ids = ids.map((row) => row.slice(0, length));
+      void cache.trim(ids);
     },
     fork: (options = {}) =>
       during(async () => {
         const most = readLength(core, options, max_length);
         checkLength(ids, most);
-        return createPast(core, { first: ids, max_length: most, origin: self }, keepAlive);
+        const beginning = { first: ids, max_length: most, cache: await cache.fork(ids, most) };
+        return createPast(core, beginning, keepAlive);
       }),
     check(other) {
       life.check();
       if (other !== core) throw new InputError("past_key_values: must be of this model, got another's; read it again");
     },
-    copyInto: async (target, prompts) =>
-      life.ended ? prompts.map(() => 0) : life.keepAlive(() => cache.copyInto(target, prompts)),
+    copyInto: async (target, prompts, slots) =>
+      life.ended ? prompts.map(() => 0) : life.keepAlive(() => cache.copyInto(target, prompts, slots)),
     dispose: life.dispose,
   };
   try {
-    if (origin) await cache.adopt(origin, first);
     await cache.read(first);
     return self;
   } catch (error) {

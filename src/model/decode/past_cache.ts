@@ -1,77 +1,100 @@
-import type { DecoderCore } from "../core.js";
 import type { TokenLists } from "../inputs.js";
-import { createQueue } from "../queue.js";
-import { createDecoderCache, type DecoderCache, pastCopies } from "./cache.js";
+import type { PastPool } from "./past_pool.js";
+import type { Pool } from "./pool.js";
+import type { Slots } from "./slots.js";
 
 /**
  * Keys and values of the rows of a past. Whatever was read last is used as far as it agrees with what is asked for, so
  * that no order of calls can give wrong ones.
  */
 export interface PastCache {
-  /** Reads what the device does not hold yet of these tokens, after all calls before. */
+  /** Reads what the device does not hold yet of these tokens, and forgets others, after all calls before. */
   read(tokens: TokenLists): Promise<void>;
+  /** Forgets what these tokens do not begin with, after all calls before. */
+  trim(tokens: TokenLists): Promise<void>;
   /**
-   * Copies the keys and values with which each of `prompts` begins to another cache. Resolves with the number of their
-   * tokens, which may be 0.
+   * Copies the keys and values with which each of `prompts` begins to the first of its `slots` in another pool. Resolves
+   * with the number of their tokens, which may be 0.
    */
-  copyInto(target: DecoderCache, prompts: TokenLists): Promise<number[]>;
-  /** Takes over what another past holds of these tokens. */
-  adopt(origin: Pick<PastCache, "copyInto">, tokens: TokenLists): Promise<void>;
-  /** Frees its memory. */
+  copyInto(target: Pool, prompts: TokenLists, slots: TokenLists): Promise<number[]>;
+  /** A cache for rows of up to M tokens, which shares what this one holds of these tokens. */
+  fork(tokens: TokenLists, M: number): Promise<PastCache>;
+  /** Frees the memory that it does not share. */
   dispose(): void;
 }
 
-/** What is on a device: a cache, and the tokens whose keys and values it has. */
+/** The tokens of each row that are on the device, and their slots. */
 interface Held {
-  readonly device: GPUDevice;
-  readonly cache: DecoderCache;
+  /** Those that counted when they were taken: others do after the device was lost. */
+  readonly owner: Slots | undefined;
   readonly tokens: TokenLists;
+  readonly slots: TokenLists;
 }
 
-/** A cache of `rows` rows of up to M tokens, empty at first. */
-export function createPastCache(core: DecoderCore, rows: number, M: number): PastCache {
-  const { gpu } = core;
-  const queue = createQueue();
-  const open = (): Held => ({
-    device: gpu.device,
-    cache: createDecoderCache(core, { B: rows, n: 1, W: 1, M, S: 1 }),
-    tokens: Array.from({ length: rows }, () => []),
-  });
-  let held = open();
-  const current = (): Held => {
-    if (held.device === gpu.device) return held;
-    held.cache.dispose(); // its device was lost, and with it all keys
-    return (held = open());
+/** A cache of B rows of up to M tokens in this pool; empty, unless something is `held` for it already. */
+export function createPastCache(pool: PastPool, B: number, M: number, given?: Held): PastCache {
+  const nothing: Held = { owner: undefined, tokens: rowsOf(B, () => []), slots: rowsOf(B, () => []) };
+  const { queue } = pool;
+  let held = given ?? nothing;
+  pool.join(B * M);
+  const current = (): Held => (held.owner === pool.slots ? held : nothing);
+  const trim = (tokens: TokenLists): Held => {
+    const now = current();
+    const lengths = commonLengths(tokens, now.tokens);
+    now.owner?.release(now.slots.flatMap((row, b) => row.slice(lengths[b])));
+    return (held = { ...now, ...beginnings(now, lengths) });
   };
   return {
     read: (tokens) =>
       queue(async () => {
-        const { device, cache, tokens: known } = current();
-        const lengths = commonLengths(tokens, known);
-        const fresh = tokens.map((row, b) => row.slice(lengths[b]));
-        if (fresh.every(({ length }) => length === 0)) return;
-        held = { device, cache, tokens: prefixes(known, lengths) };
-        await cache.prompt(fresh, lengths);
-        held = { device, cache, tokens };
+        const { slots: known } = trim(tokens);
+        const fresh = tokens.map((row, b) => row.slice(known[b].length));
+        const count = fresh.reduce((sum, { length }) => sum + length, 0);
+        if (count === 0) return;
+        const taken = await pool.take(count, M);
+        const owner = pool.slots;
+        let at = 0;
+        const slots = known.map((row, b) => [...row, ...taken.slice(at, (at += fresh[b].length))]);
+        try {
+          await pool.read(fresh.map((ids, b) => ({ ids, slots: slots[b] })));
+        } catch (error) {
+          owner?.release(taken);
+          throw error;
+        }
+        held = { owner, tokens, slots };
       }),
-    copyInto: (target, prompts) =>
+    trim: (tokens) => queue(async () => void trim(tokens)),
+    copyInto: (target, prompts, slots) =>
       queue(async () => {
-        const { cache, tokens } = current();
-        const lengths = commonLengths(prompts, tokens);
-        await gpu.copy(pastCopies(cache, target, [...lengths.keys()], lengths));
+        const now = current();
+        const lengths = commonLengths(prompts, now.tokens);
+        const to = slots.flatMap((row, b) => row.slice(0, lengths[b]));
+        await pool.copyInto(target, beginnings(now, lengths).slots.flat(), to);
         return lengths;
       }),
-    adopt: (origin, tokens) =>
+    fork: (tokens, most) =>
       queue(async () => {
-        const { device, cache } = current();
-        held = { device, cache, tokens: prefixes(tokens, await origin.copyInto(cache, tokens)) };
+        const now = current();
+        const shared = beginnings(now, commonLengths(tokens, now.tokens));
+        now.owner?.hold(shared.slots.flat());
+        return createPastCache(pool, B, most, { ...now, ...shared });
       }),
-    dispose: () => held.cache.dispose(),
+    dispose() {
+      const { owner, slots } = current();
+      owner?.release(slots.flat());
+      held = nothing;
+      pool.leave(B * M);
+    },
   };
 }
 
-const prefixes = (rows: TokenLists, lengths: readonly number[]): TokenLists =>
-  rows.map((row, b) => row.slice(0, lengths[b]));
+const rowsOf = <T>(B: number, row: () => T): T[] => Array.from({ length: B }, row);
+
+/** The first tokens of each row, and their slots. */
+const beginnings = ({ tokens, slots }: Held, lengths: readonly number[]): Pick<Held, "tokens" | "slots"> => ({
+  tokens: tokens.map((row, b) => row.slice(0, lengths[b])),
+  slots: slots.map((row, b) => row.slice(0, lengths[b])),
+});
 
 /** How many tokens each row has in common with the one of the same number in `others`. */
 function commonLengths(rows: TokenLists, others: TokenLists): number[] {

@@ -36,8 +36,12 @@ export function poolTensors(
   };
 }
 
-/** A pool of Z free slots, for rows of up to M tokens. */
-export function createPool(core: DecoderCore, sizes: Readonly<Record<"Z" | "M", number>>): Pool {
+/** A pool of Z slots, all of them free unless these `slots` say who holds them, for rows of up to M tokens. */
+export function createPool(
+  core: DecoderCore,
+  sizes: Readonly<Record<"Z" | "M", number>>,
+  slots = createSlots(sizes.Z),
+): Pool {
   const { gpu, architecture } = core;
   const { E, rotary } = architecture.decoder;
   const { past, history } = poolTensors(architecture, sizes);
@@ -45,7 +49,7 @@ export function createPool(core: DecoderCore, sizes: Readonly<Record<"Z" | "M", 
   return {
     past,
     history,
-    slots: createSlots(sizes.Z),
+    slots,
     dispose: () => gpu.memory.free([...past.caches, history, ...(past.rotary ? [past.rotary] : [])]),
   };
 }

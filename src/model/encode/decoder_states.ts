@@ -5,14 +5,12 @@ import { decoderPrompt, type ObservedDecoder, sourceKeys } from "../graph/decode
 import type { DecoderArchitecture, GraphModel } from "../graph/architecture.js";
 import { encoder, type PackedInput } from "../graph/encoder.js";
 import { rotaryTable } from "../graph/positions.js";
-import { type EncoderInput, lengthOf, packRows } from "../inputs.js";
+import { type EncoderInput, packRows } from "../inputs.js";
 
 /** What the decoder reads beside a packed batch. */
 export interface DecoderInputs {
   /** u32[N,4]: its tokens, if they are not those of the batch. */
   readonly targets?: Tensor;
-  /** u32[B,2]: first slot of the keys, of which a sequence has T, and number of tokens. */
-  readonly keys: Tensor;
   /** f32[T,E]. */
   readonly rotary?: Tensor;
 }
@@ -20,11 +18,10 @@ export interface DecoderInputs {
 /** The inputs of the decoder for a batch of this size. */
 export function decoderInputs(
   { encoder: source, decoder: { rotary, E } }: DecoderArchitecture,
-  { N, B, T }: Readonly<Record<"N" | "B" | "T", number>>,
+  { N, T }: Readonly<Record<"N" | "T", number>>,
 ): DecoderInputs {
   return {
     ...(source && { targets: tensor("targets", "u32", [N, 4]) }),
-    keys: tensor("keys", "u32", [B, 2]),
     ...(rotary && { rotary: tensor("rotary", "f32", [T, E]) }),
   };
 }
@@ -37,8 +34,6 @@ export function writeDecoderInputs(
   inputs: readonly EncoderInput[],
   T: number,
 ): void {
-  const spans = inputs.flatMap((input, b) => [b * T, lengthOf(input)]);
-  gpu.write(to.keys, Uint32Array.from(spans));
   if (rotary && to.rotary) gpu.write(to.rotary, rotaryTable(rotary, T, E));
   if (!to.targets) return;
   const start = head?.start ?? 0;
@@ -51,16 +46,10 @@ export function decoderStates(
   run: Run,
   model: GraphModel<DecoderArchitecture>,
   packed: PackedInput,
-  { targets = packed.rows, keys, rotary }: DecoderInputs,
-  T: number,
+  { targets = packed.rows, rotary }: DecoderInputs,
   observed: ObservedDecoder,
 ): Tensor {
-  const { decoder, encoder: source } = model.architecture;
-  const { depth, K, E } = decoder;
-  const caches = Array.from({ length: depth }, (_, l) =>
-    tensor(`decoder.layers.${l}.cache`, "f32", [keys.shape[0], T, 2 * K * E], "activation"),
-  );
-  const cross = source && { kv: sourceKeys(run, model, encoder(run, model, packed)), spans: packed.spans };
-  const prompt = { rows: targets, past: { caches, rotary }, spans: keys, rowsPerPrompt: 1, cross };
-  return decoderPrompt(run, model, prompt, observed);
+  const { spans } = packed;
+  const cross = model.architecture.encoder && { kv: sourceKeys(run, model, encoder(run, model, packed)), spans };
+  return decoderPrompt(run, model, { rows: targets, past: { rotary }, spans, rowsPerPrompt: 1, cross }, observed);
 }

@@ -70,7 +70,7 @@ export async function prepareBatch(core: Core, size: BatchSize, wanted: Wanted):
 /** The plan of a model with its head for batches of this size, what it reads, and its results. */
 export async function batchPlan(model: GraphModel, size: BatchSize, wanted: Wanted) {
   const { architecture } = model;
-  const { N, B, T, X, features } = size;
+  const { N, B, X, features } = size;
   const packed: PackedInput = {
     rows: tensor("rows", "u32", [N, 4]),
     spans: tensor("spans", "u32", [B, 2]),
@@ -85,7 +85,7 @@ export async function batchPlan(model: GraphModel, size: BatchSize, wanted: Want
   const plan = record("encode", (run) => {
     const hidden =
       by && targets
-        ? by.decoderStates(run, decoding, packed, targets, T, {
+        ? by.decoderStates(run, decoding, packed, targets, {
             states,
             attentions: attentions?.map((weights) => ({ weights })),
           })

@@ -43,8 +43,9 @@ export interface StepInput {
 export interface PromptInput {
   /** u32[N,4]: token id, position, sentence, 0. */
   readonly rows: Tensor;
-  readonly past: PastKeys;
-  /** u32[B,2]: first slot in the caches and number of tokens of each sentence. */
+  /** Without caches, all tokens that are seen are among the rows. */
+  readonly past: Partial<PastKeys>;
+  /** u32[B,2]: first slot in the caches, or else first row, and number of tokens of each sentence. */
   readonly spans: Tensor;
   /** Number of cache rows of a sentence; its keys go to the first of them. */
   readonly rowsPerPrompt: number;
@@ -113,12 +114,13 @@ export function decoderPrompt(
   const { attend } = layers(run, model, "decoder");
   const { H, K, E, rotary } = architecture.decoder;
   const values = { H, K, E, W: rowsPerPrompt, eps: architecture.eps, INTERLEAVED: interleaving(rotary) };
-  const attendPrompt = (l: number, name: string, projected: Tensor): Tensor => {
+  const attendPrompt = (l: number, name: string, qkv: Tensor): Tensor => {
     const tables = { rotary: past.rotary, qk_norm: weights.find(`${name}.qk_norm`) };
-    const cache = past.caches[l];
-    const { qkv } = run(rope, `${name}.rope`, { rows, ...tables, qkv: projected, cache }, values);
-    const [R, M, width] = cache.shape;
-    const keys = { kv: prefix(cache, [R * M, width]), spans, k_at: 0, v_at: K * E };
+    const cache = past.caches?.[l];
+    if (cache || tables.rotary || tables.qk_norm) run(rope, `${name}.rope`, { rows, ...tables, qkv, cache }, values);
+    const keys = cache
+      ? { kv: prefix(cache, [cache.shape[0] * cache.shape[1], cache.shape[2]]), spans, k_at: 0, v_at: K * E }
+      : { kv: qkv, spans, k_at: H * E, v_at: (H + K) * E };
     return attend(name, qkv, keys, rows, { causal: true, observed: observed.attentions?.[l] });
   };
   return decoder(run, model, { rows, vectors, cross }, attendPrompt, observed);
