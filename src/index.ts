@@ -3,7 +3,7 @@ export type { Loaded, ProgressEvent } from "./model/checkpoint/progress.js";
 export type { HubOptions } from "./model/hub/settings.js";
 export type { CachedRevision, CacheEntry, CacheOptions } from "./model/hub/entries.js";
 export type { Core, HostTensor } from "./model/core.js";
-export type { Launches } from "./model/decode/loop.js";
+export type { Launches } from "./model/decode/loop_call.js";
 export type {
   DeviceSignal,
   EncoderOutputs,
@@ -57,6 +57,8 @@ export {
 } from "./model/tasks/index.js";
 export type { TaskName, TaskOf, Tasks } from "./model/tasks/names.js";
 export type { CheckpointSource, SourceFile, SourceLike } from "./model/checkpoint/source.js";
+export type { Engine, EngineCall, EngineRequest, EngineStats } from "./model/decode/engine.js";
+export type { EngineOptions } from "./model/decode/engine_sizes.js";
 export type { PastKeyValues, PastOptions } from "./model/decode/past.js";
 export type { TokenLogprob } from "./model/decode/candidates.js";
 export type {
@@ -116,7 +118,15 @@ export {
   type WeightFormat,
 } from "./model/checkpoint/weight_formats.js";
 export { cpu } from "./runtime/cpu.js";
-export { CheckpointError, DeviceError, InputError, OptionError, ShapeError, WgformerError } from "./runtime/errors.js";
+export {
+  CheckpointError,
+  DeviceError,
+  EngineFullError,
+  InputError,
+  OptionError,
+  ShapeError,
+  WgformerError,
+} from "./runtime/errors.js";
 export type { AdapterClass, DeviceClass } from "./runtime/device_class.js";
 export { type Choice, type TunedChoice, type TunedChoices, tuningKey } from "./runtime/variants.js";
 export { type Compiling, type Gpu, gpu, type GpuListener, type GpuOptions } from "./runtime/gpu.js";

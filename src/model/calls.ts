@@ -39,6 +39,7 @@ export function encoderOnlyCalls(core: Core, keepAlive: KeepAlive): DecoderCalls
     async *stream() {
       return yield await refuse("stream")();
     },
+    engine: refuse("engine"),
     score: refuse("score"),
     past: refuse("past"),
   };

@@ -10,6 +10,8 @@ import type { Core, DecoderCore, HostTensor } from "./core.js";
 import type { decoderCalls } from "./decode/calls.js";
 import type { Decoder, DecoderOptions } from "./decode/decoder.js";
 import type { GenerationDefaults } from "./decode/defaults.js";
+import type { Engine } from "./decode/engine.js";
+import type { EngineOptions } from "./decode/engine_sizes.js";
 import type { ForwardOutput } from "./decode/forward_rows.js";
 import type { GenerateResult } from "./decode/generate.js";
 import type { GenerateInputs } from "./decode/job.js";
@@ -78,6 +80,11 @@ export interface Model extends AsyncDisposable {
    */
   stream(inputs: GenerateInputs, options?: CallOptions): AsyncGenerator<StreamEvent, GenerateResult>;
   /**
+   * Opens an engine, which decodes many requests together that come and go. Throws OptionError, and DeviceError for what
+   * the device cannot hold.
+   */
+  engine(options?: EngineOptions): Promise<Engine>;
+  /**
    * Log-probability of each token of `targets`, given those before it and the prompts (in a model with an encoder, the
    * sources). Throws InputError.
    */
@@ -103,7 +110,7 @@ export interface Model extends AsyncDisposable {
 /** What a model answers to in one way with a decoder, in another without. */
 export type DecoderCalls = Pick<
   Model,
-  "generationDefaults" | "forward" | "decoder" | "generate" | "stream" | "score" | "past"
+  "generationDefaults" | "forward" | "decoder" | "generate" | "stream" | "engine" | "score" | "past"
 >;
 
 /** How a model and its device are held together. */

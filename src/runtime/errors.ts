@@ -37,6 +37,11 @@ export class OptionError extends WgformerError {
   override readonly name = "OptionError";
 }
 
+/** An engine has as many requests waiting as it takes; a later one may find room. */
+export class EngineFullError extends WgformerError {
+  override readonly name = "EngineFullError";
+}
+
 /** A value as error messages show it, at most 60 characters. Never throws: not for cycles, nor for a caller's getters. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";

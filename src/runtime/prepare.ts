@@ -15,6 +15,8 @@ import type { Tensor, TypedArray } from "./tensor.js";
 export interface RunOptions {
   /** Tensors to copy to the host after the run; activations only if no later launch reuses their memory. */
   readonly read?: readonly Tensor[];
+  /** A plan to run before this one, in the same submit. */
+  readonly before?: Prepared;
   /** The range of launches to run, its end excluded; all when absent. */
   readonly launches?: readonly [number, number];
   /** Called when the commands have been submitted, before anything is awaited; for measurements. */
@@ -34,6 +36,8 @@ export interface Prepared {
   run(options?: RunOptions): Promise<TypedArray[]>;
   /** Changes scalars of one launch for later runs. */
   set(launch: number, values: Dims): void;
+  /** What a run encodes, launch by launch. Throws DeviceError after `dispose()`. */
+  dispatches(): readonly (readonly Dispatch[])[];
   /** Encodes one launch into a pass of the caller's, such as one with timestamps. */
   encode(pass: GPUComputePassEncoder, launch: number): void;
   /** Where the values of a tensor of this plan are, of activations too. */
@@ -84,12 +88,14 @@ export async function preparePlan(
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(x, y);
   };
-  const all = dispatches.flat();
   let released = false;
-  const run: Prepared["run"] = async ({ read = [], launches, submitted, timestampWrites } = {}) => {
+  const held = (): readonly (readonly Dispatch[])[] => {
     healthy();
     if (released) throw new DeviceError(`${plan.name}: must not be run after dispose(); prepare the plan again`);
-    const wanted = launches ? dispatches.slice(...launches).flat() : all;
+    return dispatches;
+  };
+  const run: Prepared["run"] = async ({ read = [], before, launches, submitted, timestampWrites } = {}) => {
+    const wanted = [...(before?.dispatches() ?? []), ...held().slice(...(launches ?? []))].flat();
     const work = (timestampWrites ? [wanted] : budget.cut(wanted)).map((list) => ({
       flops: sum(list),
       encode(encoder: GPUCommandEncoder) {
@@ -103,6 +109,7 @@ export async function preparePlan(
   return {
     plan,
     locate,
+    dispatches: held,
     set(launch, values) {
       healthy();
       set(launch, values);

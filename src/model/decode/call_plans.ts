@@ -4,13 +4,15 @@ import type { GenerationDefaults } from "./defaults.js";
 import type { DecoderModel } from "../graph/architecture.js";
 import { memoryWidth } from "../graph/architecture.js";
 import { packInputs, type Source } from "../inputs.js";
-import { type Job, sizeOf } from "./batch.js";
-import { cacheTensors, CHUNK, encodePlan, promptPlan } from "./cache_plans.js";
+import type { Job } from "./job.js";
+import { sizeOf } from "./loop_sizes.js";
+import { loopTensors } from "./loop_tensors.js";
 import { mergeOptions } from "./option_checks.js";
 import type { GenerateOptions } from "./options.js";
+import { CHUNK, promptPlan, promptTensors, roundRows } from "./prompts.js";
 import { resolveOptions } from "./resolve.js";
-import { searchTensors } from "./search_tensors.js";
-import { stepPlan } from "./step_plan.js";
+import { encodePlan, sourceTensors } from "./source_keys.js";
+import { kindOf, stepPlan } from "./step_plan.js";
 
 /** A call of `generate()` by its sizes. */
 export interface CallSizes {
@@ -38,15 +40,19 @@ export function callPlans(
   };
   const context = { call, B: rows, P: decoder.P, width: ids.length, longest: ids.length };
   const g = resolveOptions(mergeOptions(call, defaults, V), context);
-  const size = sizeOf(job, g);
-  const cache = cacheTensors(architecture, size.capacity);
-  const encodes = job.sources && encodePlan(model, cache, packInputs(job.sources, D, memoryWidth(architecture)));
+  const sizes = sizeOf(job, g);
+  const held = loopTensors(architecture, sizes);
+  const { pool, cross, vectors } = held;
+  const kv = cross?.kv ?? [];
+  const sources = sourceTensors(architecture, { B: sizes.prompts, S: sizes.S });
+  const encodes = job.sources && encodePlan(model, sources, kv, packInputs(job.sources, D, memoryWidth(architecture)));
   const read = rows * (ids.length - 1); // the first step reads the last tokens
-  const chunks = new Set([Math.min(CHUNK, read), read % CHUNK].filter((N) => N > 0));
+  const chunks = new Set([Math.min(CHUNK, read), read % CHUNK].filter((N) => N > 0).map(roundRows));
+  const prompts = promptTensors({ B: sizes.prompts, U: sizes.U });
   return [
     ...(encodes ? [encodes] : []),
-    ...Array.from(chunks, (N) => promptPlan(model, cache, N, g.n * g.W)),
-    stepPlan(model, cache, searchTensors(architecture, cache.rows, size, g), g, adapter).plan,
+    ...Array.from(chunks, (N) => promptPlan(model, { pool, cross: cross && kv, vectors }, prompts, N)),
+    stepPlan(model, held, sizes, kindOf([g], sizes.R), adapter).plan,
   ];
 }
 

@@ -14,6 +14,7 @@ import { createDecoder } from "./decoder.js";
 import { readDefaults } from "./defaults.js";
 import { forwardRows } from "./forward_rows.js";
 import { type GenerateResult, planCall, runCall } from "./generate.js";
+import { openEngine } from "./engine.js";
 import { openPast } from "./past.js";
 import { score } from "./score.js";
 import { streamed, type StreamEvent } from "./stream.js";
@@ -65,6 +66,11 @@ export function decoderCalls(
       keepAlive(async () => {
         checkInputs("score", inputs);
         return score(core, defaults, inputs ?? {}, readRows(architecture, "targets", targets).ids);
+      }),
+    engine: (options = {}) =>
+      keepAlive(async () => {
+        const requireTexts = async (): Promise<Tokenizer> => requireTokenizer(checkpoint, await readTexts());
+        return openEngine({ core, defaults, readTexts, requireTexts }, options, keepAlive);
       }),
     past: (inputs, options = {}) =>
       keepAlive(async () => {

@@ -2,7 +2,7 @@ import { InputError, show } from "../../runtime/errors.js";
 import type { DecoderCore, HostTensor } from "../core.js";
 import { lengthOf, longest, type Source, type TokenLists } from "../inputs.js";
 import type { Places } from "../results.js";
-import type { Job } from "./batch.js";
+import type { Job } from "./job.js";
 import { forward } from "./forward.js";
 
 /** A head of the cross attention of a decoder layer. */

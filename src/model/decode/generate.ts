@@ -13,7 +13,7 @@ import type { Decode, Launches } from "./loop_call.js";
 import { mergeOptions } from "./option_checks.js";
 import type { GenerateOptions } from "./options.js";
 import { createObserver, shown } from "./observer.js";
-import type { Hypothesis } from "./reports.js";
+import type { Hypothesis, StepReports } from "./reports.js";
 import { type Generation, resolveOptions } from "./resolve.js";
 import type { SentenceName, StepHook } from "./search_step.js";
 import { createStopper, createStreamer, type StreamEvent } from "./stream.js";
@@ -115,6 +115,8 @@ export interface CallHooks {
   readonly priority?: number;
   /** Takes the events of each step. */
   readonly emit?: (events: StreamEvent[]) => void;
+  /** Whether it is worth while to emit events yet: those of steps before come with the next. Default always. */
+  readonly wanted?: () => boolean;
   /** Takes what each step did. */
   readonly onStep?: StepHook;
 }
@@ -124,7 +126,7 @@ export async function runCall(
   core: DecoderCore,
   decode: Decode,
   call: Call,
-  { tokenizer, signal, priority, emit, onStep }: CallHooks,
+  { tokenizer, signal, priority, emit, wanted = () => true, onStep }: CallHooks,
 ): Promise<GenerateResult> {
   const { job, sourceRows, branching } = call;
   const g = onStep ? shown(call.g) : call.g;
@@ -136,11 +138,13 @@ export async function runCall(
     throw new OptionError(`stream: num_beam_groups must be 1, got ${g.beamStep.groups}; groups share no beginning`);
   const stopper = g.stop_strings.length && tokenizer ? createStopper(job, g, tokenizer) : undefined;
   const streamer = emit && createStreamer(job, g, tokenizer);
+  let last: StepReports | undefined;
   const follow: Follow = (search, name) => {
-    const observe = onStep && createObserver(search, core.architecture.V, name);
+    const observe = onStep && createObserver(search, name);
     return (reports, seen) => {
       const going = stopper?.onStep(reports);
-      if (streamer) emit(streamer(reports, stopper?.kept));
+      last = reports;
+      if (streamer && wanted()) emit(streamer(reports, stopper?.kept));
       if (!observe || !seen) return going;
       return Promise.resolve(onStep(observe(reports, seen, stopper?.kept))).then(() => going);
     };
@@ -150,6 +154,7 @@ export async function runCall(
     ? decodeAlternatives(decode, job, g, branching, { signal, priority, follow })
     : decode(job, g, { signal, priority, onStep: follow(g, name), kept: stopper?.kept });
   const { hypotheses, ...stats } = await decoding;
+  if (streamer && last && !wanted()) emit(streamer(last, stopper?.kept));
   const seed = g.sampling && { seed: g.sampling.seed };
   const result = resultOf(call, hypotheses, { ...stats, ...seed }, stopper?.found);
   if (!g.output_attentions || !sourceRows) return result;

@@ -1,5 +1,6 @@
 import { LOWEST } from "../../kernels/constants.js";
 import { InputError, OptionError, show } from "../../runtime/errors.js";
+import type { Prepared } from "../../runtime/prepare.js";
 import { prefix, type Tensor, type TypedArray } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import { tokensOf } from "./job.js";
@@ -13,15 +14,26 @@ import type { PreparedStep } from "./loop_state.js";
  */
 export async function scoresOnHost(
   core: DecoderCore,
-  { prepared, report, chooses, logits: all }: PreparedStep & { readonly logits: Tensor },
+  {
+    prepared,
+    report,
+    chooses,
+    logits: all,
+    before,
+  }: PreparedStep & { readonly logits: Tensor; readonly before?: Prepared },
   { job, g, reports, tasks }: LoopCall,
 ): Promise<TypedArray[]> {
   const { logits_processor, n, W } = g;
-  if (!logits_processor) throw new Error("decoding: a loop with scores for the host takes calls with a logits_processor");
+  if (!logits_processor)
+    throw new Error("decoding: a loop with scores for the host takes calls with a logits_processor");
   const R = Math.max(...tasks.map(({ places }) => (places ? places.rows.at + places.rows.count : 0)));
   const V = all.shape[1];
   const logits = prefix(all, [R, V]);
-  const [scores] = (await prepared.run({ launches: [0, chooses], read: [logits] })) as Float32Array<ArrayBuffer>[];
+  const [scores] = (await prepared.run({
+    launches: [0, chooses],
+    read: [logits],
+    before,
+  })) as Float32Array<ArrayBuffer>[];
   const bad = scores.findIndex((score) => !Number.isFinite(score));
   if (bad >= 0) throw notFinite(reports.length + 1, Math.floor(bad / V / (n * W)));
   const prompts = tokensOf(job);

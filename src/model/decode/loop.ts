@@ -1,5 +1,6 @@
 import { packRules } from "../../kernels/logits_process.js";
 import { readReport, readSentence, type SearchReport, type SentenceReport } from "../../kernels/search_host.js";
+import type { Prepared } from "../../runtime/prepare.js";
 import type { TypedArray } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import { createQueue } from "../queue.js";
@@ -9,10 +10,10 @@ import type { Job } from "./job.js";
 import { createLoopCall, type DecodeHooks, type Decoded, decodedOf, type LoopCall } from "./loop_call.js";
 import type { LoopState } from "./loop_state.js";
 import { createPlaces } from "./places.js";
-import { CHUNK, type PromptPiece } from "./prompts.js";
+import type { PromptPiece } from "./prompts.js";
 import { type Generation, hasRules } from "./resolve.js";
 import { leadOf } from "./settings.js";
-import type { StepKind } from "./step_plan.js";
+import { kindOf, type StepKind } from "./step_plan.js";
 import { movedBeams, needsSteps, starts, startSlots, type Task, unread } from "./task.js";
 
 /** How a loop works. */
@@ -45,6 +46,10 @@ export interface Loop {
   readonly counts: LoopCounts;
   /** Whether it can go on: an error of the device ends all calls. */
   readonly broken: boolean;
+  /** Whether an error did it, so that its state is worth nothing. */
+  readonly failed: boolean;
+  /** Whether it has nothing to do. */
+  readonly resting: boolean;
   /** Resolves when nothing is left to do. */
   idle(): Promise<void>;
   /** Forgets the prompts that it kept. */
@@ -88,6 +93,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
   let tokens = 0;
   let promptTokens = 0;
   let broken = false;
+  let failed = false;
   let bucket = 0;
   state.reset();
 
@@ -165,7 +171,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
       if (job.past) {
         const prompts = tasks.map(({ b }) => job.prompts[b].slice(0, -1));
         const slots = tasks.map((task) => task.places?.prompt ?? []);
-        const lengths = await job.past.copyInto(state.pool, slots, prompts);
+        const lengths = await job.past.copyInto(state.pool, prompts, slots);
         tasks.forEach((task, i) => (task.read = lengths[i]));
       }
     } finally {
@@ -214,7 +220,11 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
       const sentences = starts(task, own, call.lists.at, leadAt);
       state.start(own.sentences.at, sentences, startSlots(own));
       const { source } = own;
-      if (source) state.attend(own.sentences.at, Array.from(sentences, () => [source.at, source.count] as const));
+      if (source)
+        state.attend(
+          own.sentences.at,
+          Array.from(sentences, () => [source.at, source.count] as const),
+        );
       places.share(task);
       ever += sentences.length;
       running.push(task);
@@ -222,61 +232,55 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     if (ready.length) state.admit(ever);
   };
 
-  const kindOf = (tasks: readonly Task[]): StepKind => {
-    const some = (of: (g: Generation) => boolean): boolean => tasks.some(({ call }) => of(call.g));
-    const most = (of: (g: Generation) => number): number => Math.max(...tasks.map(({ call }) => of(call.g)));
-    const end = Math.max(...tasks.map(({ places: own }) => (own ? own.rows.at + own.rows.count : 0)));
-    bucket = stepRows(end, sizes.R);
-    return {
-      R: bucket,
-      best: some((g) => !g.sampling),
-      drawn: some((g) => g.sampling !== undefined),
-      ruled: some(hasRules),
-      shown: some((g) => g.shown > 0),
-      top: most((g) => (g.sampling ? g.top_logprobs : 0)),
-      covered: some((g) => g.beamStep.coverage_penalty > 0),
-    };
-  };
-
   /** Submits the next chunk of prompts and the next step, if there is anything to do. Returns whether there was. */
   const advance = async (): Promise<boolean> => {
     const { pieces, tasks } = takePieces();
-    let read: Promise<unknown> | undefined;
+    let before: Prepared | undefined;
     if (pieces.length) {
-      read = (await state.reader.read(pieces)).done;
+      before = await state.reader.load(pieces);
       if (broken) return false;
-      read.catch(() => {}); // the report of the step tells it
       tasks.forEach((task, i) => (task.read += pieces[i].ids.length));
       promptTokens += pieces.reduce((sum, { ids }) => sum + ids.length, 0);
     }
     start();
     const going = running.filter(needsSteps);
     if (!going.length) {
-      if (!read) return false;
-      ahead.push({ values: read.then(() => gpu.read(held.status)), tasks: [], kind: undefined });
+      if (!before) return false;
+      submitted(before.run({ read: [held.status] }), [], undefined);
       return true;
     }
-    const kind = kindOf(going);
-    const { prepared, report, chooses } = await state.step(kind);
+    const end = Math.max(...going.map(({ places: own }) => (own ? own.rows.at + own.rows.count : 0)));
+    bucket = stepRows(end, sizes.R);
+    const kind = kindOf(
+      going.map(({ call }) => call.g),
+      bucket,
+    );
+    const step = await state.step(kind);
     if (broken) return false;
-    const values = held.logits
-      ? scoresOnHost(core, { prepared, report, chooses, logits: held.logits }, going[0].call)
-      : prepared.run({ read: report });
-    values.catch(() => {}); // it is awaited later, or never when a step before it throws
+    const { prepared, report } = step;
+    const { logits } = held;
+    const values = logits
+      ? scoresOnHost(core, { ...step, logits, before }, going[0].call)
+      : prepared.run({ read: report, before });
     for (const task of going) {
       task.submitted++;
       task.call.step ??= prepared.plan;
     }
     steps++;
-    ahead.push({ values, tasks: going, kind });
+    submitted(values, going, kind);
     return true;
+  };
+
+  const submitted = (values: Promise<TypedArray[]>, tasks: readonly Task[], kind: StepKind | undefined): void => {
+    values.catch(() => {}); // it is awaited later, or never when a step before it throws
+    ahead.push({ values, tasks, kind });
   };
 
   /** Tells each call what a step did to its sentences, and frees those that have ended. */
   const take = async ({ tasks, kind }: Submitted, values: TypedArray[]): Promise<void> => {
     if (!kind) return;
     const report = readReport(values);
-    const lists = kind.shown ? readLists(values) : undefined;
+    const lists = readLists(values, kind.R);
     const byCall = new Map<LoopCall, { task: Task; i: number; report: SentenceReport }[]>();
     for (const task of tasks) {
       const { places: own, call, ended } = task;
@@ -299,22 +303,26 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     running = without(running, ({ places: own }) => !own);
   };
 
+  /** Tells a call what a step of so many rows did to its sentences. */
   const tell = async (
     call: LoopCall,
     updates: readonly { task: Task; i: number; report: SentenceReport }[],
     after: SearchReport,
-    lists: Pick<SeenStep, "lists" | "top"> | undefined,
+    lists: Pick<SeenStep, "lists" | "top" | "R"> | undefined,
   ): Promise<void> => {
     if (call.settled) return;
     const { g, hooks, reports } = call;
     const places = call.tasks.flatMap(({ places: own, numbers }) =>
       numbers.map((_, i) => (own ? own.sentences.at + i : -1)),
     );
-    const seen = lists && g.shown ? { ...lists, before: state.mirror.report, after, places } : undefined;
+    const seen =
+      lists && g.shown
+        ? { ...lists, before: state.mirror.report, after, places, A: sizes.A, V: architecture.V }
+        : undefined;
     reports.append(
       updates.map(({ task, i, report }) => {
         const b = task.numbers[i];
-        return { b, report, ...(seen && g.top_logprobs && { top: topLogprobs(g, architecture.V, seen, places[b]) }) };
+        return { b, report, ...(seen && g.top_logprobs && { top: topLogprobs(g, seen, places[b]) }) };
       }),
     );
     call.begun ||= performance.now();
@@ -379,7 +387,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     wake();
     driving ??= drive()
       .catch((error: unknown) => {
-        broken = true;
+        broken = failed = true;
         for (const { call } of [...waiting, ...all()]) fail(call, error);
       })
       .finally(() => (driving = undefined));
@@ -398,6 +406,12 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
         prompt_tokens: promptTokens,
         reused_tokens: places.reused,
       };
+    },
+    get resting() {
+      return driving === undefined;
+    },
+    get failed() {
+      return failed;
     },
     get broken() {
       return broken;

@@ -1,4 +1,12 @@
-import { PLANE, ROW_FIELDS, SENTENCE, sentenceWidth, SETTING, STATUS_FIELDS, TABLES } from "../../kernels/search_state.js";
+import {
+  PLANE,
+  ROW_FIELDS,
+  SENTENCE,
+  sentenceWidth,
+  SETTING,
+  STATUS_FIELDS,
+  TABLES,
+} from "../../kernels/search_state.js";
 import {
   idleRows,
   idleSentence,
@@ -145,7 +153,11 @@ export function createLoopState(core: DecoderCore, sizes: LoopSizes): LoopState 
       const fed = beams.map(({ id, position }) => ({ id, position, sentence: b }));
       write("rows", from * ROW_FIELDS, idleRows(beams.length));
       write("rows", first * ROW_FIELDS, packBeams(fed));
-      write("scores", PLANE.running * Q + first, Float32Array.from(beams, ({ score }) => score));
+      write(
+        "scores",
+        PLANE.running * Q + first,
+        Float32Array.from(beams, ({ score }) => score),
+      );
       write("sentences", b * width + SETTING.first, Uint32Array.of(first));
       writeTables(first, beams);
     },

@@ -1,6 +1,6 @@
-import { EARLY_STOPPING, ended, SEARCH } from "../../kernels/beam_reference.js";
+import { EARLY_STOPPING, ended } from "../../kernels/beam_reference.js";
 import { BANNED } from "../../kernels/constants.js";
-import { readSentence, type SentenceReport } from "../../kernels/search_state.js";
+import { readSentence, type SentenceReport } from "../../kernels/search_host.js";
 import { candidatesOf, rankingScore, type SeenCandidate, type SeenStep } from "./candidates.js";
 import type { StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";
@@ -20,15 +20,15 @@ export type Observer = (reports: StepReports, seen: SeenStep, kept?: readonly (n
 export const shown = (g: Generation): Generation => ({ ...g, shown: Math.max(g.shown, g.W + g.beams) });
 
 /** An observer, to be called after each step of a search; `name` says who sentence b is. */
-export function createObserver(g: Generation, V: number, name: (b: number) => SentenceName): Observer {
+export function createObserver(g: Generation, name: (b: number) => SentenceName): Observer {
   const stopped = new Set<number>(); // by a stop string
   return (reports, seen, kept = []) => {
     const sentences = seen.places.flatMap((place, b): SentenceStep[] => {
       if (place < 0 || stopped.has(b)) return [];
-      const before = readSentence(seen.before, place, g.W);
+      const before = readSentence(seen.before, place, seen.A);
       if (before.done) return [];
-      const after = readSentence(seen.after, place, g.W);
-      const found = candidatesOf(g, V, seen, place);
+      const after = readSentence(seen.after, place, seen.A);
+      const found = candidatesOf(seen, place);
       const step = { ...name(b), candidates: judge(g, before, after, found) };
       const count = kept[b];
       if (count !== undefined && !after.done) {
@@ -38,7 +38,7 @@ export function createObserver(g: Generation, V: number, name: (b: number) => Se
         return [{ ...step, beams: [], finished: [only], done: "stop_string" }];
       }
       const finished = hypothesesOf(reports, b, after, step.alternative === undefined ? 0 : 1);
-      if (!after.done) return [{ ...step, beams: beamsOf(g, after), finished }];
+      if (!after.done) return [{ ...step, beams: beamsOf(after), finished }];
       return [{ ...step, beams: [], finished, done: whyDone(g, after, found) }];
     });
     return { step: reports.length, sentences };
@@ -47,13 +47,13 @@ export function createObserver(g: Generation, V: number, name: (b: number) => Se
 
 const isLive = ({ score }: { readonly score: number }): boolean => score > BANNED;
 
-const beamsOf = (g: Generation, { beams, length, start }: SentenceReport): StepToken[] =>
+const beamsOf = ({ beams, length, start, settings }: SentenceReport): StepToken[] =>
   beams.filter(isLive).map(({ id, parent, logProb, score }) => ({
     token_id: id,
     parent,
     logprob: logProb,
     score,
-    ranking_score: rankingScore(g, score, length - start),
+    ranking_score: rankingScore(settings, score, length - start),
   }));
 
 /** The candidates of a step, best first, and what the device made of each. */
@@ -70,7 +70,7 @@ function judge(
     .filter((one, rank) => rank < 2 * W || going.includes(one))
     .map((one): StepCandidate => {
       const token = tokenOf(g, after, one);
-      const stays = ended({ SEARCH: SEARCH[g.search] }, before.slots, one.w); // what its beam has ended with
+      const stays = ended(before.settings, before.slots, one.w); // what its beam has ended with
       const { length, parent } = stays ?? { length: after.length, parent: one.w };
       const isOwn = after.finished.some((h) => h.length === length && h.parent === parent && h.id === one.id);
       if (isOwn && !stays) return { ...token, fate: "finished" };
@@ -93,12 +93,12 @@ function judge(
 const leaves = ({ search, lists }: Generation, { length, limit }: SentenceReport, { id }: SeenCandidate): boolean =>
   search === "transformers" && (length >= limit || lists.end.includes(id));
 
-const tokenOf = (g: Generation, { length, start }: SentenceReport, one: SeenCandidate): StepToken => ({
+const tokenOf = (g: Generation, { length, start, settings }: SentenceReport, one: SeenCandidate): StepToken => ({
   token_id: one.id,
   parent: one.w,
   logprob: one.logProb,
   score: one.total,
-  ranking_score: g.search === "opennmt" ? one.score : rankingScore(g, one.total, length - start),
+  ranking_score: g.search === "opennmt" ? one.score : rankingScore(settings, one.total, length - start),
 });
 
 /** The finished hypotheses of sentence b; they begin with so many tokens that were there before the first step. */

@@ -79,7 +79,7 @@ export function createPastPool(core: DecoderCore, B: number): PastPool {
     },
     async read(pieces) {
       const { reader, Z } = held as Held;
-      for (const batch of batches(pieces, Math.min(CHUNK, Z))) await (await reader.read(batch)).done;
+      for (const batch of batches(pieces, Math.min(CHUNK, Z))) await (await reader.load(batch)).run();
     },
     copyInto: async (target, from, to) => {
       if (held) await gpu.copy(slotCopies(held.pool, from, target, to));

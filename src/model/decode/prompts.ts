@@ -1,6 +1,7 @@
 import { NO_ID } from "../../kernels/constants.js";
 import { ROW_FIELDS } from "../../kernels/search_state.js";
 import { type Plan, record } from "../../runtime/plan.js";
+import type { Prepared } from "../../runtime/prepare.js";
 import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
 import type { DecoderModel } from "../graph/architecture.js";
@@ -42,10 +43,10 @@ export interface PromptTensors {
 /** Reads prompts into the slots of a pool. */
 export interface PromptReader {
   /**
-   * Runs the decoder over pieces of up to B prompts, together at most CHUNK tokens. Resolves when that is submitted;
-   * `done` says whether it went well.
+   * Writes pieces of up to B prompts, together at most CHUNK tokens, and resolves with the plan that reads them: to be run
+   * before the next ones are written.
    */
-  read(pieces: readonly PromptPiece[]): Promise<{ readonly done: Promise<unknown> }>;
+  load(pieces: readonly PromptPiece[]): Promise<Prepared>;
   /** Frees its memory. */
   dispose(): void;
 }
@@ -89,7 +90,7 @@ export function createPromptReader(core: DecoderCore, memory: PromptMemory, size
   const plans = createPreparedPlans(gpu, PLANS);
   const most = held.rows.shape[0];
   return {
-    async read(pieces) {
+    async load(pieces) {
       const rows = packPieces(pieces);
       const N = Math.min(most, roundRows(rows.length / ROW_FIELDS));
       const prepared = await plans.get(String(N), () => promptPlan(core, memory, held, N));
@@ -99,7 +100,7 @@ export function createPromptReader(core: DecoderCore, memory: PromptMemory, size
       gpu.write(held.spans, Uint32Array.from(spans));
       gpu.write(held.slots, Uint32Array.from(pieces.flatMap(({ slots }) => slots)));
       if (memory.cross) gpu.write(held.crossSpans, Uint32Array.from(pieces.flatMap(({ source = [0, 0] }) => source)));
-      return { done: prepared.run() };
+      return prepared;
     },
     dispose() {
       plans.dispose();

@@ -1,4 +1,4 @@
-import type { SentenceReport } from "../../kernels/search_state.js";
+import type { SentenceReport } from "../../kernels/search_host.js";
 import type { TokenLogprob } from "./candidates.js";
 import type { Generation } from "./resolve.js";
 

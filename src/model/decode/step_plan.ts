@@ -11,6 +11,7 @@ import type { DecoderModel } from "../graph/architecture.js";
 import { decoderStep } from "../graph/decoder.js";
 import type { LoopSizes } from "./loop_sizes.js";
 import type { LoopTensors } from "./loop_tensors.js";
+import { type Generation, hasRules } from "./resolve.js";
 
 /** What a step does, which is what its rows need; their options are no part of it. */
 export interface StepKind {
@@ -26,6 +27,19 @@ export interface StepKind {
   readonly top: number;
   /** Whether the coverage of any row's source counts. */
   readonly covered: boolean;
+}
+
+/** What a step of the first R rows does for calls of these options. */
+export function kindOf(calls: readonly Generation[], R: number): StepKind {
+  return {
+    R,
+    best: calls.some((g) => !g.sampling),
+    drawn: calls.some((g) => g.sampling !== undefined),
+    ruled: calls.some(hasRules),
+    shown: calls.some((g) => g.shown > 0),
+    top: Math.max(...calls.map((g) => (g.sampling ? g.top_logprobs : 0))),
+    covered: calls.some((g) => g.beamStep.coverage_penalty > 0),
+  };
 }
 
 /** The plan of a step, and the lists of candidates that the host reads after it: of the search, then of drawn rows. */

@@ -53,7 +53,9 @@ export async function* streamed<E, T>(call: EmittingCall<E, T>, signal: AbortSig
  * is done, those of the result of this rank, if it found that many.
  */
 function stablePrefix(reports: StepReports, b: number, rank = 0): readonly Link[] {
-  const { done, beams, finished } = reports.latest(b);
+  const last = reports.latest(b);
+  if (!last) return [];
+  const { done, beams, finished } = last;
   if (done) return finished.length > rank ? linksOf(reports.hypothesis(b, rank)) : [];
   if (rank > 0) return []; // there may be no such result
   const running: (readonly Link[])[] = beams.map((_, w) => reports.backtrace(b, w));
@@ -96,7 +98,7 @@ export function createStreamer(
         ...((output_scores || top_logprobs) && { logprobs: fresh.map(({ logProb }) => logProb) }),
         ...(top_logprobs && { top_logprobs: fresh.map(({ top = [] }) => top) }),
       };
-      const text = state.detokenize?.(ids, reports.latest(sentence).done || kept?.[row] !== undefined);
+      const text = state.detokenize?.(ids, reports.latest(sentence)?.done || kept?.[row] !== undefined);
       return token_ids.length || text ? [{ row, token_ids, ...scores, ...(text !== undefined && { text }) }] : [];
     });
 }
@@ -123,7 +125,7 @@ export function createStopper(job: Job, { n, stop_strings }: Generation, tokeniz
       kept.forEach((length, row) => {
         if (length !== undefined) return;
         const ids = stablePrefix(reports, row).map(({ id }) => id);
-        const ended = reports.latest(row).finished.length > 0; // a row without an allowed token is left to throw
+        const ended = (reports.latest(row)?.finished.length ?? 0) > 0; // a row without an allowed token is left to throw
         const end = finders[row](ids);
         found[row] = end !== undefined;
         kept[row] = end ?? (ended ? ids.length : undefined);

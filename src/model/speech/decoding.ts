@@ -1,5 +1,6 @@
 import type { DecoderCore } from "../core.js";
 import type { GenerationDefaults } from "../decode/defaults.js";
+import { decodeAlone } from "../decode/decode.js";
 import { runCall } from "../decode/generate.js";
 import { mergeOptions } from "../decode/option_checks.js";
 import { type GenerateOptions, namesOf } from "../decode/options.js";
@@ -92,6 +93,7 @@ async function search(
   const job = { prompts, sources: jobs.map(({ source }) => source) };
   const found = await runCall(
     core,
+    decodeAlone(core),
     { job, given: prompts, width, g },
     { tokenizer: g.stop_strings.length ? tokenizer : undefined, signal, emit: emitter(jobs, g) },
   );
