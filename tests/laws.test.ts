@@ -2,7 +2,7 @@ import { InputError, load, type Model } from "../src/index.js";
 import type { DecoderCore } from "../src/model/core.js";
 import { forward } from "../src/model/decode/forward.js";
 import { planCall } from "../src/model/decode/generate.js";
-import { decode } from "../src/model/decode/loop.js";
+import { decodeAlone } from "../src/model/decode/decode.js";
 import type { DecoderArchitecture } from "../src/model/graph/architecture.js";
 import { decoderPrompt, lmHead, sourceKeys } from "../src/model/graph/decoder.js";
 import { encoder } from "../src/model/graph/encoder.js";
@@ -85,13 +85,14 @@ test("sources given as features that are rows of the token table decode as their
   const want = await m.generate({ input_ids: ids }, options);
   const got = await m.run(async (core) => {
     const decoding = core as DecoderCore;
+    const decode = decodeAlone(decoding);
     const { job, g } = planCall(decoding, m.generationDefaults, { input_ids: ids }, options);
     await refuses(
-      () => decode(decoding, { ...job, sources: [{ ids: ids[0] }, ...features.slice(1)] }, g),
+      () => decode({ ...job, sources: [{ ids: ids[0] }, ...features.slice(1)] }, g),
       InputError,
       /^encoder: a batch must be all token ids or all features, got 1 of 3 as ids/,
     );
-    return decode(decoding, { ...job, sources: features }, g);
+    return decode({ ...job, sources: features }, g);
   });
   got.hypotheses.flat().forEach(({ ids, score, logProbs }, row) => {
     assert.equal([V - 1, ...ids], want.sequences[row].slice(0, want.lengths[row]));

@@ -15,8 +15,8 @@ import type { EngineOptions } from "./decode/engine_sizes.js";
 import type { ForwardOutput } from "./decode/forward_rows.js";
 import type { GenerateResult } from "./decode/generate.js";
 import type { GenerateInputs } from "./decode/job.js";
-import type { GenerateOptions } from "./decode/options.js";
 import type { PastKeyValues, PastOptions } from "./decode/past.js";
+import type { RowOptions } from "./decode/row_options.js";
 import type { StepHook } from "./decode/search_step.js";
 import type { StreamEvent } from "./decode/stream.js";
 import type { EncoderOptions, EncoderOutput } from "./encode/outputs.js";
@@ -27,7 +27,7 @@ import type { Tokenizer } from "./text/tokenizer.js";
 import type { TuneOptions } from "./tune.js";
 
 /** Options of `generate` and `stream`. */
-export type CallOptions = GenerateOptions & {
+export type CallOptions = RowOptions & {
   readonly signal?: AbortSignal;
   /** Called with what each step of the search did: its beams, candidates and hypotheses. Costs no launch. */
   readonly onStep?: StepHook;

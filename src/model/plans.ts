@@ -1,3 +1,4 @@
+import { PROMPT_ROW, ROW_FIELDS, TABLES } from "../kernels/search_state.js";
 import { type Plan, record, type Run } from "../runtime/plan.js";
 import { f32ToF16 } from "../runtime/half.js";
 import { type DType, elements, type Tensor, tensor, type TypedArray } from "../runtime/tensor.js";
@@ -92,14 +93,14 @@ function promptPlan(core: DecoderCore, N: number): SamplePlan {
   const { P } = architecture.decoder;
   const ids = sentences(N, P, architecture.V);
   const B = ids.length;
-  const M = Math.min(P, LENGTH);
   return samplePlan(core, "prompt", (run, input) => {
-    const rows = input("rows", "u32", [N, 4], () => packRows(ids));
-    const spans = input("spans", "u32", [B, 2], () =>
-      Uint32Array.from(ids.flatMap(({ length }, b) => [b * M, length])),
+    const rows = input("rows", "u32", [N, ROW_FIELDS], () =>
+      packRows(ids).map((value, i) => (i % ROW_FIELDS === PROMPT_ROW.slot ? Math.floor(i / ROW_FIELDS) : value)),
     );
-    const past = inputPast(input, core, B, M);
-    decoderPrompt(run, core, { rows, past, spans, rowsPerPrompt: 1, cross: inputSource(input, core, B) });
+    const spans = input("spans", "u32", [B, 2], () => packSpans(ids));
+    const slots = input("slots", "u32", [N], () => Uint32Array.from({ length: N }, (_, n) => n));
+    const past = inputPast(input, core, N, Math.min(P, LENGTH));
+    decoderPrompt(run, core, { rows, past, spans, slots, cross: inputSource(input, core, B) });
   });
 }
 
@@ -109,11 +110,11 @@ function stepPlan(core: DecoderCore, R: number): SamplePlan {
   const M = Math.min(architecture.decoder.P, LENGTH);
   const positions = Array.from({ length: R }, () => M - 1);
   return samplePlan(core, "step", (run, input) => {
-    const rows = input("rows", "u32", [R, 4], () => packRows(sentences(R, 1, architecture.V), positions));
-    const indirection = input("indirection", "u32", [2, R, M], () =>
-      Uint32Array.from({ length: 2 * R * M }, (_, index) => Math.floor(index / M) % R),
+    const rows = input("rows", "u32", [R, ROW_FIELDS], () => packRows(sentences(R, 1, architecture.V), positions));
+    const indirection = input("indirection", "u32", [R, TABLES, M], () =>
+      Uint32Array.from({ length: R * TABLES * M }, (_, i) => Math.floor(i / (TABLES * M)) * M + (i % M)),
     );
-    const past = inputPast(input, core, R, M);
+    const past = inputPast(input, core, R * M, M);
     decoderStep(run, core, { rows, past, indirection, cross: inputSource(input, core, R) });
   });
 }
@@ -126,10 +127,11 @@ function sentences(N: number, P: number, V: number): number[][] {
   );
 }
 
-function inputPast(input: Input, { architecture }: DecoderCore, R: number, M: number): PastKeys {
+/** The past of rows of up to M tokens in Z slots. */
+function inputPast(input: Input, { architecture }: DecoderCore, Z: number, M: number): PastKeys {
   const { depth, K, E, rotary } = architecture.decoder;
   return {
-    caches: inputLayers(input, "cache", depth, [R, M, 2 * K * E], architecture.cacheFormat),
+    caches: inputLayers(input, "cache", depth, [Z, 2 * K * E], architecture.cacheFormat),
     rotary: rotary && input("rotary", "f32", [M, E], () => rotaryTable(rotary, M, E)),
   };
 }

@@ -13,11 +13,18 @@ import { decodeAlone } from "./decode.js";
 import { createDecoder } from "./decoder.js";
 import { readDefaults } from "./defaults.js";
 import { forwardRows } from "./forward_rows.js";
-import { type GenerateResult, planCall, runCall } from "./generate.js";
+import { type CallHooks, type GenerateResult, planCall, runCall } from "./generate.js";
+import type { GenerateInputs } from "./job.js";
 import { openEngine } from "./engine.js";
 import { openPast } from "./past.js";
+import { planRows, type RowOptions, runRows } from "./row_options.js";
 import { score } from "./score.js";
 import { streamed, type StreamEvent } from "./stream.js";
+
+interface Planned {
+  readonly stops: boolean;
+  readonly start: (hooks: CallHooks) => Promise<GenerateResult>;
+}
 
 /** The calls of a model that has a decoder. `readTexts` gives its tokenizer. */
 export function decoderCalls(
@@ -29,6 +36,16 @@ export function decoderCalls(
   const { architecture } = core;
   const decode = decodeAlone(core);
   const defaults = readDefaults(checkpoint, architecture.V, architecture.decoder.P);
+  /** A call that is checked: whether it may end at a stop string, and what starts it. */
+  const planned = (inputs: GenerateInputs, options: RowOptions): Planned => {
+    if (options.row_options === undefined) {
+      const call = planCall(core, defaults, inputs, options);
+      return { stops: call.g.stop_strings.length > 0, start: (hooks) => runCall(core, decode, call, hooks) };
+    }
+    const calls = planRows(core, defaults, inputs, options);
+    const stops = calls.some(({ g }) => g.stop_strings.length > 0);
+    return { stops, start: (hooks) => runRows(core, calls, hooks) };
+  };
   return {
     generationDefaults: defaults,
     decoder: (inputs, options) =>
@@ -48,17 +65,17 @@ export function decoderCalls(
     generate: (inputs, given = {}) =>
       keepAlive(async () => {
         const { signal, onStep, ...options } = readCallOptions("generate", given);
-        const call = planCall(core, defaults, inputs, options);
-        const tokenizer = call.g.stop_strings.length ? requireTokenizer(checkpoint, await readTexts()) : undefined;
-        return runCall(core, decode, call, { tokenizer, signal, onStep });
+        const run = planned(inputs, options);
+        const tokenizer = run.stops ? requireTokenizer(checkpoint, await readTexts()) : undefined;
+        return run.start({ tokenizer, signal, onStep });
       }),
     async *stream(inputs, given = {}) {
       const { signal, onStep, ...options } = readCallOptions("stream", given);
-      const call = planCall(core, defaults, inputs, options);
+      const run = planned(inputs, options);
       const tokenizer = await readTexts();
-      if (call.g.stop_strings.length) requireTokenizer(checkpoint, tokenizer);
+      if (run.stops) requireTokenizer(checkpoint, tokenizer);
       return yield* streamed<StreamEvent, GenerateResult>(
-        (emit, signal) => keepAlive(() => runCall(core, decode, call, { tokenizer, signal, emit, onStep })),
+        (emit, signal) => keepAlive(() => run.start({ tokenizer, signal, emit, onStep })),
         signal,
       );
     },

@@ -1,9 +1,11 @@
 import type { DecoderCore } from "../core.js";
-import { createLoop } from "./loop.js";
+import type { Job } from "./job.js";
+import { createLoop, type Loop } from "./loop.js";
 import type { Decode } from "./loop_call.js";
-import { sizeOf } from "./loop_sizes.js";
+import { joinSizes, type LoopSizes, sizeOf } from "./loop_sizes.js";
 import { createLoopState, type LoopState } from "./loop_state.js";
 import { CHUNK } from "./prompts.js";
+import type { Generation } from "./resolve.js";
 
 /**
  * The whole decoding loop on the device for one job (FasterTransformer's `Decoding`): greedy search, sampling, or beam
@@ -12,22 +14,56 @@ import { CHUNK } from "./prompts.js";
  */
 export const decodeAlone =
   (core: DecoderCore): Decode =>
+  async (job, g, hooks) => {
+    hooks?.signal?.throwIfAborted();
+    const opened = await openLoop(core, sizeOf(job, g));
+    try {
+      return await decodeIn(opened.loop)(job, g, hooks);
+    } finally {
+      opened.close();
+    }
+  };
+
+/** Decodes in this loop, beside what else is in it. */
+export const decodeIn =
+  (loop: Loop): Decode =>
   async (job, g, hooks = {}) => {
     const { signal } = hooks;
     signal?.throwIfAborted();
-    const sizes = sizeOf(job, g);
-    const key = `loop ${JSON.stringify(sizes)}`;
-    const state = await core.idle.acquire(key, async (): Promise<LoopState> => createLoopState(core, sizes));
-    const loop = createLoop(core, state, { prefixes: 0, chunk: CHUNK });
     const { call, result } = loop.add(job, g, hooks);
     const abort = (): void => loop.cancel(call, signal?.reason);
     signal?.addEventListener("abort", abort);
-    try {
-      return await result;
-    } finally {
-      signal?.removeEventListener("abort", abort);
-      loop.stop(undefined);
+    return result.finally(() => signal?.removeEventListener("abort", abort));
+  };
+
+/** Decodes jobs, each with options of its own, in a loop that they share until it is closed. */
+export function decodeTogether(
+  core: DecoderCore,
+  jobs: readonly { readonly job: Job; readonly g: Generation }[],
+): { readonly decode: Decode; close(): Promise<void> } {
+  const opening = openLoop(core, joinSizes(jobs.map(({ job, g }) => sizeOf(job, g))));
+  opening.catch(() => {}); // each decoding tells it
+  return {
+    decode: async (...call) => decodeIn((await opening).loop)(...call),
+    close: () =>
+      opening.then(
+        (opened) => opened.close(),
+        () => {},
+      ),
+  };
+}
+
+/** A loop of these sizes, on memory that an earlier one left if there is any. */
+async function openLoop(core: DecoderCore, sizes: LoopSizes): Promise<{ readonly loop: Loop; close(): void }> {
+  const key = `loop ${JSON.stringify(sizes)}`;
+  const state = await core.idle.acquire(key, async (): Promise<LoopState> => createLoopState(core, sizes));
+  const loop = createLoop(core, state, { prefixes: 0, chunk: CHUNK });
+  return {
+    loop,
+    close() {
+      loop.stop();
       if (loop.failed) state.dispose();
       else core.idle.release(key, state);
-    }
+    },
   };
+}

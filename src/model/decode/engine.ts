@@ -8,6 +8,7 @@ import type { GenerationDefaults } from "./defaults.js";
 import { checkFits, type EngineOptions, engineSizes } from "./engine_sizes.js";
 import { type GenerateResult, planCall, runCall } from "./generate.js";
 import type { GenerateInputs } from "./job.js";
+import { decodeIn } from "./decode.js";
 import { createLoop, type Loop } from "./loop.js";
 import type { Decode } from "./loop_call.js";
 import { createLoopState, type LoopState } from "./loop_state.js";
@@ -27,6 +28,8 @@ export interface EngineRequest {
 
 /** A request that is on its way. */
 export interface EngineCall {
+  /** Resolves when the first of its rows is admitted, if ever. */
+  readonly admitted: Promise<void>;
   /** Its events, as `stream()` yields them. Leaving the loop early cancels the request. */
   readonly stream: AsyncIterable<StreamEvent>;
   /** Its result, as that of `generate()`. */
@@ -101,7 +104,7 @@ export function openEngine(model: EngineModel, options: EngineOptions, keepAlive
     return now.loop;
   };
   const life = createLifetime("engine", "open another", () => {
-    now.loop.stop(undefined);
+    now.loop.stop();
     now.state.dispose();
   });
 
@@ -116,14 +119,9 @@ export function openEngine(model: EngineModel, options: EngineOptions, keepAlive
         `engine: at most waiting=${sizes.waiting} requests may wait, and as many do; come back later, or open it with more`,
       );
     const ending = new AbortController();
-    const decode: Decode = async (job, g, hooks) => {
-      ending.signal.throwIfAborted();
-      const own = loop();
-      const { call: inLoop, result } = own.add(job, g, hooks);
-      const cancelled = (): void => own.cancel(inLoop, ending.signal.reason);
-      ending.signal.addEventListener("abort", cancelled);
-      return result.finally(() => ending.signal.removeEventListener("abort", cancelled));
-    };
+    let onAdmit = (): void => {};
+    const admitted = new Promise<void>((resolve) => (onAdmit = resolve));
+    const decode: Decode = (job, g, hooks) => decodeIn(loop())(job, g, { ...hooks, onAdmit });
     const cancel = (reason: unknown = new DOMException("The request was cancelled", "AbortError")): void =>
       ending.abort(reason);
     const abort = (): void => cancel(signal?.reason);
@@ -146,7 +144,7 @@ export function openEngine(model: EngineModel, options: EngineOptions, keepAlive
       () => (ending.signal.aborted ? counts.cancelled++ : counts.failed++),
     );
     buffer.end(result);
-    return { stream: buffer.stream, result, cancel };
+    return { admitted, stream: buffer.stream, result, cancel };
   };
 
   const dispose = (): void => {

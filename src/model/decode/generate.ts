@@ -11,7 +11,7 @@ import { type FinishReason, finishReason } from "./finish.js";
 import { type GenerateInputs, type Job, readJob } from "./job.js";
 import type { Decode, Launches } from "./loop_call.js";
 import { mergeOptions } from "./option_checks.js";
-import type { GenerateOptions } from "./options.js";
+import type { AllOptions, GenerateOptions } from "./options.js";
 import { createObserver, shown } from "./observer.js";
 import type { Hypothesis, StepReports } from "./reports.js";
 import { type Generation, resolveOptions } from "./resolve.js";
@@ -44,6 +44,8 @@ export interface GenerateResult {
    * which each of the T generated tokens was chosen; zeros after the end of a row and at padding.
    */
   readonly cross_attentions?: HostTensor;
+  /** With `row_options` only: the result of each input, as that of a call of its own. */
+  readonly rows?: GenerateResult[];
   /** The length of each row without the padding after its end. */
   readonly lengths: number[];
   /** Why each row ended: "stop" by an end id or a stop string, "length" because it may not be longer. */
@@ -88,9 +90,17 @@ export function planCall(
   inputs: GenerateInputs | undefined,
   call: GenerateOptions,
 ): Call {
-  const { V, decoder, family } = core.architecture;
-  const options = mergeOptions(call, defaults, V);
-  const { job, given, width, sourceRows } = readJob(core, inputs, options);
+  const options = mergeOptions(call, defaults, core.architecture.V);
+  return resolveCall(core, readJob(core, inputs, options), options, call);
+}
+
+/** What the options of a call, `call` those that it gave itself, mean for what was read. Throws OptionError. */
+export function resolveCall(
+  { architecture: { decoder, family } }: DecoderCore,
+  { job, given, width, sourceRows }: Omit<Call, "g" | "branching">,
+  options: AllOptions,
+  call: GenerateOptions,
+): Call {
   if (options.output_attentions && !sourceRows)
     throw new OptionError(
       `generate: output_attentions must be false, ${family} has no cross attention; forward() gives attentions`,

@@ -56,8 +56,8 @@ export interface Loop {
   forget(): void;
   /** Throws where what is taken and what is counted disagree. For tests. */
   check(): void;
-  /** Ends all calls with this reason. */
-  stop(reason: unknown): void;
+  /** Does nothing any more. */
+  stop(): void;
 }
 
 /** A step or a chunk of prompts that was submitted. */
@@ -144,6 +144,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
       groups.set(task.call, group);
     }
     for (const [call, { tasks, fresh }] of groups) {
+      call.hooks.onAdmit?.();
       const { sources, past, vectors } = call.job;
       if (!sources && !past && !vectors) reading.push(...tasks);
       else {
@@ -433,9 +434,8 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     },
     forget: () => places.forget(),
     check: () => places.check(all()),
-    stop(reason) {
+    stop() {
       broken = true;
-      for (const { call } of [...waiting, ...all()]) fail(call, reason);
     },
   };
 }

@@ -69,3 +69,26 @@ export function sizeOf(job: Job, g: Generation): LoopSizes {
     host: g.logits_processor !== undefined,
   };
 }
+
+/** The sizes that jobs need together. */
+export function joinSizes(all: readonly LoopSizes[]): LoopSizes {
+  const sum = (name: "R" | "B" | "Z" | "S" | "X" | "prompts" | "U" | "vectors"): number =>
+    all.reduce((total, sizes) => total + sizes[name], 0);
+  const most = (name: "M" | "W" | "A" | "C" | "covered"): number => Math.max(...all.map((sizes) => sizes[name]));
+  return {
+    R: sum("R"),
+    B: sum("B"),
+    Z: sum("Z"),
+    M: most("M"),
+    S: sum("S"),
+    W: most("W"),
+    A: most("A"),
+    C: most("C"),
+    X: sum("X"),
+    prompts: sum("prompts"),
+    U: sum("U"),
+    vectors: sum("vectors"),
+    covered: most("covered"),
+    host: all.some(({ host }) => host),
+  };
+}
