@@ -63,6 +63,8 @@ export interface LoopState {
   close(b: number): void;
   /** Moves an open sentence to other rows; its old ones become idle. */
   move(b: number, from: number, first: number, beams: readonly MovedBeam[]): void;
+  /** Writes lists of tokens from number `at` on. */
+  list(ids: Uint32Array<ArrayBuffer>, at: number): void;
   /** Writes the source of sentences from number `b` on. */
   attend(b: number, spans: readonly (readonly [first: number, count: number])[]): void;
   /** Writes the tokens of slots, which rules see. */
@@ -161,6 +163,7 @@ export function createLoopState(core: DecoderCore, sizes: LoopSizes): LoopState 
       write("sentences", b * width + SETTING.first, Uint32Array.of(first));
       writeTables(first, beams);
     },
+    list: (ids, at) => gpu.write(held.lists, ids, 4 * at),
     attend(b, spans) {
       if (cross) gpu.write(cross.spans, Uint32Array.from(spans.flat()), 8 * b);
     },
