@@ -75,6 +75,7 @@ export function engineSizes({ encoder, decoder: { P } }: DecoderArchitecture, op
     U: Math.max(2 * M, 4096),
     vectors: 0,
     covered: encoder ? longest : 0,
+    joined: true,
     host: false,
   };
   return { loop, prefixes, chunk, waiting };

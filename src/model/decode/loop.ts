@@ -110,11 +110,20 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     context.broken = failed = true;
     for (const { call } of [...tasks.waiting, ...admittedTasks(context)]) failCall(context, call, error);
   };
+  let again = false; // something came while it drove
+  const driveOn = async (): Promise<void> => {
+    try {
+      for (; again; await drive()) again = false;
+    } catch (error) {
+      failAll(error);
+    } finally {
+      driving = undefined;
+    }
+  };
   const go = (): void => {
     wake();
-    driving ??= drive()
-      .catch(failAll)
-      .finally(() => (driving = undefined));
+    again = true;
+    driving ??= driveOn();
   };
   const callsOf = (list: typeof tasks.waiting): number => new Set(list.map(({ call }) => call)).size;
 

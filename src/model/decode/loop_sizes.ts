@@ -30,6 +30,8 @@ export interface LoopSizes {
   readonly vectors: number;
   /** Rows of a source whose coverage counts. */
   readonly covered: number;
+  /** Whether calls come one by one: inputs are padded then to few sizes, so that plans stay prepared. */
+  readonly joined: boolean;
   /** Whether the host changes scores. */
   readonly host: boolean;
 }
@@ -66,6 +68,7 @@ export function sizeOf(job: Job, g: Generation): LoopSizes {
     U: roundUp(totalLength(prompts), 64),
     vectors: vectors ? roundUp(totalLength(prompts), 64) : 0,
     covered: g.beamStep.coverage_penalty ? roundUp(Math.max(0, ...(sources ?? []).map(lengthOf)), 16) : 0,
+    joined: false,
     host: g.logits_processor !== undefined,
   };
 }
@@ -89,6 +92,7 @@ export function joinSizes(all: readonly LoopSizes[]): LoopSizes {
     U: sum("U"),
     vectors: sum("vectors"),
     covered: most("covered"),
+    joined: false,
     host: all.some(({ host }) => host),
   };
 }

@@ -92,7 +92,7 @@ export function createLoopState(core: DecoderCore, sizes: LoopSizes): LoopState 
   const width = sentenceWidth(A);
   const memory = { pool, cross: cross?.kv, vectors: held.vectors };
   const reader = createPromptReader(core, memory, { B: prompts, U });
-  const encoder = cross && createSourceEncoder(core, cross.kv, { B: prompts, S });
+  const encoder = cross && createSourceEncoder(core, cross.kv, { B: prompts, S }, sizes.joined);
   const steps = createPreparedPlans(gpu, STEPS);
   const shownBy = new WeakMap<object, readonly Tensor[]>();
   const mirrored: Readonly<Record<keyof SearchReport, TypedArray>> = {

@@ -96,7 +96,7 @@ export function createPromptReader(core: DecoderCore, memory: PromptMemory, size
       const prepared = await plans.get(String(N), () => promptPlan(core, memory, held, N));
       let at = 0;
       const spans = pieces.flatMap(({ slots: { length } }) => [(at += length) - length, length]);
-      gpu.write(held.rows, padded(rows, N));
+      gpu.write(held.rows, padRows(rows, N));
       gpu.write(held.spans, Uint32Array.from(spans));
       gpu.write(held.slots, Uint32Array.from(pieces.flatMap(({ slots }) => slots)));
       if (memory.cross) gpu.write(held.crossSpans, Uint32Array.from(pieces.flatMap(({ source = [0, 0] }) => source)));
@@ -120,7 +120,7 @@ function packPieces(pieces: readonly PromptPiece[]): Uint32Array<ArrayBuffer> {
 }
 
 /** Rows up to the number N; those that are added belong to no prompt. */
-function padded(rows: Uint32Array<ArrayBuffer>, N: number): Uint32Array<ArrayBuffer> {
+export function padRows(rows: Uint32Array<ArrayBuffer>, N: number): Uint32Array<ArrayBuffer> {
   const all = new Uint32Array(ROW_FIELDS * N);
   for (let at = rows.length; at < all.length; at += ROW_FIELDS) all[at + 2] = NO_ID;
   all.set(rows);

@@ -8,6 +8,7 @@ import { sourceKeys } from "../graph/decoder.js";
 import { encodeSource } from "../graph/encoder.js";
 import { type PackedInputs, packInputs, type Source } from "../inputs.js";
 import { createPreparedPlans } from "./prepared_plans.js";
+import { padRows, roundRows } from "./prompts.js";
 
 const PLANS = 16; // shapes of sources whose plans stay prepared
 
@@ -70,28 +71,38 @@ export function encodePlan(
   });
 }
 
-/** An encoder into `kv`, keys and values f32[S,2*K*E] of each layer. */
-export function createSourceEncoder(core: DecoderCore, kv: readonly Tensor[], sizes: SourceSizes): SourceEncoder {
+/**
+ * An encoder into `kv`, keys and values f32[S,2*K*E] of each layer. With `padded`, token ids are filled up to few numbers of
+ * rows, so that plans stay prepared.
+ */
+export function createSourceEncoder(
+  core: DecoderCore,
+  kv: readonly Tensor[],
+  sizes: SourceSizes,
+  padded: boolean,
+): SourceEncoder {
   const { gpu, architecture } = core;
   const held = sourceTensors(architecture, sizes);
   const plans = createPreparedPlans(gpu, PLANS);
   return {
     async encode(sources, at) {
       const packed = packInputs(sources, architecture.D, memoryWidth(architecture));
-      const { kind, rows, spans } = packed;
-      const to = at === 0 ? kv : held.staged;
-      const key = `${at === 0} ${rows.length} ${kind}`;
-      const prepared = await plans.get(key, () => encodePlan(core, held, to, packed));
+      const { kind, spans } = packed;
+      const count = packed.rows.length / ROW_FIELDS;
+      const rows = padded && kind === "ids" ? padRows(packed.rows, Math.min(sizes.S, roundRows(count))) : packed.rows;
+      const inPlace = at === 0 && !padded;
+      const to = inPlace ? kv : held.staged;
+      const key = `${inPlace} ${rows.length} ${kind}`;
+      const prepared = await plans.get(key, () => encodePlan(core, held, to, { ...packed, rows }));
       await writeVectors(core, packed, held.vectors);
       gpu.write(held.rows, rows);
       gpu.write(held.spans, spans);
       const ran = prepared.run();
-      const count = rows.length / ROW_FIELDS;
       const copies = held.staged.map((from, l) => {
         const width = from.shape[1];
         return { from, fromAt: 0, to: kv[l], toAt: at * width, count: count * width };
       });
-      return { plan: prepared.plan, done: Promise.all([ran, at > 0 && gpu.copy(copies)]) };
+      return { plan: prepared.plan, done: Promise.all([ran, !inPlace && gpu.copy(copies)]) };
     },
     dispose() {
       plans.dispose();

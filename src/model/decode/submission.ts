@@ -1,5 +1,4 @@
 import { packRules } from "../../kernels/logits_process.js";
-import type { Prepared } from "../../runtime/prepare.js";
 import type { TypedArray } from "../../runtime/tensor.js";
 import { scoresOnHost } from "./host_scores.js";
 import type { LoopContext } from "./loop_context.js";
