@@ -108,7 +108,7 @@ const stepPlan = (core: DecoderCore, step: StepInput): Plan =>
 
 /** Writes the keys and values of the sources. */
 async function encodeInto(core: DecoderCore, cross: CrossKeys, sources: readonly Source[]): Promise<void> {
-  const encoder = createSourceEncoder(core, cross.kv, { B: sources.length, S: totalLength(sources) });
+  const encoder = createSourceEncoder(core, cross.kv, { B: sources.length, S: totalLength(sources) }, false);
   try {
     core.gpu.write(cross.spans, packSpans(sources));
     const { done } = await encoder.encode(sources, 0);
