@@ -1,5 +1,5 @@
 // attention: for CPU adapters with subgroups.
-// Parts    attention, attention_bias, constants, halves, chunk4|chunk1, cache_f32|cache_f16
+// Parts    attention, attention_rows, attention_bias, constants, halves, chunk4|chunk1, cache_f32|cache_f16
 // Launch   a workgroup is one subgroup of 8 and computes a head of 16 rows, 2 an invocation; all widths multiples of 4,
 //          E at most 64
 // Numerics online softmax, key by key, with sums of its own for each sentence: the result of a row does not depend on
@@ -13,7 +13,7 @@ const WIDTH: u32 = 16; // E / 4, at most 16
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(subgroup_invocation_id) lane: u32) {
-  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  if (HAS_STATUS == 1u && status[0] == status[1]) { return; }
   let tile = group.y * grid.x + group.x;
   let h = tile % params.H;
   let first = tile / params.H * 16u;
@@ -41,7 +41,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       if (rows[first + i].z != sentence) { break; }
       farthest = max(farthest, rows[first + i].y);
     }
-    let span = spans[sentence];
+    var span = vec2u();
+    if (sentence != NO_ID) { span = spans[sentence]; }
     let seen = select(span.y, min(span.y, farthest + 1u), CAUSAL == 1u);
     let own_a = lane >= begin && lane < i;
     let own_b = lane + 8u >= begin && lane + 8u < i;
@@ -49,8 +50,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     var top_a = LOWEST; var top_b = LOWEST;
     var total_a = 0.0; var total_b = 0.0;
     for (var t = 0u; t < seen; t++) {
-      let k_at = (span.x + t) * stride + params.k_at / 4u + head;
-      let v_at = (span.x + t) * stride + params.v_at / 4u + head;
+      let row = row_of(span.x + t) * stride + head;
+      let k_at = row + params.k_at / 4u;
+      let v_at = row + params.v_at / 4u;
       let k0 = restored(kv[k_at + low]); let v0 = restored(kv[v_at + low]);
       var k1 = k0; var v1 = v0;
       if (WIDTH > 8u) { k1 = restored(kv[k_at + high]); v1 = restored(kv[v_at + high]); }

@@ -1,5 +1,5 @@
 // attention: through workgroup memory, for GPUs.
-// Parts    attention, attention_bias, constants, halves, chunk4|chunk1, cache_f32|cache_f16
+// Parts    attention, attention_rows, attention_bias, constants, halves, chunk4|chunk1, cache_f32|cache_f16
 // Launch   one workgroup a head of 8 * DEEP rows, 32 keys at a time: a lane scores 4 keys for DEEP rows, from 8 chunks
 //          staged at a time, and sums an eighth of E for them, from 8 * VALUES staged values; E up to 256
 // Numerics online softmax, corrected once every 32 keys of a sentence; the result of a row does not depend on the rows
@@ -29,8 +29,8 @@ fn visible(position: u32, keys: u32) -> u32 { return select(keys, min(keys, posi
 // `count`, which only GPUs take for a constant.
 fn times(count: u32) -> u32 { return select(min(count, params.N * count), count, UNROLL == 1u); }
 
-// Stages chunks from `slice` on of this tile's rows and of `count` keys from row `at` of kv on.
-fn stage(slice: u32, n: u32, h: u32, at: u32, count: u32, head: u32, lane: u32) {
+// Stages chunks from `slice` on of this tile's rows and of its keys: those that this lane stages begin at `keys` in kv.
+fn stage(slice: u32, n: u32, h: u32, keys: vec4u, lane: u32) {
   let c = lane % SLICE;
   let e = min(slice + c, WIDTH - 1u);
   let inside = slice + c < WIDTH;
@@ -41,18 +41,18 @@ fn stage(slice: u32, n: u32, h: u32, at: u32, count: u32, head: u32, lane: u32) 
   }
   for (var i = 0u; i < times(KEYS / 8u); i++) {
     let t = lane / SLICE + 8u * i;
-    let k = restored(kv[(at + min(t, count - 1u)) * (params.Z / CHUNK) + params.k_at / CHUNK + head + e]);
+    let k = restored(kv[keys[i] + e]);
     tile[c][KEY_AT + t] = select(Chunk(), k, inside);
   }
 }
 
-// Stages `count` values from row `at` of kv on, and zeros behind them.
+// Stages `count` values from key `at` on, and zeros behind them.
 fn stage_values(at: u32, count: u32, head: u32, lane: u32) {
   var largest = Bits();
   for (var i = lane; i < SLICE * VALUES * WIDTH; i += LANES) {
     let t = i / WIDTH;
     let e = i % WIDTH;
-    let v = restored(kv[(at + min(t, count - 1u)) * (params.Z / CHUNK) + params.v_at / CHUNK + head + e]);
+    let v = restored(kv[row_of(at + min(t, count - 1u)) * (params.Z / CHUNK) + params.v_at / CHUNK + head + e]);
     largest = max(largest, bitcast<Bits>(v) & Bits(0x7fffffffu));
     tile[t / VALUES][t % VALUES * WIDTH + e] = select(Chunk(), v, t < count);
   }
@@ -77,7 +77,7 @@ fn add(sum: ptr<function, Sum>, line: u32, base: u32, slot: u32, part: u32, seen
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  if (HAS_STATUS == 1u && status[0] == status[1]) { return; }
   let index = group.y * grid.x + group.x;
   let n = index / params.H * ROWS;
   let h = index % params.H;
@@ -117,9 +117,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     }
     for (var first = 0u; first < end; first += KEYS) {
       let count = min(KEYS, end - first);
+      let places = span.x + first + min(lane / SLICE + vec4u(0u, 8u, 16u, 24u), vec4u(count - 1u));
+      let own_rows = vec4u(row_of(places.x), row_of(places.y), row_of(places.z), row_of(places.w));
+      let keys = own_rows * (params.Z / CHUNK) + params.k_at / CHUNK + head;
       var scores = array<vec4f, 4>();  // of keys part, part + 8, ..., each for the rows of this lane
       for (var slice = 0u; slice < params.E / CHUNK; slice += SLICE) {
-        stage(slice, n, h, span.x + first, count, head, lane);
+        stage(slice, n, h, keys, lane);
         workgroupBarrier();
         for (var c = 0u; c < times(SLICE); c++) {
           var x: array<Chunk, DEEP>;

@@ -1,5 +1,5 @@
 // attention: directly, for any adapter.
-// Parts    attention, constants, halves, chunk4|chunk1, cache_f32|cache_f16
+// Parts    attention, attention_rows, constants, halves, chunk4|chunk1, cache_f32|cache_f16
 // Launch   one invocation a head of QUERIES rows, which share each load of a key and a value; rows of several sentences
 //          take one sentence after the other
 // Numerics online softmax, corrected once every 64 keys of a sentence, with sums kept in out between; the result of a
@@ -21,7 +21,7 @@ fn bias_of(t: u32, position: vec4u, h: u32) -> vec4f {
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  if (HAS_STATUS == 1u && status[0] == status[1]) { return; }
   let index = (group.y * grid.x + group.x) * 8u + lane;
   let tile = index / params.H;
   let n = tile * QUERIES;
@@ -48,7 +48,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   var total: array<vec4f, 2>;
   var before: array<vec4f, 2>;
   var after: array<vec4f, 2>;
-  for (var i = 0u; i < tile_rows; i++) { position[i / 4u][i % 4u] = rows[n + i].y; }
+  for (var i = 0u; i < tile_rows; i++) {
+    position[i / 4u][i % 4u] = rows[n + i].y;
+    for (var e = 0u; e < width && rows[n + i].z == NO_ID; e++) { out[o + i * o_stride + e] = Chunk(); }
+  }
   var least = 0u;                                 // sentences below it are done
   loop {
     var sentence = NO_ID;
@@ -72,10 +75,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       var next = top;
       for (var t = 0u; t < count; t += 4u) {
         let left = count - 1u - t;                // keys past the end repeat the last one with weight 0
-        let k0 = (span.x + first + t) * stride + params.k_at / CHUNK + head;
-        let k1 = k0 + min(1u, left) * stride;
-        let k2 = k0 + min(2u, left) * stride;
-        let k3 = k0 + min(3u, left) * stride;
+        let at = span.x + first + t;
+        let k0 = row_of(at) * stride + params.k_at / CHUNK + head;
+        let k1 = row_of(at + min(1u, left)) * stride + params.k_at / CHUNK + head;
+        let k2 = row_of(at + min(2u, left)) * stride + params.k_at / CHUNK + head;
+        let k3 = row_of(at + min(3u, left)) * stride + params.k_at / CHUNK + head;
         var a0 = vec4f(); var a1 = vec4f(); var a2 = vec4f(); var a3 = vec4f();
         var a4 = vec4f(); var a5 = vec4f(); var a6 = vec4f(); var a7 = vec4f();
         for (var e = 0u; e < width; e++) {
@@ -131,11 +135,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         var a4 = acc[8]; var a5 = acc[10]; var a6 = acc[12]; var a7 = acc[14];
         var b0 = acc[1]; var b1 = acc[3]; var b2 = acc[5]; var b3 = acc[7];
         var b4 = acc[9]; var b5 = acc[11]; var b6 = acc[13]; var b7 = acc[15];
-        var v = (span.x + first) * stride + params.v_at / CHUNK + head + e;
         for (var t = 0u; t < count; t++) {
+          let v = row_of(span.x + first + t) * stride + params.v_at / CHUNK + head + e;
           let x = restored(kv[v]);
           let y = restored(kv[v + other]);
-          v += stride;
           let w = p[t * QUADS];
           if (QUERIES > 0u) { a0 += w.x * x; b0 += w.x * y; }
           if (QUERIES > 1u) { a1 += w.y * x; b1 += w.y * y; }

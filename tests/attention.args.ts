@@ -1,4 +1,5 @@
-import { f16, f32, u32, u32Rows } from "./support/launch.js";
+import { NO_ID } from "../src/kernels/constants.js";
+import { f16, f32, shuffled, statusOf, u32, u32Rows } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
@@ -25,22 +26,46 @@ function rowsOf({ B, T, self = 0, packed = 0 }: Size, lengths: readonly number[]
 /**
  * Arguments of `attention`, for tests and benches. In self attention queries, keys and values lie in one row; else values lie behind keys,
  * or with `pad` columns that are nobody's, keys behind values behind these. `whole` numbers make scores exact;
- * `half` is for keys and values in f16.
+ * `half` is for keys and values in f16. With `pooled`, keys lie in any order among rows that are nobody's, those before key `shared` where
+ * the first sentence has its own; every third row is `padding`.
  */
 export const args = (size: Size, random: () => number) => {
-  const { H, K = H, E, self = 0, pad = 0, whole = 0, offset = 0, bias, half = 0, status } = size;
+  const {
+    H,
+    K = H,
+    E,
+    self = 0,
+    pad = 0,
+    whole = 0,
+    offset = 0,
+    bias,
+    half = 0,
+    pooled = 0,
+    shared = 0,
+    padding = 0,
+    status,
+  } = size;
   const value = whole ? () => Math.round(6 * random()) + offset : random;
   const lengths = lengthsOf(size);
-  const rows = rowsOf(size, lengths);
+  const rows = rowsOf(size, lengths).map((row, n) => (padding && n % 3 === 1 ? [5, row[1], NO_ID, 6] : row));
   const S = lengths.reduce((sum, length) => sum + length, 0);
   const [Q, Z] = [H * E + (self ? 2 * K * E : pad), 2 * K * E + (self ? H * E : pad)];
+  const spans = spansOf(lengths);
+  const places = shuffled(pooled ? 2 * S + 3 : 0, random).slice(0, S);
+  for (const [first, length] of pooled ? spans : []) {
+    for (let t = 0; t < Math.min(shared, length, lengths[0]); t++) places[first + t] = places[spans[0][0] + t];
+  }
   return {
     rows: u32Rows(rows),
-    spans: u32Rows(spansOf(lengths)),
+    spans: u32Rows(spans),
     q: f32([rows.length, Q], value),
-    kv: (half ? f16 : f32)([Math.max(1, S), Z], (i) => (whole && i % Z < K * E ? -value() : random())),
+    kv: (half ? f16 : f32)([Math.max(1, pooled ? 2 * S + 3 : S), Z], (i) =>
+      whole && i % Z < K * E ? -value() : random(),
+    ),
+    slots: pooled ? u32([S], (i) => places[i]) : undefined,
     bias: bias === undefined ? undefined : f32([2 * bias + 1, H], random),
-    status: status === undefined ? undefined : u32([2], () => status),
+    status: status === undefined ? undefined : statusOf(status),
+    out: padding ? f32([rows.length, H * E], () => 7) : undefined,
   };
 };
 

@@ -82,10 +82,22 @@ checkKernel(attention, {
     "columns that are no whole fours": { B: 2, S: 7, T: 9, H: 4, K: 2, E: 8, pad: 5 },
     "eight rows of heads of 10, three blocks": { B: 1, S: 150, T: 8, H: 3, K: 1, E: 10, packed: 1 },
     "the widest head of odd width": { B: 1, S: 19, T: 2, H: 1, K: 1, E: 255 },
+    "keys in any order, causal": { B: 3, S: 21, H: 4, K: 2, E: 8, self: 1, causal: 1, pooled: 1 },
+    "keys in any order, three blocks": { B: 1, S: 150, T: 5, H: 2, K: 1, E: 20, packed: 1, pooled: 1 },
+    "keys that sentences share": { B: 3, S: 40, T: 17, H: 2, K: 1, E: 64, packed: 1, pooled: 1, shared: 33, bias: 3 },
+    "keys in any order in f16": { B: 2, S: 19, T: 19, H: 2, K: 1, E: 16, packed: 1, causal: 1, pooled: 1, half: 1 },
+    "keys in any order, heads of 7": { B: 5, S: 9, T: 5, H: 2, K: 2, E: 7, mixed: 1, pooled: 1 },
+    "padding between rows": { B: 3, S: 20, T: 20, H: 2, K: 1, E: 8, packed: 1, causal: 1, padding: 1 },
+    "padding of self attention in slots": { B: 2, S: 19, H: 2, K: 2, E: 20, self: 1, causal: 1, padding: 1, pooled: 1 },
     "rows past 65535": { B: 65537, S: 2, T: 1, H: 1, K: 1, E: 4, mixed: 1 },
   },
   mutants: {
     direct: {
+      "keys that are neighbours": ["keys in any order, causal", (wgsl) => wgsl.replace("HAS_SLOTS == 0u", "true")],
+      "padding that keeps what lay there": [
+        "padding between rows",
+        (wgsl) => wgsl.replace("rows[n + i].z == NO_ID", "false"),
+      ],
       "a width of whole fours": [
         "heads of 6",
         (wgsl) => wgsl.replace("params.E / CHUNK", "params.E / 4u * 4u / CHUNK"),
@@ -105,7 +117,7 @@ checkKernel(attention, {
       ],
       "sentences that all start at the first key": [
         "two heads a group",
-        (wgsl) => wgsl.replace("(span.x + first + t)", "(first + t)"),
+        (wgsl) => wgsl.replace("let at = span.x + first + t", "let at = first + t"),
       ],
       "groups that alternate": [
         "two heads a group",
@@ -135,7 +147,7 @@ checkKernel(attention, {
       ],
       "values that stay at the first row": [
         "causal, past the end of the keys",
-        (wgsl) => wgsl.replace("          v += stride;\n", ""),
+        (wgsl) => wgsl.replace("let v = row_of(span.x + first + t)", "let v = row_of(span.x + first)"),
       ],
       "keys past the end that count": [
         "causal, past the end of the keys",
@@ -155,10 +167,11 @@ checkKernel(attention, {
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
     },
     shared: {
+      "keys that are neighbours": ["keys in any order, causal", (wgsl) => wgsl.replace("HAS_SLOTS == 0u", "true")],
       "a missing scale": ["one over sixteen", (wgsl) => wgsl.replace(" * params.scale", "")],
       "a causal row that does not see itself": [
         "causal, one key for the first row",
@@ -222,7 +235,7 @@ checkKernel(attention, {
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
     },
   },

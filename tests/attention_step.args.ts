@@ -1,19 +1,9 @@
 import { splitWidth } from "../src/kernels/attention_step.js";
 import { NO_ID } from "../src/kernels/constants.js";
 import { tableAt } from "../src/kernels/search_state.js";
-import { f16, f32, statusOf, u32, u32Rows } from "./support/launch.js";
+import { f16, f32, shuffled, statusOf, u32, u32Rows } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
-
-/** The numbers below `count` in any order. */
-function shuffled(count: number, random: () => number): number[] {
-  const order = Array.from({ length: count }, (_, i) => i);
-  for (let i = count - 1; i > 0; i--) {
-    const j = Math.floor(((random() + 1) / 2) * (i + 1));
-    [order[i], order[j]] = [order[j], order[i]];
-  }
-  return order;
-}
 
 /**
  * Arguments of `attention_step`, for tests and benches: B sentences of W beams that changed rows at random, with slots in any order. The

@@ -24,6 +24,9 @@ checkKernel(attentionWeights, {
     "the last heads alone": { B: 5, S: 4, H: 6, K: 3, E: 8, T: 6, chosen: 2 },
     "keys up to each query": { B: 2, S: 9, H: 2, K: 2, E: 8, T: 9, self: 1, causal: 1 },
     "no key to see": { B: 2, S: 2, H: 2, K: 1, E: 8, T: 3, empty: 1 },
+    "keys in any order": { B: 4, S: 9, H: 4, K: 2, E: 8, T: 9, pooled: 1 },
+    "keys in any order in f16": { B: 4, S: 9, H: 2, K: 1, E: 8, T: 9, pooled: 1, half: 1 },
+    "padding between rows": { B: 4, S: 9, H: 2, K: 2, E: 8, T: 9, self: 1, causal: 1, padding: 1 },
     "launches past 65535 rows": { B: 65539, S: 1, H: 1, K: 1, E: 4, T: 1 },
   },
   mutants: {
@@ -42,7 +45,12 @@ checkKernel(attentionWeights, {
       ],
       "sentences that all start at the first key": [
         "grouped heads, zeros beyond the keys",
-        (wgsl) => wgsl.replace("span.x * stride", "0u * stride"),
+        (wgsl) => wgsl.replace("row_of(span.x + t)", "row_of(t)"),
+      ],
+      "keys that are neighbours": ["keys in any order", (wgsl) => wgsl.replace("HAS_SLOTS == 0u", "true")],
+      "padding that sees keys": [
+        "padding between rows",
+        (wgsl) => wgsl.replace("row.z != NO_ID) { span = spans[row.z]", "true) { span = spans[row.z % 4u]"),
       ],
       "groups that alternate": [
         "grouped heads, zeros beyond the keys",

@@ -8,8 +8,8 @@ import { NO_ID } from "./constants.js";
 
 /**
  * The attention of a step from the sums of each 64 keys that `attention_step` leaves: out[r,h,:] = sum_i w_i sum_i /
- * sum_i w_i total_i with w_i = exp(top_i - max top), over the parts up to the row's position; zeros for an idle row. rows u32[R,4]; parts
- * f32[R,H*Y]; out f32[R,H*E]. Numerics and source: shaders/attention_merge.wgsl.
+ * sum_i w_i total_i with w_i = exp(top_i - max top), over the parts up to the row's position; zeros for an idle row. rows
+ * u32[R,4]; parts f32[R,H*Y]; out f32[R,H*E]. Numerics and source: shaders/attention_merge.wgsl.
  */
 export const attentionMerge = defineKernel({
   name: "attention_merge",

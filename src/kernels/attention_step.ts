@@ -82,8 +82,9 @@ function sumParts(
  * out[r,h,:] = sum_{t <= position} softmax_t(scale * q . k_t + bias) v_t. An idle row, without a sentence, stores nothing
  * and gives zeros. rows u32[R,4]; qkv f32[R,H*E+2*K*E]; indirection u32[R,3,M] has the slot of each position of a row in
  * its table `tableAt(position)`; positional f32[M,E] rotates q and k, or with RELATIVE is the bias f32[P,H]; qk_norm
- * f32[2,E]; cache f32[Z,2*K*E], or in f16; out f32[R,H*Y], where Y is E. If Y is `splitWidth(M, E)`, out has sums of each 64 keys, which `attention_merge` makes the result of: more workgroups
- * then share long pasts. Numerics and source: shaders/attention_step*.wgsl.
+ * f32[2,E]; cache f32[Z,2*K*E], or in f16; out f32[R,H*Y], where Y is E. If Y is `splitWidth(M, E)`, out has sums of
+ * each 64 keys, which `attention_merge` makes the result of: more workgroups then share long pasts. Numerics and source:
+ * shaders/attention_step*.wgsl.
  */
 export const attentionStep = defineKernel({
   name: "attention_step",

@@ -85,6 +85,16 @@ export function recordLaunch(kernel: Kernel, args: Args, values: Dims): Launched
   return { launch: { ...launch, tensors }, inputs, outputs };
 }
 
+/** The numbers below `count` in any order. */
+export function shuffled(count: number, random: () => number): number[] {
+  const order = Array.from({ length: count }, (_, i) => i);
+  for (let i = count - 1; i > 0; i--) {
+    const j = Math.floor(((random() + 1) / 2) * (i + 1));
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return order;
+}
+
 /** The argument `status` of kernels while so many sentences are open: numbers of those admitted, and of those that ended. */
 export const statusOf = (open: number): Filled => u32([2], (i) => [3 + open, 3][i]);
 

@@ -2,7 +2,7 @@ import { attentionMerge } from "../../kernels/attention_merge.js";
 import { attentionStep, splitWidth } from "../../kernels/attention_step.js";
 import { rope } from "../../kernels/rope.js";
 import type { Run } from "../../runtime/plan.js";
-import { prefix, type Tensor } from "../../runtime/tensor.js";
+import type { Tensor } from "../../runtime/tensor.js";
 import type { DecoderModel } from "./architecture.js";
 import { layers, type ObservedWeights, relativeBias } from "./layers.js";
 import { interleaving } from "./positions.js";
@@ -15,9 +15,9 @@ export interface CrossKeys {
   readonly spans: Tensor;
 }
 
-/** The past of a decoder. */
+/** The pool of slots in which a decoder keeps keys and values of tokens, a token a slot. */
 export interface PastKeys {
-  /** Keys and values for each layer: f32[R,M,2*K*E], or in f16. */
+  /** Keys and values for each layer: f32[Z,2*K*E], or in f16. */
   readonly caches: readonly Tensor[];
   /** The rotation of each position, f32[M,E], for models with rotary positions. */
   readonly rotary?: Tensor;
@@ -25,10 +25,10 @@ export interface PastKeys {
 
 /** The inputs of a step: one new token a row. */
 export interface StepInput {
-  /** u32[R,4]: token id, position, sentence, parent beam. */
+  /** u32[R,4]: token id, position, sentence, parent beam. A row without a sentence is idle: its logits mean nothing. */
   readonly rows: Tensor;
   readonly past: PastKeys;
-  /** u32[2,R,M]: the cache row that holds each token of a row's past. */
+  /** u32[R,3,M]: the slots of each row's tokens, in the table `tableAt(position)`: those of its past, and its own. */
   readonly indirection: Tensor;
   readonly cross?: CrossKeys;
   /** f32[N,D]: what ids from V on stand for. */
@@ -38,17 +38,21 @@ export interface StepInput {
 }
 
 /**
- * The inputs of a prompt or a whole target: many tokens, each of which sees those before it and what the caches hold.
+ * The inputs of a prompt or a whole target: many tokens, each of which sees those before it, and what a pool holds if
+ * there is one.
  */
 export interface PromptInput {
-  /** u32[N,4]: token id, position, sentence, 0. */
+  /**
+   * u32[N,4]: token id, position, sentence, and the slot to which its key and value go. A row without a sentence is
+   * padding: it goes nowhere.
+   */
   readonly rows: Tensor;
-  /** Without caches, all tokens that are seen are among the rows. */
+  /** Without caches nothing is kept, and rows see one another alone. */
   readonly past: Partial<PastKeys>;
-  /** u32[B,2]: first slot in the caches, or else first row, and number of tokens of each sentence. */
+  /** u32[B,2]: where the tokens of each sentence begin in `slots`, and how many it has; in `rows` without caches. */
   readonly spans: Tensor;
-  /** Number of cache rows of a sentence; its keys go to the first of them. */
-  readonly rowsPerPrompt: number;
+  /** u32[U]: the slots of all tokens that each sentence has, in their order. */
+  readonly slots?: Tensor;
   readonly cross?: CrossKeys;
   /** f32[N,D]: what ids from V on stand for. */
   readonly vectors?: Tensor;
@@ -92,7 +96,7 @@ export function decoderStep(
     const bias = weights.find(relativeBias(name));
     const tables = { positional: bias ?? past.rotary, qk_norm: weights.find(`${name}.qk_norm`) };
     const cache = past.caches[l];
-    const [, M] = cache.shape;
+    const [, , M] = indirection.shape;
     const split = architecture.splitKeys === true && M >= LONG;
     const Y = split ? splitWidth(M, E) : E;
     const args = { rows, qkv, indirection, ...tables, cache };
@@ -107,19 +111,19 @@ export function decoderStep(
 export function decoderPrompt(
   run: Run,
   model: DecoderModel,
-  { rows, past, spans, rowsPerPrompt, cross, vectors }: PromptInput,
+  { rows, past, spans, slots, cross, vectors }: PromptInput,
   observed: ObservedDecoder = {},
 ): Tensor {
   const { architecture, weights } = model;
   const { attend } = layers(run, model, "decoder");
   const { H, K, E, rotary } = architecture.decoder;
-  const values = { H, K, E, W: rowsPerPrompt, eps: architecture.eps, INTERLEAVED: interleaving(rotary) };
+  const values = { H, K, E, eps: architecture.eps, INTERLEAVED: interleaving(rotary) };
   const attendPrompt = (l: number, name: string, qkv: Tensor): Tensor => {
     const tables = { rotary: past.rotary, qk_norm: weights.find(`${name}.qk_norm`) };
     const cache = past.caches?.[l];
     if (cache || tables.rotary || tables.qk_norm) run(rope, `${name}.rope`, { rows, ...tables, qkv, cache }, values);
     const keys = cache
-      ? { kv: prefix(cache, [cache.shape[0] * cache.shape[1], cache.shape[2]]), spans, k_at: 0, v_at: K * E }
+      ? { kv: cache, spans, slots, k_at: 0, v_at: K * E }
       : { kv: qkv, spans, k_at: H * E, v_at: (H + K) * E };
     return attend(name, qkv, keys, rows, { causal: true, observed: observed.attentions?.[l] });
   };

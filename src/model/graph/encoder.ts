@@ -49,7 +49,7 @@ export function encoder(
     h = block(`${at}.self_attn_norm`, `${at}.self_attn.out`, h, (x) => {
       const qkv = linear(`${at}.self_attn.qkv`, x);
       if (rotary) {
-        const values = { H, K, E, W: 1, eps: architecture.eps, INTERLEAVED: interleaving(rotary) };
+        const values = { H, K, E, eps: architecture.eps, INTERLEAVED: interleaving(rotary) };
         run(rope, `${at}.self_attn.rope`, { rows, rotary: weights.get(ENCODER_ROTARY), qkv }, values);
       }
       const keys = { kv: qkv, spans, k_at: H * E, v_at: (H + K) * E };

@@ -11,11 +11,12 @@ import type { GraphModel, Stack } from "./architecture.js";
 
 /**
  * Where attention finds keys and values: from columns `k_at` and `v_at` of `kv` on, in the rows that `spans` gives a
- * sentence.
+ * sentence, or in those that its part of `slots` names.
  */
 export interface Keys {
   readonly kv: Tensor;
   readonly spans: Tensor;
+  readonly slots?: Tensor;
   readonly k_at: number;
   readonly v_at: number;
 }
@@ -153,9 +154,9 @@ export function layers(run: Run, { architecture, weights }: GraphModel, side: "e
     linear,
     norm,
     block,
-    attend(name, q, { kv, spans, k_at, v_at }, rows, { causal = false, observed } = {}) {
+    attend(name, q, { kv, spans, slots, k_at, v_at }, rows, { causal = false, observed } = {}) {
       const { H, K, E, scale } = stack;
-      const args = { rows, spans, q, kv, bias: weights.find(relativeBias(name)) };
+      const args = { rows, spans, q, kv, slots, bias: weights.find(relativeBias(name)) };
       const values = { H, K, E, k_at, scale, CAUSAL: Number(causal) };
       if (observed) {
         const [, X, T] = observed.weights.shape;
