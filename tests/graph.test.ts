@@ -1,12 +1,14 @@
 import type { DecoderArchitecture, GraphModel, Stack } from "../src/model/graph/architecture.js";
 import { decoderStep, sourceKeys } from "../src/model/graph/decoder.js";
 import { encoder } from "../src/model/graph/encoder.js";
+import { TABLES, tableAt } from "../src/kernels/search_state.js";
 import { packRows, packSpans } from "../src/model/inputs.js";
 import type { Gpu } from "../src/runtime/gpu.js";
 import { countLaunches, type Plan, record } from "../src/runtime/plan.js";
 import { type Tensor, tensor } from "../src/runtime/tensor.js";
 import { verify } from "../src/runtime/verify.js";
 import { assert, device, randoms, suite } from "./support/harness.js";
+import { shuffled } from "./support/launch.js";
 import { plainStack, REACH } from "./support/plain_stack.js";
 
 // A stack says itself what it is: no checkpoint here, only weights by name. The model has what no fixture has: a pre-norm encoder
@@ -152,15 +154,16 @@ test("steps of a decoder with biases by distance, shared heads, cross attention 
   const SWAP = 2;
   const owner = (r: number, t: number, now: number): number => (now >= SWAP && t < SWAP && r % 2 === 0 ? r + 1 : r);
   const source = { rows: tensor("source rows", "u32", [N, 4]), spans: tensor("source spans", "u32", [2, 2]) };
+  const slots = shuffled(R * M, randoms(5));
   const past = {
-    caches: Array.from({ length: depth }, (_, l) => tensor(`cache ${l}`, "f32", [R, M, 2 * K * E])),
+    caches: Array.from({ length: depth }, (_, l) => tensor(`cache ${l}`, "f32", [R * M, 2 * K * E])),
   };
   const cross = {
     kv: Array.from({ length: depth }, (_, l) => tensor(`source keys ${l}`, "f32", [N, 2 * K * E])),
     spans: source.spans,
   };
   const rows = tensor("rows", "u32", [R, 4]);
-  const indirection = tensor("indirection", "u32", [2, R, M]);
+  const indirection = tensor("indirection", "u32", [R, TABLES, M]);
   const logits = tensor("logits", "f32", [R, V]);
   gpu.write(source.rows, packRows(SENTENCES));
   gpu.write(source.spans, packSpans(SENTENCES));
@@ -175,9 +178,10 @@ test("steps of a decoder with biases by distance, shared heads, cross attention 
   const head = values.get("lm_head.weight") as Float32Array;
   for (let t = 0; t < M; t++) {
     gpu.write(rows, Uint32Array.from(feeds.flatMap((ids, r) => [ids[t], t, Math.floor(r / 2), r % 2])));
-    const table = new Uint32Array(2 * R * M);
-    for (let r = 0; r < R; r++) for (let s = 0; s < t; s++) table[((t % 2) * R + r) * M + s] = owner(r, s, t);
-    gpu.write(indirection, table);
+    const tables = new Uint32Array(R * TABLES * M);
+    for (let r = 0; r < R; r++)
+      for (let s = 0; s <= t; s++) tables[(TABLES * r + tableAt(t)) * M + s] = slots[owner(r, s, t) * M + s];
+    gpu.write(indirection, tables);
     const [got] = await runVerified(gpu, plan, [logits]);
     const want = feeds.flatMap((ids, r) => {
       const told = ids.slice(0, t + 1).map((_, s) => feeds[owner(r, s, t)][s]);

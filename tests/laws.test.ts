@@ -323,17 +323,25 @@ test("every launch of encoder and decoder agrees with its reference on the GPU's
     [target, targets],
   ] as const) {
     gpu.write(rows, packRows(ids));
-    gpu.write(spans, packSpans(ids)); // M is every target's length, so that cache rows lie as packed rows do
+    gpu.write(spans, packSpans(ids));
   }
+  const N = B * M;
+  const slotOf = (n: number): number => N - 1 - n;
+  const slots = tensor("slots", "u32", [N]);
+  gpu.write(slots, Uint32Array.from({ length: N }, (_, n) => slotOf(n)));
+  gpu.write(
+    target.rows,
+    packRows(targets).map((value, i) => (i % 4 === 3 ? slotOf(Math.floor(i / 4)) : value)),
+  );
   const graph = { ...m, architecture: m.architecture as DecoderArchitecture };
   const caches = Array.from({ length: graph.architecture.decoder.depth }, (_, l) =>
-    tensor(`cache ${l}`, "f32", [B, M, 2 * D]),
+    tensor(`cache ${l}`, "f32", [N, 2 * D]),
   );
   const plan = record("forward", (run) => {
     const encoded = encoder(run, graph, source);
     const cross = { kv: sourceKeys(run, graph, encoded), spans: source.spans };
-    lmHead(run, graph, decoderPrompt(run, graph, { ...target, past: { caches }, rowsPerPrompt: 1, cross }));
+    lmHead(run, graph, decoderPrompt(run, graph, { ...target, past: { caches }, slots, cross }));
   });
   assert.is(await verify(gpu, plan, 2e-5), undefined); // measured 6e-6, in attention
-  gpu.memory.free([source.rows, source.spans, target.rows, target.spans, ...caches]);
+  gpu.memory.free([source.rows, source.spans, target.rows, target.spans, slots, ...caches]);
 });

@@ -51,5 +51,5 @@ export function decoderStates(
 ): Tensor {
   const { spans } = packed;
   const cross = model.architecture.encoder && { kv: sourceKeys(run, model, encoder(run, model, packed)), spans };
-  return decoderPrompt(run, model, { rows: targets, past: { rotary }, spans, rowsPerPrompt: 1, cross }, observed);
+  return decoderPrompt(run, model, { rows: targets, past: { rotary }, spans, cross }, observed);
 }
