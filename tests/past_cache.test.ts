@@ -48,8 +48,7 @@ function createTexts() {
       copied.length = 0;
       const lengths = await cache.copyInto(
         {} as Pool,
-        tokens,
-        tokens.map((row) => [...row.keys()]),
+        tokens.map((ids, row) => ({ row, ids, slots: [...ids.keys()] })),
       );
       return { lengths, keys: [...copied] };
     },
