@@ -66,8 +66,7 @@ async function fillPast({ broken, core, state }: LoopContext, call: LoopCall, gr
   if (!past) return;
   const known = await past.copyInto(
     state.pool,
-    group.map(({ b }) => prompts[b].slice(0, -1)),
-    group.map((task) => task.places?.prompt ?? []),
+    group.map(({ b, places }) => ({ row: b, ids: prompts[b].slice(0, -1), slots: places?.prompt ?? [] })),
   );
   group.forEach((task, i) => (task.read = known[i]));
 }

@@ -5,7 +5,7 @@ import type { DecoderCore } from "../core.js";
 import type { ModelInputs, TokenLists, TokenRows } from "../inputs.js";
 import { createLifetime, type KeepAlive } from "../lifetime.js";
 import { readLists } from "../lists.js";
-import { createPastCache, type PastCache } from "./past_cache.js";
+import { type Continued, createPastCache, type PastCache } from "./past_cache.js";
 import { createPastPool } from "./past_pool.js";
 import type { Pool } from "./pool.js";
 
@@ -30,10 +30,10 @@ export interface PastKeyValues {
   /** Throws InputError after `dispose()`, and unless it was made by the model with this core. */
   check(core: DecoderCore): void;
   /**
-   * Copies the keys and values with which each of `prompts` begins to the first of its `slots` in another pool. Resolves
-   * with the number of their tokens, which may be 0.
+   * Copies the keys and values with which prompts begin to the first of their slots in another pool. Resolves with the
+   * number of their tokens, which may be 0.
    */
-  copyInto(target: Pool, prompts: TokenLists, slots: TokenLists): Promise<number[]>;
+  copyInto(target: Pool, prompts: readonly Continued[]): Promise<number[]>;
   /** Frees its memory. */
   dispose(): void;
 }
@@ -111,8 +111,8 @@ async function createPast(
       life.check();
       if (other !== core) throw new InputError("past_key_values: must be of this model, got another's; read it again");
     },
-    copyInto: async (target, prompts, slots) =>
-      life.ended ? prompts.map(() => 0) : life.keepAlive(() => cache.copyInto(target, prompts, slots)),
+    copyInto: async (target, prompts) =>
+      life.ended ? prompts.map(() => 0) : life.keepAlive(() => cache.copyInto(target, prompts)),
     dispose: life.dispose,
   };
   try {

@@ -3,6 +3,15 @@ import type { PastPool } from "./past_pool.js";
 import type { Pool } from "./pool.js";
 import type { Slots } from "./slots.js";
 
+/** A prompt that may begin as a row of a past does. */
+export interface Continued {
+  /** The number of that row. */
+  readonly row: number;
+  readonly ids: readonly number[];
+  /** The slots of its tokens where it is continued. */
+  readonly slots: readonly number[];
+}
+
 /**
  * Keys and values of the rows of a past. Whatever was read last is used as far as it agrees with what is asked for, so
  * that no order of calls can give wrong ones.
@@ -13,10 +22,10 @@ export interface PastCache {
   /** Forgets what these tokens do not begin with, after all calls before. */
   trim(tokens: TokenLists): Promise<void>;
   /**
-   * Copies the keys and values with which each of `prompts` begins to the first of its `slots` in another pool. Resolves
-   * with the number of their tokens, which may be 0.
+   * Copies the keys and values with which prompts begin to the first of their slots in another pool. Resolves with the
+   * number of their tokens, which may be 0.
    */
-  copyInto(target: Pool, prompts: TokenLists, slots: TokenLists): Promise<number[]>;
+  copyInto(target: Pool, prompts: readonly Continued[]): Promise<number[]>;
   /** A cache for rows of up to M tokens, which shares what this one holds of these tokens. */
   fork(tokens: TokenLists, M: number): Promise<PastCache>;
   /** Frees the memory that it does not share. */
@@ -64,12 +73,13 @@ export function createPastCache(pool: PastPool, B: number, M: number, given?: He
         held = { owner, tokens, slots };
       }),
     trim: (tokens) => queue(async () => void trim(tokens)),
-    copyInto: (target, prompts, slots) =>
+    copyInto: (target, prompts) =>
       queue(async () => {
         const now = current();
-        const lengths = commonLengths(prompts, now.tokens);
-        const to = slots.flatMap((row, b) => row.slice(0, lengths[b]));
-        await pool.copyInto(target, beginnings(now, lengths).slots.flat(), to);
+        const lengths = prompts.map(({ row, ids }) => commonLength(ids, now.tokens[row]));
+        const from = prompts.flatMap(({ row }, i) => now.slots[row].slice(0, lengths[i]));
+        const to = prompts.flatMap(({ slots }, i) => slots.slice(0, lengths[i]));
+        await pool.copyInto(target, from, to);
         return lengths;
       }),
     fork: (tokens, most) =>
@@ -97,9 +107,10 @@ const beginnings = ({ tokens, slots }: Held, lengths: readonly number[]): Pick<H
 });
 
 /** How many tokens each row has in common with the one of the same number in `others`. */
-function commonLengths(rows: TokenLists, others: TokenLists): number[] {
-  return rows.map((row, b) => {
-    const end = row.findIndex((id, t) => id !== others[b][t]);
-    return end < 0 ? row.length : end;
-  });
+const commonLengths = (rows: TokenLists, others: TokenLists): number[] =>
+  rows.map((row, b) => commonLength(row, others[b]));
+
+function commonLength(row: readonly number[], other: readonly number[]): number {
+  const end = row.findIndex((id, t) => id !== other[t]);
+  return end < 0 ? row.length : end;
 }
