@@ -1,4 +1,3 @@
-import { SEARCH } from "../../kernels/beam_reference.js";
 import { MOST_CANDIDATES } from "../../kernels/topk.js";
 import type { TokenLists, TokenRows } from "../inputs.js";
 
@@ -85,8 +84,9 @@ const stopping = rule<boolean | "never">(
   'true, false or "never"',
   (value) => typeof value === "boolean" || value === "never",
 );
-const searches = rule<keyof typeof SEARCH>('"transformers" or "opennmt"', (value) =>
-  Object.keys(SEARCH).includes(value as string),
+const searches = rule<"transformers" | "opennmt">(
+  '"transformers" or "opennmt"',
+  (value) => value === "transformers" || value === "opennmt",
 );
 const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
 const texts = rule<string | readonly string[]>(

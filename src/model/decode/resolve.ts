@@ -1,5 +1,5 @@
 import { NO_ID } from "../../kernels/constants.js";
-import { EARLY_STOPPING, type SEARCH } from "../../kernels/beam_reference.js";
+import { EARLY_STOPPING } from "../../kernels/beam_reference.js";
 import { candidateCount } from "../../kernels/beam_step.js";
 import type { RuleLists } from "../../kernels/logits_process.js";
 import { MOST_CANDIDATES } from "../../kernels/topk.js";
@@ -38,7 +38,7 @@ export interface Generation {
   /** Candidates of each row that the host reads, to show them; with 0 it reads none. */
   readonly shown: number;
   /** Whose beam search. */
-  readonly search: keyof typeof SEARCH;
+  readonly search: AllOptions["search"];
   /** Settings of `beam_step`. */
   readonly beamStep: BeamSettings;
   /** Settings of `logits_process`. */

@@ -1,5 +1,4 @@
 import { LOWEST } from "../../kernels/constants.js";
-import { SEARCH } from "../../kernels/beam_reference.js";
 import { type Lead, leadSettings } from "../../kernels/logits_process.js";
 import type { SentenceStart } from "../../kernels/search_host.js";
 import { FLAG, PLAIN, type Settings } from "../../kernels/search_state.js";
@@ -18,13 +17,12 @@ export interface SentencePlace {
 export function settingsOf(job: Job, g: Generation, b: number, i: number, at: SentencePlace): Settings {
   const { A, groups, ...search } = g.beamStep;
   const ruled = hasRules(g);
-  const isOpenNMT = SEARCH[g.search] === SEARCH.opennmt;
   const flags = [
     [FLAG.samples, g.sampling !== undefined],
     [FLAG.ruled, ruled],
     [FLAG.log_softmax, ruled && g.beams > 1],
     [FLAG.log_probs, asLogProbs(g) === 1],
-    [FLAG.opennmt, isOpenNMT],
+    [FLAG.opennmt, g.search === "opennmt"],
   ] as const;
   return {
     ...PLAIN,
