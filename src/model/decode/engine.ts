@@ -6,7 +6,7 @@ import type { CallOptions } from "../model.js";
 import type { Tokenizer } from "../text/tokenizer.js";
 import type { GenerationDefaults } from "./defaults.js";
 import { checkFits, type EngineOptions, engineSizes } from "./engine_sizes.js";
-import { type GenerateResult, planCall, runCall } from "./generate.js";
+import { type GenerateResult, planCall, runCall, unstreamable } from "./generate.js";
 import type { GenerateInputs } from "./job.js";
 import { decodeIn } from "./decode.js";
 import { createLoop, type Loop } from "./loop.js";
@@ -30,7 +30,7 @@ export interface EngineRequest {
 export interface EngineCall {
   /** Resolves when the first of its rows is admitted, if ever. */
   readonly admitted: Promise<void>;
-  /** Its events, as `stream()` yields them. Leaving the loop early cancels the request. */
+  /** Its events, as `stream()` yields them; throws OptionError for groups and alternatives. Leaving the loop early cancels the request. */
   readonly stream: AsyncIterable<StreamEvent>;
   /** Its result, as that of `generate()`. */
   readonly result: Promise<GenerateResult>;
@@ -125,11 +125,13 @@ export function openEngine(model: EngineModel, options: EngineOptions, keepAlive
     const cancel = (reason: unknown = new DOMException("The request was cancelled", "AbortError")): void =>
       ending.abort(reason);
     const abort = (): void => cancel(signal?.reason);
-    const buffer = createStreamBuffer<StreamEvent>(cancel);
+    const refusal = unstreamable(call);
+    const buffer = createStreamBuffer<StreamEvent>(cancel, refusal);
     const run = async (): Promise<GenerateResult> => {
       const tokenizer = await (call.g.stop_strings.length ? model.requireTexts() : model.readTexts());
       const hooks = { tokenizer, signal: ending.signal, priority, onStep };
-      return runCall(core, decode, call, { ...hooks, emit: buffer.emit, wanted: () => buffer.wanted });
+      const streaming = { emit: buffer.emit, wanted: () => buffer.wanted };
+      return runCall(core, decode, call, { ...hooks, ...(!refusal && streaming) });
     };
     counts.admitted++;
     cancels.add(cancel);

@@ -131,6 +131,17 @@ export interface CallHooks {
   readonly onStep?: StepHook;
 }
 
+/** Why the results of a call have no stream, if they have none. */
+export function unstreamable({ g: { beamStep }, branching }: Call): OptionError | undefined {
+  if (branching)
+    return new OptionError(
+      "stream: return_alternatives must be absent, alternatives share no beginning; use generate()",
+    );
+  if (beamStep.groups > 1)
+    return new OptionError(`stream: num_beam_groups must be 1, got ${beamStep.groups}; groups share no beginning`);
+  return undefined;
+}
+
 /** Runs a call, which `decode` decodes. Throws as that does. */
 export async function runCall(
   core: DecoderCore,
@@ -140,12 +151,8 @@ export async function runCall(
 ): Promise<GenerateResult> {
   const { job, sourceRows, branching } = call;
   const g = onStep ? shown(call.g) : call.g;
-  if (emit && branching)
-    throw new OptionError(
-      "stream: return_alternatives must be absent, alternatives share no beginning; use generate()",
-    );
-  if (emit && g.beamStep.groups > 1)
-    throw new OptionError(`stream: num_beam_groups must be 1, got ${g.beamStep.groups}; groups share no beginning`);
+  const refusal = emit && unstreamable(call);
+  if (refusal) throw refusal;
   const stopper = g.stop_strings.length && tokenizer ? createStopper(job, g, tokenizer) : undefined;
   const streamer = emit && createStreamer(job, g, tokenizer);
   let last: StepReports | undefined;

@@ -10,8 +10,8 @@ export interface StreamBuffer<E> {
   readonly stream: AsyncIterable<E>;
 }
 
-/** A buffer without events. */
-export function createStreamBuffer<E>(leave: () => void): StreamBuffer<E> {
+/** A buffer without events; it refuses its reader with an error, if there is one. */
+export function createStreamBuffer<E>(leave: () => void, refusal?: Error): StreamBuffer<E> {
   const events: E[] = [];
   let wake = (): void => {};
   let wanted = false;
@@ -49,6 +49,7 @@ export function createStreamBuffer<E>(leave: () => void): StreamBuffer<E> {
     },
     stream: {
       [Symbol.asyncIterator]() {
+        if (refusal) throw refusal;
         wanted = true;
         return read();
       },
