@@ -31,6 +31,8 @@ export interface EngineCall {
   readonly stream: AsyncIterable<StreamEvent>;
   /** Its result, as that of `generate()`. */
   readonly result: Promise<GenerateResult>;
+  /** Resolves when the engine begins with it; never, if it ends before. */
+  readonly admitted: Promise<void>;
   /** Ends it: result and stream reject with the reason, by default an AbortError. Its rows are free after the next step. */
   cancel(reason?: unknown): void;
 }
@@ -116,10 +118,12 @@ export function openEngine(model: EngineModel, options: EngineOptions, keepAlive
         `engine: at most waiting=${sizes.waiting} requests may wait, and as many do; come back later, or open it with more`,
       );
     const ending = new AbortController();
+    let onAdmitted = (): void => {};
+    const admitted = new Promise<void>((resolve) => (onAdmitted = resolve));
     const decode: Decode = async (job, g, hooks) => {
       ending.signal.throwIfAborted();
       const own = loop();
-      const { call: inLoop, result } = own.add(job, g, hooks);
+      const { call: inLoop, result } = own.add(job, g, { ...hooks, onAdmitted });
       const cancelled = (): void => own.cancel(inLoop, ending.signal.reason);
       ending.signal.addEventListener("abort", cancelled);
       return result.finally(() => ending.signal.removeEventListener("abort", cancelled));
@@ -146,7 +150,7 @@ export function openEngine(model: EngineModel, options: EngineOptions, keepAlive
       () => (ending.signal.aborted ? counts.cancelled++ : counts.failed++),
     );
     buffer.end(result);
-    return { stream: buffer.stream, result, cancel };
+    return { stream: buffer.stream, result, admitted, cancel };
   };
 
   const dispose = (): void => {

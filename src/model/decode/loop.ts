@@ -144,6 +144,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
       groups.set(task.call, group);
     }
     for (const [call, { tasks, fresh }] of groups) {
+      call.hooks.onAdmitted?.();
       const { sources, past, vectors } = call.job;
       if (!sources && !past && !vectors) reading.push(...tasks);
       else {

@@ -21,6 +21,8 @@ export interface DecodeHooks {
   readonly kept?: readonly (number | undefined)[];
   /** The larger it is, the earlier a loop admits the call. Default 0. */
   readonly priority?: number;
+  /** Called when the loop has places for the first of its prompts. */
+  readonly onAdmitted?: () => void;
 }
 
 /** The results of a decoding, and what it took. */
