@@ -44,11 +44,14 @@ export function wgslLoader({ release }) {
  * @returns {Record<string, Record<string, string>>}
  */
 function readOptionDocs() {
-  const folder = `${root}src/model`;
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+  const files = ["src/model", "src/server"].flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => `${root}${folder}/${name}`),
+  );
   /** @type {Record<string, Record<string, string>>} */
   const docs = {};
-  for (const text of files.map((name) => readFileSync(`${folder}/${name}`, "utf8"))) {
+  for (const text of files.map((path) => readFileSync(path, "utf8"))) {
     const table = /^export const OPTIONS = \{\n([^]*?)^\}/m.exec(text);
     if (table) docs.GenerateOptions = commentsOf(table[1], /(\w+): option\(/);
     for (const [, name, body] of text.matchAll(/^export interface (\w+(?:Options|Hooks))\b[^]*? \{\n([^]*?)^\}/gm))
@@ -127,7 +130,7 @@ const above = {
 const outputs = (outdir) => [
   {
     ...common,
-    entryPoints: ["src/index.ts", "src/runtime/*.ts", "src/kernels/*.ts", "src/model/**/*.ts"],
+    entryPoints: ["src/index.ts", "src/runtime/*.ts", "src/kernels/*.ts", "src/model/**/*.ts", "src/server/*.ts"],
     outbase: "src",
     outdir,
     plugins: [kept],

@@ -136,7 +136,10 @@ test("profile: a table a plan", async () => {
   );
 });
 
-const VERBS = ["run", "chat", "embed", "score", "generate", "forward", "info", "verify", "profile", "tune", "cache"];
+const VERBS = [
+  ...["run", "chat", "embed", "score", "serve", "generate", "forward"],
+  ...["info", "verify", "profile", "tune", "cache"],
+];
 
 test("help: the verbs, the options of each, and those of a task", async () => {
   const overview = await linesOf(["--help"]);

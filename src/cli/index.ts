@@ -1,15 +1,19 @@
 #!/usr/bin/env node
 import { main } from "./main.js";
 
-const PATIENCE = 2000; // milliseconds that a command has to end after Ctrl-C
+let patience = 2000; // milliseconds that a command has to end after Ctrl-C, unless it asks for more
 
 const stop = new AbortController();
 let interrupts = 0;
-process.on("SIGINT", () => {
-  stop.abort();
-  if (++interrupts > 1) process.exit(130);
-  setTimeout(() => process.exit(130), PATIENCE).unref();
-});
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.on(signal, () => {
+    stop.abort();
+    if (++interrupts > 1) process.exit(code);
+    setTimeout(() => process.exit(code), patience).unref();
+  });
 
 // Who reads the output may have enough of it (`| head`); a disk may be full.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -19,4 +23,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 const { stdin, stdout, stderr } = process;
-process.exitCode = await main(process.argv.slice(2), { stdin, stdout, stderr, signal: stop.signal });
+const { signal } = stop;
+process.exitCode = await main(process.argv.slice(2), {
+  stdin,
+  stdout,
+  stderr,
+  signal,
+  patience: (milliseconds) => void (patience = milliseconds),
+});

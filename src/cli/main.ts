@@ -12,6 +12,7 @@ import { profile } from "./profile.js";
 import { forward, generate } from "./request.js";
 import { run } from "./run.js";
 import { score } from "./score.js";
+import { serve } from "./serve.js";
 import { kindOf } from "./task_options.js";
 import { print, tell, type Terminal } from "./terminal.js";
 import { tune } from "./tune.js";
@@ -25,6 +26,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   chat,
   embed,
   score,
+  serve,
   generate,
   forward,
   info,

@@ -16,6 +16,8 @@ export interface Terminal {
   readonly stderr: Output;
   /** Ends the command, as Ctrl-C does. */
   readonly signal: AbortSignal;
+  /** Says how many milliseconds the command needs to end after that; the process waits no longer than it must. */
+  patience?(milliseconds: number): void;
 }
 
 /** Writes to a stream, and waits until it takes more. */

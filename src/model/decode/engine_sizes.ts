@@ -1,5 +1,5 @@
 import { MOST_CANDIDATES } from "../../kernels/topk.js";
-import { checkOptions, wholeNumber } from "../../runtime/checks.js";
+import { checkOptions, type Rule, wholeNumber } from "../../runtime/checks.js";
 import { InputError, OptionError } from "../../runtime/errors.js";
 import type { DecoderArchitecture } from "../graph/architecture.js";
 import { lengthOf } from "../inputs.js";
@@ -39,18 +39,21 @@ export interface EngineSizes {
 
 const LISTS = 16384; // numbers in the lists of all that runs
 
+/** The values that they may have; a model says how long `length` may be. */
+export const ENGINE_RULES: { readonly [K in keyof Required<EngineOptions>]: Rule } = {
+  rows: wholeNumber(1, 1024),
+  length: wholeNumber(2),
+  slots: wholeNumber(1),
+  beams: wholeNumber(1, MAX_BEAMS),
+  prefixes: wholeNumber(0),
+  sources: wholeNumber(1),
+  chunk: wholeNumber(1, 2048),
+  waiting: wholeNumber(1),
+};
+
 /** What the options of an engine come to for a model. Throws OptionError. */
 export function engineSizes({ encoder, decoder: { P } }: DecoderArchitecture, options: EngineOptions): EngineSizes {
-  checkOptions("engine", options, {
-    rows: wholeNumber(1, 1024),
-    length: wholeNumber(2, P),
-    slots: wholeNumber(1),
-    beams: wholeNumber(1, MAX_BEAMS),
-    prefixes: wholeNumber(0),
-    sources: wholeNumber(1),
-    chunk: wholeNumber(1, 2048),
-    waiting: wholeNumber(1),
-  });
+  checkOptions("engine", options, { ...ENGINE_RULES, length: wholeNumber(2, P) });
   const { rows: R = 16, length: M = Math.min(P, 2048), beams: W = Math.min(8, options.rows ?? 16) } = options;
   const { slots: Z = Math.max(256 * R, M), chunk = 256, waiting = 1024 } = options;
   const { prefixes = encoder ? 0 : Math.floor(Z / 2) } = options;

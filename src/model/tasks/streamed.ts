@@ -1,10 +1,10 @@
 import type { GenerateResult } from "../decode/generate.js";
 import type { GenerateInputs } from "../decode/job.js";
 import { longest, type TokenLists } from "../inputs.js";
-import type { CallOptions } from "../model.js";
+import type { CallOptions, Model } from "../model.js";
 import { createDetokenizer, type Detokenizer } from "../text/detokenizer.js";
 import type { Tokenizer } from "../text/tokenizer.js";
-import { endingOf, type TaskParts } from "./generated.js";
+import { endingOf } from "./generated.js";
 import type { Prompt } from "./text_inputs.js";
 import type { TextEvent } from "./text_task.js";
 
@@ -15,9 +15,15 @@ export interface TextCall {
   readonly given: TokenLists;
 }
 
+/** What a stream of texts comes from: a model, or whatever answers as its `stream` does. */
+export interface StreamParts {
+  readonly model: Pick<Model, "generationDefaults" | "stream">;
+  readonly tokenizer: Tokenizer;
+}
+
 /** Generates from a batch of prompts and yields pieces of text; the last event of each row tells how it ended. */
 export async function* streamTexts(
-  { model, tokenizer }: TaskParts,
+  { model, tokenizer }: StreamParts,
   prompts: readonly Prompt[],
   { inputs, options, given }: TextCall,
 ): AsyncGenerator<TextEvent> {
