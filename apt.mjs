@@ -195,3 +195,21 @@ export function browserCommands(release) {
   if (release?.id === "ubuntu" || !`${release?.id} ${release?.like}`.includes("debian")) return undefined;
   return ["apt-get update", `${INSTALL} chromium`];
 }
+
+/**
+ * The shell lines that install a server of Redis, or nothing where we know none. The tools hold the program of the server
+ * too, and begin no service.
+ * @param {Release | undefined} release
+ * @returns {string[] | undefined}
+ */
+export const queueCommands = (release) => (hasApt(release) ? ["apt-get update", `${INSTALL} redis-tools`] : undefined);
+
+const SERVERS = ["redis-server", "valkey-server", "redis-check-rdb"]; // the last is the first by another name
+
+/**
+ * The path of a server of Redis or Valkey, or nothing where there is none.
+ * @param {string | undefined} folders PATH of the environment.
+ * @param {(path: string) => boolean} exists
+ */
+export const findServer = (folders = "", exists) =>
+  SERVERS.flatMap((name) => folders.split(":").map((folder) => `${folder}/${name}`)).find(exists);

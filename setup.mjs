@@ -4,7 +4,15 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { adapterCommands, browserCommands, FOLDER, readRelease, shimCommands } from "./apt.mjs";
+import {
+  adapterCommands,
+  browserCommands,
+  findServer,
+  FOLDER,
+  queueCommands,
+  readRelease,
+  shimCommands,
+} from "./apt.mjs";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const windows = process.platform === "win32";
@@ -126,6 +134,14 @@ export function ensureShim() {
   if (process.getuid?.() !== 0)
     fail(`${why}; its package needs root to install, so run:\n  sudo sh -c "${commands.join(" && ")}"`);
   say(`${why}; installing its package`);
+  for (const command of commands) run("sh", ["-c", command]);
+}
+
+/** Installs a server for the tests of bulk work where there is none and this system lets us; they do without one. */
+export function ensureQueueServer() {
+  const commands = queueCommands(linuxRelease());
+  if (findServer(process.env.PATH, existsSync) || !commands || process.getuid?.() !== 0) return;
+  say("the tests of bulk work need a server of Redis or Valkey, and there is none; installing redis-tools");
   for (const command of commands) run("sh", ["-c", command]);
 }
 

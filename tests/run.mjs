@@ -10,7 +10,7 @@ import { setPriority, tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { ensureBrowser, ensureShim } from "../setup.mjs";
+import { ensureBrowser, ensureQueueServer, ensureShim } from "../setup.mjs";
 import { bundleText, entryOf } from "./support/bundle.mjs";
 import { runInChrome } from "./support/chrome.mjs";
 
@@ -149,6 +149,7 @@ const only = words.filter((word) => !(word in runtimes));
 if (names.includes("chrome")) ensureBrowser(); // may install it, before anything runs
 const files = testFiles(only);
 if (names.includes("node") && files.includes("gpu_code.test.ts")) ensureShim();
+if (names.includes("node") && files.includes("bulk.test.ts")) ensureQueueServer();
 const maps = await bundleTests(names, files);
 const stopped = ({ message }) => ({
   passed: 0,

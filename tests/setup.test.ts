@@ -1,4 +1,12 @@
-import { adapterCommands, backportsFile, browserCommands, readRelease, shimCommands } from "../apt.mjs";
+import {
+  adapterCommands,
+  backportsFile,
+  browserCommands,
+  findServer,
+  queueCommands,
+  readRelease,
+  shimCommands,
+} from "../apt.mjs";
 import { assert, suite } from "./support/harness.js";
 
 const test = suite("set-up");
@@ -111,6 +119,16 @@ test("Chromium is a package of Debian, and none of Ubuntu", () => {
   assert.equal(browserCommands(BOOKWORM), ["apt-get update", `${INSTALL} chromium`]);
   assert.is(browserCommands(release("ubuntu", "24.04", "noble", "debian")), undefined);
   assert.is(browserCommands(undefined), undefined);
+});
+
+test("a server for bulk work is a package of Debian and of Ubuntu, without a service", () => {
+  for (const known of [BOOKWORM, release("ubuntu", "24.04", "noble", "debian")])
+    assert.equal(queueCommands(known), ["apt-get update", `${INSTALL} redis-tools`]);
+  assert.is(queueCommands(release("fedora", "42", "")), undefined);
+  assert.is(queueCommands(undefined), undefined);
+  const here = (path: string): boolean => path === "/usr/bin/redis-check-rdb";
+  assert.is(findServer("/bin:/usr/bin", here), "/usr/bin/redis-check-rdb");
+  assert.is(findServer(undefined, here), undefined);
 });
 
 test(
