@@ -95,9 +95,14 @@ function createUniforms(
   const size = stride * pieces.length;
   const buffer = create(`${plan.name} uniforms`, size, USAGE.uniform | USAGE.copyTarget, "uniforms");
   const pack = ({ launch, choice, rows }: Piece, values: Dims = {}): ArrayBuffer => {
-    const { kernel, dims } = plan.launches[launch];
+    const { kernel, dims, tensors } = plan.launches[launch];
     const { params } = pipelines.shader(kernel, choice);
-    return packParams(kernel.name, params, { ...dims, ...values, ...rowsOf(kernel, rows) });
+    return packParams(kernel.name, params, {
+      ...sizesOfAbsent(kernel, tensors),
+      ...dims,
+      ...values,
+      ...rowsOf(kernel, rows),
+    });
   };
   const bytes = new Uint8Array(size);
   for (const piece of pieces) bytes.set(new Uint8Array(pack(piece)), piece.slot * stride);
@@ -112,6 +117,14 @@ function createUniforms(
         if (piece.launch === launch) memory.writeBytes(buffer, piece.slot * stride, pack(piece, values));
     },
   };
+}
+
+/** The sizes that absent arguments would have: a shader that knows them never reads the arguments. */
+function sizesOfAbsent({ reads }: Kernel, tensors: Readonly<Record<string, Tensor | undefined>>): Dims {
+  const letters = Object.entries(reads).flatMap(([name, pattern]) =>
+    tensors[name] ? [] : (pattern.match(/\b[A-Z]\b/g) ?? []),
+  );
+  return Object.fromEntries(letters.map((letter) => [letter, 0]));
 }
 
 function bindArguments(
