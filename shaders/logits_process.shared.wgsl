@@ -1,5 +1,5 @@
 // logits_process: through workgroup memory, for GPUs.
-// Parts    logits_process, timestamps, settings, search_state, constants
+// Parts    logits_process, timestamps, search_state, constants
 // Launch   a workgroup of LANES invocations a row, which stride over the vocabulary, the past and the lists. A bitmap
 //          of 32*WORDS ids says which of them were met in the past, so that each token of the past is loaded only once
 //          for that many ids
@@ -67,11 +67,11 @@ fn keep_timestamps(lane: u32, r: u32, at: u32, length: u32, start: u32) {
   var best = LOWEST;
   for (var v = lane; v < params.V; v += LANES) {
     if (bans(allowed, v)) { logits[at + v] = LOWEST; }
-    if (is_timestamp(allowed, v)) { best = max(best, logits[at + v]); } else { text = max(text, logits[at + v]); }
+    if (is_timestamp(v)) { best = max(best, logits[at + v]); } else { text = max(text, logits[at + v]); }
   }
   var total = 0.0;
   for (var v = lane; v < params.V; v += LANES) {
-    if (is_timestamp(allowed, v)) { total += exp(logits[at + v] - best); }
+    if (is_timestamp(v)) { total += exp(logits[at + v] - best); }
   }
   tops[lane] = best;
   sums[lane] = total;
@@ -82,12 +82,12 @@ fn keep_timestamps(lane: u32, r: u32, at: u32, length: u32, start: u32) {
   tops[lane] = text;
   reduce(lane);
   if (top > BANNED && top + log_total > tops[0]) {
-    for (var v = lane; v <= allowed.none; v += LANES) { logits[at + v] = LOWEST; }
+    for (var v = lane; v <= params.no_timestamps; v += LANES) { logits[at + v] = LOWEST; }
   }
 }
 
 fn ban(lane: u32, at: u32, first: u32, count: u32) {
-  for (var i = first + lane; i < first + count; i += LANES) { logits[at + lists[i]] = LOWEST; }
+  for (var i = first + lane; i < first + count; i += LANES) { logits[at + rules[i]] = LOWEST; }
 }
 
 fn force(lane: u32, at: u32, id: u32) {
@@ -97,32 +97,29 @@ fn force(lane: u32, at: u32, id: u32) {
 }
 
 fn penalise_repetition(lane: u32, r: u32, at: u32, length: u32) {
-  let b = rows[r].z;
   for (var first = 0u; first < params.V; first += 32u * WORDS) {
     if (first > 0u) {
       workgroupBarrier();
       for (var word = lane; word < WORDS; word += LANES) { atomicStore(&seen[word], 0u); }
       workgroupBarrier();
     }
-    for (var t = setting(b, SETTING_LEAD_FIRST) + lane; t < length; t += LANES) {
+    for (var t = first_distinct(r) + lane; t < length; t += LANES) {
       let id = token(r, t);
       if (id - first >= 32u * WORDS) { continue; }           // ids below `first` wrap around
       let bit = 1u << (id % 32u);
       if ((atomicOr(&seen[(id - first) / 32u], bit) & bit) != 0u) { continue; }
-      logits[at + id] = penalised(b, logits[at + id]);
+      logits[at + id] = penalised(logits[at + id]);
     }
   }
 }
 
 fn ban_sequences(lane: u32, r: u32, at: u32, length: u32) {
-  let own = setting(rows[r].z, SETTING_LISTS);
-  let sequences = lists[own + 3u];
-  var next = own + 4u + lists[own] + lists[own + 1u] + lists[own + 2u];
-  for (var i = 0u; i < sequences; i++) {
-    let count = lists[next];
+  var next = 4u + rules[0] + rules[1] + rules[2];
+  for (var i = 0u; i < rules[3]; i++) {
+    let count = rules[next];
     var hit = i % LANES == lane && (count == 1u || count <= length);   // not yet, if longer than the row
-    for (var j = 1u; hit && j < count; j++) { hit = token(r, length - count + j) == lists[next + j]; }
-    if (hit) { logits[at + lists[next + count]] = LOWEST; }
+    for (var j = 1u; hit && j < count; j++) { hit = token(r, length - count + j) == rules[next + j]; }
+    if (hit) { logits[at + rules[next + count]] = LOWEST; }
     next += count + 1u;
   }
 }
@@ -130,38 +127,35 @@ fn ban_sequences(lane: u32, r: u32, at: u32, length: u32) {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1u && status[0] == status[1]) { return; }
+  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
   let r = group.y * grid.x + group.x;
-  if (r >= params.R || !is_ruled(r)) { return; }
+  if (r >= params.R) { return; }
   let at = r * params.V;
-  let b = rows[r].z;
   let position = rows[r].y;
-  let length = lead(b) + position + 1u;
-  let start = lead(b) + setting(b, SENTENCE_START);
-  if (lane == 0u) { history[indirection[indirection_at(r, position, params.M) + position]] = rows[r].x; }
-  if (has_flag(b, FLAG_LOG_SOFTMAX)) { log_softmax(lane, at); }
+  let length = lead(r) + position + 1u;
+  let sentence = rows[r].z * params.Y;
+  let start = lead(r) + sentences[sentence + SENTENCE_START];
+  if (lane == 0u) { history[position * params.R + r] = rows[r].x; }
+  if (LOG_SOFTMAX == 1u) { log_softmax(lane, at); }
   storageBarrier();
-  if (has_penalties(b)) {
+  if (has_penalties()) {
     penalise_repetition(lane, r, at, length);
     storageBarrier();
   }
-  let size = setting(b, SETTING_NO_REPEAT_NGRAM_SIZE);
-  let prefix = size - 1u;                                    // unused when the size is 0
-  if (size > 0u && length >= size) {
+  let prefix = params.no_repeat_ngram_size - 1u;             // unused when the size is 0
+  if (params.no_repeat_ngram_size > 0u && length >= params.no_repeat_ngram_size) {
     for (var end = prefix + lane; end < length; end += LANES) {
       if (same_tail(r, end, length, prefix)) { logits[at + token(r, end)] = LOWEST; }
     }
   }
   ban_sequences(lane, r, at, length);
-  let own = setting(b, SETTING_LISTS);
-  let suppressed = own + 4u + lists[own];
-  if (length - start < setting(b, SETTING_MIN_NEW_TOKENS)) { ban(lane, at, own + 4u, lists[own]); }
-  let first = forced_bos(b, length);
+  if (length - start < params.min_new_tokens) { ban(lane, at, 4u, rules[0]); }
+  let first = forced_bos(r, length);
   if (first != NO_ID) { force(lane, at, first); }
-  let last = setting(b, SETTING_FORCED_EOS);
-  if (last != NO_ID && position + 2u == setting(b, SENTENCE_LIMIT)) { force(lane, at, last); }
-  ban(lane, at, suppressed, lists[own + 1u]);
-  let begins = length == start + select(0u, setting(b, SETTING_BEGIN), start == 1u);
-  if (begins) { ban(lane, at, suppressed + lists[own + 1u], lists[own + 2u]); }
-  if (setting(b, SETTING_NO_TIMESTAMPS) != NO_ID) { keep_timestamps(lane, r, at, length, start); }
+  if (params.forced_eos != NO_ID && position + 2u == sentences[sentence + SENTENCE_LIMIT]) {
+    force(lane, at, params.forced_eos);
+  }
+  ban(lane, at, 4u + rules[0], rules[1]);
+  if (length == start + select(0u, params.begin, start == 1u)) { ban(lane, at, 4u + rules[0] + rules[1], rules[2]); }
+  if (params.no_timestamps != NO_ID) { keep_timestamps(lane, r, at, length, start); }
 }

@@ -3,13 +3,11 @@ import shared from "../../shaders/logits_process.shared.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
 import common from "../../shaders/parts/logits_process.wgsl";
 import searchState from "../../shaders/parts/search_state.wgsl";
-import settings from "../../shaders/parts/settings.wgsl";
 import timestamps from "../../shaders/parts/timestamps.wgsl";
 import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { BANNED, LARGEST, LOWEST, NO_ID } from "./constants.js";
-import { readSettings } from "./search_host.js";
-import { FLAG, mostHypotheses, SENTENCE, type Settings, TABLES, tableAt } from "./search_state.js";
+import { SENTENCE, type Settings, tableAt } from "./search_state.js";
 
 /** The rules on scores that are lists of token ids. */
 export interface RuleLists {
@@ -55,12 +53,11 @@ export function leadSettings({ ids, covered, forced_bos }: Lead, at: number) {
   } as const satisfies Partial<Settings>;
 }
 
-/** The lists that begin at a place of `lists`. */
-function unpackRules(lists: Values, first: number): RuleLists {
-  let at = first + 4;
-  const take = (count: number): number[] => Array.from({ length: count }, () => lists[at++]);
-  const [end, suppress, begin_suppress] = [take(lists[first]), take(lists[first + 1]), take(lists[first + 2])];
-  return { end, suppress, begin_suppress, banned: Array.from({ length: lists[first + 3] }, () => take(lists[at++])) };
+function unpackRules(rules: Values): RuleLists {
+  let at = 4;
+  const take = (count: number): number[] => Array.from({ length: count }, () => rules[at++]);
+  const [end, suppress, begin_suppress] = [take(rules[0]), take(rules[1]), take(rules[2])];
+  return { end, suppress, begin_suppress, banned: Array.from({ length: rules[3] }, () => take(rules[at++])) };
 }
 
 /**
@@ -137,27 +134,37 @@ const lanesOf = (V: number): number => Math.min(256, 2 ** Math.ceil(Math.log2(Ma
  * Applies the rules of generation to the scores of each row, in place and in the order of Transformers: repetition and
  * presence penalties, n-gram blocking, banned sequences, no end id before the minimum, forced first and last token,
  * suppressed tokens, Whisper's timestamps after the id `no_timestamps` (NO_ID: no such rule; it needs an end id), of which the first is at
- * most `max_initial` above the lowest. Which rules hold for a row say the settings of its sentence; with the flag
- * `log_softmax` its scores become log-probabilities first; without the flag `ruled` nothing happens. Also records the row's
- * token in `history`. rows u32[R,4]; indirection u32[R,3,M]; sentences u32[B,Y]; lists u32[X] with what `packRules` makes,
- * and with leads; history u32[Z]; logits f32[R,V]. Numerics and source: shaders/logits_process*.wgsl.
+ * most `max_initial` above the lowest. LOG_SOFTMAX turns the scores into log-probabilities first. Also records the row's token in
+ * `history`. rows u32[R,4]; indirection u32[2,R,M]; sentences u32[B,Y]; rules u32[X] by `packRules`; leads u32[Z] by
+ * `packLeads`; history u32[M,R]; logits f32[R,V]. Numerics and source:
+ * shaders/logits_process*.wgsl.
  */
 export const logitsProcess = defineKernel({
   name: "logits_process",
   reads: {
     rows: "u32[R,4]",
-    indirection: "u32[R,3,M]",
+    indirection: "u32[2,R,M]",
     sentences: "u32[B,Y]",
-    lists: "u32[X]",
+    rules: "u32[X]",
+    leads: "u32[Z]?",
     status: "u32[2]?",
   },
-  writes: { history: "u32[Z]", logits: "f32[R,V]" },
-  params: [],
-  constants: [],
+  writes: { history: "u32[M,R]", logits: "f32[R,V]" },
+  params: [
+    "no_repeat_ngram_size",
+    "min_new_tokens",
+    "forced_eos",
+    "begin",
+    "repetition_penalty",
+    "presence_penalty",
+    "no_timestamps",
+    "max_initial",
+  ],
+  constants: ["LOG_SOFTMAX"],
   variants: [
     {
       name: "shared",
-      wgsl: joinShader(shared, common, timestamps, settings, searchState, constants),
+      wgsl: joinShader(shared, common, timestamps, searchState, constants),
       for: "gpu",
       groups: ({ R }) => R,
       // a bitmap of the vocabulary, or of 65,536 of its ids at a time
@@ -166,34 +173,31 @@ export const logitsProcess = defineKernel({
     },
     {
       name: "direct",
-      wgsl: joinShader(direct, common, timestamps, settings, searchState, constants),
+      wgsl: joinShader(direct, common, timestamps, searchState, constants),
       groups: ({ R }) => Math.ceil(R / 64),
     },
   ],
-  bytes: ({ R, V }) => 8 * R * V,
-  flops: ({ R, V }) => 4 * R * V,
-  reference({ R, V, M, Y }, { rows, indirection, sentences, lists, history, logits }) {
+  bytes: ({ R, V, LOG_SOFTMAX = 0 }) => 4 * R * (LOG_SOFTMAX ? 2 * V : 1),
+  flops: ({ R, V, LOG_SOFTMAX = 0 }) => R * (LOG_SOFTMAX ? 4 * V : 1),
+  reference(d, { rows, indirection, sentences, rules, leads, history, logits }) {
+    const { R, V, M, Y, LOG_SOFTMAX = 0 } = d;
     for (let r = 0; r < R; r++) {
-      const [id, position, b] = [rows[4 * r], rows[4 * r + 1], rows[4 * r + 2]];
-      if (b === NO_ID) continue;
-      const own = readSettings(sentences, b, mostHypotheses(Y));
-      if (!(own.flags & FLAG.ruled)) continue;
-      const slot = (t: number): number => indirection[(TABLES * r + tableAt(position)) * M + t];
-      history[slot(position)] = id;
-      const given = Array.from({ length: own.lead_count }, (_, i) => lists[own.lead_at + i]);
-      const tokens = Array.from({ length: position + 1 }, (_, t) => history[slot(t)]);
-      const ids = [...given, ...tokens.slice(own.lead_covered)];
-      const lead = own.lead_count - own.lead_covered;
+      const [id, position, sentence] = [rows[4 * r], rows[4 * r + 1], rows[4 * r + 2]];
+      history[position * R + r] = id;
+      const past = (t: number): number => (t === position ? r : indirection[(tableAt(position) * R + r) * M + t]);
+      const { ids: given, covered, forced_bos } = unpackLead(leads, sentence);
+      const own = Array.from({ length: position + 1 }, (_, t) => history[t * R + past(t)]);
+      const ids = [...given, ...own.slice(covered)];
+      const lead = given.length - covered;
       const scores = Array.from({ length: V }, (_, v) => logits[r * V + v]);
-      if (own.flags & FLAG.log_softmax) {
+      if (LOG_SOFTMAX) {
         const top = scores.reduce((most, score) => Math.max(most, score), -Infinity);
         const logTotal = Math.log(scores.reduce((sum, score) => sum + Math.exp(score - top), 0));
         scores.forEach((score, v) => (scores[v] = score - top - logTotal));
       }
-      const [start, limit] = [SENTENCE.start, SENTENCE.limit].map((field) => lead + sentences[b * Y + field]);
-      const bounds = { start, limit, forced_bos: own.forced_bos };
-      const rules = unpackRules(lists, own.lists);
-      applyRules(scores, ids, bounds, rules, own).forEach((score, v) => (logits[r * V + v] = score));
+      const [start, limit] = [SENTENCE.start, SENTENCE.limit].map((field) => lead + sentences[sentence * Y + field]);
+      const bounds = { start, limit, forced_bos };
+      applyRules(scores, ids, bounds, unpackRules(rules), d).forEach((score, v) => (logits[r * V + v] = score));
     }
   },
 });
