@@ -52,7 +52,7 @@ export function callPlans(
   return [
     ...(encodes ? [encodes] : []),
     ...Array.from(chunks, (N) => promptPlan(model, { pool, cross: cross && kv, vectors }, prompts, N)),
-    stepPlan(model, held, sizes, kindOf([g], sizes.R), adapter).plan,
+    stepPlan(model, held, sizes, kindOf([g], sizes.R, V, adapter), adapter).plan,
   ];
 }
 

@@ -2,7 +2,7 @@ import { beamStep } from "../../kernels/beam_step.js";
 import { coverage } from "../../kernels/coverage.js";
 import { logitsProcess } from "../../kernels/logits_process.js";
 import { sample } from "../../kernels/sample.js";
-import { partsOfDraw, sampleParts } from "../../kernels/sample_parts.js";
+import { entriesOf, partsOf as partsOfDraw, sampleParts } from "../../kernels/sample_parts.js";
 import { topk } from "../../kernels/topk.js";
 import type { AdapterClass } from "../../runtime/device_class.js";
 import { type Plan, record, type Run } from "../../runtime/plan.js";
@@ -23,20 +23,24 @@ export interface StepKind {
   readonly ruled: boolean;
   /** Whether the host reads the candidates. */
   readonly shown: boolean;
+  /** How many of the best logits of each part a draw may look at, where parts are drawn from first. */
+  readonly entries: number;
   /** How many of the best tokens of drawn rows it reads too. */
   readonly top: number;
   /** Whether the coverage of any row's source counts. */
   readonly covered: boolean;
 }
 
-/** What a step of the first R rows does for calls of these options. */
-export function kindOf(calls: readonly Generation[], R: number): StepKind {
+/** What a step of the first R rows does for calls of these options, over a vocabulary of V. */
+export function kindOf(calls: readonly Generation[], R: number, V: number, adapter: AdapterClass): StepKind {
+  const drawn = calls.flatMap(({ sampling }) => sampling ?? []);
   return {
     R,
     best: calls.some((g) => !g.sampling),
-    drawn: calls.some((g) => g.sampling !== undefined),
+    drawn: drawn.length > 0,
     ruled: calls.some(hasRules),
     shown: calls.some((g) => g.shown > 0),
+    entries: adapter === "cpu" ? 0 : Math.max(0, ...drawn.map((sampling) => entriesOf(V, sampling))),
     top: Math.max(...calls.map((g) => (g.sampling ? g.top_logprobs : 0))),
     covered: calls.some((g) => g.beamStep.coverage_penalty > 0),
   };
@@ -72,10 +76,10 @@ export function stepPlan(
       const crossAttentions = covered && [...Array<undefined>(decoder.depth - 1), { weights: covered, heads }];
       const step = { rows, past: pool.past, indirection, cross, vectors, logits: held.logits && first(held.logits) };
       const logits = decoderStep(run, model, step, { crossAttentions });
-      if (covered) run(coverage, "coverage", { rows, sentences, weights: covered, attended, scores });
+      if (covered) run(coverage, "coverage", { rows, sentences, weights: covered, attended, scores }, {});
       if (kind.ruled) {
         const args = { rows, indirection, sentences, lists, history: pool.history, logits };
-        run(logitsProcess, "logits_process", args);
+        run(logitsProcess, "logits_process", args, {});
       }
       const G = partsOf(adapter, W, V);
       const chosen = choose(run, { rows, sentences, logits }, kind, { G, C }, adapter);
@@ -96,13 +100,13 @@ export function stepPlan(
 function choose(
   run: Run,
   given: Readonly<Record<"rows" | "sentences" | "logits", Tensor>>,
-  { best, drawn }: StepKind,
+  { best, drawn, entries }: StepKind,
   sizes: Readonly<Record<"G" | "C", number>>,
   adapter: AdapterClass,
 ): Readonly<Record<"values" | "indices", Tensor>> {
   const lists = best ? run(topk, "topk", given, sizes) : undefined;
   if (!drawn) return lists as Readonly<Record<"values" | "indices", Tensor>>;
-  const split = adapter === "cpu" ? { P: 0, X: 0 } : partsOfDraw(given.logits.shape[1]);
+  const split = adapter === "cpu" ? { P: 0, X: 0 } : { P: partsOfDraw(given.logits.shape[1]), X: entries };
   const parts = adapter === "cpu" ? {} : run(sampleParts, "sample_parts", given, split);
   return run(sample, "sample", { ...given, ...parts, ...lists }, { ...sizes, ...split });
 }

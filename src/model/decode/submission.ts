@@ -40,6 +40,8 @@ export async function submitNext(loop: LoopContext, chunk: number): Promise<Subm
   const kind = kindOf(
     going.map(({ call }) => call.g),
     done.bucket,
+    core.architecture.V,
+    core.gpu.class.adapter,
   );
   const step = await state.step(kind);
   if (loop.broken) return undefined;

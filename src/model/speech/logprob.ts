@@ -1,3 +1,4 @@
+import { PLAIN } from "../../kernels/search_state.js";
 import { NO_ID } from "../../kernels/constants.js";
 import { applyRules } from "../../kernels/logits_process.js";
 import type { DecoderCore } from "../core.js";
@@ -42,7 +43,7 @@ async function scoreAgain(
     const row = Array.from(logits.subarray(at, at + V));
     const seen = beams > 1 ? logSoftmax(row) : row; // rules act on log-probabilities in a beam search
     const ids = [...prompt, ...tokens.slice(0, t)];
-    return logSoftmax(applyRules(seen, ids, bounds, lists, rules))[id];
+    return logSoftmax(applyRules(seen, ids, bounds, lists, { ...PLAIN, ...rules }))[id];
   });
 }
 
