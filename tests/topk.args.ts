@@ -1,5 +1,5 @@
 import { LOWEST } from "../src/kernels/constants.js";
-import { f32, u32 } from "./support/launch.js";
+import { f32, statusOf, u32 } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
@@ -15,7 +15,7 @@ export const args = (size: Size, random: () => number) => {
       if (i % V < banned) return LOWEST;
       return offset + slope * (i % V) + (steps ? Math.floor(((random() + 1) / 2) * steps) : gain * random());
     }),
-    status: status === undefined ? undefined : u32([2], () => status),
+    status: status === undefined ? undefined : statusOf(status),
   };
 };
 
