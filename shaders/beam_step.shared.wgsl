@@ -1,19 +1,18 @@
 // beam_step: through workgroup memory, for GPUs.
-// Parts    beam_step, opennmt, search_state, constants
-// Launch   a workgroup of LANES invocations a sentence of the group; each knows the best candidate of its lists; each
-//          rank goes to the best of these, and the invocation that had it finds its next best; all copy the past; the
-//          first one writes finished hypotheses
+// Parts    beam_step, opennmt, search_state, settings, constants
+// Launch   a workgroup of LANES invocations a sentence, that of the first of a prompt for all its groups; each
+//          invocation knows the best candidate of its lists; each rank goes to the best of these, and the invocation
+//          that had it finds its next best; all copy the past; the first one writes finished hypotheses
 // Numerics early_stopping: 0 false, 1 true, 2 "never"; the same sums and choices as the direct variant
 // Source   Transformers 5 generation/utils.py, _beam_search; OpenNMT-tf utils/decoding.py, BeamSearch;
 //          FasterTransformer v5 (cache indirection); Vijayakumar et al. 2016, arXiv:1610.02424, eq. 5 with Hamming
 //          diversity; Wu et al. 2016, arXiv:1609.08144, eq. 14
 
-
 const LANES: u32 = 64;
 const BEAMS = 32u;                               // most of W, and of W * G: constant, so that one text serves all
 const LISTS = 512u;
 
-var<workgroup> state: vec4u;                     // length, prompt length, limit, done
+var<workgroup> search: Search;
 var<workgroup> running: array<f32, BEAMS>;
 var<workgroup> top: array<f32, BEAMS>;           // log-softmax of a row: logit - top - log_sum
 var<workgroup> log_sum: array<f32, BEAMS>;
@@ -26,18 +25,56 @@ var<workgroup> taken: u32;                       // of next
 var<workgroup> stopped: array<Candidate, BEAMS>;
 var<workgroup> stops: u32;                       // of stopped
 var<workgroup> enough: u32;                      // 1 once no further candidate matters
+var<workgroup> broken: atomic<u32>;
+var<workgroup> outcome: u32;                     // of the sentence
+
+// The same sentence for all invocations.
+fn shared_search(lane: u32, b: u32, group: u32) -> Search {
+  if (lane == 0u) { search = search_of(b, group); }
+  return workgroupUniformLoad(&search);
+}
+
+// Leaves the log-softmax of each beam, and nothing of the sentence before; DONE_BROKEN if a logit is not finite.
+fn sum_parts(lane: u32) -> u32 {
+  if (lane == 0u) {
+    taken = 0u;
+    stops = 0u;
+    enough = 0u;
+    atomicStore(&broken, 0u);
+  }
+  workgroupBarrier();
+  for (var l = lane; l < own.W * params.G; l += LANES) {
+    let part = (own.first * params.G + l) * (params.C + 2u) + params.C;
+    peaks[l] = values[part];
+    sums[l] = values[part + 1u];
+    heads[l] = 0u;
+    if (sums[l] < 0.0) { atomicStore(&broken, 1u); }
+  }
+  workgroupBarrier();
+  for (var w = lane; w < own.W; w += LANES) {
+    var peak = ABSENT;
+    var total = 0.0;
+    for (var l = w * params.G; l < (w + 1u) * params.G; l++) { peak = max(peak, peaks[l]); }
+    for (var l = w * params.G; l < (w + 1u) * params.G; l++) { total += sums[l] * exp(peaks[l] - peak); }
+    running[w] = scores[own.first + w];
+    top[w] = select(peak, 0.0, own.log_probs != 0u);
+    log_sum[w] = select(log(total), 0.0, own.log_probs != 0u);
+  }
+  if (lane == 0u) { outcome = select(DONE_OPEN, DONE_BROKEN, atomicLoad(&broken) == 1u); }
+  return workgroupUniformLoad(&outcome);
+}
 
 // The best candidate of the invocation's lists after the choice that was taken last.
-fn best_of_lists(b: u32, lane: u32, last: Candidate) -> Candidate {
-  let diverse = params.diversity_penalty != 0.0;
+fn best_of_lists(lane: u32, last: Candidate) -> Candidate {
+  let diverse = own.diversity_penalty != 0.0;
   var found = Candidate(ABSENT, 0.0, NO_ID, 0u);
-  for (var l = lane; l < params.W * params.G; l += LANES) {
+  for (var l = lane; l < own.W * params.G; l += LANES) {
     // Lists are sorted: only their first candidates compete, unless penalties change the order.
     let w = l / params.G;
     let first = select(heads[l], 0u, diverse);
-    let end = select(min(first + 1u, params.C), params.C, diverse);
+    let end = select(min(first + 1u, own.C), own.C, diverse);
     for (var c = first; c < end; c++) {
-      let candidate = candidate_at(b, w, l, c, running[w], top[w], log_sum[w]);
+      let candidate = candidate_at(w, l, c, running[w], top[w], log_sum[w]);
       if (candidate.choice == NO_ID) { break; }
       if ((!diverse || beats(last, candidate)) && beats(candidate, found)) { found = candidate; }
     }
@@ -45,109 +82,104 @@ fn best_of_lists(b: u32, lane: u32, last: Candidate) -> Candidate {
   return found;
 }
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
-        @builtin(local_invocation_index) lane: u32) {
-  let b = (group.y * grid.x + group.x) * params.groups + params.group;
-  if (b >= params.B) { return; }
-  let sentence = sentence_at(b, params.A);
-  if (lane == 0u) {
-    state = vec4u(sentences[sentence + SENTENCE_LENGTH], sentences[sentence + SENTENCE_START],
-                  sentences[sentence + SENTENCE_LIMIT], sentences[sentence + SENTENCE_DONE]);
-  }
-  let before = workgroupUniformLoad(&state);
-  if (before.w == 1u) { return; }
-  let length = before.x;
-  let start = before.y;
-  let limit = before.z;
-  for (var l = lane; l < params.W * params.G; l += LANES) {
-    let part = (b * params.W * params.G + l) * (params.C + 2u) + params.C;
-    peaks[l] = values[part];
-    sums[l] = values[part + 1u];
-    if (sums[l] < 0.0) { atomicMax(&status[STATUS_FAULTS], b * params.W + l / params.G + 1u); }
-  }
-  workgroupBarrier();
-  for (var w = lane; w < params.W; w += LANES) {
-    var peak = ABSENT;
-    var total = 0.0;
-    for (var l = w * params.G; l < (w + 1u) * params.G; l++) { peak = max(peak, peaks[l]); }
-    for (var l = w * params.G; l < (w + 1u) * params.G; l++) { total += sums[l] * exp(peaks[l] - peak); }
-    running[w] = scores[b * params.W + w];
-    top[w] = select(peak, 0.0, LOG_PROBS == 1u);
-    log_sum[w] = select(log(total), 0.0, LOG_PROBS == 1u);
-  }
-  workgroupBarrier();
-  var own = Candidate(3.4e38, 0.0, 0u, 0u);
+// Leaves the beams that go on, and the candidates that end in Transformers' search.
+fn choose(lane: u32, W: u32, length: u32, limit: u32) {
+  var mine = Candidate(3.4e38, 0.0, 0u, 0u);
   var lost = true;
-  for (var rank = 0u; rank < params.W || length + 1u < limit; rank++) {
-    if (lost) { own = best_of_lists(b, lane, own); }
-    best[lane] = own;
+  for (var rank = 0u; rank < W || length < limit; rank++) {
+    if (lost) { mine = best_of_lists(lane, mine); }
+    best[lane] = mine;
     workgroupBarrier();
-    for (var many = min(LANES, params.W * params.G); many > 1u; many = (many + 1u) / 2u) {
+    for (var many = min(LANES, W * params.G); many > 1u; many = (many + 1u) / 2u) {
       let other = lane + (many + 1u) / 2u;
       if (other < many && beats(best[other], best[lane])) { best[lane] = best[other]; }
       workgroupBarrier();
     }
-    lost = own.choice == best[0].choice && own.choice != NO_ID;
+    lost = mine.choice == best[0].choice && mine.choice != NO_ID;
     if (lost) {
-      if (SEARCH == TRANSFORMERS && (length + 1u >= limit || is_end(own.choice % params.V))) {
-        if (rank < params.W) {
-          stopped[stops] = own;
+      if (own.opennmt == 0u && (length >= limit || is_end(mine.choice % params.V))) {
+        if (rank < W) {
+          stopped[stops] = mine;
           stops++;
         }
-      } else if (taken < params.W) {
-        next[taken] = own;
+      } else if (taken < W) {
+        next[taken] = mine;
         taken++;
-        if (taken == params.W) { enough = 1u; }                  // later ranks cannot finish
+        if (taken == W) { enough = 1u; }                         // later ranks cannot finish
       }
-      heads[own.list]++;
+      heads[mine.list]++;
     }
     if (lane == 0u && best[0].choice == NO_ID) { enough = 1u; }
     if (workgroupUniformLoad(&enough) == 1u) { break; }
   }
-  if (SEARCH == OPENNMT) {
+}
+
+// Keeps the hypotheses that end, and tells all invocations whether no further step is needed.
+fn finish_all(lane: u32, opennmt: bool) -> u32 {
+  let length = own.length + 1u;
+  if (opennmt) {
     var kept = vec4u();
-    if (lane < taken) { kept = hypothesis_of(b, next[lane]); }
+    if (lane < taken) { kept = hypothesis_of(next[lane]); }
     storageBarrier();
-    if (lane < params.W) { keep(b, lane, next[lane].score, kept); }
+    if (lane < own.W) { keep(lane, select(0.0, next[lane].score, lane < taken), kept); }
     storageBarrier();
   }
   if (lane == 0u) {
     for (var i = 0u; i < stops; i++) {
-      let hypothesis = vec3u(length + 1u, stopped[i].choice / params.V, stopped[i].choice % params.V);
-      finish(b, penalised(stopped[i].score, length + 1u - start), stopped[i].log_prob, hypothesis);
+      let hypothesis = vec3u(length, stopped[i].choice / params.V, stopped[i].choice % params.V);
+      finish(penalised(stopped[i].score, length - own.start), stopped[i].log_prob, hypothesis);
     }
-    var done = length + 1u >= limit || taken == 0u;
-    if (SEARCH == OPENNMT) {
-      done = done || have_ended(b, taken);
+    var done = length >= own.limit || taken == 0u;
+    if (opennmt) {
+      done = done || have_ended(taken);
     } else {
-      done = done || is_settled(b, next[0].score, length + 1u - start, limit - start);
+      done = done || is_settled(next[0].score, length - own.start);
     }
-    sentences[sentence + SENTENCE_LENGTH] = length + 1u;
-    state.w = u32(done);
-    if (done) {
-      sentences[sentence + SENTENCE_DONE] = 1u;
-      atomicSub(&status[STATUS_OPEN], 1u);
+    sentences[own.b * params.Y + SENTENCE_LENGTH] = length;
+    outcome = select(DONE_OPEN, DONE_DONE, done);
+  }
+  return workgroupUniformLoad(&outcome);
+}
+
+// Makes the best candidates the beams; each copies the slots of its parent.
+fn go_on(lane: u32) {
+  let length = own.length;
+  for (var w = 0u; w < own.W; w++) {
+    let r = own.first + w;
+    let live = next[select(0u, w, w < taken)];
+    let parent = live.choice / params.V;
+    let table = indirection_at(own.first + parent, length - 1u, params.M);
+    let to = indirection_at(r, length, params.M);
+    for (var t = lane; t < length; t += LANES) { indirection[to + t] = indirection[table + t]; }
+    if (w % LANES == lane) {
+      indirection[to + length] = indirection[homes_at(r, params.M) + length];
+      scores[r] = select(LOWEST, running[parent] + live.log_prob, w < taken);
+      scores[PLANE_TOKEN * params.Q + r] = live.log_prob;
+      rows[r] = vec4u(live.choice % params.V, length, own.b, parent);
     }
   }
-  workgroupBarrier();
-  if (state.w == 1u) { return; }
-  let R = params.B * params.W;
-  let table = indirection_at(length - 1u, R, params.M);    // the new table is next to the old one
-  let next_table = indirection_at(length, R, params.M);
-  for (var w = 0u; w < params.W; w++) {
-    let r = b * params.W + w;
-    let live = next[select(0u, w, w < taken)];
-    let parent = b * params.W + live.choice / params.V;
-    let to = next_table + r * params.M;
-    for (var t = lane; t + 1u < length; t += LANES) {
-      indirection[to + t] = indirection[table + parent * params.M + t];
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let b = group.y * grid.x + group.x;
+  if (b >= params.B) { return; }
+  let groups = shared_search(lane, b, 0u).groups;
+  for (var i = 0u; i < groups; i++) {
+    let s = shared_search(lane, b + i, i);
+    if (s.open == 0u) { continue; }
+    own = s;
+    var done = sum_parts(lane);
+    if (done == DONE_OPEN) {
+      choose(lane, s.W, s.length + 1u, s.limit);
+      done = finish_all(lane, s.opennmt != 0u);
     }
-    if (w % LANES == lane) {
-      indirection[to + length - 1u] = parent;
-      scores[r] = select(LOWEST, running[live.choice / params.V] + live.log_prob, w < taken);
-      scores[PLANE_TOKEN * params.Q + r] = live.log_prob;
-      rows[r] = vec4u(live.choice % params.V, length, b, live.choice / params.V);
+    if (done == DONE_OPEN) {
+      go_on(lane);
+    } else if (lane == 0u) {
+      end_sentence(done);
     }
+    storageBarrier();                            // later groups see the tokens of this one
   }
 }

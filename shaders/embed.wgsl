@@ -10,7 +10,7 @@ const SLICES: u32 = 1;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  if (HAS_STATUS == 1u && status[0] == status[1]) { return; }
   let index = (group.y * grid.x + group.x) * 64u + lane;
   let n = index / SLICES;
   if (n >= params.N) { return; }

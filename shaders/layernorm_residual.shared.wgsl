@@ -12,7 +12,7 @@ const CHUNKS: u32 = 4;        // at least D / CHUNK / LANES
 @compute @workgroup_size(LANES * ROWS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) local: u32) {
-  if (HAS_STATUS == 1 && status[0] == 0) { return; }
+  if (HAS_STATUS == 1 && status[0] == status[1]) { return; }
   let n = (group.y * grid.x + group.x) * ROWS + local / LANES;
   let lane = local % LANES;
   let width = params.D / CHUNK;

@@ -27,7 +27,7 @@ fn row_sum(value: f32, local: u32, subgroup_lane: u32, subgroup_size: u32) -> f3
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) local: u32,
         @builtin(subgroup_invocation_id) subgroup_lane: u32, @builtin(subgroup_size) subgroup_size: u32) {
-  if (HAS_STATUS == 1 && status[0] == 0) { return; }
+  if (HAS_STATUS == 1 && status[0] == status[1]) { return; }
   let n = group.y * grid.x + group.x;
   let lane = local;
   let width = params.D / CHUNK;

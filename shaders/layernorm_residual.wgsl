@@ -66,7 +66,7 @@ fn put(row: u32, d: u32, stats: vec2f, g: Chunk, b: Chunk) {
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1 && status[0] == 0) { return; }
+  if (HAS_STATUS == 1 && status[0] == status[1]) { return; }
   let n = ((group.y * grid.x + group.x) * 8 + lane) * ROWS;
   if (n >= params.N) { return; }
   let width = params.D / CHUNK;

@@ -1,5 +1,5 @@
 // logits_process: through workgroup memory, for GPUs.
-// Parts    logits_process, timestamps, search_state, constants
+// Parts    logits_process, timestamps, search_state, settings, constants
 // Launch   a workgroup of LANES invocations a row, which stride over the vocabulary, the past and the lists. A bitmap
 //          of 32*WORDS ids says which of them were met in the past, so that each token of the past is loaded only once
 //          for that many ids
@@ -60,18 +60,18 @@ fn log_softmax(lane: u32, at: u32) {
   }
 }
 
-fn keep_timestamps(lane: u32, r: u32, at: u32, length: u32, start: u32) {
+fn keep_timestamps(lane: u32, s: Rules, at: u32) {
   storageBarrier();
-  let allowed = timestamps_after(r, length, start);
+  let allowed = timestamps_after(s);
   var text = LOWEST;
   var best = LOWEST;
   for (var v = lane; v < params.V; v += LANES) {
-    if (bans(allowed, v)) { logits[at + v] = LOWEST; }
-    if (is_timestamp(v)) { best = max(best, logits[at + v]); } else { text = max(text, logits[at + v]); }
+    if (bans(s, allowed, v)) { logits[at + v] = LOWEST; }
+    if (is_timestamp(s, v)) { best = max(best, logits[at + v]); } else { text = max(text, logits[at + v]); }
   }
   var total = 0.0;
   for (var v = lane; v < params.V; v += LANES) {
-    if (is_timestamp(v)) { total += exp(logits[at + v] - best); }
+    if (is_timestamp(s, v)) { total += exp(logits[at + v] - best); }
   }
   tops[lane] = best;
   sums[lane] = total;
@@ -82,12 +82,12 @@ fn keep_timestamps(lane: u32, r: u32, at: u32, length: u32, start: u32) {
   tops[lane] = text;
   reduce(lane);
   if (top > BANNED && top + log_total > tops[0]) {
-    for (var v = lane; v <= params.no_timestamps; v += LANES) { logits[at + v] = LOWEST; }
+    for (var v = lane; v <= s.no_timestamps; v += LANES) { logits[at + v] = LOWEST; }
   }
 }
 
 fn ban(lane: u32, at: u32, first: u32, count: u32) {
-  for (var i = first + lane; i < first + count; i += LANES) { logits[at + rules[i]] = LOWEST; }
+  for (var i = first + lane; i < first + count; i += LANES) { logits[at + lists[i]] = LOWEST; }
 }
 
 fn force(lane: u32, at: u32, id: u32) {
@@ -96,30 +96,30 @@ fn force(lane: u32, at: u32, id: u32) {
   storageBarrier();
 }
 
-fn penalise_repetition(lane: u32, r: u32, at: u32, length: u32) {
+fn penalise_repetition(lane: u32, s: Rules, at: u32) {
   for (var first = 0u; first < params.V; first += 32u * WORDS) {
     if (first > 0u) {
       workgroupBarrier();
       for (var word = lane; word < WORDS; word += LANES) { atomicStore(&seen[word], 0u); }
       workgroupBarrier();
     }
-    for (var t = first_distinct(r) + lane; t < length; t += LANES) {
-      let id = token(r, t);
+    for (var t = s.lead_first + lane; t < s.length; t += LANES) {
+      let id = token(s, t);
       if (id - first >= 32u * WORDS) { continue; }           // ids below `first` wrap around
       let bit = 1u << (id % 32u);
       if ((atomicOr(&seen[(id - first) / 32u], bit) & bit) != 0u) { continue; }
-      logits[at + id] = penalised(logits[at + id]);
+      logits[at + id] = penalised(s, logits[at + id]);
     }
   }
 }
 
-fn ban_sequences(lane: u32, r: u32, at: u32, length: u32) {
-  var next = 4u + rules[0] + rules[1] + rules[2];
-  for (var i = 0u; i < rules[3]; i++) {
-    let count = rules[next];
-    var hit = i % LANES == lane && (count == 1u || count <= length);   // not yet, if longer than the row
-    for (var j = 1u; hit && j < count; j++) { hit = token(r, length - count + j) == rules[next + j]; }
-    if (hit) { logits[at + rules[next + count]] = LOWEST; }
+fn ban_sequences(lane: u32, s: Rules, at: u32) {
+  var next = s.lists + 4u + lists[s.lists] + lists[s.lists + 1u] + lists[s.lists + 2u];
+  for (var i = 0u; i < lists[s.lists + 3u]; i++) {
+    let count = lists[next];
+    var hit = i % LANES == lane && (count == 1u || count <= s.length); // not yet, if longer than the row
+    for (var j = 1u; hit && j < count; j++) { hit = token(s, s.length - count + j) == lists[next + j]; }
+    if (hit) { logits[at + lists[next + count]] = LOWEST; }
     next += count + 1u;
   }
 }
@@ -127,35 +127,35 @@ fn ban_sequences(lane: u32, r: u32, at: u32, length: u32) {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  if (HAS_STATUS == 1u && status[0] == status[1]) { return; }
   let r = group.y * grid.x + group.x;
   if (r >= params.R) { return; }
+  if (!is_ruled(r)) { return; }
+  let s = rules_of(r);
   let at = r * params.V;
-  let position = rows[r].y;
-  let length = lead(r) + position + 1u;
-  let sentence = rows[r].z * params.Y;
-  let start = lead(r) + sentences[sentence + SENTENCE_START];
-  if (lane == 0u) { history[position * params.R + r] = rows[r].x; }
-  if (LOG_SOFTMAX == 1u) { log_softmax(lane, at); }
+  if (lane == 0u) { history[indirection[s.table + s.position]] = s.id; }
+  if ((s.flags & FLAG_LOG_SOFTMAX) != 0u) { log_softmax(lane, at); }
   storageBarrier();
-  if (has_penalties()) {
-    penalise_repetition(lane, r, at, length);
+  if (has_penalties(s)) {
+    penalise_repetition(lane, s, at);
     storageBarrier();
   }
-  let prefix = params.no_repeat_ngram_size - 1u;             // unused when the size is 0
-  if (params.no_repeat_ngram_size > 0u && length >= params.no_repeat_ngram_size) {
-    for (var end = prefix + lane; end < length; end += LANES) {
-      if (same_tail(r, end, length, prefix)) { logits[at + token(r, end)] = LOWEST; }
+  let prefix = s.ngram - 1u;                                 // unused when the size is 0
+  if (s.ngram > 0u && s.length >= s.ngram) {
+    for (var end = prefix + lane; end < s.length; end += LANES) {
+      if (same_tail(s, end, s.length, prefix)) { logits[at + token(s, end)] = LOWEST; }
     }
   }
-  ban_sequences(lane, r, at, length);
-  if (length - start < params.min_new_tokens) { ban(lane, at, 4u, rules[0]); }
-  let first = forced_bos(r, length);
-  if (first != NO_ID) { force(lane, at, first); }
-  if (params.forced_eos != NO_ID && position + 2u == sentences[sentence + SENTENCE_LIMIT]) {
-    force(lane, at, params.forced_eos);
+  ban_sequences(lane, s, at);
+  let ids = s.lists + 4u;
+  let ends = lists[s.lists];
+  let suppressed = lists[s.lists + 1u];
+  if (s.length - s.start < s.min_new_tokens) { ban(lane, at, ids, ends); }
+  if (s.forced_bos != NO_ID && s.length == 1u) { force(lane, at, s.forced_bos); }
+  if (s.forced_eos != NO_ID && s.last) { force(lane, at, s.forced_eos); }
+  ban(lane, at, ids + ends, suppressed);
+  if (s.length == s.start + select(0u, s.begin, s.start == 1u)) {
+    ban(lane, at, ids + ends + suppressed, lists[s.lists + 2u]);
   }
-  ban(lane, at, 4u + rules[0], rules[1]);
-  if (length == start + select(0u, params.begin, start == 1u)) { ban(lane, at, 4u + rules[0] + rules[1], rules[2]); }
-  if (params.no_timestamps != NO_ID) { keep_timestamps(lane, r, at, length, start); }
+  if (s.no_timestamps != NO_ID) { keep_timestamps(lane, s, at); }
 }

@@ -16,7 +16,7 @@ const BACK = 16 * (FOURS - 1); // sums from the 17th on are those of the first r
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(subgroup_invocation_id) lane: u32) {
-  if (HAS_STATUS == 1 && status[0] == 0) { return; }
+  if (HAS_STATUS == 1 && status[0] == status[1]) { return; }
   let tiles = (params.N + ROWS - 1) / ROWS;
   let tile = group.y * grid.x + group.x;
   let n = (tile % tiles) * ROWS;

@@ -60,7 +60,7 @@ fn root(index: u32, k: u32, first: u32) -> f32 { // what rmsnorm multiplies the 
 @compute @workgroup_size(SIZE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) index: u32) {
-  if (HAS_STATUS == 1 && status[0] == 0) { return; }
+  if (HAS_STATUS == 1 && status[0] == status[1]) { return; }
   let tiles = (params.N + ROWS - 1) / ROWS;
   let tile = group.y * grid.x + group.x;
   let n = (tile % tiles) * ROWS;

@@ -47,7 +47,7 @@ fn sum_of(k: u32) -> vec4f {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) index: u32) {
-  if (HAS_STATUS == 1 && status[0] == 0) { return; }
+  if (HAS_STATUS == 1 && status[0] == status[1]) { return; }
   let lane = subgroupExclusiveAdd(1u);
   let lanes = subgroupAdd(1u);
   let first = subgroupBroadcastFirst(index);

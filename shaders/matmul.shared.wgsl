@@ -78,7 +78,7 @@ fn finish(n: u32, o: u32, block: mat4x4f) {
 @compute @workgroup_size(LANES * SPLIT)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) index: u32) {
-  if (HAS_STATUS == 1 && status[0] == 0) { return; }
+  if (HAS_STATUS == 1 && status[0] == status[1]) { return; }
   let tiles = (params.N + 4 * HEIGHT - 1) / (4 * HEIGHT);
   let tile = group.y * grid.x + group.x;
   let n0 = tile % tiles * HEIGHT * 4;

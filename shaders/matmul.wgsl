@@ -10,7 +10,7 @@ const ROWS: u32 = 12;         // rows of a tile, 1 to 12
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1 && status[0] == 0) { return; }
+  if (HAS_STATUS == 1 && status[0] == status[1]) { return; }
   let tiles = (params.N + ROWS - 1) / ROWS;
   let tile = group.y * grid.x + group.x;
   let n = (tile % tiles) * ROWS;

@@ -1,5 +1,5 @@
 // topk: through workgroup memory, for GPUs.
-// Parts    topk, constants
+// Parts    topk, search_state, settings, constants
 // Launch   a workgroup of LANES invocations a part; each knows the best of its logits; C rounds take the best of these,
 //          and the invocation that had it reads its logits again for the next
 // Numerics the sums of the invocations are scaled to the maximum of all
@@ -52,10 +52,12 @@ fn best_of(x: vec4f, at: vec4u, best: Peak) -> Peak {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  if (HAS_STATUS == 1u && status[0] == status[1]) { return; }
   let index = group.y * grid.x + group.x;
   let r = index / params.G;
   if (r >= params.R) { return; }
+  let count = wanted(r);
+  if (count == NO_ID) { return; }
   let length = (params.V + params.G - 1u) / params.G;
   let row = r * params.V;
   let begin = min((index - r * params.G) * length, params.V);
@@ -75,13 +77,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
   }
   if (any(bits >= vec4u(0x7f800000u))) { atomicStore(&broken, 1u); }
   let own = best.logit;
-  for (var c = 0u; c < max(params.C, 1u); c++) {
+  for (var c = 0u; c < max(count, 1u); c++) {
     peaks[lane] = best;
     best_first(lane);
     let peak = peaks[0];
     if (c == 0u) { top = peak.logit; }
-    if (lane == 0u && c < params.C) { store(index, c, peak.logit, peak.id); }
-    if (best.id == peak.id && peak.id != NO_ID && c + 1u < params.C) { // find the next in the order of (logit, id)
+    if (lane == 0u && c < count) { store(index, c, peak.logit, peak.id); }
+    if (best.id == peak.id && peak.id != NO_ID && c + 1u < count) { // find the next in the order of (logit, id)
       best = Peak(ABSENT, NO_ID);
       for (var i = 0u; begin + lane + i < end; i += 4u * LANES) {
         let at = places + i;

@@ -1,13 +1,15 @@
 // topk: directly, for any adapter.
-// Parts    topk, constants
+// Parts    topk, search_state, settings, constants
 // Launch   one invocation a part, read once, eight logits a turn; 8 invocations a workgroup, one vector of a CPU
-//          adapter
+//          adapter; a shorter list is one whose first places are taken
 // Numerics the sum is rescaled whenever the maximum grows, and its order does not depend on the place of the row
 // Source   Milakov and Gimelshein 2018, arXiv:1805.02867, algorithm 4; FasterTransformer v2.1
 //          online_softmax_beamsearch_kernels
 
 
 const LIST: u32 = 64;                            // C, for arrays
+
+const MOST = 3.4028234e38;                       // no logit is larger
 
 var<private> best: array<f32, LIST>;
 var<private> ids: array<u32, LIST>;
@@ -43,16 +45,19 @@ fn insert(x: f32, v: u32) {
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  if (HAS_STATUS == 1u && status[0] == 0u) { return; }
+  if (HAS_STATUS == 1u && status[0] == status[1]) { return; }
   let index = (group.y * grid.x + group.x) * 8u + lane;
   let r = index / params.G;
   if (r >= params.R) { return; }
+  let own = wanted(r);
+  if (own == NO_ID) { return; }
   let length = (params.V + params.G - 1u) / params.G;
   let row = r * params.V;
   let begin = row + min((index - r * params.G) * length, params.V);
   let end = min(begin + length, row + params.V);
+  let skip = params.C - own;
   for (var c = 0u; c < count(); c++) {
-    best[c] = ABSENT;
+    best[c] = select(ABSENT, MOST, c < skip);
     ids[c] = NO_ID;
   }
   var least = ABSENT;                            // the last of the list
@@ -85,7 +90,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
       }
     }
   }
-  for (var c = 0u; c < count(); c++) { store(index, c, best[c], ids[c]); }
+  for (var c = 0u; c < count(); c++) {
+    if (c >= skip) { store(index, c - skip, best[c], ids[c]); }
+  }
   let finite = all(bits < vec4u(0x7f800000u));
   values[index * (LIST + 2u) + LIST] = select(top, ABSENT, begin >= end);
   values[index * (LIST + 2u) + LIST + 1u] =

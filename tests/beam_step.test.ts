@@ -1,69 +1,70 @@
 import { beamStep } from "../src/kernels/index.js";
-import { EARLY_STOPPING, SEARCH } from "../src/kernels/beam_reference.js";
+import { EARLY_STOPPING } from "../src/kernels/beam_reference.js";
 import { candidateCount } from "../src/kernels/beam_step.js";
+import { readSentence, type SearchReport } from "../src/kernels/search_host.js";
+import { ROW_FIELDS, sentenceWidth, SETTING, TABLES } from "../src/kernels/search_state.js";
 import { cpu } from "../src/runtime/cpu.js";
-import { args, values } from "./beam_step.args.js";
-import { assert, randoms, suite } from "./support/harness.js";
+import { type Gpu, gpu as openGpu } from "../src/runtime/gpu.js";
+import type { TypedArray } from "../src/runtime/tensor.js";
+import { args, mixed, values } from "./beam_step.args.js";
+import { assert, device, randoms, suite } from "./support/harness.js";
 import { recordLaunch } from "./support/launch.js";
-import { checkKernel, f32, type Mutants, u32 } from "./support/kernel.js";
+import { checkKernel, f32, type Filled, type Mutants, u32 } from "./support/kernel.js";
 
 const { false: patient, true: early, never } = EARLY_STOPPING;
 
 /** Sentences of OpenNMT's search. */
-const opennmt = { search: SEARCH.opennmt, B: 12, W: 4, G: 2, C: 6, V: 12, M: 8, penalty: 0 };
+const opennmt = { opennmt: 1, B: 12, W: 4, G: 2, C: 6, V: 12, M: 8, penalty: 0 };
 
 /** Faults that the texts of all variants can have. */
 const mutants: Mutants = {
   "a penalty for every group": [
-    "the last of three groups, few ids",
-    (wgsl) => wgsl.replace("other < b; other++", "other <= b; other++"),
+    "three groups, few ids",
+    (wgsl) => wgsl.replace("other < own.b; other++", "other <= own.b; other++"),
   ],
   "a penalty that counts once": [
-    "the last of three groups, one id chosen by all",
+    "three groups, one id chosen by all",
     (wgsl) => wgsl.replace("count += 1.0", "count = 1.0"),
   ],
   "a penalty from groups that are done": [
-    "the last of three groups, few ids",
-    (wgsl) => wgsl.replace("{ continue; }\n    for (var r", "{}\n    for (var r"),
+    "three groups, few ids",
+    (wgsl) => wgsl.replace("{ continue; }\n    let first = setting(other", "{}\n    let first = setting(other"),
   ],
   "a penalty from dead beams": [
-    "the last of three groups, one id chosen by dead beams too",
+    "three groups, one id chosen by dead beams too",
     (wgsl) => wgsl.replace("id && scores[r] > BANNED", "id"),
   ],
   "penalties on heads alone": [
-    "the last of three groups, few ids",
-    (wgsl) => wgsl.replace("params.C, diverse);", "first + 1u, diverse);"),
+    "three groups, few ids",
+    (wgsl) => wgsl.replace("own.C, diverse);", "first + 1u, diverse);"),
   ],
   "a missing log-sum": ["no end id", (wgsl) => wgsl.replace(" - top - log_sum;", " - top;")],
   "end ids that go on": [
     "a first step of few tokens",
-    (wgsl) => wgsl.replace(/ \|\| is_end\((id|own\.choice % params\.V)\)\)\) \{/, ")) {"),
+    (wgsl) => wgsl.replace(/ \|\| is_end\((id|mine\.choice % params\.V)\)\)\) \{/, ")) {"),
   ],
   "only the first end id": [
     "greedy, two end ids",
-    (wgsl) => wgsl.replace("i < params.X; i++", "i < min(1u, params.X); i++"),
+    (wgsl) => wgsl.replace("i < lists[own.ends]; i++", "i < min(1u, lists[own.ends]); i++"),
   ],
   "a limit one step late": [
     "the limit",
-    (wgsl) => wgsl.replace("&& (length + 1u >= limit ||", "&& (length >= limit ||"),
+    (wgsl) => wgsl.replace(/&& \(length >= (own\.)?limit \|\|/, "&& (length > $1limit ||"),
   ],
-  "hypotheses of any rank": [
-    "three end ids",
-    (wgsl) => wgsl.replace(/rank < (BEAMS|params\.W)\) \{/, "rank < params.C) {"),
-  ],
+  "hypotheses of any rank": ["three end ids", (wgsl) => wgsl.replace(/rank < (own\.)?W\) \{/, "rank < own.C) {")],
   "a length that counts the prompt": [
     "a first step of few tokens",
-    (wgsl) => wgsl.replace(/(penalised\(.*length \+ 1u) - start\)/, "$1)"),
+    (wgsl) => wgsl.replace(/(penalised\(.*length) - own\.start\)/, "$1)"),
   ],
   "a horizon at the limit for long sentences": [
     "length penalty -1, never",
-    (wgsl) => wgsl.replace("&& params.length_penalty > 0.0", ""),
+    (wgsl) => wgsl.replace("&& own.length_penalty > 0.0", ""),
   ],
   "a horizon that is always now": [
     "finished in full, never",
-    (wgsl) => wgsl.replace("params.early_stopping == 2u", "false"),
+    (wgsl) => wgsl.replace("own.early_stopping == 2u", "false"),
   ],
-  "the tables exchanged": ["no end id", (wgsl) => wgsl.replace("(position & 1u) * R", "((position + 1u) & 1u) * R")],
+  "the tables exchanged": ["no end id", (wgsl) => wgsl.replace("+ (position & 1u)", "+ ((position + 1u) & 1u)")],
   "log-probabilities of the finished that are not stored": [
     "a first step of few tokens",
     (wgsl) => wgsl.replace("  scores[last + at] = log_prob;\n", ""),
@@ -74,15 +75,19 @@ const mutants: Mutants = {
   ],
   "a past that is the beam's own": [
     "no end id",
-    (wgsl) => wgsl.replace("table + parent * params.M", "table + r * params.M"),
+    (wgsl) => wgsl.replace("indirection_at(own.first + parent,", "indirection_at(r,"),
   ],
-  "a last step that is the beam's own": [
+  "homes of the first beam": [
     "no end id",
-    (wgsl) => wgsl.replace("indirection[to + length - 1u] = parent;", "indirection[to + length - 1u] = r;"),
+    (wgsl) =>
+      wgsl.replace(
+        "indirection[to + length] = indirection[homes_at(r,",
+        "indirection[to + length] = indirection[homes_at(own.first,",
+      ),
   ],
-  "faults that are not counted": [
+  "logits that are not finite and go on": [
     "one list over the lanes",
-    (wgsl) => wgsl.replace(/atomicMax\(&status\[STATUS_FAULTS\], [^;]*;/, ""),
+    (wgsl) => wgsl.replace("values[part + 1u] < 0.0", "false").replace("sums[l] < 0.0", "false"),
   ],
   "banned candidates that go on": [
     "fewer tokens than beams",
@@ -95,17 +100,17 @@ const mutants: Mutants = {
   "a sentence without candidates that goes on": ["no token", (wgsl) => wgsl.replace("|| taken == 0u;", ";")],
   "no more hypotheses than beams": [
     "twice as many hypotheses as beams",
-    (wgsl) => wgsl.replace("at < params.A &&", "at < params.W &&").replace("at == params.A", "at >= params.W"),
+    (wgsl) => wgsl.replace("at < own.A &&", "at < own.W &&").replace("at == own.A", "at >= own.W"),
   ],
   "full at as many hypotheses as beams": [
     "twice as many hypotheses as beams, full, early",
-    (wgsl) => wgsl.replace("hypothesis_at(b, params.A - 1u)", "hypothesis_at(b, params.W - 1u)"),
+    (wgsl) => wgsl.replace("hypothesis_at(own.A - 1u)", "hypothesis_at(own.W - 1u)"),
   ],
   "beams that have ended and go on": [
     "opennmt, half of the beams have ended",
-    (wgsl) => wgsl.replace("SEARCH == OPENNMT && has_ended(b, w)", "false"),
+    (wgsl) => wgsl.replace("own.opennmt != 0u && has_ended(w)", "false"),
   ],
-  "an end that costs": ["opennmt, half of the beams have ended", (wgsl) => wgsl.replace("    own = 0.0;\n", "")],
+  "an end that costs": ["opennmt, half of the beams have ended", (wgsl) => wgsl.replace("    log_prob = 0.0;\n", "")],
   "an end that comes twice": [
     "opennmt, half of the beams have ended",
     (wgsl) => wgsl.replace("list % params.G == 0u && c == 0u", "list % params.G == 0u"),
@@ -116,21 +121,21 @@ const mutants: Mutants = {
   ],
   "an end that ranks without its coverage": [
     "opennmt, coverage",
-    (wgsl) => wgsl.replace("score += params.coverage_penalty *", "score += 0.0 *"),
+    (wgsl) => wgsl.replace("score += own.coverage_penalty *", "score += 0.0 *"),
   ],
   "coverage of beams that go on": ["opennmt, coverage", (wgsl) => wgsl.replace("if (stays) { score", "{ score")],
   "a beam that ranks without its penalty": [
     "opennmt, length penalty 0.8",
-    (wgsl) => wgsl.replace("{ score = penalised(score, 1u + generated(b, w)); }", "{}"),
+    (wgsl) => wgsl.replace("{ score = penalised(score, 1u + generated(w)); }", "{}"),
   ],
   "a length that stops short": [
     "opennmt, length penalty 0.8",
-    (wgsl) => wgsl.replace("1u + generated(b, w)", "generated(b, w)"),
+    (wgsl) => wgsl.replace("1u + generated(w)", "generated(w)"),
   ],
   "one length for all": ["opennmt, length penalty 0.8", (wgsl) => wgsl.replace("ended, ended != 0u)", "ended, false)")],
   "the penalty of Transformers": [
     "opennmt, length penalty 1",
-    (wgsl) => wgsl.replace("6.0, SEARCH == OPENNMT", "6.0, false"),
+    (wgsl) => wgsl.replace("6.0, own.opennmt != 0u", "6.0, false"),
   ],
   "hypotheses that do not follow their beams": [
     "opennmt, half of the beams have ended",
@@ -138,7 +143,7 @@ const mutants: Mutants = {
   ],
   "a limit that ends no beam": [
     "opennmt, the limit",
-    (wgsl) => wgsl.replace("length >= sentences[sentence + SENTENCE_LIMIT] || is_end", "is_end"),
+    (wgsl) => wgsl.replace("let ends = length >= own.limit || is_end", "let ends = is_end"),
   ],
   "an end at the first beam's": [
     "opennmt, half of the beams have ended",
@@ -146,8 +151,22 @@ const mutants: Mutants = {
   ],
   "a search that waits for dead beams": [
     "opennmt, no token but of those that have ended",
-    (wgsl) => wgsl.replace("have_ended(b, taken)", "have_ended(b, params.W)"),
+    (wgsl) => wgsl.replace("have_ended(taken)", "have_ended(own.W)"),
   ],
+  "a place that is another's now": ["mixed", (wgsl) => wgsl.replace("DONE_OPEN && s.group == group", "DONE_OPEN")],
+  "candidates of the widest": ["mixed", (wgsl) => wgsl.replace("setting(b, SETTING_C)", "params.C")],
+  "beams of the widest": ["mixed", (wgsl) => wgsl.replace("min(setting(b, SETTING_W), params.W)", "params.W")],
+  "hypotheses of the widest": [
+    "mixed",
+    (wgsl) => wgsl.replace("setting(b, SETTING_A)", "(params.Y - SENTENCE_HEAD) / FINISHED_FIELDS"),
+  ],
+  "end ids of another sentence": [
+    "mixed",
+    (wgsl) => wgsl.replace("setting(b, SETTING_LISTS)", "setting(0u, SETTING_LISTS)"),
+  ],
+  "rows that stay when their sentence ends": ["mixed", (wgsl) => wgsl.replace("rows[r].z = NO_ID;", "")],
+  "an end that is not counted": ["the limit", (wgsl) => wgsl.replace("atomicAdd(&status[STATUS_ENDED], 1u);", "")],
+  "a broken sentence that is merely done": ["mixed", (wgsl) => wgsl.replace("DONE_BROKEN = 2u", "DONE_BROKEN = 1u")],
   "a grid without y": ["workgroups past 65535", (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x")],
 };
 
@@ -158,7 +177,7 @@ checkKernel(beamStep, {
   cases: {
     // first the sizes that compile fast (long lists are not unrolled), so that the mutants are caught soon
     "32 beams": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 4, spread: 3, start: 2, finished: 30, worst: 2 },
-    "32 beams at the first step": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 1, first: 1 },
+    "32 beams at the first step": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 1, begun: 1 },
     "32 beams at the limit": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 6, limit: 7, finished: 1 },
     "32 beams, one before the limit": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 5, limit: 7, finished: 1 },
     "32 beams, all finished, never": {
@@ -200,7 +219,7 @@ checkKernel(beamStep, {
       spread: 3,
       closed: 3,
     },
-    "the first of three groups": {
+    "three groups": {
       B: 6,
       W: 2,
       G: 2,
@@ -209,10 +228,9 @@ checkKernel(beamStep, {
       M: 8,
       length: 3,
       groups: 3,
-      group: 0,
       diversity: 0.7,
     },
-    "the last of three groups, few ids": {
+    "three groups, few ids": {
       B: 9,
       W: 2,
       G: 1,
@@ -221,12 +239,10 @@ checkKernel(beamStep, {
       M: 8,
       length: 3,
       groups: 3,
-      group: 2,
       diversity: 0.7,
-      chosen: 4,
       closed: 4,
     },
-    "the last of three groups, one id chosen by all": {
+    "three groups, one id chosen by all": {
       B: 90,
       W: 2,
       G: 1,
@@ -235,25 +251,25 @@ checkKernel(beamStep, {
       M: 8,
       length: 3,
       groups: 3,
-      group: 2,
       diversity: 0.4,
-      chosen: 1,
     },
-    "the last of three groups, one id chosen by dead beams too": {
-      B: 90,
+    "three groups, one id chosen by dead beams too": {
+      B: 9,
       W: 2,
       G: 1,
       C: 8,
+      X: 0,
       V: 9,
       M: 8,
       length: 3,
       groups: 3,
-      group: 2,
       diversity: 0.4,
-      chosen: 1,
+      allowed: 1,
       dead: 1,
     },
-    "the last of four groups of one beam": {
+    mixed,
+    "mixed, other neighbours, rows that are not in the step": { ...mixed, B: 19, mixed: 8, spare: 5 },
+    "four groups of one beam": {
       B: 8,
       W: 1,
       G: 1,
@@ -262,9 +278,7 @@ checkKernel(beamStep, {
       M: 8,
       length: 2,
       groups: 4,
-      group: 3,
       diversity: 2,
-      chosen: 3,
     },
     "32 beams, ties": { B: 5, W: 32, G: 2, C: 64, V: 96, M: 8, length: 3, steps: 2 },
     "32 beams, ties with finished ones, faulty parts": {
@@ -287,7 +301,7 @@ checkKernel(beamStep, {
     "opennmt, the first beams have ended": { ...opennmt, node: 1, length: 5, start: 2, finished: 2 },
     "opennmt, all have ended": { ...opennmt, node: 1, length: 5, finished: 4 },
     "opennmt, most tokens end": { ...opennmt, node: 1, length: 5, X: 6, C: 10, V: 9, finished: 2 },
-    "opennmt, the first step": { ...opennmt, node: 1, length: 1, first: 1 },
+    "opennmt, the first step": { ...opennmt, node: 1, length: 1, begun: 1 },
     "opennmt, the limit": { ...opennmt, length: 5, limit: 6, odd: 1 },
     "opennmt, length penalty 0.8": { ...opennmt, node: 1, length: 5, odd: 1, penalty: 0.8 },
     "opennmt, coverage": { ...opennmt, node: 1, length: 5, odd: 1, coverage: 0.7 },
@@ -370,8 +384,8 @@ checkKernel(beamStep, {
     "greedy, two end ids": { B: 9, W: 1, G: 1, C: 1, V: 3, M: 8, length: 3, X: 2, stop: early },
     "an even length": { B: 6, W: 3, G: 2, C: 6, V: 12, M: 9, length: 4 },
     "an odd length": { B: 6, W: 3, G: 2, C: 6, V: 12, M: 9, length: 5 },
-    "a first step": { B: 3, W: 3, G: 2, C: 6, V: 20, M: 4, length: 1, first: 1 },
-    "a first step of few tokens": { B: 3, W: 3, G: 2, C: 6, V: 5, M: 4, length: 1, first: 1, sorted: 1 },
+    "a first step": { B: 3, W: 3, G: 2, C: 6, V: 20, M: 4, length: 1, begun: 1 },
+    "a first step of few tokens": { B: 3, W: 3, G: 2, C: 6, V: 5, M: 4, length: 1, begun: 1, sorted: 1 },
     "no end id": { B: 3, W: 3, G: 2, C: 6, V: 8, M: 6, length: 3, X: 0 },
     "the limit": { B: 4, W: 3, G: 2, C: 6, V: 12, M: 12, length: 9, limit: 10, finished: 1 },
     "one before the limit": { B: 4, W: 3, G: 2, C: 6, V: 12, M: 12, length: 8, limit: 10, finished: 1 },
@@ -445,14 +459,14 @@ checkKernel(beamStep, {
       V: 40,
       M: 6,
       length: 2,
-      first: 1,
+      begun: 1,
       base: 1e7,
     },
     "one list short of the lanes": { B: 3, W: 3, G: 21, C: 6, V: 200, M: 8, length: 3, faulty: 63, steps: 4 },
     "a list a lane": { B: 3, W: 4, G: 16, C: 8, V: 200, M: 8, length: 3, faulty: 64, steps: 4 },
     "one list over the lanes": { B: 3, W: 5, G: 13, C: 10, V: 200, M: 8, length: 3, faulty: 65, steps: 4 },
     "lanes of two and three lists, ties": { B: 3, W: 5, G: 30, C: 10, V: 90, M: 8, length: 3, steps: 2 },
-    "all candidates in one list": { B: 3, W: 4, G: 16, C: 12, X: 2, V: 640, M: 8, length: 1, first: 1, sorted: 1 },
+    "all candidates in one list": { B: 3, W: 4, G: 16, C: 12, X: 2, V: 640, M: 8, length: 1, begun: 1, sorted: 1 },
     "all candidates in the lists of one lane": {
       B: 3,
       W: 2,
@@ -462,7 +476,7 @@ checkKernel(beamStep, {
       V: 130,
       M: 8,
       length: 1,
-      first: 1,
+      begun: 1,
       sorted: 1,
     },
     "lanes of two lists, groups": {
@@ -474,9 +488,7 @@ checkKernel(beamStep, {
       M: 8,
       length: 3,
       groups: 3,
-      group: 2,
       diversity: 0.7,
-      chosen: 5,
     },
     "greedy, a list a lane": { B: 3, W: 1, G: 64, C: 1, V: 500, M: 8, length: 3, spread: 3, stop: early },
     "greedy, as many lists as fit": { B: 3, W: 1, G: 512, C: 1, V: 2000, M: 8, length: 3, spread: 3, stop: early },
@@ -516,7 +528,7 @@ checkKernel(beamStep, {
       ],
       "log-probabilities that add up": [
         "no end id",
-        (wgsl) => wgsl.replace("Candidate(score, own, choice", "Candidate(score, score, choice"),
+        (wgsl) => wgsl.replace("Candidate(score, log_prob, choice", "Candidate(score, score, choice"),
       ],
       "finished ties before the older": [
         "32 beams, ties with finished ones, faulty parts",
@@ -525,7 +537,7 @@ checkKernel(beamStep, {
       "parts that are summed as they are": ["no end id", (wgsl) => wgsl.replace("* exp(values[part] - peak)", "")],
       "a done flag that is not heeded": [
         "done sentences",
-        (wgsl) => wgsl.replace("if (sentences[sentence + SENTENCE_DONE] == 1u) { return; }", ""),
+        (wgsl) => wgsl.replace("if (own.open == 0u) { continue; }", ""),
       ],
     },
     shared: {
@@ -537,7 +549,7 @@ checkKernel(beamStep, {
       ],
       "log-probabilities that add up": [
         "parts shorter than C, an empty part",
-        (wgsl) => wgsl.replace("Candidate(score, own, choice", "Candidate(score, score, choice"),
+        (wgsl) => wgsl.replace("Candidate(score, log_prob, choice", "Candidate(score, score, choice"),
       ],
       "finished ties before the older": [
         "32 beams, ties with finished ones, faulty parts",
@@ -549,19 +561,19 @@ checkKernel(beamStep, {
       ],
       "a done flag that is not heeded": [
         "done sentences",
-        (wgsl) => wgsl.replace("if (before.w == 1u) { return; }", ""),
+        (wgsl) => wgsl.replace("if (s.open == 0u) { continue; }", ""),
       ],
       "lists without heads": [
         "scores that round to ties keep the order of their list",
-        (wgsl) => wgsl.replace("diverse = params.diversity_penalty != 0.0", "diverse = true"),
+        (wgsl) => wgsl.replace("diverse = own.diversity_penalty != 0.0", "diverse = true"),
       ],
       "heads that do not move": [
         "parts shorter than C, an empty part",
-        (wgsl) => wgsl.replace("      heads[own.list]++;\n", ""),
+        (wgsl) => wgsl.replace("      heads[mine.list]++;\n", ""),
       ],
       "a loser that keeps its best": [
         "parts shorter than C, an empty part",
-        (wgsl) => wgsl.replace("if (lost) { own =", "if (rank == 0u) { own ="),
+        (wgsl) => wgsl.replace("if (lost) { mine =", "if (rank == 0u) { mine ="),
       ],
       "lists past the lanes that no one looks at": [
         "greedy, as many lists as fit",
@@ -573,56 +585,41 @@ checkKernel(beamStep, {
       ],
       "a past that ends at the lanes": [
         "a past around the lanes",
-        (wgsl) => wgsl.replace("t + 1u < length; t += LANES", "t + 1u < length; t += 2u * LANES"),
+        (wgsl) => wgsl.replace("t < length; t += LANES", "t < length; t += 2u * LANES"),
       ],
       "a past that ends early": [
         "parts shorter than C, an empty part",
-        (wgsl) => wgsl.replace("t + 1u < length; t += LANES", "t + 2u < length; t += LANES"),
+        (wgsl) => wgsl.replace("t < length; t += LANES", "t + 1u < length; t += LANES"),
       ],
       "ranks that end one short of the beams": [
         "parts shorter than C, an empty part",
-        (wgsl) => wgsl.replace("taken == params.W)", "taken + 1u >= params.W)"),
+        (wgsl) => wgsl.replace("taken == W)", "taken + 1u >= W)"),
       ],
-      "one rank too few": [
-        "the limit",
-        (wgsl) => wgsl.replace("rank < params.W || length", "rank + 1u < params.W || length"),
-      ],
+      "one rank too few": ["the limit", (wgsl) => wgsl.replace("rank < W || length", "rank + 1u < W || length")],
       "a tree without its last step": ["a first step", (wgsl) => wgsl.replace("many > 1u;", "many > 2u;")],
     },
   },
   refused: {
-    "rows that are no whole sentences": [
-      { B: 2, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
-      (args) => {
-        [args.values, args.scores] = [f32([3, 1, 6], () => 0), f32([5, 3], () => 0)];
-        [args.indices, args.rows] = [u32([3, 1, 4], () => 0), u32([3, 4], () => 0)];
-        args.indirection = u32([2, 3, 4], () => 0);
-      },
-      /R must be B\*W, got R=3, B=2 and W=2/,
-    ],
-    "too few candidates": [
-      { B: 1, W: 2, G: 1, C: 3, X: 2, V: 8, M: 4, length: 1 },
-      () => {},
-      /C must be at least 4 for W=2, groups=1 and 2 end ids, got 3/,
-    ],
-    "too few candidates for other groups": [
-      { B: 6, W: 2, G: 1, C: 6, V: 8, M: 4, length: 1, groups: 3 },
-      () => {},
-      /C must be at least 7 for W=2, groups=3 and 1 end ids, got 6/,
-    ],
     "scores without room for hypotheses": [
       { B: 2, W: 2, A: 3, G: 1, C: 4, V: 8, M: 4, length: 1 },
       (args) => {
         args.scores = f32([5, 4], () => 0);
       },
-      /Q must be B times the larger of W and A, got Q=4, B=2, W=2 and A=3/,
+      /Q must be at least 6 for R=4, B=2 and A=3, got 4/,
     ],
-    "sentences without room for hypotheses": [
+    "sentences with part of a hypothesis": [
       { B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
       (args) => {
-        args.sentences = u32([1, 7], () => 0);
+        args.sentences = u32([1, 40], () => 0);
       },
-      /sentences must be u32\[B,4\+3\*A\] with B=1, A=2, got sentences u32\[1,7\]/,
+      /Y must be 35 and 3 fields a hypothesis, got 40/,
+    ],
+    "tables of two planes": [
+      { B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
+      (args) => {
+        args.indirection = u32([2, 2, 4], () => 0);
+      },
+      /indirection must be u32\[R,3,M\] with R=2, M=4, got indirection u32\[2,2,4\]/,
     ],
     "scores without log-probabilities": [
       { B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
@@ -631,35 +628,88 @@ checkKernel(beamStep, {
       },
       /scores must be f32\[5,Q\] with Q=2, got scores f32\[2,2\]/,
     ],
-    "end ids that are missing": [
+    "lists that are missing": [
       { B: 1, W: 2, G: 1, C: 4, V: 8, M: 4, length: 1 },
       (args) => {
-        args.end_ids = undefined;
+        args.lists = undefined;
       },
-      /end_ids must be u32\[X\], got nothing/,
+      /lists must be u32\[X\], got nothing/,
     ],
   },
 });
 
+const test = suite("beam_step");
+
 // Transformers takes the best max(2, 1 + ends) * W of all candidates, whatever row they are of.
-suite("beam_step")("the fewest candidates of a row give what all give", () => {
+test("the fewest candidates of a row give what all give", () => {
   const sizes: readonly Readonly<Record<string, number>>[] = [
     { B: 3, W: 4, G: 1, V: 12, M: 6, length: 3, X: 3 },
-    { B: 3, W: 5, G: 1, V: 14, M: 6, length: 1, X: 6, first: 1 },
-    { B: 6, W: 2, G: 1, V: 12, M: 6, length: 3, X: 2, groups: 3, group: 2, diversity: 1.5, chosen: 3 },
-    { B: 4, W: 1, G: 1, V: 9, M: 6, length: 3, X: 1, groups: 2, group: 1, diversity: 5 },
+    { B: 3, W: 5, G: 1, V: 14, M: 6, length: 1, X: 6, begun: 1 },
+    { B: 6, W: 2, G: 1, V: 12, M: 6, length: 3, X: 2, groups: 3, diversity: 1.5 },
+    { B: 4, W: 1, G: 1, V: 9, M: 6, length: 3, X: 1, groups: 2, diversity: 5 },
   ];
   for (const [i, size] of sizes.entries()) {
-    const result = (C: number, seed: number): (readonly number[])[] => {
+    const result = (C: number, seed: number): string => {
       const { launch, inputs, outputs } = recordLaunch(beamStep, args({ ...size, C }, randoms(seed)), values(size));
       const oracle = cpu();
       for (const [t, { data }] of inputs) oracle.write(t, data);
       oracle.launch(launch);
-      return outputs.map((t) => [...oracle.read(t)]);
+      return outputs
+        .map((t) => (t.name === "sentences" ? progress(oracle.read(t), sentenceWidth(size.W)) : oracle.read(t)).join())
+        .join(";");
     };
     for (let seed = 1; seed < 40; seed++) {
       const least = candidateCount(size.W, size.X, size.W * (size.groups ?? 1));
-      assert.equal(result(least, seed), result(size.V, seed), `size ${i}, seed ${seed}`);
+      assert.is(result(least, seed), result(size.V, seed), `size ${i}, seed ${seed}`);
     }
   }
 });
+
+/** All but the number of candidates. */
+const progress = (sentences: ArrayLike<number>, width: number): number[] =>
+  Array.from(sentences).filter((_, i) => i % width !== SETTING.C);
+
+type State = Readonly<Record<string, TypedArray>>;
+
+/** The state after a step on a device. */
+async function stepOn(gpu: Gpu, given: Readonly<Record<string, Filled>>): Promise<State> {
+  const { launch, inputs, outputs } = recordLaunch(beamStep, given, values(mixed));
+  for (const [t, { data }] of inputs) gpu.write(t, data);
+  const prepared = await gpu.prepare({ name: beamStep.name, launches: [launch] });
+  const read = await prepared.run({ read: outputs });
+  prepared.dispose();
+  gpu.memory.free(inputs.map(([t]) => t));
+  return Object.fromEntries(outputs.map(({ name }, i) => [name, read[i]]));
+}
+
+/** Everything of sentence b, as text. */
+function sentenceOf({ rows, scores, sentences, indirection }: State, b: number): string {
+  const { M, A } = mixed;
+  const { settings, ...progress } = readSentence({ rows, scores, sentences } as SearchReport, b, A);
+  const { first, W } = settings;
+  const of = (t: TypedArray, width: number): number[] => [...t.subarray(first * width, (first + W) * width)];
+  return JSON.stringify([settings, progress, of(rows, ROW_FIELDS), of(indirection, TABLES * M)]);
+}
+
+const DEVICES = { "on a CPU": device, "in variants for GPUs": () => openGpu({ adapter: "gpu", guard: true }) };
+
+for (const [where, open] of Object.entries(DEVICES)) {
+  test(`a sentence alone, in rows of its own, is what it is among others, ${where}`, async () => {
+    const gpu = await open();
+    const whole = await stepOn(gpu, args(mixed, randoms(3)));
+    for (let b = 0; b < mixed.B; b++) {
+      const alone = args({ ...mixed, only: b }, randoms(3));
+      const [first, W] = [SETTING.first, SETTING.W].map((field) => whole.sentences[b * sentenceWidth(mixed.A) + field]);
+      const prefix = (t: Filled): Filled => {
+        const width = t.data.length / t.shape[0];
+        return { ...t, shape: [first + W, ...t.shape.slice(1)], data: t.data.slice(0, (first + W) * width) };
+      };
+      const { values, indices, rows, indirection } = alone;
+      const few = { values, indices, rows, indirection };
+      const cut = W ? Object.fromEntries(Object.entries(few).map(([name, t]) => [name, prefix(t)])) : {};
+      const left = await stepOn(gpu, { ...alone, ...cut });
+      const group = whole.sentences[b * sentenceWidth(mixed.A) + SETTING.group];
+      if (group === 0) assert.is(sentenceOf(left, b), sentenceOf(whole, b), `sentence ${b}`);
+    }
+  });
+}

@@ -1,5 +1,5 @@
 import { FINISHED_FIELDS, PLANES, ROW_FIELDS, SENTENCE_HEAD, sentenceWidth } from "../src/kernels/search_state.js";
-import { f32, u32 } from "./support/launch.js";
+import { f32, statusOf, u32 } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
@@ -25,7 +25,7 @@ export const args = (size: Size, random: () => number) => {
     weights: f32([R, 1, T], (i) => (seen(i) ? (gain * uniform()) / T : 0)),
     attended: f32([2, R, T], (i) => (position && seen(i % (R * T)) ? gain * uniform() : 0)),
     scores: f32([PLANES, R], random),
-    status: status === undefined ? undefined : u32([2], () => status),
+    status: status === undefined ? undefined : statusOf(status),
   };
 };
 

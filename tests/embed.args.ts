@@ -1,6 +1,6 @@
 import { NO_ID } from "../src/kernels/constants.js";
 import { FORMATS } from "../src/kernels/formats.js";
-import { bf16, f16, f32, quantised, u32, u32Rows } from "./support/launch.js";
+import { bf16, f16, f32, quantised, statusOf, u32, u32Rows } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
@@ -40,7 +40,7 @@ export const args = (size: Size, random: () => number) => {
     gamma: norm ? f32([D], () => 1 + random()) : undefined,
     beta: beta ? f32([D], random) : undefined,
     out: f32([N, D], (i) => i), // rows of other parts stay
-    status: status === undefined ? undefined : u32([2], () => status),
+    status: status === undefined ? undefined : statusOf(status),
   };
 };
 

@@ -115,7 +115,7 @@ checkKernel(embed, {
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
     },
     shared: {
@@ -137,7 +137,7 @@ checkKernel(embed, {
       ],
       "a stop that is not heeded": [
         "norm, status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
     },
   },

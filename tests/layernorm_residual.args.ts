@@ -1,4 +1,4 @@
-import { f32, u32 } from "./support/launch.js";
+import { f32, statusOf, u32 } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
@@ -25,7 +25,7 @@ export const args = (size: Size, random: () => number) => {
     residual: residual ? f32([N, D], () => gain * random()) : undefined,
     gamma: f32([D], random),
     beta: beta ? f32([D], random) : undefined,
-    status: status === undefined ? undefined : u32([2], () => status),
+    status: status === undefined ? undefined : statusOf(status),
   };
 };
 

@@ -92,7 +92,7 @@ checkKernel(layernormResidual, {
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7"),
       ],
     },
     shared: {
@@ -111,7 +111,7 @@ checkKernel(layernormResidual, {
       "rows past the end that are written": ["one row of 256", (wgsl) => wgsl.replace("n < params.N && ", "")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7"),
       ],
     },
     subgroup: {
@@ -131,7 +131,7 @@ checkKernel(layernormResidual, {
       "a mean that is not taken off": ["status 1 goes on", (wgsl) => wgsl.replace("s[i] - mean;", "s[i];")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7"),
       ],
     },
   },
@@ -224,7 +224,7 @@ checkKernel(layernormResidual, {
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7"),
       ],
     },
     shared: {
@@ -245,7 +245,7 @@ checkKernel(layernormResidual, {
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7"),
       ],
     },
     subgroup: {
@@ -264,7 +264,7 @@ checkKernel(layernormResidual, {
       "an eps that is forgotten": ["lanes that do not divide the row", (wgsl) => wgsl.replace(" + params.eps", "")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7"),
       ],
     },
   },

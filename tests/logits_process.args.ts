@@ -1,7 +1,7 @@
 import { NO_ID } from "../src/kernels/constants.js";
 import { packLeads, packRules } from "../src/kernels/logits_process.js";
 import { ROW_FIELDS, SENTENCE, sentenceWidth, tableAt } from "../src/kernels/search_state.js";
-import { f32, type Filled, u32 } from "./support/launch.js";
+import { f32, type Filled, statusOf, u32 } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
@@ -93,7 +93,7 @@ export const args = (size: Size, random: () => number) => {
     sentences: u32([B, sentenceWidth(W)], (i) => head(Math.floor(i / sentenceWidth(W)))[i % sentenceWidth(W)] ?? 0),
     rules: rules(size, [...(leads?.[0].ids ?? []), ...past.slice(covered), rows.data[0]]),
     logits: f32([R, V], () => gain * random() + offset),
-    status: status === undefined ? undefined : u32([2], () => status),
+    status: status === undefined ? undefined : statusOf(status),
   };
 };
 

@@ -1,7 +1,7 @@
 import { quantWords } from "../src/runtime/quant.js";
 import { elements } from "../src/runtime/tensor.js";
 import { FORMATS } from "../src/kernels/formats.js";
-import { bf16, f16, f32, type Filled, quantised, u32 } from "./support/launch.js";
+import { bf16, f16, f32, type Filled, quantised, statusOf, u32 } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
@@ -41,7 +41,7 @@ export const args = (size: Size, random: () => number) => {
     gamma: gamma ? f32([I], random) : undefined,
     beta: beta ? f32([I], random) : undefined,
     y: f32([N, Y], random), // what lies beside the window must stay
-    status: status === undefined ? undefined : u32([2], () => status),
+    status: status === undefined ? undefined : statusOf(status),
   };
 };
 

@@ -227,7 +227,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       "no eps": ["a large eps", (wgsl) => wgsl.replace("+ params.eps", "")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7"),
       ],
     },
     "rows.shared": {
@@ -276,7 +276,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7"),
       ],
     },
     "rows.subgroup": {
@@ -301,7 +301,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       "a mean of one invocation": ["a large eps", (wgsl) => wgsl.replace("subgroupAdd(total(sum))", "total(sum)")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7"),
       ],
     },
   },

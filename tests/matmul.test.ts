@@ -138,7 +138,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       "a gelu without its root of one half": ["one short, gelu", (wgsl) => wgsl.replace("0.70710678", "1.0")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7"),
       ],
     },
     shared: {
@@ -177,7 +177,7 @@ const table: Table<"x" | "weight" | "bias" | "residual" | "gamma" | "beta" | "st
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0", "status[0] == 7"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7"),
       ],
     },
   },

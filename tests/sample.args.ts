@@ -1,6 +1,6 @@
 import { LOWEST } from "../src/kernels/constants.js";
 import { partsOfDraw, sampleParts } from "../src/kernels/sample_parts.js";
-import { f32, type Filled, u32, u32Rows } from "./support/launch.js";
+import { f32, type Filled, statusOf, u32, u32Rows } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 
@@ -15,7 +15,7 @@ export const args = (size: Size, random: () => number) => {
       const value = steps ? Math.floor(((random() + 1) / 2) * steps) : gain * random();
       return i % V < banned ? LOWEST : value + offset;
     }),
-    status: status === undefined ? undefined : u32([2], () => status),
+    status: status === undefined ? undefined : statusOf(status),
   };
   return { ...given, ...partsOf(size, given) };
 };

@@ -40,10 +40,28 @@ checkKernel(topk, {
     "one over a workgroup": { R: 13, V: 12, G: 5, C: 2 },
     "status 1 goes on": { R: 2, V: 9, G: 2, C: 2, status: 1 },
     "status 0 writes nothing": { R: 2, V: 9, G: 2, C: 2, status: 0 },
+    "rows that are idle": { R: 12, V: 30, G: 2, C: 3, rows: 1 },
+    "rows of many kinds": { R: 23, V: 60, G: 3, C: 8, mixed: 1 },
+    "rows of many kinds, ties": { R: 23, V: 60, G: 3, C: 8, steps: 3, mixed: 1 },
+    "rows of many kinds, a long list": { R: 13, V: 200, G: 2, C: 33, mixed: 1 },
+    "rows of many kinds, few ids that are allowed": { R: 13, V: 20, G: 2, C: 8, banned: 9, mixed: 1 },
     "rows past 65535": { R: 65537, V: 4, G: 1, C: 2 },
   },
   mutants: {
     direct: {
+      "rows that are idle and listed": ["rows that are idle", (wgsl) => wgsl.replace("sentence == NO_ID", "false")],
+      "as many candidates of all rows": [
+        "rows of many kinds",
+        (wgsl) => wgsl.replace("min(setting(sentence, SETTING_C), params.C)", "params.C"),
+      ],
+      "rows that draw and are listed": [
+        "rows of many kinds",
+        (wgsl) => wgsl.replace("& FLAG_SAMPLES) != 0u", "& FLAG_SAMPLES) == 7u"),
+      ],
+      "a short list that is stored late": [
+        "rows of many kinds",
+        (wgsl) => wgsl.replace("store(index, c - skip,", "store(index, c,"),
+      ],
       "ties to the larger id": [
         "all equal",
         (wgsl) => wgsl.replace("moved || value > other", "moved || value >= other"),
@@ -88,10 +106,19 @@ checkKernel(topk, {
       "a guard that is one row late": ["parts shorter than C", (wgsl) => wgsl.replace("r >= params.R", "r > params.R")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
     },
     shared: {
+      "rows that are idle and listed": ["rows that are idle", (wgsl) => wgsl.replace("sentence == NO_ID", "false")],
+      "as many candidates of all rows": [
+        "rows of many kinds",
+        (wgsl) => wgsl.replace("min(setting(sentence, SETTING_C), params.C)", "params.C"),
+      ],
+      "rows that draw and are listed": [
+        "rows of many kinds",
+        (wgsl) => wgsl.replace("& FLAG_SAMPLES) != 0u", "& FLAG_SAMPLES) == 7u"),
+      ],
       "ties to the larger id": ["all equal", (wgsl) => wgsl.replace("b.id < a.id", "b.id > a.id")],
       "ties that are taken once": [
         "ties",
@@ -123,7 +150,7 @@ checkKernel(topk, {
       "a tree without its root": ["an empty part", (wgsl) => wgsl.replace("stride > 0u", "stride > 1u")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
     },
   },

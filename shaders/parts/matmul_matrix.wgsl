@@ -49,7 +49,7 @@ fn stageOutput(term: u32, at: u32, k: u32, v: vec4<Element>) {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) index: u32,
         @builtin(subgroup_id) subgroup: u32, @builtin(subgroup_invocation_id) lane: u32) {
-  if (HAS_STATUS == 1 && status[0] == 0) { return; }
+  if (HAS_STATUS == 1 && status[0] == status[1]) { return; }
   let tiles = (params.N + ROWS - 1) / ROWS;
   let tile = group.y * grid.x + group.x;
   let n0 = tile % tiles * ROWS;

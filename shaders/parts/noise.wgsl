@@ -1,8 +1,8 @@
 // The noise of a draw, and logits as numbers that can be searched bit by bit.
 
 // -log(1 - w) for a uniform w of 46 bits; a series where the logarithm would lose digits.
-fn exponential(row: u32, position: u32, id: u32) -> f32 {
-  var v = vec4u(params.seed, row, position, id) * 1664525u + 1013904223u;
+fn exponential(seed: u32, row: u32, position: u32, id: u32) -> f32 {
+  var v = vec4u(seed, row, position, id) * 1664525u + 1013904223u;
   v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
   v = v ^ (v >> vec4u(16u));
   v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;

@@ -3,7 +3,7 @@ export { attention } from "./attention.js";
 export { attentionMerge } from "./attention_merge.js";
 export { attentionStep } from "./attention_step.js";
 export { attentionWeights } from "./attention_weights.js";
-export { EARLY_STOPPING, SEARCH } from "./beam_reference.js";
+export { EARLY_STOPPING } from "./beam_reference.js";
 export { beamStep } from "./beam_step.js";
 export { coverage } from "./coverage.js";
 export { dynamicRange } from "./dynamic_range.js";

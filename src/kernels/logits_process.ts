@@ -3,11 +3,13 @@ import shared from "../../shaders/logits_process.shared.wgsl";
 import constants from "../../shaders/parts/constants.wgsl";
 import common from "../../shaders/parts/logits_process.wgsl";
 import searchState from "../../shaders/parts/search_state.wgsl";
+import settings from "../../shaders/parts/settings.wgsl";
 import timestamps from "../../shaders/parts/timestamps.wgsl";
-import { type Dims, defineKernel, type Values } from "../runtime/kernel.js";
+import { defineKernel, type Values } from "../runtime/kernel.js";
 import { joinShader } from "../runtime/wgsl.js";
 import { BANNED, LARGEST, LOWEST, NO_ID } from "./constants.js";
-import { SENTENCE, type Settings, tableAt } from "./search_state.js";
+import { readSettings } from "./search_host.js";
+import { FLAG, mostHypotheses, ROW, ROW_FIELDS, SENTENCE, type Settings, TABLES, tableAt } from "./search_state.js";
 
 /** The rules on scores that are lists of token ids. */
 export interface RuleLists {
@@ -53,23 +55,25 @@ export function leadSettings({ ids, covered, forced_bos }: Lead, at: number) {
   } as const satisfies Partial<Settings>;
 }
 
-function unpackRules(rules: Values): RuleLists {
-  let at = 4;
-  const take = (count: number): number[] => Array.from({ length: count }, () => rules[at++]);
-  const [end, suppress, begin_suppress] = [take(rules[0]), take(rules[1]), take(rules[2])];
-  return { end, suppress, begin_suppress, banned: Array.from({ length: rules[3] }, () => take(rules[at++])) };
+/** The lists of a sentence that begin at this place in `lists`. */
+function unpackRules(lists: Values, at: number): RuleLists {
+  const [ends, suppressed, begin, sequences] = [0, 1, 2, 3].map((i) => lists[at + i]);
+  let next = at + 4;
+  const take = (count: number): number[] => Array.from({ length: count }, () => lists[next++]);
+  const [end, suppress, begin_suppress] = [take(ends), take(suppressed), take(begin)];
+  return { end, suppress, begin_suppress, banned: Array.from({ length: sequences }, () => take(lists[next++])) };
 }
 
 /**
  * Applies the rules to the scores of one row, in place and in f64. `ids` are its tokens so far, of which `start` were
- * given, and it has at most `limit`; `d` holds the parameters of `logits_process`.
+ * given, and it has at most `limit`; `d` has the settings of its sentence.
  */
 export function applyRules(
   scores: number[],
   ids: readonly number[],
-  { start, limit, forced_bos }: { readonly start: number; readonly limit: number; readonly forced_bos: number },
+  { start, limit }: { readonly start: number; readonly limit: number },
   lists: RuleLists,
-  d: Dims,
+  d: Settings,
 ): number[] {
   const n = d.no_repeat_ngram_size;
   const ban = (banned: Iterable<number>): void => {
@@ -93,7 +97,7 @@ export function applyRules(
       ban(sequence.slice(-1));
   }
   if (ids.length - start < d.min_new_tokens) ban(lists.end);
-  if (forced_bos !== NO_ID && ids.length === 1) force(forced_bos);
+  if (d.forced_bos !== NO_ID && ids.length === 1) force(d.forced_bos);
   if (d.forced_eos !== NO_ID && ids.length === limit - 1) force(d.forced_eos);
   ban(lists.suppress);
   if (ids.length === start + (start === 1 ? d.begin : 0)) ban(lists.begin_suppress);
@@ -106,7 +110,7 @@ export function applyRules(
  * in pairs that never go back, and nothing else is allowed where they are more probable than any text token. `end` is
  * the first end id.
  */
-function keepTimestamps(scores: number[], ids: readonly number[], start: number, end: number, d: Dims): void {
+function keepTimestamps(scores: number[], ids: readonly number[], start: number, end: number, d: Settings): void {
   const begin = d.no_timestamps + 1;
   const ban = (banned: (id: number) => boolean): void => scores.forEach((_, v) => banned(v) && (scores[v] = LOWEST));
   const isTimestamp = (id: number): boolean => id >= begin;
@@ -131,40 +135,30 @@ function keepTimestamps(scores: number[], ids: readonly number[], start: number,
 const lanesOf = (V: number): number => Math.min(256, 2 ** Math.ceil(Math.log2(Math.max(64, V / 8))));
 
 /**
- * Applies the rules of generation to the scores of each row, in place and in the order of Transformers: repetition and
+ * Applies the rules of generation to the scores of each row whose sentence has any, in place and in the order of Transformers: repetition and
  * presence penalties, n-gram blocking, banned sequences, no end id before the minimum, forced first and last token,
  * suppressed tokens, Whisper's timestamps after the id `no_timestamps` (NO_ID: no such rule; it needs an end id), of which the first is at
- * most `max_initial` above the lowest. LOG_SOFTMAX turns the scores into log-probabilities first. Also records the row's token in
- * `history`. rows u32[R,4]; indirection u32[2,R,M]; sentences u32[B,Y]; rules u32[X] by `packRules`; leads u32[Z] by
- * `packLeads`; history u32[M,R]; logits f32[R,V]. Numerics and source:
+ * most `max_initial` above the lowest. The flag `log_softmax` turns the scores into log-probabilities first. Also records the row's token in
+ * `history`, at the slot of the row. Other rows are left alone. rows u32[R,4]; indirection u32[R,3,M]; sentences u32[B,Y]; lists u32[X], each
+ * sentence's by `packRules` and the ids of its lead; history u32[Z]; logits f32[R,V]. Numerics and source:
  * shaders/logits_process*.wgsl.
  */
 export const logitsProcess = defineKernel({
   name: "logits_process",
   reads: {
     rows: "u32[R,4]",
-    indirection: "u32[2,R,M]",
+    indirection: "u32[R,3,M]",
     sentences: "u32[B,Y]",
-    rules: "u32[X]",
-    leads: "u32[Z]?",
+    lists: "u32[X]",
     status: "u32[2]?",
   },
-  writes: { history: "u32[M,R]", logits: "f32[R,V]" },
-  params: [
-    "no_repeat_ngram_size",
-    "min_new_tokens",
-    "forced_eos",
-    "begin",
-    "repetition_penalty",
-    "presence_penalty",
-    "no_timestamps",
-    "max_initial",
-  ],
-  constants: ["LOG_SOFTMAX"],
+  writes: { history: "u32[Z]", logits: "f32[R,V]" },
+  params: [],
+  constants: [],
   variants: [
     {
       name: "shared",
-      wgsl: joinShader(shared, common, timestamps, searchState, constants),
+      wgsl: joinShader(shared, common, timestamps, searchState, settings, constants),
       for: "gpu",
       groups: ({ R }) => R,
       // a bitmap of the vocabulary, or of 65,536 of its ids at a time
@@ -173,31 +167,35 @@ export const logitsProcess = defineKernel({
     },
     {
       name: "direct",
-      wgsl: joinShader(direct, common, timestamps, searchState, constants),
+      wgsl: joinShader(direct, common, timestamps, searchState, settings, constants),
       groups: ({ R }) => Math.ceil(R / 64),
     },
   ],
-  bytes: ({ R, V, LOG_SOFTMAX = 0 }) => 4 * R * (LOG_SOFTMAX ? 2 * V : 1),
-  flops: ({ R, V, LOG_SOFTMAX = 0 }) => R * (LOG_SOFTMAX ? 4 * V : 1),
-  reference(d, { rows, indirection, sentences, rules, leads, history, logits }) {
-    const { R, V, M, Y, LOG_SOFTMAX = 0 } = d;
+  bytes: ({ R, V }) => 8 * R * V,
+  flops: ({ R, V }) => 4 * R * V,
+  reference({ R, V, M, Y }, { rows, indirection, sentences, lists, history, logits }) {
     for (let r = 0; r < R; r++) {
-      const [id, position, sentence] = [rows[4 * r], rows[4 * r + 1], rows[4 * r + 2]];
-      history[position * R + r] = id;
-      const past = (t: number): number => (t === position ? r : indirection[(tableAt(position) * R + r) * M + t]);
-      const { ids: given, covered, forced_bos } = unpackLead(leads, sentence);
-      const own = Array.from({ length: position + 1 }, (_, t) => history[t * R + past(t)]);
-      const ids = [...given, ...own.slice(covered)];
-      const lead = given.length - covered;
+      const [id, position, sentence] = [ROW.id, ROW.position, ROW.sentence].map(
+        (field) => rows[r * ROW_FIELDS + field],
+      );
+      if (sentence === NO_ID) continue;
+      const asked = readSettings(sentences, sentence, mostHypotheses(Y));
+      if (!(asked.flags & FLAG.ruled)) continue;
+      const slot = (t: number): number => indirection[(TABLES * r + tableAt(position)) * M + t];
+      history[slot(position)] = id;
+      const own = Array.from({ length: position + 1 }, (_, t) => history[slot(t)]);
+      const given = Array.from({ length: asked.lead_count }, (_, i) => lists[asked.lead_at + i]);
+      const ids = [...given, ...own.slice(asked.lead_covered)];
       const scores = Array.from({ length: V }, (_, v) => logits[r * V + v]);
-      if (LOG_SOFTMAX) {
+      if (asked.flags & FLAG.log_softmax) {
         const top = scores.reduce((most, score) => Math.max(most, score), -Infinity);
         const logTotal = Math.log(scores.reduce((sum, score) => sum + Math.exp(score - top), 0));
         scores.forEach((score, v) => (scores[v] = score - top - logTotal));
       }
+      const lead = asked.lead_count - asked.lead_covered;
       const [start, limit] = [SENTENCE.start, SENTENCE.limit].map((field) => lead + sentences[sentence * Y + field]);
-      const bounds = { start, limit, forced_bos };
-      applyRules(scores, ids, bounds, unpackRules(rules), d).forEach((score, v) => (logits[r * V + v] = score));
+      const rules = unpackRules(lists, asked.lists);
+      applyRules(scores, ids, { start, limit }, rules, asked).forEach((score, v) => (logits[r * V + v] = score));
     }
   },
 });

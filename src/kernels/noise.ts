@@ -1,11 +1,10 @@
+import type { Values } from "../runtime/kernel.js";
+import { NO_ID } from "./constants.js";
+import { FLAG, mostHypotheses, ROW, ROW_FIELDS, type Settings } from "./search_state.js";
+import { readSettings } from "./search_host.js";
+
 /** The smallest temperature: shaders may take smaller numbers for 0. */
 export const LEAST_TEMPERATURE = 1.2e-38;
-
-/** What is wrong with the temperature of a draw, as the end of an error message. */
-export const checkTemperature = (temperature: number): string | undefined =>
-  temperature >= LEAST_TEMPERATURE
-    ? undefined
-    : `temperature must be at least ${LEAST_TEMPERATURE}, got ${temperature}`;
 
 /** The hash pcg4d of Jarzynski and Olano 2020, from four words to four. */
 function pcg4d(words: readonly number[]): number[] {
@@ -26,4 +25,22 @@ function pcg4d(words: readonly number[]): number[] {
 export function exponential(seed: number, row: number, position: number, id: number): number {
   const [x, y] = pcg4d([seed, row, position, id]);
   return -Math.log1p(-((x >>> 9) + ((y >>> 9) + 0.5) / 8388608) / 8388608);
+}
+
+/**
+ * What the sentence of row r asks for, with the noise of its next token; undefined where the row is idle or takes the
+ * best. Sentences have Y fields.
+ */
+export function drawOf(
+  { rows, sentences }: Readonly<Record<"rows" | "sentences", Values>>,
+  r: number,
+  Y: number,
+): (Settings & { noise(id: number): number }) | undefined {
+  const sentence = rows[r * ROW_FIELDS + ROW.sentence];
+  if (sentence === NO_ID) return undefined;
+  const settings = readSettings(sentences, sentence, mostHypotheses(Y));
+  if (!(settings.flags & FLAG.samples)) return undefined;
+  const { seed, draw } = settings;
+  const position = rows[r * ROW_FIELDS + ROW.position];
+  return { ...settings, noise: (id) => -Math.log(exponential(seed, draw, position, id)) };
 }

@@ -79,6 +79,8 @@ export interface SentenceReport extends Sentence<BeamReport> {
 /** The arrays of `REPORT`, which the host reads after a step. */
 export type SearchReport = Readonly<Record<"rows" | "scores" | "sentences" | "status", ArrayLike<number>>>;
 
+type SearchedBeams = Omit<SearchReport, "status">;
+
 /** What the host writes of a tensor: `data` from the element `at` on. */
 export interface StateWrite {
   readonly name: "rows" | "scores" | "sentences";
@@ -187,11 +189,11 @@ export function readReport(values: readonly TypedArray[]): SearchReport {
 }
 
 /** Beam w of sentence b in the report of a search whose sentences keep at most A hypotheses. */
-export function readBeam(report: SearchReport, b: number, w: number, A: number): BeamReport {
+export function readBeam(report: SearchedBeams, b: number, w: number, A: number): BeamReport {
   return beamAt(report, report.sentences[b * sentenceWidth(A) + SETTING.first] + w);
 }
 
-function beamAt({ rows, scores }: SearchReport, r: number): BeamReport {
+function beamAt({ rows, scores }: SearchedBeams, r: number): BeamReport {
   const Q = scores.length / PLANES;
   return {
     id: rows[r * ROW_FIELDS + ROW.id],
@@ -202,7 +204,7 @@ function beamAt({ rows, scores }: SearchReport, r: number): BeamReport {
 }
 
 /** Sentence b in the report of a search whose sentences keep at most A hypotheses. */
-export function readSentence(report: SearchReport, b: number, A: number): SentenceReport {
+export function readSentence(report: SearchedBeams, b: number, A: number): SentenceReport {
   const { scores, sentences } = report;
   const settings = readSettings(sentences, b, A);
   const Q = scores.length / PLANES;

@@ -131,6 +131,9 @@ export const REPORT = ["rows", "scores", "sentences", "status"] as const;
 /** Number of fields of a sentence that keeps at most A hypotheses. */
 export const sentenceWidth = (A: number): number => SENTENCE_HEAD + FINISHED_FIELDS * A;
 
+/** How many hypotheses a sentence of so many fields keeps at most. */
+export const mostHypotheses = (width: number): number => (width - SENTENCE_HEAD) / FINISHED_FIELDS;
+
 /** Number of scores in a plane, for R rows and B sentences that keep at most A hypotheses. */
 export const planeWidth = (R: number, B: number, A: number): number => Math.max(R, B * A);
 
