@@ -126,19 +126,22 @@ export function idleSentence(A: number): Uint32Array<ArrayBuffer> {
 function packSettings(settings: Settings): Uint32Array<ArrayBuffer> {
   const bits = (name: keyof Settings): number =>
     isFloat(name) ? new Uint32Array(Float32Array.of(settings[name]).buffer)[0] : settings[name];
-  return Uint32Array.from(Object.keys(SETTING) as (keyof Settings)[], bits);
+  return Uint32Array.from(SETTINGS, bits);
 }
 
 /** The settings of sentence b in `sentences`, of which none keeps more than A hypotheses. */
 export function readSettings(sentences: ArrayLike<number>, b: number, A: number): Settings {
-  const read = (name: keyof Settings): number => {
-    const field = sentences[b * sentenceWidth(A) + SETTING[name]];
-    return isFloat(name) ? new Float32Array(Uint32Array.of(field).buffer)[0] : field;
-  };
-  return Object.fromEntries((Object.keys(SETTING) as (keyof Settings)[]).map((name) => [name, read(name)])) as Settings;
+  const at = b * sentenceWidth(A);
+  const fields = Uint32Array.from({ length: SENTENCE_HEAD }, (_, field) => sentences[at + field]);
+  const numbers = new Float32Array(fields.buffer);
+  const settings: Partial<Record<keyof Settings, number>> = {};
+  for (const name of SETTINGS) settings[name] = (isFloat(name) ? numbers : fields)[SETTING[name]];
+  return settings as Settings;
 }
 
-const isFloat = (name: string): boolean => (FLOATS as readonly string[]).includes(name);
+const SETTINGS = Object.keys(SETTING) as (keyof Settings)[];
+const IS_FLOAT: ReadonlySet<string> = new Set(FLOATS);
+const isFloat = (name: string): boolean => IS_FLOAT.has(name);
 
 /** Rows u32[W,4] for beams that continue themselves. */
 export function packBeams(
