@@ -19,6 +19,9 @@ export const decodeAlone =
     const opened = await openLoop(core, sizeOf(job, g));
     try {
       return await decodeIn(opened.loop)(job, g, hooks);
+    } catch (error) {
+      await opened.stop();
+      throw error;
     } finally {
       opened.close();
     }
@@ -42,24 +45,37 @@ export function decodeTogether(
   jobs: readonly { readonly job: Job; readonly g: Generation }[],
 ): { readonly decode: Decode; close(): Promise<void> } {
   const opening = openLoop(core, joinSizes(jobs.map(({ job, g }) => sizeOf(job, g))));
-  opening.catch(() => {}); // each decoding tells it
+  opening.catch(() => {});
   return {
     decode: async (...call) => decodeIn((await opening).loop)(...call),
-    close: () =>
-      opening.then(
-        (opened) => opened.close(),
-        () => {},
-      ),
+    close: async () => {
+      const opened = await opening.catch(() => undefined); // each decoding tells it
+      await opened?.stop();
+      opened?.close();
+    },
   };
 }
 
+/** A loop on memory that may be used again. */
+interface OpenLoop {
+  readonly loop: Loop;
+  /** Stops it amid its work, and resolves when nothing of it is under way. */
+  stop(): Promise<void>;
+  /** Leaves its memory to others: its work is done, or it was stopped. */
+  close(): void;
+}
+
 /** A loop of these sizes, on memory that an earlier one left if there is any. */
-async function openLoop(core: DecoderCore, sizes: LoopSizes): Promise<{ readonly loop: Loop; close(): void }> {
+async function openLoop(core: DecoderCore, sizes: LoopSizes): Promise<OpenLoop> {
   const key = `loop ${JSON.stringify(sizes)}`;
   const state = await core.idle.acquire(key, async (): Promise<LoopState> => createLoopState(core, sizes));
   const loop = createLoop(core, state, { prefixes: 0, chunk: CHUNK });
   return {
     loop,
+    stop() {
+      loop.stop();
+      return loop.idle();
+    },
     close() {
       loop.stop();
       if (loop.failed) state.dispose();

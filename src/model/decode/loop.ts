@@ -73,7 +73,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     wake: () => wake(),
   };
   const { tasks, places, done } = context;
-  const admit = createAdmission(context);
+  const admission = createAdmission(context);
   const depth = state.sizes.host ? 1 : core.gpu.readAhead;
   const ahead: Submitted[] = [];
   let failed = false;
@@ -82,7 +82,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
 
   const submitAhead = async (): Promise<void> => {
     while (ahead.length < depth) {
-      admit();
+      admission.admit();
       const next = await submitNext(context, chunk);
       if (!next) return;
       ahead.push(next);
@@ -165,6 +165,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     },
     async idle() {
       while (driving) await driving;
+      await admission.idle();
     },
     forget: () => places.forget(),
     check: () => places.check(admittedTasks(context)),
