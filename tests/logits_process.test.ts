@@ -51,7 +51,7 @@ const mutants: Mutants = {
     (wgsl) => wgsl.replace("s.length = s.lead +", "s.length ="),
   ],
   "pads of the first sentence": [
-    "pads, unigrams",
+    "pads, trigrams, a first token",
     (wgsl) => wgsl.replace("s.lead_count = setting(b,", "s.lead_count = setting(0u,"),
   ],
   "pads of another id": [
