@@ -75,7 +75,10 @@ fn is_done(taken: u32) -> bool {
   if (own.opennmt == 0u) { return over || is_settled(next[0].score, length - own.start); }
   var kept: array<vec4u, BEAMS>;
   for (var w = 0u; w < taken; w++) { kept[w] = hypothesis_of(next[w]); }
-  for (var w = 0u; w < own.W; w++) { keep(w, select(0.0, next[w].score, w < taken), select(vec4u(), kept[w], w < taken)); }
+  for (var w = 0u; w < own.W; w++) {
+    let live = w < taken;
+    keep(w, select(0.0, next[w].score, live), select(vec4u(), kept[w], live));
+  }
   return have_ended(taken) || over;
 }
 

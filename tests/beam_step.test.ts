@@ -1,7 +1,7 @@
 import { beamStep } from "../src/kernels/index.js";
 import { EARLY_STOPPING } from "../src/kernels/beam_reference.js";
 import { candidateCount } from "../src/kernels/beam_step.js";
-import { readSentence, type SearchReport } from "../src/kernels/search_host.js";
+import { readSentence } from "../src/kernels/search_host.js";
 import { ROW_FIELDS, sentenceWidth, SETTING, TABLES } from "../src/kernels/search_state.js";
 import { cpu } from "../src/runtime/cpu.js";
 import { type Gpu, gpu as openGpu } from "../src/runtime/gpu.js";
@@ -685,7 +685,7 @@ async function stepOn(gpu: Gpu, given: Readonly<Record<string, Filled>>): Promis
 /** Everything of sentence b, as text. */
 function sentenceOf({ rows, scores, sentences, indirection }: State, b: number): string {
   const { M, A } = mixed;
-  const { settings, ...progress } = readSentence({ rows, scores, sentences } as SearchReport, b, A);
+  const { settings, ...progress } = readSentence({ rows, scores, sentences }, b, A);
   const { first, W } = settings;
   const of = (t: TypedArray, width: number): number[] => [...t.subarray(first * width, (first + W) * width)];
   return JSON.stringify([settings, progress, of(rows, ROW_FIELDS), of(indirection, TABLES * M)]);

@@ -1,6 +1,6 @@
 import { NO_ID } from "../src/kernels/constants.js";
 import { FORMATS } from "../src/kernels/formats.js";
-import { bf16, f16, f32, quantised, statusOf, u32, u32Rows } from "./support/launch.js";
+import { bf16, f16, f32, quantised, statusOf, u32Rows } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 

@@ -1,4 +1,4 @@
-import { f32, statusOf, u32 } from "./support/launch.js";
+import { f32, statusOf } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 

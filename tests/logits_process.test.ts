@@ -24,15 +24,15 @@ const mutants: Mutants = {
   ],
   "the table of the other parity": [
     "banned sequences",
-    (wgsl) => wgsl.replace("(position & 1u) * R", "((position + 1u) & 1u) * R"),
+    (wgsl) => wgsl.replace("+ (position & 1u)", "+ ((position + 1u) & 1u)"),
   ],
   "a past that ignores the indirection": [
     "banned sequences",
-    (wgsl) => wgsl.replace("indirection[indirection_at(position, params.R, params.M) + r * params.M + t]", "r"),
+    (wgsl) => wgsl.replace("history[indirection[s.table + t]]", "history[t]"),
   ],
   "a token that is not recorded": [
-    "suppressed at the beginning",
-    (wgsl) => wgsl.replace("history[position * params.R + r] = rows[r].x;", ""),
+    "history through the indirection, even",
+    (wgsl) => wgsl.replace("history[indirection[s.table + s.position]] = s.id;", ""),
   ],
   "a penalty that rewards negative scores": [
     "repetition penalty, tokens seen twice",
@@ -40,56 +40,59 @@ const mutants: Mutants = {
   ],
   "a presence penalty that waits for the other": [
     "presence penalty, tokens seen twice",
-    (wgsl) => wgsl.replace(" || params.presence_penalty != 0.0", ""),
+    (wgsl) => wgsl.replace(" || s.presence_penalty != 0.0", ""),
   ],
   "a presence penalty that divides": [
     "presence penalty, tokens seen twice",
-    (wgsl) => wgsl.replace("repeated - params.presence_penalty", "repeated / (1.0 + params.presence_penalty)"),
+    (wgsl) => wgsl.replace("repeated - s.presence_penalty", "repeated / (1.0 + s.presence_penalty)"),
   ],
   "pads that are not counted": [
     "no forced first token after pads",
-    (wgsl) => wgsl.replace("return leads[5u * rows[r].z] -", "return leads[5u * rows[r].z] - leads[5u * rows[r].z] +"),
+    (wgsl) => wgsl.replace("s.length = s.lead +", "s.length ="),
   ],
   "pads of the first sentence": [
-    "pads, trigrams",
-    (wgsl) => wgsl.replace("return leads[5u * rows[r].z] - leads[5u * rows[r].z + 1u];", "return leads[0] - leads[1];"),
+    "pads, trigrams, a first token",
+    (wgsl) => wgsl.replace("s.lead_count = setting(b,", "s.lead_count = setting(0u,"),
   ],
-  "pads of another id": ["pads in banned sequences", (wgsl) => wgsl.replace("+ 2u] + at];", "+ 2u] + at] + 1u;")],
+  "pads of another id": [
+    "pads in banned sequences",
+    (wgsl) => wgsl.replace("return lists[s.lead_at + at];", "return lists[s.lead_at + at] + 1u;"),
+  ],
   "ids before the prompt in another order": [
     "other ids before the prompt, trigrams",
-    (wgsl) => wgsl.replace("+ 2u] + at];", "+ 2u]];"),
+    (wgsl) => wgsl.replace("return lists[s.lead_at + at];", "return lists[s.lead_at];"),
   ],
   "penalties that begin after the first ids": [
     "other ids before the prompt, repetition penalty",
-    (wgsl) => wgsl.replace("5u * rows[r].z + 3u]", "5u * rows[r].z]"),
+    (wgsl) => wgsl.replace("SETTING_LEAD_FIRST)", "SETTING_LEAD_COUNT)"),
   ],
   "covered tokens that count twice": [
     "ids that cover tokens, repetition penalty",
-    (wgsl) => wgsl.replace("leads[5u * rows[r].z] - leads[5u * rows[r].z + 1u]", "leads[5u * rows[r].z]"),
+    (wgsl) => wgsl.replace("s.lead_count - setting(b, SETTING_LEAD_COVERED)", "s.lead_count"),
   ],
   "a prompt without its pads": [
     "pads, suppressed at the beginning",
-    (wgsl) => wgsl.replace("start = lead(r) + sentences", "start = sentences"),
+    (wgsl) => wgsl.replace("s.start = s.lead + setting", "s.start = setting"),
   ],
   "a limit that counts pads": [
     "pads, no forced last token before",
-    (wgsl) => wgsl.replace(/position \+ 2u == (limit|sentences)/, "length + 1u == $1"),
+    (wgsl) => wgsl.replace("s.position + 2u ==", "s.length + 1u =="),
   ],
   "a first token that pads do not shift": [
     "no forced first token after pads",
-    (wgsl) => wgsl.replace("forced_bos(r, length)", "forced_bos(r, rows[r].y + 1u)"),
+    (wgsl) => wgsl.replace("NO_ID && s.length == 1u", "NO_ID && s.position == 0u"),
   ],
   "the first token of another sentence": [
     "a forced first token of each sentence",
-    (wgsl) => wgsl.replace("return leads[5u * rows[r].z + 4u]", "return leads[4]"),
+    (wgsl) => wgsl.replace("setting(b, SETTING_FORCED_BOS)", "setting(0u, SETTING_FORCED_BOS)"),
   ],
   "n-grams compared by one token": [
     "pads, trigrams, a first token",
-    (wgsl) => wgsl.replace("end, length, prefix)", "end, length, min(prefix, 1u))"),
+    (wgsl) => wgsl.replace("end, s.length, prefix)", "end, s.length, min(prefix, 1u))"),
   ],
   "banned sequences that end one token early": [
     "banned sequences",
-    (wgsl) => wgsl.replace("length - count + j)", "length - count + j - 1u)"),
+    (wgsl) => wgsl.replace("s.length - count + j)", "s.length - count + j - 1u)"),
   ],
   "a banned sequence that hides the next": [
     "banned sequences longer than the row",
@@ -97,50 +100,58 @@ const mutants: Mutants = {
   ],
   "an end id one token too late": [
     "at the minimum of new tokens",
-    (wgsl) => wgsl.replace("length - start < params.min_new_tokens", "length - start <= params.min_new_tokens"),
+    (wgsl) => wgsl.replace("s.length - s.start < s.min_new_tokens", "s.length - s.start <= s.min_new_tokens"),
   ],
   "a minimum that counts the prompt": [
     "one short of the minimum of new tokens",
-    (wgsl) => wgsl.replace("length - start < params.min_new_tokens", "length < params.min_new_tokens"),
+    (wgsl) => wgsl.replace("s.length - s.start < s.min_new_tokens", "s.length < s.min_new_tokens"),
   ],
   "a forced last token after the last": [
     "a forced last token",
-    (wgsl) => wgsl.replace(/position \+ 2u == (limit|sentences)/, "position + 1u == $1"),
+    (wgsl) => wgsl.replace("s.position + 2u ==", "s.position + 1u =="),
   ],
   "a beginning that ignores the forced token": [
     "not suppressed before the beginning",
-    (wgsl) => wgsl.replace("select(0u, params.begin, start == 1u)", "0u"),
+    (wgsl) => wgsl.replace("select(0u, s.begin, s.start == 1u)", "0u"),
   ],
   "a beginning that waits for a forced token that never comes": [
     "suppressed after a longer prompt",
-    (wgsl) => wgsl.replace("select(0u, params.begin, start == 1u)", "params.begin"),
+    (wgsl) => wgsl.replace("select(0u, s.begin, s.start == 1u)", "s.begin"),
   ],
-  "timestamps that go back": ["timestamps", (wgsl) => wgsl.replace(/if \(t > start\) \{ allowed.first = [^}]*\}/, "")],
+  "timestamps that go back": [
+    "timestamps",
+    (wgsl) => wgsl.replace(/if \(t > s\.start\) \{ allowed.first = [^}]*\}/, ""),
+  ],
   "the same timestamp for two pairs": [
     "timestamps",
     (wgsl) => wgsl.replace("select(1u, 0u, closes", "select(0u, 0u, closes"),
   ],
   "three timestamps on end": ["timestamps", (wgsl) => wgsl.replace("{ allowed.end = begin; }", "{}")],
-  "text after one timestamp": ["timestamps", (wgsl) => wgsl.replace("{ allowed.text = rules[4]; }", "{}")],
+  "text after one timestamp": ["timestamps", (wgsl) => wgsl.replace("{ allowed.text = lists[s.lists + 4u]; }", "{}")],
   "timestamps that are given": [
     "timestamps, the second token",
-    (wgsl) => wgsl.replace("while (t > start", "while (t > 0u").replace("if (t > start)", "if (t > 0u)"),
+    (wgsl) => wgsl.replace("while (t > s.start", "while (t > 0u").replace("if (t > s.start)", "if (t > 0u)"),
   ],
   "a pair with a given timestamp": [
     "timestamps, the second token",
-    (wgsl) => wgsl.replace("length < start + 2u ||", "false ||"),
+    (wgsl) => wgsl.replace("s.length < s.start + 2u ||", "false ||"),
   ],
   "text first": ["timestamps, the first token", (wgsl) => wgsl.replace("allowed.text = begin;", "")],
   "a late first timestamp": [
     "timestamps, the first token",
-    (wgsl) => wgsl.replace("params.max_initial < params.V - begin", "false"),
+    (wgsl) => wgsl.replace("s.max_initial < params.V - begin", "false"),
   ],
-  "the id of no timestamps": ["timestamps", (wgsl) => wgsl.replace("v == params.no_timestamps ||", "false ||")],
+  "the id of no timestamps": ["timestamps", (wgsl) => wgsl.replace("v == s.no_timestamps ||", "false ||")],
   "timestamps that never win": ["timestamps", (wgsl) => wgsl.replace("> BANNED &&", "> -BANNED &&")],
   "timestamps that win one by one": ["timestamps", (wgsl) => wgsl.replace(/ \+ log(_total|\(total\)) >/, " >")],
+  "rows without rules": ["sentences of many kinds", (wgsl) => wgsl.replace("& FLAG_RULED) != 0u", "| 1u) != 0u")],
+  "lists of the first sentence": [
+    "sentences of many kinds",
+    (wgsl) => wgsl.replace("setting(b, SETTING_LISTS)", "setting(0u, SETTING_LISTS)"),
+  ],
   "a stop that is not heeded": [
     "status 0 writes nothing",
-    (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+    (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
   ],
 };
 
@@ -193,10 +204,10 @@ checkKernel(logitsProcess, {
       M: 20,
       position: 5,
       lead: 7,
-      mixed: 3,
+      mixed_ids: 3,
       penalty: 2,
     },
-    "other ids before the prompt, trigrams": { B: 4, W: 2, V: 3, M: 32, position: 8, lead: 9, mixed: 2, ngram: 3 },
+    "other ids before the prompt, trigrams": { B: 4, W: 2, V: 3, M: 32, position: 8, lead: 9, mixed_ids: 2, ngram: 3 },
     "other ids before the prompt, banned sequences": {
       B: 1,
       W: 2,
@@ -204,7 +215,7 @@ checkKernel(logitsProcess, {
       M: 20,
       position: 1,
       lead: 3,
-      mixed: 5,
+      mixed_ids: 5,
       banned: 1,
     },
     "ids that cover tokens, repetition penalty": {
@@ -214,7 +225,7 @@ checkKernel(logitsProcess, {
       position: 5,
       start: 4,
       lead: 3,
-      mixed: 3,
+      mixed_ids: 3,
       covered: 2,
       penalty: 2,
     },
@@ -226,7 +237,7 @@ checkKernel(logitsProcess, {
       position: 6,
       start: 4,
       lead: 3,
-      mixed: 1,
+      mixed_ids: 1,
       covered: 3,
       ngram: 2,
     },
@@ -315,6 +326,8 @@ checkKernel(logitsProcess, {
       few: 27,
       presence: 1.5,
     },
+    "sentences of many kinds": { B: 16, W: 2, V: 40, M: 24, position: 4, mixed: 1 },
+    "sentences of many kinds over the lanes": { B: 8, W: 1, V: 300, M: 90, position: 68, few: 30, mixed: 1 },
     "rows past 65535": { B: 65537, V: 4, M: 2, position: 1, penalty: 2 },
   },
   mutants: {
@@ -322,7 +335,7 @@ checkKernel(logitsProcess, {
       ...mutants,
       "pads that are not penalised": [
         "pads, presence penalty",
-        (wgsl) => wgsl.replace("var t = first;", "var t = lead(r);"),
+        (wgsl) => wgsl.replace("var t = s.lead_first;", "var t = s.lead;"),
       ],
       "a penalty for each time a token was seen": [
         "presence penalty, tokens seen twice",
@@ -330,7 +343,7 @@ checkKernel(logitsProcess, {
       ],
       "a last n-gram that is not looked at": [
         "bigrams",
-        (wgsl) => wgsl.replace("end < length; end++", "end + 1u < length; end++"),
+        (wgsl) => wgsl.replace("end < s.length; end++", "end + 1u < s.length; end++"),
       ],
       "a missing maximum": [
         "one id over the lanes",
@@ -340,8 +353,8 @@ checkKernel(logitsProcess, {
     shared: {
       ...mutants,
       "pads that are not penalised": [
-        "pads, every rule",
-        (wgsl) => wgsl.replace("var t = first_distinct(r) + lane", "var t = lead(r) + lane"),
+        "pads, presence penalty",
+        (wgsl) => wgsl.replace("var t = s.lead_first + lane", "var t = s.lead + lane"),
       ],
       "a penalty for each time a token was seen": [
         "repetition penalty, tokens seen twice",
@@ -365,15 +378,15 @@ checkKernel(logitsProcess, {
       ],
       "a past that ends at the lanes": [
         "one id over the lanes",
-        (wgsl) => wgsl.replace("t < length; t += LANES", "t < length; t += 2u * LANES"),
+        (wgsl) => wgsl.replace("t < s.length; t += LANES", "t < s.length; t += 2u * LANES"),
       ],
       "a last n-gram that is not looked at": [
         "bigrams",
-        (wgsl) => wgsl.replace("end < length; end +=", "end + 1u < length; end +="),
+        (wgsl) => wgsl.replace("end < s.length; end +=", "end + 1u < s.length; end +="),
       ],
       "n-grams past the lanes": [
         "a vocabulary far above the lanes",
-        (wgsl) => wgsl.replace("end < length; end += LANES", "end < length; end += 2u * LANES"),
+        (wgsl) => wgsl.replace("end < s.length; end += LANES", "end < s.length; end += 2u * LANES"),
       ],
       "a missing maximum": ["every rule", (wgsl) => wgsl.replace("exp(x - best), places", "exp(x), places")],
       "timestamps past the lanes": [
@@ -386,7 +399,7 @@ checkKernel(logitsProcess, {
       ],
       "text past the lanes that stays": [
         "timestamps over the lanes",
-        (wgsl) => wgsl.replace("v <= params.no_timestamps; v += LANES", "v <= params.no_timestamps; v += params.V"),
+        (wgsl) => wgsl.replace("v <= s.no_timestamps; v += LANES", "v <= s.no_timestamps; v += params.V"),
       ],
       "sums that are not scaled": [
         "every rule",
@@ -426,30 +439,23 @@ checkKernel(logitsProcess, {
     "an indirection of other rows": [
       { B: 2, V: 4, M: 2, position: 0 },
       (args) => {
-        args.indirection = u32([2, 3, 2], () => 0);
+        args.indirection = u32([3, 3, 2], () => 0);
       },
-      /indirection must be u32\[2,R,M\] with R=2, M=2, got indirection u32\[2,3,2\]/,
+      /indirection must be u32\[R,3,M\] with R=2, M=2, got indirection u32\[3,3,2\]/,
     ],
-    "a history that is not transposed": [
+    "a history of rows": [
       { B: 3, V: 4, M: 2, position: 0 },
       (args) => {
         args.history = u32([3, 2], () => 0);
       },
-      /history must be u32\[M,R\] with M=2, R=3, got history u32\[3,2\]/,
+      /history must be u32\[Z\], got history u32\[3,2\]/,
     ],
-    "rules of a wrong format": [
+    "lists of a wrong format": [
       { B: 1, V: 4, M: 2, position: 0 },
       (args) => {
-        args.rules = f32([4], () => 0);
+        args.lists = f32([4], () => 0);
       },
-      /rules must be u32\[X\], got rules f32\[4\]/,
-    ],
-    "leads of a wrong format": [
-      { B: 1, V: 4, M: 2, position: 0 },
-      (args) => {
-        args.leads = f32([4], () => 0);
-      },
-      /leads must be u32\[Z\]\?.* got leads f32\[4\]/,
+      /lists must be u32\[X\], got lists f32\[4\]/,
     ],
     "sentences that are missing": [
       { B: 1, V: 4, M: 2, position: 0 },

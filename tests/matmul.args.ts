@@ -1,7 +1,7 @@
 import { quantWords } from "../src/runtime/quant.js";
 import { elements } from "../src/runtime/tensor.js";
 import { FORMATS } from "../src/kernels/formats.js";
-import { bf16, f16, f32, type Filled, quantised, statusOf, u32 } from "./support/launch.js";
+import { bf16, f16, f32, type Filled, quantised, statusOf } from "./support/launch.js";
 
 type Size = Readonly<Record<string, number>>;
 

@@ -13,6 +13,7 @@ import {
   topk,
   unfold,
 } from "../src/kernels/index.js";
+import { DONE, SENTENCE, sentenceWidth } from "../src/kernels/search_state.js";
 import type { Kernel } from "../src/runtime/kernel.js";
 import type { Tensor } from "../src/runtime/tensor.js";
 import * as attentionArgs from "./attention.args.js";
@@ -231,12 +232,12 @@ for (const V of [7, 99]) {
     marks(`topk, logit ${id} of ${V}`, topk, topkArgs, { R: 2, V, G: 1, C: 3 }, ["logits", id], 4);
     const draw = { R: 2, V, top_k: 3, top_p: 0.9, min_p: 0.1 };
     marks(`sample, logit ${id} of ${V}`, sample, sampleArgs, { ...draw, parts: 0 }, ["logits", id], 2);
-    const part = { ...draw, G: 1, C: 3 }; // whose sum is after three entries and the largest
+    const part = { ...draw, P: 1 }; // whose sum is after three entries and the largest
     marks(`sample_parts, logit ${id} of ${V}`, sampleParts, samplePartsArgs, part, ["logits", id], 4, "sums");
   }
 }
 
-test("beam_step tells a row whose sum is a mark", async () => {
+test("beam_step ends a sentence with a row whose sum is a mark, and no other", async () => {
   const size = { B: 3, W: 2, G: 3, C: 3, V: 12, M: 4, length: 2 };
   const marked = {
     ...beamStepArgs,
@@ -246,6 +247,9 @@ test("beam_step tells a row whose sum is a mark", async () => {
       return filled;
     },
   };
-  for (const [variant, status] of await outputs(beamStep, marked, size, ["values", 0], "status"))
-    assert.is(status[1], 4, variant);
+  for (const [variant, sentences] of await outputs(beamStep, marked, size, ["values", 0], "sentences")) {
+    const done = Array.from({ length: 3 }, (_, b) => sentences[b * sentenceWidth(2) + SENTENCE.done]);
+    assert.is(done[1], DONE.broken, variant);
+    assert.ok(done[0] !== DONE.broken && done[2] !== DONE.broken, variant);
+  }
 });

@@ -4,6 +4,8 @@ import * as attention from "./attention.args.js";
 import * as attentionMerge from "./attention_merge.args.js";
 import * as attentionStep from "./attention_step.args.js";
 import * as attentionWeights from "./attention_weights.args.js";
+import * as beamStep from "./beam_step.args.js";
+import * as coverage from "./coverage.args.js";
 import * as embed from "./embed.args.js";
 import * as groupnorm from "./groupnorm.args.js";
 import * as layernormResidual from "./layernorm_residual.args.js";
@@ -12,6 +14,7 @@ import * as matmul from "./matmul.args.js";
 import * as pooling from "./pooling.args.js";
 import * as rope from "./rope.args.js";
 import * as sample from "./sample.args.js";
+import * as sampleParts from "./sample_parts.args.js";
 import * as topk from "./topk.args.js";
 import { campaign, type Dice, torturing } from "./support/campaign.js";
 import { device, randoms, suite } from "./support/harness.js";
@@ -159,6 +162,7 @@ const DRAWS: Readonly<Record<string, readonly [args: Arguments, tolerance: numbe
         C: dice.whole(1, 40),
       },
       ...{ steps: dice.pick([0, 0, 5]), banned: dice.pick([0, 0, 2]) },
+      ...{ rows: flag(dice), mixed: flag(dice) },
       ...status(dice),
     }),
   ],
@@ -180,7 +184,7 @@ const DRAWS: Readonly<Record<string, readonly [args: Arguments, tolerance: numbe
         ngram: dice.whole(0, 3),
         log: flag(dice),
       };
-      return { ...sizes, ...rules, ...status(dice) };
+      return { ...sizes, ...rules, ...maybe(dice, sizes.V > 20 ? { mixed: 1 } : {}), ...status(dice) };
     },
   ],
   sample: [
@@ -190,7 +194,42 @@ const DRAWS: Readonly<Record<string, readonly [args: Arguments, tolerance: numbe
       const { whole, pick } = dice;
       const thresholds = { top_k: pick([0, whole(1, 60)]), top_p: pick([1, 0.9, 0.5]), min_p: pick([0, 0.05]) };
       const sizes = { R: whole(1, 9), V: pick([whole(1, 99), whole(300, 3000)]), temperature: pick([1, 0.4, 2]) };
-      return { ...sizes, ...thresholds, seed: whole(1, 1e6), ...status(dice) };
+      const lists = { G: whole(1, 9), C: whole(1, 9), mixed: flag(dice) };
+      return { ...sizes, ...thresholds, ...lists, seed: whole(1, 1e6), ...status(dice) };
+    },
+  ],
+  sample_parts: [
+    sampleParts,
+    1e-5,
+    (dice) => {
+      const { whole, pick } = dice;
+      const thresholds = { top_k: pick([0, whole(1, 60)]), top_p: pick([1, 0.9, 0.5]), min_p: pick([0, 0.05]) };
+      const sizes = { R: whole(1, 9), V: pick([whole(1, 99), whole(300, 3000)]), temperature: pick([1, 0.4, 2]) };
+      return { ...sizes, ...thresholds, mixed: flag(dice), seed: whole(1, 1e6), ...status(dice) };
+    },
+  ],
+  beam_step: [
+    beamStep,
+    2e-6,
+    (dice) => {
+      const { whole, pick } = dice;
+      const [W, M, X, V] = [whole(1, 9), whole(4, 90), whole(0, 3), whole(10, 60)];
+      const sizes = { W, M, X, V, B: whole(1, 6), A: whole(1, 12), G: whole(1, 5), C: W + X, length: whole(1, M - 1) };
+      const rules = {
+        stop: whole(0, 2),
+        penalty: pick([1, 0, 0.6, -1]),
+        finished: whole(0, sizes.A),
+        worst: pick([0.3, 9]),
+      };
+      return { ...sizes, ...rules, limit: sizes.length + whole(1, 9) };
+    },
+  ],
+  coverage: [
+    coverage,
+    3e-6,
+    (dice) => {
+      const sizes = { B: dice.whole(1, 9), W: dice.whole(1, 5), T: dice.whole(1, 90), gap: dice.whole(0, 3) };
+      return { ...sizes, position: dice.whole(0, 9), mixed: flag(dice), ...status(dice) };
     },
   ],
 };

@@ -1,9 +1,11 @@
 import { sample, sampleParts } from "../src/kernels/index.js";
-import { partsOfDraw } from "../src/kernels/sample_parts.js";
+import { entriesOf } from "../src/kernels/sample_parts.js";
+import { FLAG } from "../src/kernels/search_state.js";
 import { type Gpu, gpu as openGpu } from "../src/runtime/gpu.js";
 import { record } from "../src/runtime/plan.js";
 import { tensor } from "../src/runtime/tensor.js";
 import { args, values } from "./sample.args.js";
+import { rowsOf } from "./topk.args.js";
 import { assert, device, suite } from "./support/harness.js";
 import { checkKernel, f32, u32 } from "./support/kernel.js";
 
@@ -55,33 +57,48 @@ checkKernel(sample, {
     "one over a workgroup": { R: 9, V: 3 },
     "status 1 goes on": { R: 2, V: 9, status: 1 },
     "status 0 writes nothing": { R: 2, V: 9, status: 0 },
+    "rows of many kinds": { R: 23, V: 12, mixed: 1 },
+    "rows of many kinds, in the lists of a search": { R: 23, V: 40, G: 3, C: 4, mixed: 1 },
+    "a token in the first of many parts": { R: 9, V: 40, G: 300, C: 2, top_k: 7 },
     // two tokens of like logits: few of so many rows come close to a tie
     "rows past 65535": { R: 65537, V: 2, gain: 1, parts: 0 },
     "workgroups past 65535": { R: 8 * 65535 + 1, V: 1, parts: 0 },
   },
   mutants: {
     direct: {
-      "a draw without noise": ["status 1 goes on", (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, v))", "")],
+      "rows that draw nothing": [
+        "rows of many kinds",
+        (wgsl) => wgsl.replace("& FLAG_SAMPLES) != 0u", "& 255u) != 0u"),
+      ],
+      "as many candidates of all rows": [
+        "rows of many kinds, in the lists of a search",
+        (wgsl) => wgsl.replace("min(setting(rows[r].z, SETTING_C), params.C)", "params.C"),
+      ],
+      "a token in each part": [
+        "a token in the first of many parts",
+        (wgsl) => wgsl.replace("here = g == 0u && c == 0u", "here = c == 0u"),
+      ],
+      "a draw without noise": ["status 1 goes on", (wgsl) => wgsl.replace(" + noise(draw, v)", "")],
       "noise that is not Gumbel's": [
         "status 1 goes on",
-        (wgsl) => wgsl.replace("- log(exponential(", "+ log(exponential("),
+        (wgsl) => wgsl.replace("return -log(exponential(", "return log(exponential("),
       ],
-      "a seed that is not used": ["status 1 goes on", (wgsl) => wgsl.replace("vec4u(params.seed,", "vec4u(0u,")],
-      "one draw for all rows": [
+      "a seed that is not used": ["status 1 goes on", (wgsl) => wgsl.replace("vec4u(seed,", "vec4u(0u,")],
+      "one draw for all rows": ["status 1 goes on", (wgsl) => wgsl.replace("setting(b, SETTING_DRAW)", "0u")],
+      "one draw for all positions": [
         "status 1 goes on",
-        (wgsl) => wgsl.replace("exponential(r, rows", "exponential(0u, rows"),
+        (wgsl) => wgsl.replace("setting(b, SETTING_DRAW), rows[r].y", "setting(b, SETTING_DRAW), 0u"),
       ],
-      "one draw for all positions": ["status 1 goes on", (wgsl) => wgsl.replace("rows[r].y, v)", "0u, v)")],
-      "one draw for all tokens": ["status 1 goes on", (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r].y, 0u)")],
+      "one draw for all tokens": ["status 1 goes on", (wgsl) => wgsl.replace("noise(draw, v)", "noise(draw, 0u)")],
       "the position of another row": [
         "status 1 goes on",
-        (wgsl) => wgsl.replace("rows[r].y, v)", "rows[r / 2u].y, v)"),
+        (wgsl) => wgsl.replace("setting(b, SETTING_DRAW), rows[r].y", "setting(b, SETTING_DRAW), rows[r / 2u].y"),
       ],
       "a temperature that is not used": [
         "top_p of what top_k keeps",
-        (wgsl) => wgsl.replace("own = gap / params.temperature", "own = gap"),
+        (wgsl) => wgsl.replace("own = gap / temperature", "own = gap"),
       ],
-      "a top_k of one more": ["top_k 1", (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)")],
+      "a top_k of one more": ["top_k 1", (wgsl) => wgsl.replace("f32(draw.top_k)", "f32(draw.top_k + 1u)")],
       "ties at a threshold that are dropped": [
         "top_k 1",
         (wgsl) => wgsl.replace("logits[at + v] < least", "logits[at + v] <= least"),
@@ -96,7 +113,7 @@ checkKernel(sample, {
       ],
       "a top_p without temperature": [
         "top_p of what top_k keeps",
-        (wgsl) => wgsl.replace("select(exp((logit - top) / params.temperature)", "select(exp(logit - top)"),
+        (wgsl) => wgsl.replace("select(exp((logit - top) / temperature)", "select(exp(logit - top)"),
       ],
       "a top_p that forgets top_k": [
         "top_p of what top_k keeps",
@@ -104,12 +121,13 @@ checkKernel(sample, {
       ],
       "a min_p without temperature": [
         "min_p, a temperature above one",
-        (wgsl) => wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
+        (wgsl) => wgsl.replace("temperature * log(draw.min_p)", "log(draw.min_p)"),
       ],
-      "a min_p of all": ["min_p 1, ties", (wgsl) => wgsl.replace("log(params.min_p)", "log(params.min_p * 12.0)")],
+      "a min_p of all": ["min_p 1, ties", (wgsl) => wgsl.replace("log(draw.min_p)", "log(draw.min_p * 12.0)")],
       "a sum of all": [
         "top_k 1",
-        (wgsl) => wgsl.replace("select(-1.0, total,", "select(-1.0, above(at, BANNED, BANNED, top, false),"),
+        (wgsl) =>
+          wgsl.replace("select(-1.0, total,", "select(-1.0, above(at, BANNED, BANNED, top, temperature, false),"),
       ],
       "banned tokens that are drawn": [
         "banned tokens, a temperature that levels all",
@@ -117,32 +135,51 @@ checkKernel(sample, {
       ],
       "a token where none is allowed": ["all banned", (wgsl) => wgsl.replace("var token = NO_ID", "var token = 0u")],
       "a fault that is not marked": ["minus infinity", (wgsl) => wgsl.replace("select(-1.0, total, finite)", "total")],
-      "a guard that is one row late": ["status 1 goes on", (wgsl) => wgsl.replace("r >= params.R", "r > params.R")],
+      "a guard that is one row late": [
+        "status 1 goes on",
+        (wgsl) => wgsl.replace("r >= params.R", "r > params.R").replace("!draws(r)", "false"),
+      ],
       "a grid without y": ["workgroups past 65535", (wgsl) => wgsl.replace("group.y * grid.x + group.x", "group.x")],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
     },
     shared: {
-      "a draw without noise": ["minus infinity", (wgsl) => wgsl.replace(" - log(exponential(r, rows[r].y, id))", "")],
+      "rows that draw nothing": [
+        "rows of many kinds",
+        (wgsl) => wgsl.replace("& FLAG_SAMPLES) != 0u", "& 255u) != 0u"),
+      ],
+      "as many candidates of all rows": [
+        "rows of many kinds, in the lists of a search",
+        (wgsl) => wgsl.replace("min(setting(rows[r].z, SETTING_C), params.C)", "params.C"),
+      ],
+      "a token in each part": [
+        "a token in the first of many parts",
+        (wgsl) => wgsl.replace("here = g == 0u && c == 0u", "here = c == 0u"),
+      ],
+      "parts past the lanes that stay": [
+        "a token in the first of many parts",
+        (wgsl) => wgsl.replace("g < params.G; g += LANES", "g < min(params.G, LANES); g += LANES"),
+      ],
+      "a draw without noise": ["minus infinity", (wgsl) => wgsl.replace(" + noise(draw, id)", "")],
       "parts of equal weight": [
         "top_p of what top_k keeps",
-        (wgsl) => wgsl.replace("select(exp(gap / params.temperature), 0.0,", "select(1.0, 0.0,"),
+        (wgsl) => wgsl.replace("select(exp(gap / draw.temperature), 0.0,", "select(1.0, 0.0,"),
       ],
       "a sum without its root": ["minus infinity", (wgsl) => wgsl.replace("stride > 0u", "stride > 1u")],
       "a largest that is a sum": [
         "minus infinity",
         (wgsl) => wgsl.replace("max(partial[lane], other), largest", "partial[lane] + other, largest"),
       ],
-      "a top_k of one more": ["top_k", (wgsl) => wgsl.replace("f32(params.top_k)", "f32(params.top_k + 1u)")],
+      "a top_k of one more": ["top_k", (wgsl) => wgsl.replace("f32(draw.top_k)", "f32(draw.top_k + 1u)")],
       "a top_p of all tokens": [
         "top_p of what top_k keeps",
-        (wgsl) => wgsl.replace("limit = params.top_p * found", "limit = params.top_p"),
+        (wgsl) => wgsl.replace("limit = draw.top_p * found", "limit = draw.top_p"),
       ],
       "a min_p without temperature": [
         "min_p, a temperature above one",
-        (wgsl) => wgsl.replace("params.temperature * log(params.min_p)", "log(params.min_p)"),
+        (wgsl) => wgsl.replace("draw.temperature * log(draw.min_p)", "log(draw.min_p)"),
       ],
       "thresholds that drop their own logit": [
         "top_k, ties at the threshold",
@@ -152,14 +189,15 @@ checkKernel(sample, {
         "top_p",
         (wgsl) => wgsl.replace("if (enough) { lows[l] =", "if (!enough) { lows[l] ="),
       ],
-      "a part that is forgotten": ["top_k", (wgsl) => wgsl.replaceAll("l < params.G", "l + 1u < params.G")],
+      "a part that is forgotten": ["top_k", (wgsl) => wgsl.replaceAll("l < params.P", "l + 1u < params.P")],
       "entries of all where there are thresholds": [
         "top_k",
-        (wgsl) => wgsl.replaceAll("params.C == 0u)", "params.C >= 0u)"),
+        (wgsl) => wgsl.replaceAll("entries == 0u)", "entries >= 0u)"),
       ],
       "a token where none is allowed": [
         "all banned",
-        (wgsl) => wgsl.replace("indices[r] = tokens[0]", "indices[r] = min(tokens[0], params.V)"),
+        (wgsl) =>
+          wgsl.replace("store(r, g, score, tokens[0], sum)", "store(r, g, score, min(tokens[0], params.V), sum)"),
       ],
       "a fault that is not marked": [
         "minus infinity",
@@ -167,7 +205,7 @@ checkKernel(sample, {
       ],
       "a stop that is not heeded": [
         "status 0 writes nothing",
-        (wgsl) => wgsl.replace("status[0] == 0u", "status[0] == 7u"),
+        (wgsl) => wgsl.replace("status[0] == status[1]", "status[0] == 7u"),
       ],
     },
   },
@@ -189,14 +227,9 @@ checkKernel(sample, {
     "values without maximum and sum": [
       { R: 1, V: 4 },
       (args) => {
-        args.values = f32([1, 1, 1], () => 0);
+        args.values = f32([1, 1, 2], () => 0);
       },
-      /values must be f32\[R,1,3\] with R=1, got values f32\[1,1,1\]/,
-    ],
-    "a temperature that is 0 to a shader": [
-      { R: 1, V: 4, temperature: 1e-39 },
-      () => {},
-      /temperature must be at least 1.2e-38, got 1e-39/,
+      /values must be f32\[R,G,C\+2\] with R=1, G=1, C=1, got values f32\[1,1,2\]/,
     ],
     "logits that are missing": [
       { R: 1, V: 4 },
@@ -226,21 +259,25 @@ async function draw(
 ): Promise<readonly { token: number; sum: number }[]> {
   const { rows: R = 20000, temperature = 1, top_k = 0, top_p = 1, min_p = 0, seed = 1, position = () => 3 } = given;
   const V = logits.length;
-  const rows = tensor("rows", "u32", [R, 4]);
+  const rules = { flags: FLAG.samples, temperature, top_k, top_p, min_p, seed };
+  const asked = rowsOf(
+    Array.from({ length: R }, (_, r) => ({ ...rules, draw: r })),
+    position,
+  );
+  const rows = tensor("rows", "u32", asked.rows.shape);
+  const sentences = tensor("sentences", "u32", asked.sentences.shape);
   const scores = tensor("logits", "f32", [R, V]);
   const values = tensor("values", "f32", [R, 1, 3]);
   const indices = tensor("indices", "u32", [R, 1, 1]);
-  const rules = { top_k, top_p, min_p };
   const plan = record("sample", (run) => {
-    const read = { rows, logits: scores };
-    const sizes = gpu.class.adapter === "cpu" ? { G: 0, C: 0 } : partsOfDraw(V, rules, Math.ceil(V / 4));
-    const parts = sizes.G ? run(sampleParts, "sample_parts", read, { ...sizes, temperature, seed }) : {};
-    run(sample, "sample", { ...read, ...parts, values, indices }, { ...sizes, ...rules, temperature, seed });
+    const read = { rows, sentences, logits: scores };
+    const P = gpu.class.adapter === "cpu" ? 0 : Math.ceil(V / 4);
+    const sizes = { P, X: P && entriesOf(V, rules, P) };
+    const parts = P ? run(sampleParts, "sample_parts", read, sizes) : {};
+    run(sample, "sample", { ...read, ...parts, values, indices }, { G: 1, C: 1, ...sizes });
   });
-  gpu.write(
-    rows,
-    Uint32Array.from({ length: 4 * R }, (_, i) => (i % 4 === 1 ? position(Math.floor(i / 4)) : 0)),
-  );
+  gpu.write(rows, asked.rows.data);
+  gpu.write(sentences, asked.sentences.data);
   gpu.write(
     scores,
     Float32Array.from({ length: R * V }, (_, i) => logits[i % V]),
@@ -248,7 +285,7 @@ async function draw(
   const prepared = await gpu.prepare(plan);
   const [sums, tokens] = await prepared.run({ read: [values, indices] });
   prepared.dispose();
-  gpu.memory.free([rows, scores, values, indices]);
+  gpu.memory.free([rows, sentences, scores, values, indices]);
   return Array.from(tokens, (token, r) => ({ token, sum: sums[3 * r + 2] }));
 }
 
