@@ -10,24 +10,37 @@ export interface PreparedPlans {
   dispose(): void;
 }
 
+/** A plan that is prepared, or about to be. */
+interface Kept {
+  readonly preparing: Promise<Prepared>;
+  prepared?: Prepared;
+}
+
 /** Keeps up to `most` plans. Runs that are submitted already still end well when their plan goes. */
 export function createPreparedPlans(gpu: Gpu, most: number): PreparedPlans {
-  const kept = new Map<string, Promise<Prepared>>();
-  const drop = (key: string): void => {
-    kept.get(key)?.then(
-      (prepared) => prepared.dispose(),
-      () => {},
+  const kept = new Map<string, Kept>();
+  const prepare = (key: string, build: () => Plan): Kept => {
+    const own: Kept = { preparing: gpu.prepare(build()) };
+    own.preparing.then(
+      (prepared) => {
+        if (kept.get(key) === own) own.prepared = prepared;
+        else prepared.dispose();
+      },
+      () => kept.get(key) === own && kept.delete(key),
     );
+    return own;
+  };
+  const drop = (key: string): void => {
+    kept.get(key)?.prepared?.dispose();
     kept.delete(key);
   };
   return {
     get(key, build) {
-      const found = kept.get(key) ?? gpu.prepare(build());
+      const own = kept.get(key) ?? prepare(key, build);
       kept.delete(key);
-      kept.set(key, found); // the last one now
-      found.catch(() => kept.delete(key));
+      kept.set(key, own); // the last one now
       if (kept.size > most) drop(kept.keys().next().value as string);
-      return found;
+      return own.preparing;
     },
     dispose: () => [...kept.keys()].forEach(drop),
   };
