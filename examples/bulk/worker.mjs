@@ -64,6 +64,10 @@ export async function work(name, { sizeOf, run, isLost, budget, lock = 30_000, d
       next = undefined;
       if (!job?.id) break;
       held.set(job.id, job);
+      if (job.deferredFailure) {
+        await settle({ job, error: new UnrecoverableError(job.deferredFailure) }); // too many workers died with it
+        continue;
+      }
       const isAlone = job.attemptsStarted > 2;
       if (batch.length && (isAlone || tokens + sizeOf(job.data) > budget)) {
         next = job;
