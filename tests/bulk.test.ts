@@ -226,17 +226,21 @@ test("a job with which workers died too often is a dead letter", () =>
     await opened.close();
   }));
 
-test("a job that was begun twice before runs alone", () =>
+test("a job that was begun twice before runs alone, as does one whose tokens cannot be counted", () =>
   withExample(async (example) => {
-    const { opened } = await addAll(example, ["a", "b", "suspect", "c"]);
+    const { opened } = await addAll(example, ["a", "b", "suspect", "c", "odd", "d", "odder"]);
     await example.tell(`HSET ${opened.toKey("job-suspect")} ats 2`);
     const batches: (readonly string[])[] = [];
     const run = async (inputs: readonly string[]): Promise<readonly string[]> => {
       batches.push(inputs);
       return inputs;
     };
-    await example.work("queue", { ...FAKE, run });
-    assert.equal(batches, [["a", "b"], ["suspect"], ["c"]]);
+    const sizeOf = ({ input }: Task): number => {
+      if (input === "odd") throw new Error("no text");
+      return input === "odder" ? NaN : 1;
+    };
+    await example.work("queue", { ...FAKE, run, sizeOf });
+    assert.equal(batches, [["a", "b"], ["suspect"], ["c"], ["odd"], ["d"], ["odder"]]);
     await opened.close();
   }));
 
