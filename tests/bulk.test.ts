@@ -180,29 +180,67 @@ test("a signal ends the work after the batch that runs", () =>
     await opened.close();
   }));
 
+/** Starts a worker on the one job of the queue, which the server then gives up. Resolves to what ends the worker. */
+async function giveUp({ work, tell }: Example, lock: string, log: string[]): Promise<() => Promise<void>> {
+  const stop = new AbortController();
+  let finish = (_: readonly string[]): void => undefined;
+  const late = new Promise<readonly string[]>((resolve) => (finish = resolve));
+  let ended: Promise<void> | undefined;
+  await new Promise<void>((begun) => {
+    const run = (): Promise<readonly string[]> => {
+      begun();
+      return late;
+    };
+    ended = work("queue", { ...FAKE, lock: 300, signal: stop.signal, log: (line: string) => log.push(line), run });
+  });
+  await tell(`DEL ${lock}`);
+  return async () => {
+    finish(["late"]);
+    stop.abort();
+    await ended;
+  };
+}
+
 test("the result of a worker that was given up is refused", () =>
   withExample(async (example) => {
     const { opened, after } = await addAll(example, ["only"]);
     const log: string[] = [];
-    const stop = new AbortController();
-    let finish = (_: readonly string[]): void => undefined;
-    const late = new Promise<readonly string[]>((resolve) => (finish = resolve));
-    let first: Promise<void> | undefined;
-    await new Promise<void>((begun) => {
-      const run = (): Promise<readonly string[]> => {
-        begun();
-        return late;
-      };
-      const mine = { lock: 300, signal: stop.signal, log: (line: string) => log.push(line) };
-      first = example.work("queue", { ...FAKE, ...mine, run });
-    });
-    await example.tell(`DEL ${opened.toKey("job-only:lock")}`);
+    const end = await giveUp(example, opened.toKey("job-only:lock"), log);
     await example.work("queue", { ...FAKE, lock: 300, run: async () => ["in time"] });
-    finish(["late"]);
-    stop.abort();
-    await first;
+    await end();
     assert.equal(await after(({ returnvalue }) => returnvalue as unknown), ["in time"]);
     assert.ok(log.some((line) => line.startsWith("only: no longer ours")));
+    await opened.close();
+  }));
+
+test("a job with which workers died too often is a dead letter", () =>
+  withExample(async (example) => {
+    const { opened, after } = await addAll(example, ["deadly"]);
+    await example.tell(`HSET ${opened.toKey("job-deadly")} stc 3`); // workers that died with it
+    const end = await giveUp(example, opened.toKey("job-deadly:lock"), []);
+    let runs = 0;
+    await example.work("queue", { ...FAKE, lock: 300, run: async () => [++runs] });
+    await end();
+    assert.is(runs, 0);
+    assert.equal(await after(({ failedReason }) => failedReason), ["job stalled more than allowable limit"]);
+    await opened.close();
+  }));
+
+test("a job that was begun twice before runs alone, as does one whose tokens cannot be counted", () =>
+  withExample(async (example) => {
+    const { opened } = await addAll(example, ["a", "b", "suspect", "c", "odd", "d", "odder"]);
+    await example.tell(`HSET ${opened.toKey("job-suspect")} ats 2`);
+    const batches: (readonly string[])[] = [];
+    const run = async (inputs: readonly string[]): Promise<readonly string[]> => {
+      batches.push(inputs);
+      return inputs;
+    };
+    const sizeOf = ({ input }: Task): number => {
+      if (input === "odd") throw new Error("no text");
+      return input === "odder" ? NaN : 1;
+    };
+    await example.work("queue", { ...FAKE, run, sizeOf });
+    assert.equal(batches, [["a", "b"], ["suspect"], ["c"], ["odd"], ["d"], ["odder"]]);
     await opened.close();
   }));
 

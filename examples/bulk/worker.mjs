@@ -45,15 +45,19 @@ export async function work(name, { sizeOf, run, isLost, budget, lock = 30_000, d
   let next;
   const renewing = setInterval(() => {
     const ids = [...held.keys()];
-    if (ids.length)
-      worker
-        .extendJobLocks(
-          ids,
-          ids.map(() => token),
-          lock,
-        )
-        .catch(({ message }) => log(message));
+    const tokens = ids.map(() => token);
+    if (ids.length) worker.extendJobLocks(ids, tokens, lock).catch(({ message }) => log(message));
   }, lock / 3);
+
+  /** Tokens of a job; one that cannot be counted is a batch of its own, where it fails as it must. */
+  function tokensOf(/** @type {Job} */ { data }) {
+    try {
+      const tokens = sizeOf(data);
+      return tokens >= 0 ? tokens : Infinity;
+    } catch {
+      return Infinity;
+    }
+  }
 
   /** The jobs of the next batch. One that was begun twice before runs alone: what ends workers then ends no others' jobs. */
   async function gather() {
@@ -64,14 +68,18 @@ export async function work(name, { sizeOf, run, isLost, budget, lock = 30_000, d
       next = undefined;
       if (!job?.id) break;
       held.set(job.id, job);
-      const isAlone = job.attemptsStarted > 2;
-      if (batch.length && (isAlone || tokens + sizeOf(job.data) > budget)) {
+      if (job.deferredFailure) {
+        await settle({ job, error: new UnrecoverableError(job.deferredFailure) }); // too many workers died with it
+        continue;
+      }
+      const own = job.attemptsStarted > 2 ? Infinity : tokensOf(job);
+      if (batch.length && tokens + own > budget) {
         next = job;
         break;
       }
       batch.push(job);
-      tokens += sizeOf(job.data);
-      if (isAlone || tokens >= budget) break;
+      tokens += own;
+      if (tokens >= budget) break;
     }
     return { batch, tokens };
   }
@@ -122,7 +130,7 @@ export async function work(name, { sizeOf, run, isLost, budget, lock = 30_000, d
       const { batch, tokens } = await gather();
       if (!batch.length && drain && (await isDone())) break;
       if (!batch.length) continue;
-      log(`runs ${batch.length} jobs, ${tokens} tokens`);
+      log(`runs ${batch.length} jobs, ${Number.isFinite(tokens) ? tokens : "uncounted"} tokens`);
       const start = performance.now();
       for (const jobs of alike(batch)) await Promise.all((await answer(jobs)).map(settle));
       log(`ran ${batch.length} jobs in ${((performance.now() - start) / 1e3).toFixed(1)} s`);
