@@ -328,7 +328,10 @@ test("every launch of encoder and decoder agrees with its reference on the GPU's
   const N = B * M;
   const slotOf = (n: number): number => N - 1 - n;
   const slots = tensor("slots", "u32", [N]);
-  gpu.write(slots, Uint32Array.from({ length: N }, (_, n) => slotOf(n)));
+  gpu.write(
+    slots,
+    Uint32Array.from({ length: N }, (_, n) => slotOf(n)),
+  );
   gpu.write(
     target.rows,
     packRows(targets).map((value, i) => (i % 4 === 3 ? slotOf(Math.floor(i / 4)) : value)),
