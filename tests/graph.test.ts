@@ -255,7 +255,7 @@ test("prompts that are stored once for their beams, and steps of some of the row
     const fed = beams.map((beam) =>
       beam ? [beam.next[step], prompts[beam.sentence].length + step, beam.sentence, 0] : [3, 4, NO_ID, 0],
     );
-    gpu.write(rows, Uint32Array.from([...fed, ...Array<number[]>(R - fed.length).fill([1, 2, 0, 0])].flat()));
+    gpu.write(rows, Uint32Array.from([...fed, ...Array.from({ length: R - fed.length }, () => [1, 2, 0, 0])].flat()));
     const tables = new Uint32Array(R * TABLES * M);
     beams.forEach((beam, r) => {
       if (!beam) return;
