@@ -6,10 +6,10 @@ import { f16, f32, shuffled, statusOf, u32, u32Rows } from "./support/launch.js"
 type Size = Readonly<Record<string, number>>;
 
 /**
- * Arguments of `attention_step`, for tests and benches: B sentences of W beams that changed rows at random, with slots in any order. The
- * beams of a sentence share its position; each sentence is 3 positions after the one before, or all have a cache half full when no
- * position is given. All rows share their first `shared` slots; every third row is `idle`; `split` leaves the sums of each 64 keys; `half`
- * is a cache in f16.
+ * Arguments of `attention_step`, for tests and benches: B sentences of W beams that changed rows at random, with slots in any order, or
+ * with those of a row one after another where they are `ordered`. The beams of a sentence share its position; each sentence is 3 positions
+ * after the one before, or all have a cache half full when no position is given. All rows share their first `shared` slots; every third
+ * row is `idle`; `split` leaves the sums of each 64 keys; `half` is a cache in f16.
  */
 export const args = (size: Size, random: () => number) => {
   const {
@@ -28,10 +28,11 @@ export const args = (size: Size, random: () => number) => {
     half = 0,
     shared = 0,
     idle = 0,
+    ordered = 0,
     status,
   } = size;
   const R = B * W;
-  const slots = shuffled(R * M, random);
+  const slots = ordered ? Array.from({ length: R * M }, (_, i) => i) : shuffled(R * M, random);
   const beam = (): number => Math.floor(((random() + 1) / 2) * W);
   const isIdle = (r: number): boolean => idle > 0 && r % 3 === 1;
   // any beam of the same sentence, and another in the table of the other parity

@@ -1,11 +1,12 @@
-import type { DecoderArchitecture, GraphModel, Stack } from "../src/model/graph/architecture.js";
-import { decoderStep, sourceKeys } from "../src/model/graph/decoder.js";
-import { encoder } from "../src/model/graph/encoder.js";
+import { NO_ID } from "../src/kernels/constants.js";
 import { TABLES, tableAt } from "../src/kernels/search_state.js";
+import type { DecoderArchitecture, GraphModel, Stack } from "../src/model/graph/architecture.js";
+import { decoderPrompt, decoderStep, sourceKeys } from "../src/model/graph/decoder.js";
+import { encoder } from "../src/model/graph/encoder.js";
 import { packRows, packSpans } from "../src/model/inputs.js";
 import type { Gpu } from "../src/runtime/gpu.js";
 import { countLaunches, type Plan, record } from "../src/runtime/plan.js";
-import { type Tensor, tensor } from "../src/runtime/tensor.js";
+import { prefix, type Tensor, tensor } from "../src/runtime/tensor.js";
 import { verify } from "../src/runtime/verify.js";
 import { assert, device, randoms, suite } from "./support/harness.js";
 import { shuffled } from "./support/launch.js";
@@ -200,4 +201,80 @@ test("steps of a decoder with biases by distance, shared heads, cross attention 
     indirection,
     logits,
   ]);
+});
+
+test("prompts that are stored once for their beams, and steps of some of the rows, one of them idle", async () => {
+  const gpu = await device();
+  const values = randomWeights();
+  const model = upload(gpu, values);
+  const { depth, K } = architecture.decoder;
+  const prompts = [
+    [7, 2, 0, 8],
+    [4, 6, 3, 9, 2, 5],
+  ];
+  const beams = [
+    { sentence: 1, next: [1, 8] },
+    { sentence: 0, next: [10, 3] },
+    undefined, // idle
+    { sentence: 1, next: [2, 2] },
+    { sentence: 0, next: [5, 0] },
+  ];
+  const [R, M, Z] = [8, 9, 40]; // steps are of the first rows alone
+  const slots = shuffled(Z, randoms(6));
+  const source = { rows: tensor("source rows", "u32", [N, 4]), spans: tensor("source spans", "u32", [2, 2]) };
+  const caches = Array.from({ length: depth }, (_, l) => tensor(`cache ${l}`, "f32", [Z, 2 * K * E]));
+  const cross = {
+    kv: Array.from({ length: depth }, (_, l) => tensor(`source keys ${l}`, "f32", [N, 2 * K * E])),
+    spans: source.spans,
+  };
+  const told = { rows: tensor("prompt rows", "u32", [12, 4]), spans: tensor("prompt spans", "u32", [2, 2]) };
+  const named = tensor("prompt slots", "u32", [20]);
+  const rows = tensor("rows", "u32", [R, 4]);
+  const indirection = tensor("indirection", "u32", [R, TABLES, M]);
+  const logits = tensor("logits", "f32", [beams.length, V]);
+  gpu.write(source.rows, packRows(SENTENCES));
+  gpu.write(source.spans, packSpans(SENTENCES));
+  const owned = prompts.flatMap((ids, b) => ids.map((id, t) => [id, t, b, slots[8 * b + t]]));
+  const padding = [0, 0, NO_ID, 0];
+  gpu.write(told.rows, Uint32Array.from([...owned.slice(0, 4), padding, ...owned.slice(4), padding].flat()));
+  gpu.write(told.spans, Uint32Array.from([9, 4, 0, 6]));
+  const order = [...slots.slice(8, 14), 0, 0, 0, ...slots.slice(0, 4), ...Array<number>(7).fill(0)];
+  gpu.write(named, Uint32Array.from(order));
+  const prompt = { ...told, slots: named, past: { caches }, cross };
+  const read = record("prompts", (run) => {
+    sourceKeys(run, model, encoder(run, model, source), cross.kv);
+    decoderPrompt(run, model, prompt);
+  });
+  await runVerified(gpu, read, []);
+  const few = { rows: prefix(rows, [beams.length, 4]), indirection: prefix(indirection, [beams.length, TABLES, M]) };
+  const plan = record("step", (run) => void decoderStep(run, model, { ...few, past: { caches }, cross, logits }));
+  const encode = plainStack(architecture, values, "encoder");
+  const decode = plainStack(architecture, values, "decoder");
+  const head = values.get("lm_head.weight") as Float32Array;
+  for (let step = 0; step < 2; step++) {
+    const fed = beams.map((beam) =>
+      beam ? [beam.next[step], prompts[beam.sentence].length + step, beam.sentence, 0] : [3, 4, NO_ID, 0],
+    );
+    gpu.write(rows, Uint32Array.from([...fed, ...Array.from({ length: R - fed.length }, () => [1, 2, 0, 0])].flat()));
+    const tables = new Uint32Array(R * TABLES * M);
+    beams.forEach((beam, r) => {
+      if (!beam) return;
+      const { length } = prompts[beam.sentence];
+      const own = (t: number): number => slots[t < length ? 8 * beam.sentence + t : 16 + 3 * r + t - length];
+      for (let t = 0; t <= length + step; t++) tables[(TABLES * r + tableAt(length + step)) * M + t] = own(t);
+    });
+    gpu.write(indirection, tables);
+    const [got] = await runVerified(gpu, plan, [logits]);
+    beams.forEach((beam, r) => {
+      if (!beam) return;
+      const ids = [...prompts[beam.sentence], ...beam.next.slice(0, step + 1)];
+      const hidden = decode(ids, encode(SENTENCES[beam.sentence]))[ids.length - 1];
+      const want = Array.from({ length: V }, (_, v) =>
+        hidden.reduce((sum, value, d) => sum + value * head[v * D + d], 0),
+      );
+      assertClose(got.subarray(r * V, (r + 1) * V), want, `row ${r} of step ${step}`);
+    });
+  }
+  const tensors = [...model.weights.tensors, ...Object.values(source), ...caches, ...cross.kv, ...Object.values(told)];
+  gpu.memory.free([...tensors, named, rows, indirection, logits]);
 });

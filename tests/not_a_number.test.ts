@@ -129,7 +129,7 @@ for (const E of [8, 7]) {
     "out",
     (i) => i >= 4 * E,
   );
-  const step = { B: 2, M: 6, H: 2, K: 1, E, position: 4 };
+  const step = { B: 2, M: 6, H: 2, K: 1, E, position: 4, ordered: 1 };
   for (const t of [0, 1, 2, 3]) {
     const at = 2 * t * E;
     spreads(

@@ -68,9 +68,10 @@ const DRAWS: Readonly<Record<string, readonly [args: Arguments, tolerance: numbe
       const own: Size = chance(0.4)
         ? { self: 1, causal: flag(dice) }
         : { packed: flag(dice), mixed: flag(dice), pad: 4 * whole(0, 2) };
+      const pool: Size = { ...maybe(dice, { pooled: 1, shared: whole(0, S) }), ...maybe(dice, { padding: 1 }) };
       const half = maybe(dice, E % 8 ? {} : { half: 1 });
       const sizes = { B: whole(1, 5), S, T: whole(1, Math.min(S, 20)), ...heads(dice, E) };
-      return { ...sizes, ...own, ...half, ...maybe(dice, { bias: whole(1, 9) }), ...status(dice) };
+      return { ...sizes, ...own, ...pool, ...half, ...maybe(dice, { bias: whole(1, 9) }), ...status(dice) };
     },
   ],
   attention_step: [
@@ -83,8 +84,10 @@ const DRAWS: Readonly<Record<string, readonly [args: Arguments, tolerance: numbe
       const places: Size =
         chance(0.5) && E % 2 === 0 ? { rotary: 1, interleaved: flag(dice) } : maybe(dice, { bias: whole(1, 9) });
       const half = maybe(dice, E % 8 ? {} : { half: 1 });
-      const sizes = { B: whole(1, 3), W: whole(1, 3), M, position: whole(0, M - 1), ...heads(dice, E) };
-      return { ...sizes, ...places, ...half, norms: flag(dice), split: flag(dice), ...status(dice) };
+      const position = whole(0, M - 1);
+      const rows: Size = { ...maybe(dice, { shared: whole(0, position) }), ...maybe(dice, { idle: 1 }) };
+      const sizes = { B: whole(1, 3), W: whole(1, 3), M, position, ...heads(dice, E) };
+      return { ...sizes, ...rows, ...places, ...half, norms: flag(dice), split: flag(dice), ...status(dice) };
     },
   ],
   attention_merge: [
@@ -92,7 +95,15 @@ const DRAWS: Readonly<Record<string, readonly [args: Arguments, tolerance: numbe
     2e-6,
     (dice) => {
       const [M, E] = [dice.whole(1, 700), dice.pick([dice.whole(1, 40), 4 * dice.whole(1, 32)])];
-      return { R: dice.whole(1, 4), H: dice.whole(1, 5), M, E, position: dice.whole(0, M - 1), ...status(dice) };
+      return {
+        R: dice.whole(1, 4),
+        H: dice.whole(1, 5),
+        M,
+        E,
+        position: dice.whole(0, M - 1),
+        ...maybe(dice, { idle: 1 }),
+        ...status(dice),
+      };
     },
   ],
   attention_weights: [
@@ -102,7 +113,8 @@ const DRAWS: Readonly<Record<string, readonly [args: Arguments, tolerance: numbe
       const S = dice.whole(1, 60);
       const own: Size = dice.chance(0.5) ? { self: 1, causal: flag(dice) } : { pad: 4 * dice.whole(0, 2) };
       const sizes = { B: dice.whole(1, 4), S, T: S + dice.whole(0, 4), ...heads(dice, width(dice)) };
-      return { ...sizes, ...own, ...maybe(dice, { bias: dice.whole(1, 9) }) };
+      const pool: Size = { ...maybe(dice, { pooled: 1 }), ...maybe(dice, { padding: 1 }) };
+      return { ...sizes, ...own, ...pool, ...maybe(dice, { bias: dice.whole(1, 9) }) };
     },
   ],
   embed: [
@@ -146,7 +158,7 @@ const DRAWS: Readonly<Record<string, readonly [args: Arguments, tolerance: numbe
     (dice) => {
       const E = 2 * dice.whole(1, 70);
       const T = dice.whole(1, 5);
-      const sizes = { B: dice.whole(1, 4), T, W: dice.whole(1, 3), M: 9 + T, ...heads(dice, E) };
+      const sizes = { B: dice.whole(1, 4), T, M: 9 + T, ...maybe(dice, { padding: 1 }), ...heads(dice, E) };
       const flags = { rotary: flag(dice), norms: flag(dice), interleaved: flag(dice) };
       return { ...sizes, position: dice.whole(0, 4), ...flags, ...maybe(dice, { half: 1 }), ...status(dice) };
     },

@@ -111,7 +111,7 @@ const SPEEDS: Readonly<Record<string, Speed>> = {
     memory: constant(0.8),
     arithmetic: ({ DEEP }, { class: { vendor } }) =>
       (DEEP === 4 ? 0.42 : DEEP === 2 ? 0.36 : 0.28) * (MEMORY[vendor] ?? 1),
-    waits: ({ S, B }) => (2 * S) / B / 32,
+    waits: ({ S, U = S, B }) => (2 * U) / B / 32,
     why: "four by four scores an invocation: 2048 multiply-adds, 1305 others and 255 loads from workgroup memory for 32 keys; one row where sentences are short: 512, 636 and 200",
   },
   "attention_step shared": {

@@ -1,5 +1,5 @@
-// attention_step: one new query a row over the past of the row, whose keys and values lie in slots of a pool; stores the
-//   new ones.
+// attention_step: one new query a row over the past of the row, whose keys and values lie in slots of a pool; stores
+//   the new ones.
 //   q and k are normalised if qk_norm is given, and rotated if positional (a table of rotations) is, as in rope
 //   cache[slot(position),:] = (k_r, v_r)   slot(t) = indirection[r, position % 2, t]: rows may share the slots of their
 //   past, and beams change tables, while keys and values stay where they are

@@ -163,8 +163,8 @@ export const attention = defineKernel({
       return `E, Q, Z, k_at and v_at must be multiples of 4 with keys in f16, got ${strides(d).join(", ")}`;
     return P % 2 ? undefined : `bias must have an odd number of distances, the middle one 0, got ${P}`;
   },
-  bytes: ({ N, S, H, K, E, KV_FORMAT }) => 8 * N * H * E + (KV_FORMAT ? 4 : 8) * S * K * E + 16 * N,
-  flops: ({ N, S, B, H, E, CAUSAL = 0 }) => ((4 * N * S) / B / (1 + CAUSAL)) * H * E,
+  bytes: ({ N, S, U = S, H, K, E, KV_FORMAT }) => 8 * N * H * E + (KV_FORMAT ? 4 : 8) * U * K * E + 16 * N,
+  flops: ({ N, S, U = S, B, H, E, CAUSAL = 0 }) => ((4 * N * U) / B / (1 + CAUSAL)) * H * E,
   reference({ N, Q, Z, H, K, E, k_at, v_at, scale, CAUSAL = 0 }, { rows, spans, q, kv, slots, bias, out }) {
     for (let n = 0; n < N; n++) {
       const [position, sentence] = [rows[4 * n + 1], rows[4 * n + 2]];

@@ -49,8 +49,8 @@ export const attentionWeights = defineKernel({
       return `E, Q, Z and k_at must be multiples of 4 with keys in f16, got ${[E, Q, Z, k_at].join(", ")}`;
     return P % 2 ? undefined : `bias must have an odd number of distances, the middle one 0, got ${P}`;
   },
-  bytes: ({ N, S, X, K, E, T }) => 4 * (N * X * E + S * K * E + N * X * T) + 16 * N,
-  flops: ({ N, S, B, X, E }) => 2 * N * (S / B) * X * E,
+  bytes: ({ N, S, U = S, X, K, E, T }) => 4 * (N * X * E + U * K * E + N * X * T) + 16 * N,
+  flops: ({ N, S, U = S, B, X, E }) => 2 * N * (U / B) * X * E,
   reference({ N, Q, Z, H, K, E, X, T, k_at, scale, CAUSAL = 0 }, { rows, spans, q, kv, slots, bias, heads, weights }) {
     for (let n = 0; n < N; n++) {
       const [position, sentence] = [rows[4 * n + 1], rows[4 * n + 2]];
