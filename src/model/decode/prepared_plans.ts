@@ -10,24 +10,39 @@ export interface PreparedPlans {
   dispose(): void;
 }
 
+/** A plan that is, or will be, prepared. */
+interface Kept {
+  readonly coming: Promise<Prepared>;
+  prepared?: Prepared;
+}
+
 /** Keeps up to `most` plans. Runs that are submitted already still end well when their plan goes. */
 export function createPreparedPlans(gpu: Gpu, most: number): PreparedPlans {
-  const kept = new Map<string, Promise<Prepared>>();
+  const kept = new Map<string, Kept>();
+  const keep = (key: string, coming: Promise<Prepared>): Kept => {
+    const one: Kept = { coming };
+    coming.then(
+      (prepared) => (one.prepared = prepared),
+      () => kept.get(key) === one && kept.delete(key),
+    );
+    return one;
+  };
   const drop = (key: string): void => {
-    kept.get(key)?.then(
+    const one = kept.get(key);
+    kept.delete(key);
+    if (one?.prepared) return one.prepared.dispose(); // now: who disposes of a model counts what is left
+    one?.coming.then(
       (prepared) => prepared.dispose(),
       () => {},
     );
-    kept.delete(key);
   };
   return {
     get(key, build) {
-      const found = kept.get(key) ?? gpu.prepare(build());
+      const found = kept.get(key) ?? keep(key, gpu.prepare(build()));
       kept.delete(key);
       kept.set(key, found); // the last one now
-      found.catch(() => kept.delete(key));
       if (kept.size > most) drop(kept.keys().next().value as string);
-      return found;
+      return found.coming;
     },
     dispose: () => [...kept.keys()].forEach(drop),
   };
