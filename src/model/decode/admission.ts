@@ -4,11 +4,19 @@ import type { LoopCall } from "./loop_call.js";
 import { failCall, type LoopContext } from "./loop_context.js";
 import type { Task } from "./task.js";
 
-/** Admits the tasks of a loop that wait, as many as there are places for. */
-export function createAdmission(loop: LoopContext): () => void {
+/** Lets tasks into a loop. */
+export interface Admission {
+  /** Admits those that wait, as many as there are places for. */
+  admit(): void;
+  /** Resolves when nothing is on its way to the device for those that were admitted. */
+  filled(): Promise<void>;
+}
+
+/** The admission to this loop. */
+export function createAdmission(loop: LoopContext): Admission {
   const { places, tasks } = loop;
   const queue = createQueue();
-  return () => {
+  const admit = (): void => {
     const taken: Task[] = [];
     const fresh: Task[] = [];
     // First come, first served: a large one is not passed by.
@@ -26,6 +34,7 @@ export function createAdmission(loop: LoopContext): () => void {
     tasks.filling.push(...filling);
     void queue(() => fill(loop, filling, fresh)).then(loop.wake);
   };
+  return { admit, filled: () => queue(async () => {}) };
 }
 
 /** Whether the device needs more for it than the tokens that it reads. */

@@ -20,7 +20,7 @@ export const decodeAlone =
     try {
       return await decodeIn(opened.loop)(job, g, hooks);
     } finally {
-      opened.close();
+      await opened.close();
     }
   };
 
@@ -54,14 +54,14 @@ export function decodeTogether(
 }
 
 /** A loop of these sizes, on memory that an earlier one left if there is any. */
-async function openLoop(core: DecoderCore, sizes: LoopSizes): Promise<{ readonly loop: Loop; close(): void }> {
+async function openLoop(core: DecoderCore, sizes: LoopSizes): Promise<{ readonly loop: Loop; close(): Promise<void> }> {
   const key = `loop ${JSON.stringify(sizes)}`;
   const state = await core.idle.acquire(key, async (): Promise<LoopState> => createLoopState(core, sizes));
   const loop = createLoop(core, state, { prefixes: 0, chunk: CHUNK });
   return {
     loop,
-    close() {
-      loop.stop();
+    async close() {
+      await loop.stop();
       if (loop.failed) state.dispose();
       else core.idle.release(key, state);
     },
