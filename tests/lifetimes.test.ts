@@ -85,6 +85,25 @@ test("a generate whose past is disposed while it runs gives the right tokens", (
     assert.equal((await late).sequences, (await m.generate({ input_ids: [ROW] }, { max_new_tokens: 6 })).sequences);
   }));
 
+test("calls that ended early leave all places to those of the same sizes", () =>
+  withPast(async (m, past) => {
+    const options = { num_beams: 2, max_new_tokens: 9 };
+    const want = (await m.generate({ input_ids: [ROW] }, options)).sequences;
+    for (const inputs of [{ input_ids: [ROW] }, { past_key_values: past }]) {
+      for (const last of [1, 4, 8]) {
+        const [abort, reason] = [new AbortController(), new Error("enough")];
+        const onStep = ({ step }: { step: number }) => void (step === last && abort.abort(reason));
+        const running = m.generate(inputs, { ...options, onStep, signal: abort.signal });
+        assert.is(await running.catch((error: unknown) => error), reason);
+        const [late, none] = [m.generate(inputs, options), new AbortController()];
+        const gone = m.generate(inputs, { ...options, signal: none.signal }).catch((error: unknown) => error);
+        none.abort(reason); // while its prompt is on the way
+        assert.is(await gone, reason);
+        assert.equal((await late).sequences, want);
+      }
+    }
+  }));
+
 const DISPOSED = /^past: must not be used after dispose\(\); open another$/;
 const AFTER: Readonly<Record<string, (m: Model, past: PastKeyValues) => unknown>> = {
   generate: (m, past) => m.generate({ past_key_values: past }, { max_new_tokens: 2 }),

@@ -4,15 +4,15 @@ import type { LoopCall } from "./loop_call.js";
 import { failCall, type LoopContext } from "./loop_context.js";
 import type { Task } from "./task.js";
 
-/** What admits the tasks of a loop. */
+/** Lets tasks into a loop. */
 export interface Admission {
   /** Admits those that wait, as many as there are places for. */
   admit(): void;
-  /** Resolves when all that was begun for them has ended. */
-  idle(): Promise<void>;
+  /** Resolves when nothing is on its way to the device for those that were admitted. */
+  filled(): Promise<void>;
 }
 
-/** The admission to a loop. */
+/** The admission to this loop. */
 export function createAdmission(loop: LoopContext): Admission {
   const { places, tasks } = loop;
   const queue = createQueue();
@@ -34,7 +34,7 @@ export function createAdmission(loop: LoopContext): Admission {
     tasks.filling.push(...filling);
     void queue(() => fill(loop, filling, fresh)).then(loop.wake);
   };
-  return { admit, idle: () => queue(async () => {}) };
+  return { admit, filled: () => queue(async () => {}) };
 }
 
 /** Whether the device needs more for it than the tokens that it reads. */

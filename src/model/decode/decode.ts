@@ -19,11 +19,8 @@ export const decodeAlone =
     const opened = await openLoop(core, sizeOf(job, g));
     try {
       return await decodeIn(opened.loop)(job, g, hooks);
-    } catch (error) {
-      await opened.stop();
-      throw error;
     } finally {
-      opened.close();
+      await opened.close();
     }
   };
 
@@ -50,34 +47,20 @@ export function decodeTogether(
     decode: async (...call) => decodeIn((await opening).loop)(...call),
     close: async () => {
       const opened = await opening.catch(() => undefined); // each decoding tells it
-      await opened?.stop();
-      opened?.close();
+      await opened?.close();
     },
   };
 }
 
-/** A loop on memory that may be used again. */
-interface OpenLoop {
-  readonly loop: Loop;
-  /** Stops it amid its work, and resolves when nothing of it is under way. */
-  stop(): Promise<void>;
-  /** Leaves its memory to others: its work is done, or it was stopped. */
-  close(): void;
-}
-
 /** A loop of these sizes, on memory that an earlier one left if there is any. */
-async function openLoop(core: DecoderCore, sizes: LoopSizes): Promise<OpenLoop> {
+async function openLoop(core: DecoderCore, sizes: LoopSizes): Promise<{ readonly loop: Loop; close(): Promise<void> }> {
   const key = `loop ${JSON.stringify(sizes)}`;
   const state = await core.idle.acquire(key, async (): Promise<LoopState> => createLoopState(core, sizes));
   const loop = createLoop(core, state, { prefixes: 0, chunk: CHUNK });
   return {
     loop,
-    stop() {
-      loop.stop();
-      return loop.idle();
-    },
-    close() {
-      loop.stop();
+    async close() {
+      await loop.stop();
       if (loop.failed) state.dispose();
       else core.idle.release(key, state);
     },

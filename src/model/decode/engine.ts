@@ -104,7 +104,7 @@ export function openEngine(model: EngineModel, options: EngineOptions, keepAlive
     return now.loop;
   };
   const life = createLifetime("engine", "open another", () => {
-    now.loop.stop();
+    void now.loop.stop();
     now.state.dispose();
   });
 

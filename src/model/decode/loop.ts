@@ -53,8 +53,8 @@ export interface Loop {
   forget(): void;
   /** Throws where what is taken and what is counted disagree. For tests. */
   check(): void;
-  /** Does nothing any more. */
-  stop(): void;
+  /** Does nothing any more. Resolves when it writes nothing to the device any more; steps may still run there. */
+  stop(): Promise<void>;
 }
 
 /**
@@ -70,19 +70,20 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     tasks: { waiting: [], filling: [], reading: [], running: [] },
     done: { steps: 0, tokens: 0, prompt_tokens: 0, sentences: 0, bucket: 0 },
     broken: false,
-    wake: () => wake(),
+    wake: () => go(),
   };
   const { tasks, places, done } = context;
-  const admission = createAdmission(context);
+  const { admit, filled } = createAdmission(context);
   const depth = state.sizes.host ? 1 : core.gpu.readAhead;
   const ahead: Submitted[] = [];
   let failed = false;
   let driving: Promise<void> | undefined;
+  let submitting = Promise.resolve();
   state.reset();
 
   const submitAhead = async (): Promise<void> => {
     while (ahead.length < depth) {
-      admission.admit();
+      admit();
       const next = await submitNext(context, chunk);
       if (!next) return;
       ahead.push(next);
@@ -91,7 +92,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
   const drive = async (): Promise<void> => {
     let moving = false;
     while (!context.broken) {
-      if (!moving) await submitAhead();
+      if (!moving) await (submitting = submitAhead());
       const next = ahead.shift();
       if (next) {
         const values = await next.values;
@@ -146,7 +147,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
         waiting: callsOf(tasks.waiting),
         running: callsOf(admittedTasks(context)),
         rows: places.rows,
-        slots: state.pool.slots.used,
+        slots: places.slots,
         shared: places.shared,
         steps,
         tokens,
@@ -165,12 +166,14 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     },
     async idle() {
       while (driving) await driving;
-      await admission.idle();
+      await filled();
     },
     forget: () => places.forget(),
     check: () => places.check(admittedTasks(context)),
-    stop() {
+    async stop() {
       context.broken = true;
+      await filled();
+      await (state.sizes.host ? driving : submitting.catch(() => {})); // the host is amid a step, or submits one
     },
   };
 }

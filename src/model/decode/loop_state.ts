@@ -130,7 +130,6 @@ export function createLoopState(core: DecoderCore, sizes: LoopSizes): LoopState 
       },
     },
     reset() {
-      pool.slots.clear();
       write("rows", 0, idleRows(R));
       const idle = idleSentence(A);
       const all = new Uint32Array(B * width);

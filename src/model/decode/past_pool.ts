@@ -2,7 +2,7 @@ import type { DecoderCore } from "../core.js";
 import { createQueue, type Queue } from "../queue.js";
 import { createPool, type Pool, slotCopies } from "./pool.js";
 import { CHUNK, createPromptReader, type PromptPiece, type PromptReader } from "./prompts.js";
-import type { Slots } from "./slots.js";
+import { createSlots, type Slots } from "./slots.js";
 
 /** The cache slots of a past and its forks. Its memory grows with the tokens that they read, and goes with the last of them. */
 export interface PastPool {
@@ -22,11 +22,11 @@ export interface PastPool {
   leave(most: number): void;
 }
 
-/** What is on a device: a pool of Z slots for rows of up to M tokens, and what reads into it. */
+/** What is on a device: a pool of slots for rows of up to M tokens, who holds them, and what reads into it. */
 interface Held {
   readonly device: GPUDevice;
-  readonly Z: number;
   readonly M: number;
+  readonly slots: Slots;
   readonly pool: Pool;
   readonly reader: PromptReader;
 }
@@ -51,35 +51,35 @@ export function createPastPool(core: DecoderCore, B: number): PastPool {
   /** Takes another pool, in which all that is held has the slots that it had. */
   const grow = async (Z: number, M: number): Promise<Held> => {
     const { device } = gpu;
-    const before = held?.pool;
-    const pool = createPool(core, { Z, M }, before?.slots);
+    const slots = held?.slots ?? createSlots(Z);
+    const pool = createPool(core, { Z, M });
     try {
-      const slots = before ? heldSlots(before.slots) : [];
-      if (before) await gpu.copy(slotCopies(before, slots, pool, slots));
+      const kept = heldSlots(slots);
+      if (held) await gpu.copy(slotCopies(held.pool, kept, pool, kept));
     } catch (error) {
       pool.dispose();
       throw error;
     }
     drop();
-    pool.slots.grow(Z);
-    return (held = { device, Z, M, pool, reader: createPromptReader(core, { pool }, { B, U: Z }) });
+    slots.grow(Z);
+    return (held = { device, M, slots, pool, reader: createPromptReader(core, { pool }, { B, U: Z }) });
   };
   return {
     queue: createQueue(),
     get slots() {
-      return current()?.pool.slots;
+      return current()?.slots;
     },
     async take(count, M) {
       const now = current();
-      const total = now?.Z ?? 0;
-      const needed = (now?.pool.slots.used ?? 0) + count;
+      const { total, used } = now?.slots ?? { total: 0, used: 0 };
+      const needed = used + count;
       const Z = needed <= total ? total : Math.max(needed, Math.min(most, Math.max(LEAST, 2 * total)));
-      const { pool } = now && Z === total && M <= now.M ? now : await grow(Z, Math.max(M, now?.M ?? 0));
-      return pool.slots.take(count) as number[];
+      const { slots } = now && Z === total && M <= now.M ? now : await grow(Z, Math.max(M, now?.M ?? 0));
+      return slots.take(count) as number[];
     },
     async read(pieces) {
-      const { reader, Z } = held as Held;
-      for (const batch of batches(pieces, Math.min(CHUNK, Z))) await (await reader.load(batch)).run();
+      const { reader, slots } = held as Held;
+      for (const batch of batches(pieces, Math.min(CHUNK, slots.total))) await (await reader.load(batch)).run();
     },
     copyInto: async (target, from, to) => {
       if (held) await gpu.copy(slotCopies(held.pool, from, target, to));

@@ -6,6 +6,7 @@ import { leadLength } from "./loop_sizes.js";
 import type { LoopState } from "./loop_state.js";
 import { createPrefixes } from "./prefixes.js";
 import { createRanges, type Ranges } from "./ranges.js";
+import { createSlots } from "./slots.js";
 import { neededSlots, type SourceHold, type Span, type Task, type TaskPlaces } from "./task.js";
 
 /** Who has which places of a loop. */
@@ -20,8 +21,9 @@ export interface Places {
   compact(tasks: readonly Task[]): Map<Task, number>;
   /** Forgets all prompts that were shared. */
   forget(): void;
-  /** How many rows are taken, and slots that shared prompts have. */
+  /** How many rows and slots are taken, and slots that shared prompts have. */
   readonly rows: number;
+  readonly slots: number;
   readonly shared: number;
   /** Tokens of prompts that were there before. */
   readonly reused: number;
@@ -30,7 +32,8 @@ export interface Places {
 }
 
 /** The places of a loop, all free; up to `budget` slots keep prompts for those that begin alike. */
-export function createPlaces({ sizes, pool: { slots } }: LoopState, budget: number): Places {
+export function createPlaces({ sizes }: Pick<LoopState, "sizes">, budget: number): Places {
+  const slots = createSlots(sizes.Z);
   const rows = createRanges(sizes.R);
   const sentences = createRanges(sizes.B);
   const lists = createRanges(sizes.X);
@@ -80,6 +83,9 @@ export function createPlaces({ sizes, pool: { slots } }: LoopState, budget: numb
   return {
     get rows() {
       return rows.used;
+    },
+    get slots() {
+      return slots.used;
     },
     get shared() {
       return prefixes?.size ?? 0;

@@ -4,7 +4,6 @@ import type { DecoderCore } from "../core.js";
 import type { DecoderArchitecture } from "../graph/architecture.js";
 import type { PastKeys } from "../graph/decoder.js";
 import { rotaryTable } from "../graph/positions.js";
-import { createSlots, type Slots } from "./slots.js";
 
 /** The tensors of a pool of Z cache slots, for rows of up to M tokens. */
 export interface PoolTensors {
@@ -14,9 +13,8 @@ export interface PoolTensors {
   readonly history: Tensor;
 }
 
-/** Cache slots on the device, each for the key and value of a token in all layers, and who holds them. */
+/** Cache slots on the device, each for the key and value of a token in all layers. */
 export interface Pool extends PoolTensors {
-  readonly slots: Slots;
   /** Frees its memory. */
   dispose(): void;
 }
@@ -36,12 +34,8 @@ export function poolTensors(
   };
 }
 
-/** A pool of Z slots, all of them free unless these `slots` say who holds them, for rows of up to M tokens. */
-export function createPool(
-  core: DecoderCore,
-  sizes: Readonly<Record<"Z" | "M", number>>,
-  slots = createSlots(sizes.Z),
-): Pool {
+/** A pool of Z slots, for rows of up to M tokens. */
+export function createPool(core: DecoderCore, sizes: Readonly<Record<"Z" | "M", number>>): Pool {
   const { gpu, architecture } = core;
   const { E, rotary } = architecture.decoder;
   const { past, history } = poolTensors(architecture, sizes);
@@ -49,7 +43,6 @@ export function createPool(
   return {
     past,
     history,
-    slots,
     dispose: () => gpu.memory.free([...past.caches, history, ...(past.rotary ? [past.rotary] : [])]),
   };
 }

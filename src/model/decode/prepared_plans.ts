@@ -10,37 +10,39 @@ export interface PreparedPlans {
   dispose(): void;
 }
 
-/** A plan that is prepared, or about to be. */
+/** A plan that is, or will be, prepared. */
 interface Kept {
-  readonly preparing: Promise<Prepared>;
+  readonly coming: Promise<Prepared>;
   prepared?: Prepared;
 }
 
 /** Keeps up to `most` plans. Runs that are submitted already still end well when their plan goes. */
 export function createPreparedPlans(gpu: Gpu, most: number): PreparedPlans {
   const kept = new Map<string, Kept>();
-  const prepare = (key: string, build: () => Plan): Kept => {
-    const own: Kept = { preparing: gpu.prepare(build()) };
-    own.preparing.then(
-      (prepared) => {
-        if (kept.get(key) === own) own.prepared = prepared;
-        else prepared.dispose();
-      },
-      () => kept.get(key) === own && kept.delete(key),
+  const keep = (key: string, coming: Promise<Prepared>): Kept => {
+    const one: Kept = { coming };
+    coming.then(
+      (prepared) => (one.prepared = prepared),
+      () => kept.get(key) === one && kept.delete(key),
     );
-    return own;
+    return one;
   };
   const drop = (key: string): void => {
-    kept.get(key)?.prepared?.dispose();
+    const one = kept.get(key);
     kept.delete(key);
+    if (one?.prepared) return one.prepared.dispose(); // now: who disposes of a model counts what is left
+    one?.coming.then(
+      (prepared) => prepared.dispose(),
+      () => {},
+    );
   };
   return {
     get(key, build) {
-      const own = kept.get(key) ?? prepare(key, build);
+      const found = kept.get(key) ?? keep(key, gpu.prepare(build()));
       kept.delete(key);
-      kept.set(key, own); // the last one now
+      kept.set(key, found); // the last one now
       if (kept.size > most) drop(kept.keys().next().value as string);
-      return own.preparing;
+      return found.coming;
     },
     dispose: () => [...kept.keys()].forEach(drop),
   };

@@ -18,15 +18,13 @@ export interface Slots {
   references(slot: number): number;
   /** Adds free slots until there are `total`. */
   grow(total: number): void;
-  /** Makes all slots free. */
-  clear(): void;
   /** Throws when references and free slots disagree. For tests. */
   check(): void;
 }
 
 /** `total` slots, all of them free. */
 export function createSlots(total: number): Slots {
-  let ranges = createRanges(total);
+  const ranges = createRanges(total);
   let counts = new Uint32Array(total);
   const mustBeHeld = (slot: number, what: string): void => {
     if (!counts[slot]) throw new Error(`slots: slot ${slot} of ${ranges.total} must be held to be ${what}, it is free`);
@@ -81,10 +79,6 @@ export function createSlots(total: number): Slots {
       const grown = new Uint32Array(ranges.total);
       grown.set(counts);
       counts = grown;
-    },
-    clear() {
-      ranges = createRanges(ranges.total);
-      counts.fill(0);
     },
     check() {
       ranges.check();
