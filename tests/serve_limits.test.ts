@@ -1,6 +1,6 @@
 import type { ServerOptions } from "../src/server/index.js";
 import { assert, suite } from "./support/harness.js";
-import { errorOf, metricsOf, MODELS, post, server, until } from "./support/served.js";
+import { errorOf, library, metricsOf, MODELS, post, server, until } from "./support/served.js";
 
 const elsewhere = "the listening server runs in Node";
 const test = suite("limits of serve", { deno: elsewhere, chrome: elsewhere });
@@ -126,6 +126,33 @@ test("one request too many, and one that waits too long, are told when to come b
     );
     assert.equal(codes, [1, 1, 1, 1]);
   }));
+
+test("a client that leaves before its answer cancels the request; a device that is lost ends it, and is replaced", async () => {
+  const { gpu: openGpu } = await library();
+  const gpu = await openGpu();
+  await serving({ load: { gpu } }, async ({ url }) => {
+    const path = `${url}/v1/completions`;
+    const left = new AbortController();
+    const running = async (count: number): Promise<boolean> => (await metricsOf(url)).get(RUNNING) === count;
+    const answer = post(path, { ...LONG, stream: false }, { signal: left.signal });
+    await until(() => running(1));
+    left.abort();
+    await answer.then(
+      () => assert.unreachable("the client has left"),
+      () => {},
+    );
+    await until(async () => (await cancelled(url)) === 1);
+    const stream = await begin(url);
+    const other = post(path, { ...LONG, stream: false });
+    await until(() => running(2));
+    gpu.device.destroy();
+    assert.match(await stream.rest(), /"code":"device_lost"\}\}\n\n$/);
+    const lost = await other;
+    assert.equal([lost.status, (await errorOf(lost)).code], [503, "device_lost"]);
+    assert.is((await post(path, SHORT)).status, 200);
+  });
+  gpu.dispose();
+});
 
 test("a request may not take longer than is said", () =>
   serving({ timeout: 0.05 }, async ({ url }) => {

@@ -2,6 +2,7 @@
 import type { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import type * as ai from "ai";
 import type OpenAI from "openai";
+import type * as root from "../../src/index.js";
 import type * as built from "../../src/server/index.js";
 import { fixture } from "./letters.js";
 
@@ -10,6 +11,10 @@ const load = (name: string): Promise<unknown> => import(name); // not into the b
 /** What `wgformer/server` exports. */
 export const server = async (): Promise<typeof built> =>
   (await load(new URL("../dist/server/index.js", import.meta.url).href)) as typeof built;
+
+/** What the built `wgformer` exports. */
+export const library = async (): Promise<typeof root> =>
+  (await load(new URL("../dist/index.js", import.meta.url).href)) as typeof root;
 
 /** A template for models that have none. */
 export const TEMPLATE = `{% for message in messages %}{{ message.role | capitalize }}:{{ message.content }}\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}`;
