@@ -1,3 +1,4 @@
+import type { Gpu } from "../src/index.js";
 import type { ServerOptions } from "../src/server/index.js";
 import { assert, suite } from "./support/harness.js";
 import { errorOf, library, metricsOf, MODELS, post, server, until } from "./support/served.js";
@@ -10,6 +11,9 @@ interface Use {
   readonly close: (milliseconds?: number) => Promise<{ readonly finished: number; readonly cut: number }>;
 }
 
+let sharing: Promise<Gpu> | undefined; // by the first server, for all: each device compiles anew
+const shared = (): Promise<Gpu> => (sharing ??= library().then(({ gpu }) => gpu()));
+
 /** Serves the model of prose with these options while `use` runs. */
 async function serving(
   options: ServerOptions & { readonly max_connections?: number },
@@ -17,7 +21,7 @@ async function serving(
 ) {
   const { createServer, serve } = await server();
   const { max_connections, ...own } = options;
-  const opened = await createServer({ brown: MODELS.brown }, own);
+  const opened = await createServer({ brown: MODELS.brown }, { load: { gpu: await shared() }, ...own });
   const { url, close } = await serve(opened, { port: 0, max_connections });
   try {
     await use({ url, close });
@@ -163,7 +167,8 @@ test("a request may not take longer than is said", () =>
 
 test("a client that does not read is cut off, and holds nobody up", async () => {
   const { createServer } = await server();
-  const { fetch, close } = await createServer({ brown: MODELS.brown }, { read_timeout: 0.2 });
+  const options = { load: { gpu: await shared() }, read_timeout: 0.2 };
+  const { fetch, close } = await createServer({ brown: MODELS.brown }, options);
   const ask = (path: string, body?: object): Promise<Response> => {
     const headers = { "content-type": "application/json" };
     const sent = body && { method: "POST", headers, body: JSON.stringify(body) };
@@ -261,3 +266,9 @@ test("metrics are in the text format of Prometheus", () =>
     assert.ok(lines.includes('wgformer_generated_tokens_total{model="brown"} 5'));
     assert.ok(lines.includes('wgformer_first_token_seconds_count{model="brown"} 1'));
   }));
+
+test("servers that are closed hold nothing on the device", async () => {
+  const gpu = await shared();
+  await until(() => gpu.use().total === gpu.use().staging); // which is kept for later reads
+  gpu.dispose();
+});
