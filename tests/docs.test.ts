@@ -82,9 +82,9 @@ test("examples compile", async () => {
   const { mkdir, rm, writeFile } = await import("node:fs/promises");
   const folder = "build/examples";
   const all = await exported;
-  const kernels = [...(await read("src/kernels/index.ts")).matchAll(/\b(?!type\b)([a-z]\w+)(?=[, ]+(?:\w|\}).*from)/g)].map(
-    ([, name]) => name,
-  );
+  const kernels = [
+    ...(await read("src/kernels/index.ts")).matchAll(/\b(?!type\b)([a-z]\w+)(?=[, ]+(?:\w|\}).*from)/g),
+  ].map(([, name]) => name);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   for (const one of all) {

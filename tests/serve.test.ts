@@ -287,6 +287,30 @@ test("transcripts in all formats", async () => {
   assert.equal([told.type, told.param], ["invalid_request_error", "file"]);
 });
 
+test("requests of all kinds at once get what each gets alone", async () => {
+  const { url } = await served();
+  const prose = { model: "brown", prompt: "The jury said", max_tokens: 10 };
+  const bodies: readonly (readonly [route: string, body: object])[] = [
+    ["completions", { ...prose, temperature: 0 }],
+    ["completions", { ...prose, prompt: ["It was", "The jury said that"], seed: 3, n: 2, top_k: 20 }],
+    ["completions", { ...prose, num_beams: 4, n: 2, length_penalty: 2, logprobs: 2 }],
+    ["completions", { ...prose, temperature: 0, repetition_penalty: 1.3, stop: "." }],
+    ["chat/completions", { model: "brown", messages: HELLO, max_tokens: 8, seed: 5, min_p: 0.05 }],
+    ["completions", { model: "g2p", prompt: "transformer", num_beams: 3, max_tokens: 20 }],
+    ["embeddings", { model: "vectors", input: ["a bird", "c"] }],
+    ["rerank", { model: "ranks", query: "birds", documents: ["a bird", "c"] }],
+  ];
+  const ask = async ([route, body]: (typeof bodies)[number]): Promise<unknown> => {
+    const response = await post(`${url}/v1/${route}`, body);
+    assert.is(response.status, 200, route);
+    const { id: _, created: _created, ...rest } = (await response.json()) as Record<string, unknown>;
+    return rest;
+  };
+  const alone: unknown[] = [];
+  for (const body of bodies) alone.push(await ask(body));
+  assert.equal(await Promise.all([...bodies, ...bodies].map(ask)), [...alone, ...alone]);
+});
+
 const TOOL = { type: "function", function: { name: "f" } };
 const REFUSALS: readonly (readonly [
   path: string,
