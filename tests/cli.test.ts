@@ -346,3 +346,42 @@ test("any command line and input end well, or in one line that says why", async 
     return code === 0 ? "right" : "refused";
   });
 });
+
+test("serve: listens until it is told to stop, and says what became of requests", async () => {
+  const stop = new AbortController();
+  let url = "";
+  const ended = wgformer(["serve", "prose=models/gpt2-brown", "--port", "0", "--rows", "4", "--grace", "5"], {
+    signal: stop.signal,
+    onOutput: (text) => (url = /http:\S+/.exec(text)?.[0] ?? ""),
+  });
+  for (let tries = 0; !url && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+  const answer = await fetch(`${url}/v1/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ model: "prose", prompt: "The jury said", temperature: 0, max_tokens: 5 }),
+  });
+  assert.is(((await answer.json()) as { choices: { text: string }[] }).choices[0].text, ", \"I don't");
+  stop.abort();
+  const { code, lines, errors } = await ended;
+  assert.equal([code, lines], [0, [`listening at ${url}`]]);
+  assert.equal(errors, [
+    "prose: /v1/completions",
+    "stopping; requests have 5 s to end, a second Ctrl-C ends them now",
+    "0 requests have ended, 0 were cut off",
+  ]);
+});
+
+test("serve: what it cannot do is told before it listens", async () => {
+  for (const [words, message] of [
+    [["models/bert-pos"], /must write, embed, rank or hear, its task is token-classification; use wgformer run$/],
+    [["models/g2p-en", "models/g2p-en"], /models\/g2p-en is given twice; NAME=MODEL gives one another name$/],
+    [["models/g2p-en", "--port", "99999"], /--port must be a whole number from 0 to 65535, got 99999$/],
+    [["models/g2p-en", "--chat_template", "none"], /--chat_template must be the path of a file, ENOENT/],
+    [["models/g2p-en", "--host", "256.1.1.1", "--rows", "4"], /host and port must be an address to listen at, /],
+  ] as const) {
+    const { code, lines, errors } = await wgformer(["serve", ...words]);
+    assert.ok(code > 0);
+    assert.equal(lines, []);
+    assert.match(errors.at(-1) ?? "", message);
+  }
+});

@@ -243,3 +243,30 @@ files("imports point one way: model -> kernels -> runtime", async () => {
   assert.ok(seen > 50, `must find the imports, found ${seen}`);
   assert.equal(wrong, []);
 });
+
+/** Who may import the packages that no page and no plain use of the library needs, and where each is loaded. */
+const OPTIONAL: Readonly<Record<string, readonly string[]>> = {
+  hono: ["server/app.ts"],
+  "@hono/node-server": ["server/node.ts", "cli/serve.ts"],
+};
+
+files("the server is reached by the command line alone, and its packages by the server", async () => {
+  const wrong: string[] = [];
+  const found = new Set<string>();
+  for (const path of (await list("src")).filter((name) => name.endsWith(".ts"))) {
+    for (const [line, target] of (await read(`src/${path}`)).matchAll(/(?:from|import)\s*\(?\s*"([^"]*)"/g)) {
+      const [room] = path.split("/");
+      const [, folder] = new URL(target, `file:///${path}`).pathname.split("/");
+      const isInside = target.startsWith(".") && folder === "server" && room !== "server";
+      if (isInside && room !== "cli") wrong.push(`${path} imports ${target}`);
+      if (target.startsWith(".") && folder === "cli" && room === "server") wrong.push(`${path} imports ${target}`);
+      const name = /^(?:@[^/]+\/)?[^/]+/.exec(target)?.[0] ?? "";
+      if (!Object.hasOwn(OPTIONAL, name)) continue;
+      found.add(name);
+      const isLater = name === "hono" || line.startsWith("import("); // whoever serves elsewhere needs no listener
+      if (!OPTIONAL[name].includes(path) || !isLater) wrong.push(`${path} imports ${target}`);
+    }
+  }
+  assert.equal([...found].sort(), Object.keys(OPTIONAL).sort());
+  assert.equal(wrong, []);
+});

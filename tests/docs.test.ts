@@ -28,17 +28,18 @@ async function declarationOf(name: string, file: string): Promise<Exported> {
   return declarationOf(name, file.replace(/[^/]+$/, `${other}.ts`));
 }
 
-/** All that the package exports. */
-async function listExports(): Promise<Exported[]> {
-  const index = await read("src/index.ts");
+/** All that an entry of the package exports. */
+async function listExports(folder: string): Promise<Exported[]> {
+  const index = await read(`${folder}/index.ts`);
   const lists = [...index.matchAll(/^export (?:type )?\{([^}]*)\} from "\.\/([\w/]+)\.js";/gm)];
-  assert.is(lists.length, index.match(/^export /gm)?.length, "src/index.ts is a list of exports");
+  assert.is(lists.length, index.match(/^export /gm)?.length, `${folder}/index.ts is a list of exports`);
   const names = lists.flatMap(([, list, from]) =>
-    [...list.matchAll(/(?:type )?(\w+)/g)].map(([, name]) => ({ name, file: `src/${from}.ts` })),
+    [...list.matchAll(/(?:type )?(\w+)/g)].map(([, name]) => ({ name, file: `${folder}/${from}.ts` })),
   );
   return Promise.all(names.map(({ name, file }) => declarationOf(name, file)));
 }
-const exported = listExports();
+const served = listExports("src/server");
+const exported = Promise.all([listExports("src"), served]).then((lists) => lists.flat());
 
 /** Members of an interface without a comment of their own. */
 function bareMembers({ rest }: Exported): string[] {
@@ -81,18 +82,20 @@ test("examples compile", async () => {
   const { mkdir, rm, writeFile } = await import("node:fs/promises");
   const folder = "build/examples";
   const all = await exported;
-  const kernels = [...(await read("src/kernels/index.ts")).matchAll(/\b([a-z]\w+)(?=[, ]+(?:\w|\}).*from)/g)].map(
-    ([, name]) => name,
-  );
+  const kernels = [
+    ...(await read("src/kernels/index.ts")).matchAll(/\b(?!type\b)([a-z]\w+)(?=[, ]+(?:\w|\}).*from)/g),
+  ].map(([, name]) => name);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   for (const one of all) {
     const example = exampleOf(one);
     if (!example) continue;
+    const inServer = (await served).map(({ name }) => name);
     const used = (names: readonly string[]): string =>
       names.filter((name) => new RegExp(`\\b${name}\\b(?!:)`).test(example) && !declares(example, name)).join(", ");
     const text = [
-      `import { ${used(all.map(({ name }) => name))} } from "../../src/index.js";`,
+      `import { ${used(all.map(({ name }) => name).filter((name) => !inServer.includes(name)))} } from "../../src/index.js";`,
+      `import { ${used(inServer)} } from "../../src/server/index.js";`,
       `import { ${used(kernels)} } from "../../src/kernels/index.js";`,
       example,
     ];

@@ -13,6 +13,7 @@ const EXAMPLES = [
   "kernel",
   "past",
   "score",
+  "serve",
   "speech_recognition",
   "text2text",
   "text_generation",

@@ -9,7 +9,7 @@ import { SERVE_RULES } from "../server/serve_rules.js";
 import type { Options } from "./arguments.js";
 import { MODEL_OPTIONS, option, PATH, split, table } from "./options.js";
 import { loadMeter } from "./progress.js";
-import { tell } from "./terminal.js";
+import { print, tell } from "./terminal.js";
 import type { Call, Verb } from "./verb.js";
 
 const GRACE = 30; // seconds
@@ -44,7 +44,7 @@ export const serve: Verb = {
     const { grace = GRACE } = options as { readonly grace?: number };
     terminal.patience?.(1000 * grace + CLOSING);
     const listening = await open(call, modelsOf(call));
-    await tell(terminal, `listening at ${listening.url}`);
+    await print(terminal, `listening at ${listening.url}`);
     if (!terminal.signal.aborted)
       await new Promise((resolve) => terminal.signal.addEventListener("abort", resolve, { once: true }));
     await tell(terminal, `stopping; requests have ${grace} s to end, a second Ctrl-C ends them now`);

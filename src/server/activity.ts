@@ -25,6 +25,8 @@ export interface Activity {
   close(milliseconds: number): Promise<{ readonly finished: number; readonly cut: number }>;
 }
 
+const UNWINDING = 1000; // milliseconds that requests have to end when they are told to
+
 const stopping = (): ApiError =>
   new ApiError("the server is shutting down", { status: 503, code: "shutting_down", retryAfter: 1 });
 
@@ -33,6 +35,15 @@ export function createActivity(): Activity {
   const calls = new Set<Call>();
   let closed = false;
   let wake = (): void => {};
+  /** Waits for so many milliseconds until all have ended. */
+  const ended = async (milliseconds: number): Promise<void> => {
+    if (calls.size === 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const all = new Promise<void>((resolve) => (wake = resolve));
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
+    await Promise.race([all, late]);
+    clearTimeout(timer);
+  };
   return {
     get open() {
       return calls.size;
@@ -64,13 +75,10 @@ export function createActivity(): Activity {
     async close(milliseconds) {
       closed = true;
       const before = calls.size;
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const all = new Promise<void>((resolve) => (wake = resolve));
-      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
-      if (calls.size) await Promise.race([all, late]);
-      clearTimeout(timer);
+      await ended(milliseconds);
       const cut = calls.size;
       for (const call of calls) call.abort(stopping());
+      await ended(UNWINDING);
       return { finished: before - cut, cut };
     },
   };

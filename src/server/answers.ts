@@ -1,6 +1,6 @@
-import type { FinishReason, GeneratedText, TextEvent, Usage } from "../index.js";
+import type { FinishReason, GeneratedText, Usage } from "../index.js";
 import type { Call } from "./activity.js";
-import { createTokenWriter, type TokenWriter } from "./logprobs.js";
+import type { Chosen, TokenWriter } from "./logprobs.js";
 import { eventStream, type StreamHooks } from "./sse.js";
 import { createStopCutter, type StopCutter } from "./stops.js";
 import type { Accepted, TextModel, TextRequest } from "./text_model.js";
@@ -45,12 +45,6 @@ export interface Asked extends TextRequest {
   readonly include_usage: boolean;
 }
 
-/** What a row is written with. */
-interface Writer {
-  readonly cut: StopCutter;
-  readonly write: TokenWriter;
-}
-
 /** Answers a request for texts: at once, or with a stream of pieces. */
 export async function answerTexts(
   asked: Asked,
@@ -61,13 +55,11 @@ export async function answerTexts(
   const accepted = await model.submit(asked, call);
   const { format, name } = asked;
   const head = { id: `${format.prefix}-${crypto.randomUUID()}`, created: Math.floor(Date.now() / 1e3), model: name };
-  const writers = Array.from({ length: accepted.prompts.length * accepted.results }, (_, row): Writer => {
-    const { ids } = accepted.prompts[Math.floor(row / accepted.results)];
-    return { cut: createStopCutter(asked.stops), write: createTokenWriter(model.tokenizer, ids) };
-  });
-  if (asked.stream) return eventStream(chunksOf(asked, accepted, writers, head), { call, ...hooks });
+  const rows = Array.from({ length: accepted.prompts.length * accepted.results }, () => createStopCutter(asked.stops));
+  const write = asked.logprobs ? model.write : () => undefined;
+  if (asked.stream) return eventStream(chunksOf(asked, accepted, { rows, write }, head), { call, ...hooks });
   const results = (await accepted.all()).flat();
-  const choices = results.map((result, row) => format.choice(pieceOf(result, row, asked.logprobs, writers[row])));
+  const choices = results.map((result, row) => format.choice(pieceOf(result, row, rows[row], write)));
   const usage = usageOf(
     accepted,
     results.map(({ usage }) => usage),
@@ -75,23 +67,23 @@ export async function answerTexts(
   return Response.json({ ...head, object: format.objects[0], choices, usage });
 }
 
-function pieceOf(result: GeneratedText, index: number, logprobs: boolean, { cut, write }: Writer): Piece {
+/** What pieces are made with: the cutter of each row, and what shows tokens where that is asked for. */
+interface Writing {
+  readonly rows: readonly StopCutter[];
+  readonly write: (chosen: Chosen) => Shown | undefined;
+}
+
+function pieceOf(result: GeneratedText, index: number, cut: StopCutter, write: Writing["write"]): Piece {
   const { usage, generated_text, token_ids, score, finish_reason } = result;
   const chosen = { ...result, token_ids: token_ids.slice(token_ids.length - usage.completion_tokens) };
-  return {
-    index,
-    text: cut(generated_text, true),
-    shown: logprobs ? write(chosen) : undefined,
-    finish_reason,
-    score,
-  };
+  return { index, text: cut(generated_text, true), shown: write(chosen), finish_reason, score };
 }
 
 /** The objects of a stream: what begins it, pieces as they come, how each result ended, and what all took. */
 async function* chunksOf(
-  { format, logprobs, include_usage }: Asked,
+  { format, include_usage }: Asked,
   accepted: Accepted,
-  writers: readonly Writer[],
+  { rows, write }: Writing,
   head: object,
 ): AsyncGenerator<object> {
   const chunk = (choices: readonly object[]): object => ({
@@ -100,24 +92,16 @@ async function* chunksOf(
     choices,
     ...(include_usage && { usage: null }),
   });
-  for (const index of writers.keys()) if (format.begin) yield chunk([format.begin(index)]);
+  for (const index of rows.keys()) if (format.begin) yield chunk([format.begin(index)]);
   const usages: Usage[] = [];
   for await (const event of accepted.events()) {
-    const piece = pieceOfEvent(event, logprobs, writers[event.row]);
+    const { row: index, finish_reason } = event;
+    const text = rows[index](event.text, finish_reason !== undefined);
+    const piece = { index, text, shown: write(event), finish_reason };
     if (event.usage) usages.push(event.usage);
     if (piece.text || piece.finish_reason || piece.shown?.length) yield chunk([format.delta(piece)]);
   }
   if (include_usage) yield { ...chunk([]), usage: usageOf(accepted, usages) };
-}
-
-function pieceOfEvent(event: TextEvent, logprobs: boolean, { cut, write }: Writer): Piece {
-  const { row: index, text, finish_reason } = event;
-  return {
-    index,
-    text: cut(text, finish_reason !== undefined),
-    shown: logprobs ? write(event) : undefined,
-    finish_reason,
-  };
 }
 
 /** The tokens of all results; a prompt counts once. */

@@ -2,7 +2,7 @@ import type { ChatMessage, Conversation, TextOptions } from "../index.js";
 import { FLAG, wholeNumber } from "../runtime/checks.js";
 import type { Asked, Format, Piece, Shown } from "./answers.js";
 import { invalid } from "./errors.js";
-import { ANY, CHAT_REFUSED, type FieldTable, GENERATION_FIELDS, readFields } from "./fields.js";
+import { ANY, CHAT_REFUSED, type FieldTable, GENERATION_FIELDS, readFields, streamOf } from "./fields.js";
 import { EXTENSIONS, optionsOf } from "./options.js";
 import type { TextModel } from "./text_model.js";
 
@@ -49,11 +49,9 @@ const FORMAT: Format = {
 export function readChat(body: unknown, { model }: TextModel, chat_template: string | undefined): Asked {
   const fields = readFields(body, CHAT_FIELDS);
   const { logprobs = false, top_logprobs, max_tokens, max_completion_tokens, priority, stop } = fields;
-  const { stream = false, stream_options } = fields;
   if (max_tokens !== undefined && max_completion_tokens !== undefined)
     throw invalid("max_tokens", "max_tokens: must be absent with max_completion_tokens; give one of them");
-  if (top_logprobs !== undefined && !logprobs)
-    throw invalid("top_logprobs", "top_logprobs: must be absent without logprobs: true");
+  if (top_logprobs && !logprobs) throw invalid("top_logprobs", "top_logprobs: must be absent without logprobs: true");
   const own = Object.fromEntries(Object.entries(fields).filter(([name]) => TEMPLATE.includes(name)));
   return {
     name: String(fields.model),
@@ -70,8 +68,7 @@ export function readChat(body: unknown, { model }: TextModel, chat_template: str
     priority: priority as number | undefined,
     stops: [stop ?? []].flat() as string[],
     logprobs: Boolean(logprobs),
-    stream: Boolean(stream),
-    include_usage: Boolean((stream_options as { include_usage?: boolean } | undefined)?.include_usage),
+    ...streamOf(fields),
   };
 }
 

@@ -1,7 +1,7 @@
 import { wholeNumber } from "../runtime/checks.js";
 import type { Asked, Format, Piece, Shown } from "./answers.js";
 import { invalid } from "./errors.js";
-import { ANY, type FieldTable, GENERATION_FIELDS, readFields, TEXT_REFUSED } from "./fields.js";
+import { ANY, type FieldTable, GENERATION_FIELDS, readFields, streamOf, TEXT_REFUSED } from "./fields.js";
 import { EXTENSIONS, optionsOf } from "./options.js";
 import type { TextModel, TextRequest } from "./text_model.js";
 
@@ -55,7 +55,7 @@ const FORMAT: Format = {
 /** What a body of POST /v1/completions asks for. Throws ApiError. */
 export function readCompletion(body: unknown, most: number, { model }: TextModel): Asked {
   const fields = readFields(body, COMPLETION_FIELDS);
-  const { logprobs, max_tokens, priority, stop, stream = false, stream_options } = fields;
+  const { logprobs, max_tokens, priority, stop } = fields;
   const input = promptsOf(fields.prompt);
   if (input.length > most) throw invalid("prompt", `prompt: must be at most ${most} texts here, got ${input.length}`);
   const own = Object.fromEntries(Object.entries(fields).filter(([name]) => DIRECTIONS.includes(name)));
@@ -73,8 +73,7 @@ export function readCompletion(body: unknown, most: number, { model }: TextModel
     priority: priority as number | undefined,
     stops: [stop ?? []].flat() as string[],
     logprobs: logprobs !== undefined,
-    stream: Boolean(stream),
-    include_usage: Boolean((stream_options as { include_usage?: boolean } | undefined)?.include_usage),
+    ...streamOf(fields),
   };
 }
 

@@ -1,4 +1,8 @@
 import { DeviceError, EngineFullError, InputError, OptionError } from "../index.js";
+import { OPTIONS } from "../model/decode/options.js";
+import { SPEECH_RULES } from "../model/speech/options.js";
+import { FEATURE_RULES, TEXT_RULES } from "../model/tasks/option_rules.js";
+import { CHAT_RULES } from "../model/text/chat_rules.js";
 
 /** What an error says besides its message. */
 export interface ApiErrorFields {
@@ -31,7 +35,7 @@ export const invalid = (param: string, message: string, code = "invalid_value"):
 export const clientGone = (): ApiError =>
   new ApiError("the client has closed the connection", { status: 499, code: "client_closed_request" });
 
-// Fields whose names differ from those of generate().
+// What options and inputs are called in a request, where that differs.
 const FIELDS: Readonly<Record<string, string>> = {
   max_new_tokens: "max_tokens",
   num_return_sequences: "n",
@@ -39,13 +43,21 @@ const FIELDS: Readonly<Record<string, string>> = {
   do_sample: "temperature",
   truncate_dim: "dimensions",
   output_scores: "logprobs",
+  prompt_ids: "prompt",
   input_ids: "prompt",
+  audio: "file",
+  messages: "messages",
 };
 
-/** The field that a message of the library is about: `who: name must be ...`. */
+const NAMES = new Set(
+  [OPTIONS, TEXT_RULES, CHAT_RULES, FEATURE_RULES, SPEECH_RULES, FIELDS].flatMap((table) => Object.keys(table)),
+);
+
+/** The field that a message of the library is about, `who: name must be ...`; undefined where it names none. */
 function fieldOf(message: string): string | undefined {
-  const name = /^[\w-]+: (?:input \d+: )?(\w+)(?: must|:| acts| is)/.exec(message)?.[1];
-  return name && (Object.hasOwn(FIELDS, name) ? FIELDS[name] : name);
+  const [subject] = message.split(/:? (?:must|acts)\b/, 1);
+  const name = subject.split(/\W+/).findLast((word) => NAMES.has(word));
+  return name && (FIELDS[name] ?? name);
 }
 
 /**

@@ -108,8 +108,7 @@ export const TEXT_REFUSED: Readonly<Record<string, Unsupported>> = {
 export const TEXTS: Rule = {
   words: "a text or a list of texts",
   holds: (value) =>
-    typeof value === "string" ||
-    (Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === "string")),
+    typeof value === "string" || (Array.isArray(value) && value.every((one) => typeof one === "string")),
 };
 
 const STREAM_OPTIONS: Rule = {
@@ -142,3 +141,14 @@ export const GENERATION_FIELDS: Readonly<Record<string, Rule>> = {
   priority: wholeNumber(-(2 ** 31)),
   user: TEXT, // says who asks, which changes nothing
 };
+
+/** What a request says about its stream. Throws ApiError for options of a stream that it does not ask for. */
+export function streamOf({ stream = false, stream_options }: Fields): {
+  readonly stream: boolean;
+  readonly include_usage: boolean;
+} {
+  if (stream_options !== undefined && !stream)
+    throw invalid("stream_options", "stream_options: must be absent without stream: true");
+  const { include_usage = false } = (stream_options ?? {}) as { readonly include_usage?: boolean };
+  return { stream: Boolean(stream), include_usage };
+}

@@ -16,26 +16,32 @@ export interface Chosen {
   readonly top_logprobs?: readonly (readonly TokenLogprob[])[];
 }
 
-/** Shows the tokens of a row, which follow one another. */
+/** Shows tokens. */
 export type TokenWriter = (
   chosen: Chosen,
 ) => readonly (ShownToken & { readonly top_logprobs: readonly ShownToken[] })[];
 
 const encoder = new TextEncoder();
 
-/** Shows tokens that follow those of a prompt. Special tokens are shown as the vocabulary spells them. */
-export function createTokenWriter(tokenizer: Tokenizer, prompt: readonly number[]): TokenWriter {
-  const before = prompt.slice(-8); // what may change how the next token is spelled
-  const show = (id: number, logprob: number): ShownToken => {
-    const token = continuationOf(tokenizer, before, [id]) || (tokenizer.id_to_token(id) ?? "");
-    return { token, logprob, bytes: token.includes("\ufffd") ? null : [...encoder.encode(token)] };
+/**
+ * Shows tokens as they are spelled after a word: what a decoder leaves out at the beginning of a text is there. Special
+ * tokens are shown as the vocabulary spells them.
+ */
+export function createTokenWriter(tokenizer: Tokenizer): TokenWriter {
+  const word = tokenizer.encode("a", { add_special_tokens: false }).ids;
+  const spellings = new Map<number, Omit<ShownToken, "logprob">>(); // hundreds of tokens may be shown for each step
+  const spell = (id: number): Omit<ShownToken, "logprob"> => {
+    const known = spellings.get(id);
+    if (known) return known;
+    const token = continuationOf(tokenizer, word, [id]) || (tokenizer.id_to_token(id) ?? "");
+    const spelling = { token, bytes: token.includes("\ufffd") ? null : [...encoder.encode(token)] };
+    spellings.set(id, spelling);
+    return spelling;
   };
+  const show = (id: number, logprob: number): ShownToken => ({ ...spell(id), logprob });
   return ({ token_ids, logprobs = [], top_logprobs = [] }) =>
-    token_ids.map((id, t) => {
-      const shown = show(id, logprobs[t]);
-      const others = (top_logprobs[t] ?? []).map(({ token_id, logprob }) => show(token_id, logprob));
-      before.push(id);
-      before.splice(0, before.length - 8);
-      return { ...shown, top_logprobs: others };
-    });
+    token_ids.map((id, t) => ({
+      ...show(id, logprobs[t]),
+      top_logprobs: (top_logprobs[t] ?? []).map(({ token_id, logprob }) => show(token_id, logprob)),
+    }));
 }

@@ -14,6 +14,7 @@ export interface Listening {
 }
 
 const PATIENCE = 2000; // milliseconds that a refused connection has to read why
+const BACKLOG = 4096; // connections that the system holds until we answer or refuse them
 const REQUEST = 60_000; // milliseconds in which a request must have come
 
 /**
@@ -41,7 +42,7 @@ export async function serve(server: Server, options: ServeOptions = {}): Promise
     http.once("error", ({ message }) =>
       reject(new OptionError(`serve: host and port must be an address to listen at, ${message}`)),
     );
-    http.listen(port, host, resolve);
+    http.listen({ port, host, backlog: BACKLOG }, resolve);
   });
   const { address, port: own, family } = http.address() as AddressInfo;
   return {

@@ -37,7 +37,8 @@ const pick = (fields: Fields, names: readonly string[]): Fields =>
  * its checkpoint says.
  */
 export function optionsOf(fields: Fields, { options: usual }: GenerationDefaults, encodes: boolean): TextOptions {
-  const { temperature, n, stop } = fields;
+  const { temperature, n } = fields;
+  const stops = [fields.stop ?? []].flat();
   const sampling = pick(fields, namesOf("sampling"));
   const beams = fields.num_beams ?? (temperature ? 1 : usual.num_beams) ?? 1;
   const otherwise = encodes || beams !== 1 ? usual.do_sample : true;
@@ -55,6 +56,6 @@ export function optionsOf(fields: Fields, { options: usual }: GenerationDefaults
       top_k: fields.top_k ?? usual.top_k ?? 0,
     }),
     num_return_sequences: n,
-    stop_strings: stop && [stop].flat(),
+    ...(stops.length && { stop_strings: stops }),
   } as TextOptions;
 }

@@ -16,6 +16,7 @@ import type { Prompt } from "../model/tasks/text_inputs.js";
 import type { Call } from "./activity.js";
 import { ApiError, invalid } from "./errors.js";
 import type { Limits } from "./limits.js";
+import { createTokenWriter, type TokenWriter } from "./logprobs.js";
 import type { Metrics } from "./metrics.js";
 
 /** What a request asks a model of texts for. */
@@ -46,6 +47,8 @@ export interface TextModel {
   readonly tokenizer: Tokenizer;
   readonly model: Model;
   readonly engine: Engine;
+  /** Shows tokens with their log-probabilities. */
+  readonly write: TokenWriter;
   /** Resolves when the engine has begun with the request. Rejects as `engine.submit` throws, and with ApiError. */
   submit(request: TextRequest, call: Call): Promise<Accepted>;
 }
@@ -83,6 +86,7 @@ export function createTextModel({ name, task, engine, room, limits, metrics }: T
     model,
     tokenizer,
     engine,
+    write: createTokenWriter(tokenizer),
     async submit(request, call) {
       const { max_tokens, priority } = request;
       if (max_tokens !== undefined && max_tokens > limits.max_tokens)

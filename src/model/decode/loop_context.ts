@@ -1,3 +1,4 @@
+import { DeviceError } from "../../runtime/errors.js";
 import type { DecoderCore } from "../core.js";
 import { decodedOf, type LoopCall } from "./loop_call.js";
 import type { LoopState } from "./loop_state.js";
@@ -40,7 +41,11 @@ export function closeTask({ state }: LoopContext, task: Task, i?: number): void 
   task.ended.forEach((ended, s) => {
     if (ended || task.closing[s] || !task.places || (i !== undefined && i !== s)) return;
     task.closing[s] = true;
-    state.close(task.places.sentences.at + s);
+    try {
+      state.close(task.places.sentences.at + s);
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error; // a lost device has ended them: the next report says so
+    }
   });
 }
 
