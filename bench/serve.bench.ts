@@ -3,49 +3,17 @@ import type { Model } from "../src/model/model.js";
 import { folder, readFile } from "../tests/support/harness.js";
 import { closedLoop, type Server } from "./serve/drive.js";
 import { batchOf, COLUMNS, countOf, type Level, levelLine, levelName, LEVELS, runLevel } from "./serve/levels.js";
-import { ANSWERS, describeLengths, drawRequests, PROMPTS, type Request } from "./serve/requests.js";
-import { engineServer, type Load, sequentialServer, staticServer } from "./serve/servers.js";
+import { ANSWERS, describeLengths, PROMPTS, type Request } from "./serve/requests.js";
+import { type Engine, engineServer, optionsOf, sequentialServer, staticServer } from "./serve/servers.js";
+import { openEngine, type Setting, SETTINGS } from "./serve/settings.js";
 import type { Bench, Context, Row } from "./support/measure.js";
 
-const ROWS = 64;
-
-interface Setting {
-  readonly path: string;
-  readonly name: string;
-  readonly load: Load;
-  /** The longest prompt with its answer. */
-  readonly length: number;
-  readonly requests: (model: Model, count: number) => Promise<Request[]>;
-}
-
-/** Words, which the model spells in sounds. */
-async function words(model: Model, count: number): Promise<Request[]> {
-  const tokenizer = await model.tokenizer;
-  if (!tokenizer) throw new Error("serve: g2p-en must have a tokenizer");
-  const lines = new TextDecoder().decode(await readFile("models/g2p-en/heldout.tsv")).split("\n");
-  return lines.slice(0, count).map((line) => ({ ids: tokenizer.encode(line.split("\t")[0]).ids }));
-}
-
-const SETTINGS: readonly Setting[] = [
-  {
-    path: "models/gpt2-brown",
-    name: "gpt2-brown",
-    load: { num_beams: 1 },
-    length: PROMPTS.most + ANSWERS.most,
-    requests: async (model, count) => drawRequests(count, model.architecture.V, 1),
-  },
-  ...[1, 4].map((num_beams) => ({
-    path: "models/g2p-en",
-    name: num_beams === 1 ? "g2p-en greedy" : `g2p-en, ${num_beams} beams`,
-    load: { num_beams, max_length: 48 },
-    length: 48,
-    requests: words,
-  })),
-];
+const CALLERS = 64;
+const text = async (path: string): Promise<string> => new TextDecoder().decode(await readFile(path));
 
 /** Throws unless the engine answers as calls do, all requests at once. */
-async function verify(model: Model, engine: Awaited<ReturnType<Model["engine"]>>, load: Load, requests: Request[]) {
-  const options = ({ wanted = 24 }: Request) => ({ ...load, max_new_tokens: wanted });
+async function verify(model: Model, engine: Engine, setting: Setting, requests: readonly Request[]): Promise<void> {
+  const options = (request: Request) => optionsOf(setting, request);
   const all = requests.map((request) =>
     engine.submit({ inputs: { input_ids: [request.ids] }, options: options(request) }),
   );
@@ -59,10 +27,11 @@ async function verify(model: Model, engine: Awaited<ReturnType<Model["engine"]>>
 /** All at once, untimed: what is first used is compiled. */
 const warm = (server: Server, requests: readonly Request[]) => closedLoop(server, requests, requests.length);
 
-async function measure({ gpu, report }: Context, { path, name, load: own, length, requests }: Setting): Promise<void> {
+async function measure({ gpu, report }: Context, setting: Setting): Promise<void> {
+  const { name, path, requests } = setting;
   const model = await load(folder(path), { gpu });
-  const engine = await model.engine({ rows: ROWS, slots: ROWS * length, length, beams: own.num_beams ?? 1 });
-  const pool = await requests(model, Math.max(...LEVELS.map(countOf)));
+  const engine = await openEngine(model, setting, CALLERS);
+  const pool = await requests(model, Math.max(...LEVELS.map(countOf)), text);
   let rate = 0;
   const take = async (server: Server, level: Level, alone?: number): Promise<number> => {
     const figures = await runLevel(server, level, pool.slice(0, countOf(level)), rate);
@@ -82,11 +51,11 @@ async function measure({ gpu, report }: Context, { path, name, load: own, length
     return tokens_per_s;
   };
   try {
-    await verify(model, engine, own, pool.slice(0, 16));
-    const [sequential, lasting] = [sequentialServer(model, own), engineServer(engine, own)];
+    await verify(model, engine, setting, pool.slice(0, 16));
+    const [sequential, lasting] = [sequentialServer(model, setting), engineServer(engine, setting)];
     for (const server of [sequential, lasting]) await warm(server, pool.slice(0, 24));
     for (const level of LEVELS) {
-      const gathers = staticServer(model, own, batchOf(level));
+      const gathers = staticServer(model, setting, batchOf(level));
       await warm(gathers, pool.slice(0, Math.min(countOf(level), batchOf(level))));
       const alone = await take(sequential, level);
       for (const server of [gathers, lasting]) await take(server, level, alone);

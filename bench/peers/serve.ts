@@ -5,3 +5,4 @@ export * from "../serve/figures.js";
 export * from "../serve/levels.js";
 export * from "../serve/requests.js";
 export * from "../serve/servers.js";
+export * from "../serve/settings.js";

@@ -2,36 +2,34 @@ import type { Model } from "../../src/model/model.js";
 import type { GenerateOptions } from "../../src/model/decode/options.js";
 import type { Server } from "./drive.js";
 import type { Request } from "./requests.js";
+import type { Setting } from "./settings.js";
 
 /** An engine of a model. */
-type Engine = Awaited<ReturnType<Model["engine"]>>;
-
-/** What every request of a load asks for besides its own length. */
-export type Load = Pick<GenerateOptions, "num_beams" | "max_length">;
+export type Engine = Awaited<ReturnType<Model["engine"]>>;
 
 /** The options of a request: exactly as many tokens as it wants, or until the model ends it. */
-const optionsOf = (load: Load, { wanted }: Request): GenerateOptions =>
-  wanted === undefined ? load : { ...load, max_new_tokens: wanted, eos_token_id: null };
+export const optionsOf = ({ options }: Pick<Setting, "options">, { wanted }: Request): GenerateOptions =>
+  wanted === undefined ? options : { ...options, max_new_tokens: wanted, eos_token_id: null };
 
 /** All requests in one engine. */
-export const engineServer = (engine: Engine, load: Load): Server => ({
+export const engineServer = (engine: Engine, setting: Setting): Server => ({
   name: "engine",
   async answer(request, onTokens) {
     const inputs = { input_ids: [request.ids] };
-    const { stream, result } = engine.submit({ inputs, options: optionsOf(load, request) });
+    const { stream, result } = engine.submit({ inputs, options: optionsOf(setting, request) });
     for await (const { token_ids } of stream) onTokens(token_ids.length);
     await result;
   },
 });
 
 /** Calls of `stream`, one after the other, in the order of arrival. */
-export function sequentialServer(model: Model, load: Load): Server {
+export function sequentialServer(model: Model, setting: Setting): Server {
   let last: Promise<void> = Promise.resolve();
   return {
     name: "sequential calls",
     answer(request, onTokens) {
       const run = async (): Promise<void> => {
-        const events = model.stream({ input_ids: [request.ids] }, optionsOf(load, request));
+        const events = model.stream({ input_ids: [request.ids] }, optionsOf(setting, request));
         for await (const { token_ids } of events) onTokens(token_ids.length);
       };
       last = last.then(run);
@@ -40,8 +38,11 @@ export function sequentialServer(model: Model, load: Load): Server {
   };
 }
 
-/** Streams a whole batch: calls `onTokens` with the row and the number of its new tokens. */
-export type Batch = (requests: readonly Request[], onTokens: (row: number, count: number) => void) => Promise<unknown>;
+/** Streams a whole batch: calls `onTokens` with a row, the number of its new tokens, and whether they end it. */
+type Batch = (
+  requests: readonly Request[],
+  onTokens: (row: number, count: number, last: boolean) => void,
+) => Promise<unknown>;
 
 /**
  * Gathers `size` requests, or all that come, and answers them in one batch. Each has its answer with its own last token,
@@ -60,11 +61,12 @@ export function batchServer(name: string, size: number, run: Batch): Server {
   const start = (): void => {
     const all = gathered;
     gathered = [];
-    const take = (row: number, count: number): void => {
+    const take = (row: number, count: number, last: boolean): void => {
       const asked = all[row];
-      if (asked.left > 0) asked.onTokens(Math.min(count, asked.left));
-      if (asked.left > 0 && asked.left <= count) asked.done();
-      asked.left -= count;
+      if (asked.left <= 0) return;
+      asked.onTokens(Math.min(count, asked.left));
+      asked.left = last ? 0 : asked.left - count;
+      if (asked.left <= 0) asked.done();
     };
     const requests = all.map(({ request }) => request);
     const running = last.then(() => run(requests, take));
@@ -87,9 +89,11 @@ export function batchServer(name: string, size: number, run: Batch): Server {
 }
 
 /** Requests in batches of `size`, each one call of `stream` with the length of its longest answer. */
-export const staticServer = (model: Model, load: Load, size: number): Server =>
+export const staticServer = (model: Model, setting: Setting, size: number): Server =>
   batchServer("static batch", size, async (requests, onTokens) => {
     const longest = requests.reduce((a, b) => ((a.wanted ?? 0) < (b.wanted ?? 0) ? b : a));
-    const events = model.stream({ input_ids: requests.map(({ ids }) => ids) }, optionsOf(load, longest));
-    for await (const { row, token_ids } of events) onTokens(row, token_ids.length);
+    const events = model.stream({ input_ids: requests.map(({ ids }) => ids) }, optionsOf(setting, longest));
+    const ends = new Set([model.generationDefaults.options.eos_token_id].flat());
+    for await (const { row, token_ids } of events)
+      onTokens(row, token_ids.length, longest.wanted === undefined && ends.has(token_ids.at(-1)));
   });

@@ -43,7 +43,7 @@ export async function openLlama({ sequences, length, threads }) {
   return {
     name,
     answers: (requests) => Promise.all(requests.map((request) => generate(request, () => {}))),
-    server: () => ({ name, answer: async (request, onTokens) => void (await generate(request, onTokens)) }),
+    servers: () => [{ name, answer: async (request, onTokens) => void (await generate(request, onTokens)) }],
     close: () => llama.dispose(),
   };
 }
