@@ -17,7 +17,7 @@ import { tinyMarian } from "./support/tiny.js";
 
 const test = suite("faults of an engine", { chrome: "its shaders compile for minutes; Node and Deno show it" });
 const GPT2 = "tests/fixtures/gpt2";
-const SIZE = { slots: 400, rows: 6, length: 80, beams: 4 };
+const SIZE = { slots: 400, rows: 6, length: 80 };
 const row = (length: number, seed = 0): number[] => Array.from({ length }, (_, t) => 1 + ((7 * t + 13 * seed) % 90));
 const exactly = (max_new_tokens: number) => ({ max_new_tokens, eos_token_id: null });
 const inputsOf = (seed: number) => ({ input_ids: [row(4 + seed, seed)] });
