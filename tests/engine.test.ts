@@ -225,6 +225,24 @@ test("a large request is not starved by small ones that keep coming", () =>
     { rows: 4 },
   ));
 
+test("a long prompt is read in parts beside the steps of others", () =>
+  withEngine(
+    async (engine, model) => {
+      const submit = (length: number, count: number): Submitted =>
+        engine.submit({ inputs: { input_ids: [row(length)] }, options: exactly(count) });
+      const runs = submit(4, 60);
+      while (engine.stats().steps < 3) await turn();
+      const late = submit(80, 3);
+      const steps = engine.stats().steps;
+      await late.stream[Symbol.asyncIterator]().next();
+      const between = engine.stats().steps - steps;
+      assert.ok(between >= 10, `${between} steps while 79 tokens were read, 8 beside each`);
+      sameResult(await late.result, await model.generate({ input_ids: [row(80)] }, exactly(3)));
+      sameResult(await runs.result, await model.generate({ input_ids: [row(4)] }, exactly(60)));
+    },
+    { chunk: 8, prefixes: 0 },
+  ));
+
 // --- sharing ---
 
 test("a prompt that begins as an earlier one reads the rest alone, with the same bits", () =>

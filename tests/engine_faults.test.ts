@@ -10,9 +10,11 @@ import {
 } from "../src/index.js";
 import { openDevice } from "../src/runtime/device.js";
 import { type Engine, sameResult, type Submitted, turn } from "./support/arrivals.js";
+import { changed } from "./support/changed.js";
 import { openModel } from "./support/checkpoint.js";
 import { type Call, CALLS, injectFaults, unhandled, waysOf } from "./support/faults.js";
-import { assert, folder, refuses, runtime, suite } from "./support/harness.js";
+import { assert, device, folder, refuses, runtime, suite } from "./support/harness.js";
+import { inMemory, stored } from "./support/safetensors.js";
 import { tinyMarian } from "./support/tiny.js";
 
 const test = suite("faults of an engine", { chrome: "its shaders compile for minutes; Node and Deno show it" });
@@ -89,18 +91,34 @@ test("a stream that nobody reads, or that is read no further, holds nobody up", 
 
 // --- numbers ---
 
-test("logits that are not finite end their own request alone", async () => {
-  const model = await openModel(GPT2);
-  const { D } = model.architecture;
-  const data = new Float32Array(4 * D).map((_, i) => (i % 2 ? 3e38 : -3e38));
-  const inputs = { inputs_embeds: { dims: [1, 4, D], data } };
-  await refuses(() => model.generate(inputs, exactly(4)), InputError, /logits must be finite/);
-  for (const options of [exactly(15), { num_beams: 2, ...exactly(15) }])
-    await besideOthers(model, async (engine) => {
-      const request = engine.submit({ inputs, options });
-      await refuses(() => request.result, InputError, /logits must be finite/);
-      await refuses(() => drain(request), InputError, /logits must be finite/);
-    });
+/** The fixture with a position table in which one row overflows: whoever comes to that position has no finite logits. */
+async function overflowing(position: number): Promise<Model> {
+  const files = await changed("gpt2", (tensors) => {
+    const name = Object.keys(tensors).find((key) => key.endsWith("wpe.weight"));
+    if (!name) throw new Error("the fixture must have positions");
+    const { shape } = tensors[name];
+    const values = new Float32Array(tensors[name].data.slice().buffer);
+    values.fill(3e38, position * shape[1], (position + 1) * shape[1]);
+    tensors[name] = stored("F32", shape, values);
+  });
+  return load(inMemory(files), { gpu: await device() });
+}
+
+test("logits that are not finite end their own request alone, from the first step on or later", async () => {
+  const model = await overflowing(40);
+  const error = /logits must be finite/;
+  for (const length of [41, 30])
+    for (const own of [{}, { num_beams: 2 }]) {
+      const options = { ...own, ...exactly(20) };
+      const inputs = { input_ids: [row(length)] };
+      await refuses(() => model.generate(inputs, options), InputError, error);
+      await besideOthers(model, async (engine) => {
+        const request = engine.submit({ inputs, options });
+        await refuses(() => drain(request), InputError, error);
+        await refuses(() => request.result, InputError, error);
+      });
+    }
+  model.dispose();
 });
 
 test("a request for which no token is allowed ends alone, with the words of generate", async () => {
@@ -147,12 +165,12 @@ test("a device that is lost rejects what runs, and later requests run on another
 });
 
 test("a device of the caller's that is lost ends the engine's requests, and the message says so", async () => {
-  const { device } = await openDevice({});
-  const model = await load(folder(GPT2), { device });
+  const { device: own } = await openDevice({});
+  const model = await load(folder(GPT2), { device: own });
   const engine = await model.engine(SIZE);
   const request = engine.submit({ inputs: inputsOf(1), options: exactly(30) });
   while (engine.stats().steps < 3) await turn();
-  device.destroy();
+  own.destroy();
   await refuses(() => request.result, DeviceError, /the device was lost/);
   await refuses(() => engine.submit({ inputs: inputsOf(1) }).result, DeviceError, /it is the caller's/);
   engine.dispose();
@@ -178,9 +196,9 @@ async function tryBoth(engine: Engine, want: Awaited<Submitted["result"]>): Prom
 const STRIDE = runtime === "node" ? 3 : 9; // of the calls of an engine's life one of so many fails
 
 test("whatever call fails, results are right or errors typed, and the next request is right", async () => {
-  const { device } = await openDevice({});
-  const faulty = injectFaults(device);
-  const gpu = await openGpu({ device, tuned: false });
+  const { device: own } = await openDevice({});
+  const faulty = injectFaults(own);
+  const gpu = await openGpu({ device: own, tuned: false });
   const model = await load(tiny, { gpu });
   const want = await model.generate(IDS, { num_beams: 2, max_new_tokens: 3 });
   const found: string[] = [];
@@ -219,7 +237,7 @@ test("whatever call fails, results are right or errors typed, and the next reque
   for (const [kind, bytes] of Object.entries(held)) if (bytes > 0) found.push(`${bytes} bytes of ${kind} are left`);
   gpu.dispose();
   if (faulty.live.size > 0) found.push(`${faulty.live.size} buffers are left`);
-  device.destroy();
+  own.destroy();
   assert.equal(found, []);
   assert.ok(kinds.has("DeviceError") && kinds.has("right"));
 });
