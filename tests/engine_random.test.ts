@@ -60,7 +60,7 @@ async function session(dice: Dice, model: Model, family: Family): Promise<string
     rows: dice.whole(16, 32),
     slots: dice.whole(400, 1200),
     length: LENGTH,
-    beams: 8,
+    beams: 16, // hypotheses: at most 8 beams with a patience of 2
     prefixes: family.encoder ? 0 : dice.pick([0, 100, 200]),
     waiting: ARRIVALS,
   });
