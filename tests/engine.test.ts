@@ -15,7 +15,8 @@ import { openModel } from "./support/checkpoint.js";
 import { unhandled } from "./support/faults.js";
 import { assert, device, folder, refuses, suite } from "./support/harness.js";
 
-const test = suite("engine", { chrome: "its shaders compile for minutes; Node and Deno show it" });
+const CHROME = { chrome: "its shaders compile for minutes; Node and Deno show it" };
+const test = suite("engine", { ...CHROME, deno: "what the host decides is the same in all runtimes" });
 const GPT2 = "tests/fixtures/gpt2";
 const SIZE = { slots: 600, rows: 8, length: 96 };
 const row = (length: number, seed = 0): number[] => Array.from({ length }, (_, t) => 1 + ((7 * t + 13 * seed) % 90));
@@ -52,7 +53,7 @@ function watchFirst(requests: Readonly<Record<string, Submitted>>): { order: str
 
 // --- results ---
 
-test("requests of every kind at once give what generate gives for each", () =>
+const everyKind = (): Promise<void> =>
   withEngine(async (engine, model) => {
     const requests = [
       { inputs: { input_ids: [row(5)] }, options: exactly(9) },
@@ -66,7 +67,9 @@ test("requests of every kind at once give what generate gives for each", () =>
     for (const request of requests) want.push(await alone(model, request));
     const submitted = requests.map((request) => engine.submit(request));
     for (const [i, { result }] of submitted.entries()) sameOutcome({ result: await result }, want[i], `request ${i}`);
-  }));
+  });
+
+test("requests of every kind at once give what generate gives for each", everyKind, CHROME);
 
 test("a stream has the events of model.stream, and a stop string ends its row alone", async () => {
   const model = await openModel("models/gpt2-brown");
@@ -124,7 +127,7 @@ function holdingBack(gpu: Gpu, total: number): Gpu {
   };
 }
 
-test("no step waits for the host, nor while others join and leave", async () => {
+const joinAndLeave = async (): Promise<void> => {
   const STEPS = 30;
   const gpu = holdingBack(await device(), STEPS);
   const model = await load(folder(GPT2), { gpu });
@@ -139,7 +142,9 @@ test("no step waits for the host, nor while others join and leave", async () => 
   assert.equal([engine.stats().steps, engine.stats().finished], [STEPS, 6]);
   engine.dispose();
   model.dispose();
-});
+};
+
+test("no step waits for the host, nor while others join and leave", joinAndLeave, CHROME);
 
 // --- admission ---
 
