@@ -1,14 +1,15 @@
 // An engine: who is admitted and when, what is refused, what is shared, and what a cancelled request leaves.
 import {
   EngineFullError,
+  type Gpu,
   InputError,
   load,
   type Model,
   OptionError,
+  type RunOptions,
   type StreamEvent,
   WgformerError,
 } from "../src/index.js";
-import type { Gpu, RunOptions } from "../src/index.js";
 import type { TypedArray } from "../src/runtime/tensor.js";
 import { alone, type Engine, sameOutcome, sameResult, type Submitted, turn } from "./support/arrivals.js";
 import { openModel } from "./support/checkpoint.js";
