@@ -175,7 +175,13 @@ export async function follow(
 ): Promise<string> {
   const { inputs, options, priority, reads, leaves } = arrival;
   const reason = new Error(`${told} left`);
-  const request = engine.submit({ inputs, options, priority });
+  let request: Submitted;
+  try {
+    request = engine.submit({ inputs, options, priority });
+  } catch (error) {
+    sameOutcome({ error: error as Error }, want, told);
+    return "refused";
+  }
   const ended: Promise<Outcome> = request.result.then(
     (result) => ({ result }),
     (error: Error) => ({ error }),
