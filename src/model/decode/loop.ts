@@ -78,7 +78,12 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
   const ahead: Submitted[] = [];
   let failed = false;
   let driving: Promise<void> | undefined;
-  state.reset();
+  try {
+    state.reset();
+  } catch (error) {
+    state.dispose();
+    throw error;
+  }
 
   const submitAhead = async (): Promise<void> => {
     while (ahead.length < depth) {
@@ -137,7 +142,11 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
       return { call, result: call.result.promise };
     },
     cancel(call, reason) {
-      failCall(context, call, reason);
+      try {
+        failCall(context, call, reason);
+      } catch (error) {
+        failAll(error); // of a device that was lost a moment ago
+      }
       go();
     },
     get counts() {
