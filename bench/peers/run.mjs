@@ -1,5 +1,5 @@
 // Measures rivals against wgformer on one adapter in one run:
-// node bench/peers/run.mjs [ort] [chrome] [kernels] [encoder] [translation] [speech] [ft] [--json FILE] [--rounds N].
+// node bench/peers/run.mjs [ort] [chrome] [kernels] [encoder] [translation] [speech] [ft] [serve] [--json FILE] [--rounds N].
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
@@ -21,6 +21,7 @@ const PARTS = {
   translation: async () => (await import("./decoder/translation.mjs")).measureTranslation,
   speech: async () => (await import("./speech/part.mjs")).measureSpeech,
   ft: async () => (await import("./ft/part.mjs")).measureFt,
+  serve: async () => (await import("./serve/part.mjs")).measureServe,
 };
 
 const options = { json: { type: "string" }, rounds: { type: "string" } };
@@ -33,20 +34,26 @@ function fail(text) {
   process.exit(1);
 }
 
-function installPackages() {
-  const { dependencies } = JSON.parse(readFileSync(`${here}package.json`, "utf8"));
-  if (Object.keys(dependencies).every((name) => existsSync(`${here}node_modules/${name}`))) return;
+/** Installs the packages of a folder, if they are not there. */
+function installPackages(folder, command) {
+  const { dependencies } = JSON.parse(readFileSync(`${folder}package.json`, "utf8"));
+  if (Object.keys(dependencies).every((name) => existsSync(`${folder}node_modules/${name}`))) return;
   // Its install script would fetch CUDA libraries, which nothing here uses.
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
-  console.log("$ npm ci");
-  if (spawnSync("npm", ["ci"], { stdio: "inherit", cwd: here, env }).status !== 0) fail("npm ci failed");
+  console.log(`$ npm ${command.join(" ")}`);
+  if (spawnSync("npm", command, { stdio: "inherit", cwd: folder, env }).status !== 0) fail(`npm ${command[0]} failed`);
 }
 
 /** Bundles wgformer, and the random numbers of its tests, from the sources; one bundle serves every runtime. */
 const bundle = () =>
   build({
     ...common,
-    entryPoints: { wgformer: "bench/peers/wgformer.ts", random: "tests/support/random.ts", ft: "bench/peers/ft.ts" },
+    entryPoints: {
+      wgformer: "bench/peers/wgformer.ts",
+      random: "tests/support/random.ts",
+      ft: "bench/peers/ft.ts",
+      serve: "bench/peers/serve.ts",
+    },
     outdir: `${here}build`,
     outExtension: { ".js": ".mjs" },
     platform: "neutral",
@@ -65,7 +72,10 @@ const strange = parts.find((part) => !Object.hasOwn(PARTS, part));
 if (strange) fail(`a part must be one of ${Object.keys(PARTS).join(", ")}, got ${strange}`);
 if (rounds !== undefined && !(rounds >= 1)) fail(`--rounds must be a number of at least 1, got ${values.rounds}`);
 process.env.XDG_RUNTIME_DIR ??= tmpdir(); // Mesa's drivers want one
-installPackages();
+installPackages(here, ["ci"]);
+// llama.cpp's other binaries, for GPUs that are not here, are 0.4 GB.
+if (parts.includes("serve"))
+  installPackages(`${here}serve/`, ["install", "--no-package-lock", "--omit=optional", "--ignore-scripts"]);
 await bundle();
 
 const load = () =>

@@ -67,7 +67,7 @@ export function layers(g, { read, transposed }, { D, H, eps }) {
 }
 
 /** Sines in the first half of a row, cosines in the second. */
-function sinusoids(P, D) {
+export function sinusoids(P, D) {
   return Float32Array.from({ length: P * D }, (_, at) => {
     const [position, d] = [Math.floor(at / D), at % D];
     const angle = (pair) => position / 10000 ** ((2 * pair) / D);
@@ -75,7 +75,7 @@ function sinusoids(P, D) {
   });
 }
 
-const marianShape = ({ d_model: D, decoder_attention_heads: H }) => ({ D, H, eps: 1e-5 });
+export const marianShape = ({ d_model: D, decoder_attention_heads: H }) => ({ D, H, eps: 1e-5 });
 
 /** Marian's keys and values of the source: computed once, then given to every step. */
 export function marianCross(folder) {

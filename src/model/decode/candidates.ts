@@ -71,7 +71,7 @@ export const rankingScore = (settings: Settings, sum: number, count: number): nu
 /** The best tokens of each beam of the sentence at this place, with their log-probabilities: as many as the results have. */
 export function topLogprobs(g: Generation, seen: SeenStep, place: number): TokenLogprob[][] {
   const { done, settings } = readSentence(seen.before, place, seen.A);
-  if (seen.top) return [drawnFrom(g, seen, settings.first)];
+  if (g.sampling) return [drawnFrom(g, seen, settings.first)];
   const found = done ? [] : candidatesOf(seen, place);
   return Array.from({ length: g.W }, (_, w) =>
     found

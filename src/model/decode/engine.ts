@@ -189,7 +189,7 @@ function open(
 
 /** A request as it was given. Throws OptionError. */
 function readRequest(request: EngineRequest): EngineRequest {
-  checkObject(OptionError, "engine", request);
+  checkObject(OptionError, "engine", request ?? null);
   checkNames(OptionError, "engine", request, ["inputs", "options", "priority", "signal"]);
   const { options, priority, signal } = request;
   checkObject(OptionError, "engine: options", options ?? {});

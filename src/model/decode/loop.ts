@@ -79,7 +79,12 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
   let failed = false;
   let driving: Promise<void> | undefined;
   let submitting = Promise.resolve();
-  state.reset();
+  try {
+    state.reset();
+  } catch (error) {
+    state.dispose();
+    throw error;
+  }
 
   const submitAhead = async (): Promise<void> => {
     while (ahead.length < depth) {
@@ -138,7 +143,11 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
       return { call, result: call.result.promise };
     },
     cancel(call, reason) {
-      failCall(context, call, reason);
+      try {
+        failCall(context, call, reason);
+      } catch (error) {
+        failAll(error); // of a device that was lost a moment ago
+      }
       go();
     },
     get counts() {

@@ -73,7 +73,7 @@ function settle(loop: LoopContext, call: LoopCall, act: () => void): void {
   tasks.waiting = others(tasks.waiting);
   for (const task of call.tasks) {
     if (tasks.reading.includes(task)) places.free(task);
-    else if (tasks.running.includes(task)) closeTask(loop, task);
+    else if (!loop.broken && tasks.running.includes(task)) closeTask(loop, task);
   }
   tasks.reading = others(tasks.reading);
 }

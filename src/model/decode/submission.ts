@@ -87,8 +87,8 @@ function start(loop: LoopContext): void {
   const ready = tasks.reading.filter((task) => unread(task) === 0);
   if (!ready.length) return;
   tasks.reading = tasks.reading.filter((task) => unread(task) > 0);
+  tasks.running.push(...ready); // first: where a write fails, they fail with all that run
   for (const task of ready) if (task.places) startTask(loop, task, task.places);
-  tasks.running.push(...ready);
   done.sentences += ready.reduce((sum, { ended }) => sum + ended.length, 0);
   state.admit(done.sentences);
 }
