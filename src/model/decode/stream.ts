@@ -98,7 +98,7 @@ export function createStreamer(
         ...((output_scores || top_logprobs) && { logprobs: fresh.map(({ logProb }) => logProb) }),
         ...(top_logprobs && { top_logprobs: fresh.map(({ top = [] }) => top) }),
       };
-      const text = state.detokenize?.(ids, reports.latest(sentence)?.done || kept?.[row] !== undefined);
+      const text = state.detokenize?.(ids, reports.latest(sentence)?.done === true || kept?.[row] !== undefined);
       return token_ids.length || text ? [{ row, token_ids, ...scores, ...(text !== undefined && { text }) }] : [];
     });
 }

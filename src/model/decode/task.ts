@@ -1,9 +1,8 @@
-import type { RowSlots } from "../../kernels/search_host.js";
+import type { RowSlots,SentenceStart } from "../../kernels/search_host.js";
 import type { MovedBeam } from "./loop_state.js";
 import { slotsOf } from "./loop_sizes.js";
 import type { LoopCall } from "./loop_call.js";
 import { firstStep } from "./settings.js";
-import type { SentenceStart } from "../../kernels/search_host.js";
 
 /** Neighbouring places: rows, sentences, numbers in lists, rows of sources. */
 export interface Span {
