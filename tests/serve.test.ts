@@ -339,6 +339,12 @@ const REFUSALS: readonly (readonly [
   ["completions", { model: "brown", prompt: "a", stream_options: { more: true } }, "stream_options", "invalid_value"],
   ["completions", { model: "brown", prompt: "a", stream_options: {} }, "stream_options", "invalid_value"],
   ["completions", { model: "brown", prompt: "a", stop: [""] }, "stop", "invalid_value"],
+  [
+    "completions",
+    { model: "g2p", prompt: "a", num_beams: 4, num_beam_groups: 2, diversity_penalty: 1, stream: true },
+    "num_beam_groups",
+    "invalid_value",
+  ],
   ["chat/completions", { model: "brown", messages: [] }, "messages", "invalid_value"],
   ["chat/completions", { model: "brown", messages: [{ role: 1 }] }, "messages", "invalid_value"],
   ["chat/completions", { model: "brown", messages: HELLO, tools: [TOOL] }, "tools", "unsupported_parameter"],

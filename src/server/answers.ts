@@ -1,6 +1,7 @@
 import type { FinishReason, GeneratedText, Usage } from "../index.js";
 import type { Call } from "./activity.js";
 import type { Chosen, TokenWriter } from "./logprobs.js";
+import { invalid } from "./errors.js";
 import { eventStream, type StreamHooks } from "./sse.js";
 import { createStopCutter, type StopCutter } from "./stops.js";
 import type { Accepted, TextModel, TextRequest } from "./text_model.js";
@@ -52,6 +53,8 @@ export async function answerTexts(
   call: Call,
   hooks: Omit<StreamHooks, "call">,
 ): Promise<Response> {
+  if (asked.stream && (asked.options.num_beam_groups ?? 1) > 1)
+    throw invalid("num_beam_groups", "num_beam_groups: must be 1 with stream, groups share no beginning");
   const accepted = await model.submit(asked, call);
   const { format, name } = asked;
   const head = { id: `${format.prefix}-${crypto.randomUUID()}`, created: Math.floor(Date.now() / 1e3), model: name };
