@@ -88,6 +88,7 @@ export async function preparePlan(
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(x, y);
   };
+  const all = dispatches.flat();
   let released = false;
   const held = (): readonly (readonly Dispatch[])[] => {
     healthy();
@@ -95,7 +96,9 @@ export async function preparePlan(
     return dispatches;
   };
   const run: Prepared["run"] = async ({ read = [], before, launches, submitted, timestampWrites } = {}) => {
-    const wanted = [...(before?.dispatches() ?? []), ...held().slice(...(launches ?? []))].flat();
+    const pieces = held();
+    const own = launches ? pieces.slice(...launches).flat() : all;
+    const wanted = before ? [...before.dispatches().flat(), ...own] : own;
     const work = (timestampWrites ? [wanted] : budget.cut(wanted)).map((list) => ({
       flops: sum(list),
       encode(encoder: GPUCommandEncoder) {
