@@ -25,7 +25,7 @@ checkKernel(attentionWeights, {
     "keys up to each query": { B: 2, S: 9, H: 2, K: 2, E: 8, T: 9, self: 1, causal: 1 },
     "no key to see": { B: 2, S: 2, H: 2, K: 1, E: 8, T: 3, empty: 1 },
     "keys in any order": { B: 4, S: 9, H: 4, K: 2, E: 8, T: 9, pooled: 1 },
-    "keys in any order in f16": { B: 4, S: 9, H: 2, K: 1, E: 8, T: 9, pooled: 1, half: 1 },
+    "keys in any order in f16": { B: 4, S: 9, H: 2, K: 1, E: 8, T: 9, pooled: 1, half: 1, node: 1 },
     "padding between rows": { B: 4, S: 9, H: 2, K: 2, E: 8, T: 9, self: 1, causal: 1, padding: 1 },
     "launches past 65535 rows": { B: 65539, S: 1, H: 1, K: 1, E: 4, T: 1 },
   },
