@@ -49,6 +49,7 @@ const MIXED: readonly Size[] = [
   { W: 3, C: 9, length: 3, broken: 1 },
   { W: 2, C: 4, length: 4, finished: 2, stop: EARLY_STOPPING.true },
   { W: 1, C: 2, length: 1, start: 1, stop: EARLY_STOPPING.true },
+  { W: 1, C: 1, length: 3, drawn: 1, token: 7 }, // which ends; nothing else was drawn
 ];
 
 /** A sentence, with its first row. */
@@ -107,7 +108,7 @@ function listsAlone({ G, C, V }: Size, parts: readonly number[], random: () => n
 }
 
 /** What `sample` leaves: a token in the first part. */
-const listsOfDraw = ({ G, C, V }: Size, parts: readonly number[], random: () => number) =>
+const listsOfDraw = ({ G, C, V, token }: Size, parts: readonly number[], random: () => number) =>
   parts.map((part) => ({
     values: [
       part % G ? ABSENT : random() - 1,
@@ -115,7 +116,7 @@ const listsOfDraw = ({ G, C, V }: Size, parts: readonly number[], random: () => 
       part % G ? ABSENT : 0,
       part % G ? 0 : 3,
     ],
-    indices: [part % G ? NO_ID : Math.floor(((random() + 1) / 2) * V), ...Array<number>(C - 1).fill(3)],
+    indices: [part % G ? NO_ID : (token ?? Math.floor(((random() + 1) / 2) * V)), ...Array<number>(C - 1).fill(3)],
   }));
 
 /** The lists of all rows; those of rows between sentences and of idle ones are no numbers. */

@@ -132,13 +132,13 @@ const SPEEDS: Readonly<Record<string, Speed>> = {
   sample_parts: {
     memory: constant(0.5),
     arithmetic: constant(0.3),
-    waits: ({ C }) => (C > 0 ? 10 : 4),
+    waits: ({ X }) => (X > 0 ? 10 : 4),
     why: "a workgroup sorts 512 logits, in 45 steps of workgroup memory",
   },
   sample: {
     memory: constant(0.5),
     arithmetic: constant(0.3),
-    waits: ({ C, top_k, top_p }) => 6 + (C > 0 ? 2 + 40 * (Number(top_k > 0) + Number(top_p < 1)) : 0),
+    waits: ({ X }) => 6 + (X > 0 ? 42 : 0), // one threshold
     lanes: ({ LANES }) => LANES,
     why: "a workgroup a row: 31 steps to a threshold, each a load and a sum",
   },
