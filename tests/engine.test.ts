@@ -72,6 +72,43 @@ const everyKind = (): Promise<void> =>
 
 test("requests of every kind at once give what generate gives for each", everyKind, CHROME);
 
+test("pasts, alternatives, attentions and sources as states are those of generate", async () => {
+  const gpt2 = await openModel(GPT2);
+  const past = await gpt2.past({ input_ids: [row(7)] });
+  const alternatives = { return_alternatives: true, num_return_sequences: 3, num_beams: 1, max_new_tokens: 5 };
+  const marian = await openModel("tests/fixtures/marian");
+  const sources = { input_ids: [row(6), row(4, 1)] };
+  const { last_hidden_state } = await marian.encode(sources);
+  const encoder_outputs = { last_hidden_state, attention_mask: [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]] }; // prettier-ignore
+  for (const [model, requests] of [
+    [
+      gpt2,
+      [
+        { inputs: { past_key_values: past }, options: { num_beams: 2, max_new_tokens: 6 } },
+        { inputs: { past_key_values: past, input_ids: [[5, 6]] }, options: exactly(4) },
+        { inputs: { input_ids: [row(5)] }, options: alternatives },
+      ],
+    ],
+    [
+      marian,
+      [
+        { inputs: { encoder_outputs }, options: { num_beams: 3, max_new_tokens: 6 } },
+        { inputs: sources, options: { output_attentions: true, max_new_tokens: 6 } },
+        { inputs: { ...sources, decoder_input_ids: [[96, 7], [96, 8]] }, options: { max_new_tokens: 6 } }, // prettier-ignore
+      ],
+    ],
+  ] as const) {
+    const engine = await model.engine({ slots: 400, rows: 16, length: 40 });
+    const want = [];
+    for (const request of requests) want.push(await alone(model, request));
+    const submitted = requests.map((request) => engine.submit(request));
+    for (const [i, { result }] of submitted.entries()) sameOutcome({ result: await result }, want[i], `request ${i}`);
+    engine.check();
+    engine.dispose();
+  }
+  past.dispose();
+});
+
 test("a stream has the events of model.stream, and a stop string ends its row alone", async () => {
   const model = await openModel("models/gpt2-brown");
   const engine = await model.engine({ slots: 300, rows: 4, length: 64, beams: 2 });
@@ -156,6 +193,12 @@ test("bad inputs and options are refused when they are submitted, by the names t
     await refuses(() => engine.submit({ inputs: { input_ids }, options: { num_beams: 0 } }), OptionError, /num_beams/);
     await refuses(() => engine.submit({ inputs: { input_ids: [[999]] } }), InputError, /input_ids/);
     await refuses(() => engine.submit({ inputs: {} }), InputError, /input_ids/);
+    const logits_processor = (): void => {};
+    await refuses(
+      () => engine.submit({ inputs: { input_ids }, options: { logits_processor } }),
+      OptionError,
+      /logits_processor.*use generate\(\)/,
+    );
     await refuses(() => engine.submit(undefined as never), WgformerError, /engine|submit|request/);
     await refuses(() => engine.submit({ inputs: { input_ids }, prioriti: 1 } as never), WgformerError, /prioriti/);
     for (const priority of [NaN, "high", Infinity])

@@ -7,8 +7,8 @@ import { gpt2Gguf } from "./gguf.mjs";
 const built = `${here}build/`;
 const BATCH = 512; // tokens of a batch, its default
 
-/** Opens it on the CPU, with so many sequences side by side. */
-export async function openLlama({ sequences, length, threads }) {
+/** Opens it with so many sequences side by side, on one thread: more of them spin, and stand still where others work too. */
+export async function openLlama({ sequences, length }) {
   mkdirSync(built, { recursive: true });
   const modelPath = `${built}gpt2-brown.gguf`;
   writeFileSync(modelPath, gpt2Gguf(`${models}gpt2-brown`));
@@ -20,12 +20,12 @@ export async function openLlama({ sequences, length, threads }) {
     maxThreads: 0,
   });
   const model = await llama.loadModel({ modelPath });
-  const context = await model.createContext({ sequences, contextSize: length, batchSize: BATCH, threads });
+  const context = await model.createContext({ sequences, contextSize: length, batchSize: BATCH, threads: 1 });
   const free = Array.from({ length: sequences }, () => context.getSequence());
   const waiting = [];
   const take = () => free.pop() ?? new Promise((resolve) => waiting.push(resolve));
   const giveBack = (sequence) => (waiting.length ? waiting.shift()(sequence) : free.push(sequence));
-  const name = `llama.cpp, CPU, ${threads} thread${threads > 1 ? "s" : ""}`;
+  const name = "llama.cpp, CPU, 1 thread";
   const generate = async ({ ids, wanted }, onTokens) => {
     const sequence = await take();
     const tokens = [];

@@ -29,9 +29,9 @@ const WARM = 24;
 
 const webgpu = (setting) => openTransformers("webgpu", setting);
 const cpu = (setting) => openTransformers("cpu", setting);
-const llama = (threads) => () => openLlama({ sequences: CALLERS, length: SETTINGS[0].length, threads });
+const llama = ({ length }) => openLlama({ sequences: CALLERS, length });
 const RIVALS = {
-  "gpt2-brown": [llama(1), llama(2), cpu, webgpu], // threads of llama.cpp spin: two are slow where others work too
+  "gpt2-brown": [llama, cpu, webgpu],
   "g2p-en greedy": [cpu, webgpu],
 };
 

@@ -17,6 +17,7 @@ import { createStreamBuffer } from "./stream_buffer.js";
 
 /** What an engine is asked for: inputs and options of `generate()`. */
 export interface EngineRequest {
+  /** What `generate()` takes: one or several rows, which are one request. */
   readonly inputs: GenerateInputs;
   /** Options of its own, whatever those of others are. */
   readonly options?: Omit<CallOptions, "signal">;
@@ -40,21 +41,29 @@ export interface EngineCall {
 
 /** What an engine does now, and has done so far. */
 export interface EngineStats {
-  /** Requests that wait for admission, and those that run. */
+  /** Requests that wait for admission. */
   readonly waiting: number;
+  /** Requests of which rows were admitted. */
   readonly running: number;
+  /** Rows of a step. */
   readonly rows: { readonly total: number; readonly used: number };
   /** Cache slots; `shared` are those that keep prompts for later requests. */
   readonly slots: { readonly total: number; readonly used: number; readonly shared: number };
+  /** Steps that were submitted. */
   readonly steps: number;
-  /** Tokens that rows were fed in steps, tokens of prompts that were read, and those that were there already. */
+  /** Tokens that rows were fed in steps. */
   readonly tokens: number;
+  /** Tokens of prompts that were read. */
   readonly prompt_tokens: number;
+  /** Tokens of prompts that were there already. */
   readonly reused_tokens: number;
-  /** Requests that were taken in, and how they ended. */
+  /** Requests that were taken in. */
   readonly admitted: number;
+  /** Requests that gave a result. */
   readonly finished: number;
+  /** Requests that their callers, or the end of the engine, cancelled. */
   readonly cancelled: number;
+  /** Requests that ended with an error. */
   readonly failed: number;
 }
 
