@@ -3,7 +3,7 @@ export type { Loaded, ProgressEvent } from "./model/checkpoint/progress.js";
 export type { HubOptions } from "./model/hub/settings.js";
 export type { CachedRevision, CacheEntry, CacheOptions } from "./model/hub/entries.js";
 export type { Core, HostTensor } from "./model/core.js";
-export type { Launches } from "./model/decode/loop_call.js";
+export type { Launches } from "./model/loop/call.js";
 export type {
   DeviceSignal,
   EncoderOutputs,
@@ -57,8 +57,8 @@ export {
 } from "./model/tasks/index.js";
 export type { TaskName, TaskOf, Tasks } from "./model/tasks/names.js";
 export type { CheckpointSource, SourceFile, SourceLike } from "./model/checkpoint/source.js";
-export type { Engine, EngineCall, EngineRequest, EngineStats } from "./model/decode/engine.js";
-export type { EngineOptions } from "./model/decode/engine_sizes.js";
+export type { Engine, EngineCall, EngineRequest, EngineStats } from "./model/loop/engine.js";
+export type { EngineOptions } from "./model/loop/engine_sizes.js";
 export type { PastKeyValues, PastOptions } from "./model/decode/past.js";
 export type { TokenLogprob } from "./model/decode/candidates.js";
 export type {

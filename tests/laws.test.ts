@@ -2,7 +2,7 @@ import { InputError, load, type Model } from "../src/index.js";
 import type { DecoderCore } from "../src/model/core.js";
 import { forward } from "../src/model/decode/forward.js";
 import { planCall } from "../src/model/decode/generate.js";
-import { decodeAlone } from "../src/model/decode/decode.js";
+import { decodeAlone } from "../src/model/loop/decode.js";
 import type { DecoderArchitecture } from "../src/model/graph/architecture.js";
 import { decoderPrompt, lmHead, sourceKeys } from "../src/model/graph/decoder.js";
 import { encoder } from "../src/model/graph/encoder.js";

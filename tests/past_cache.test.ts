@@ -1,7 +1,7 @@
 import { createPastCache, type PastCache } from "../src/model/decode/past_cache.js";
 import type { PastPool } from "../src/model/decode/past_pool.js";
-import type { Pool } from "../src/model/decode/pool.js";
-import { createSlots, type Slots } from "../src/model/decode/slots.js";
+import type { Pool } from "../src/model/loop/pool.js";
+import { createSlots, type Slots } from "../src/model/loop/slots.js";
 import { createQueue } from "../src/model/queue.js";
 import { assert, randoms, suite } from "./support/harness.js";
 

@@ -1,6 +1,6 @@
-import { createPrefixes } from "../src/model/decode/prefixes.js";
-import { createRanges } from "../src/model/decode/ranges.js";
-import { createSlots, type Slots } from "../src/model/decode/slots.js";
+import { createPrefixes } from "../src/model/loop/prefixes.js";
+import { createRanges } from "../src/model/loop/ranges.js";
+import { createSlots, type Slots } from "../src/model/loop/slots.js";
 import { assert, randoms, suite } from "./support/harness.js";
 
 const test = suite("slots and prefixes", { chrome: "Node shows it", deno: "Node shows it" });

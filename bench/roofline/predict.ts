@@ -1,6 +1,6 @@
 import type { Checkpoint } from "../../src/model/checkpoint/checkpoint.js";
 import type { LogitsFormat, WeightFormat } from "../../src/model/checkpoint/weight_formats.js";
-import { CHUNK } from "../../src/model/decode/prompts.js";
+import { CHUNK } from "../../src/model/loop/prompts.js";
 import type { GenerateOptions } from "../../src/model/decode/options.js";
 import type { CacheFormat } from "../../src/model/graph/architecture.js";
 import { planModel } from "../../src/model/memory_plan.js";

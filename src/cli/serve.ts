@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { OptionError } from "../index.js";
-import { ENGINE_RULES } from "../model/decode/engine_sizes.js";
+import { ENGINE_RULES } from "../model/loop/engine_sizes.js";
 import type { Rule } from "../runtime/checks.js";
 import { LIMIT_RULES } from "../server/limits.js";
 import type { Listening } from "../server/node.js";

@@ -12,7 +12,7 @@ import {
   type RecognitionTask,
   type Tokenizer,
 } from "../index.js";
-import { engineSizes } from "../model/decode/engine_sizes.js";
+import { engineSizes } from "../model/loop/engine_sizes.js";
 import type { DecoderArchitecture } from "../model/graph/architecture.js";
 import { createEmbedder } from "../model/tasks/sentence_transformer.js";
 import { createBatcher } from "./batcher.js";

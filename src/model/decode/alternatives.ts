@@ -1,5 +1,5 @@
 import type { Job } from "./job.js";
-import type { Decode, DecodeHooks, Decoded } from "./loop_call.js";
+import type { Decode, DecodeHooks, Decoded } from "../loop/call.js";
 import type { AllOptions } from "./options.js";
 import { type Hypothesis, REDUNDANT } from "./reports.js";
 import type { Generation } from "./resolve.js";

@@ -5,14 +5,14 @@ import type { DecoderModel } from "../graph/architecture.js";
 import { memoryWidth } from "../graph/architecture.js";
 import { packInputs, type Source } from "../inputs.js";
 import type { Job } from "./job.js";
-import { sizeOf } from "./loop_sizes.js";
-import { loopTensors } from "./loop_tensors.js";
+import { sizeOf } from "../loop/sizes.js";
+import { loopTensors } from "../loop/tensors.js";
 import { mergeOptions } from "./option_checks.js";
 import type { GenerateOptions } from "./options.js";
-import { CHUNK, promptPlan, promptTensors, roundRows } from "./prompts.js";
+import { CHUNK, promptPlan, promptTensors, roundRows } from "../loop/prompts.js";
 import { resolveOptions } from "./resolve.js";
-import { encodePlan, sourceTensors } from "./source_keys.js";
-import { kindOf, stepPlan } from "./step_plan.js";
+import { encodePlan, sourceTensors } from "../loop/source_keys.js";
+import { kindOf, stepPlan } from "../loop/step_plan.js";
 
 /** A call of `generate()` by its sizes. */
 export interface CallSizes {

@@ -13,8 +13,8 @@ import { createLifetime, type KeepAlive } from "../lifetime.js";
 import { readList } from "../lists.js";
 import { createQueue } from "../queue.js";
 import { MAX_BEAMS } from "./options.js";
-import { createPool } from "./pool.js";
-import { createSourceEncoder } from "./source_keys.js";
+import { createPool } from "../loop/pool.js";
+import { createSourceEncoder } from "../loop/source_keys.js";
 
 /** The second level: a decoder with its caches on the device, one step a call. Release it with `dispose()`. */
 export interface Decoder {

@@ -9,7 +9,7 @@ import { generatedAttentions } from "./cross_attentions.js";
 import type { GenerationDefaults } from "./defaults.js";
 import { type FinishReason, finishReason } from "./finish.js";
 import { type GenerateInputs, type Job, readJob } from "./job.js";
-import type { Decode, Launches } from "./loop_call.js";
+import type { Decode, Launches } from "../loop/call.js";
 import { mergeOptions } from "./option_checks.js";
 import type { AllOptions, GenerateOptions } from "./options.js";
 import { createObserver, shown } from "./observer.js";

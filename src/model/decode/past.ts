@@ -7,7 +7,7 @@ import { createLifetime, type KeepAlive } from "../lifetime.js";
 import { readLists } from "../lists.js";
 import { type Continued, createPastCache, type PastCache } from "./past_cache.js";
 import { createPastPool } from "./past_pool.js";
-import type { Pool } from "./pool.js";
+import type { Pool } from "../loop/pool.js";
 
 /**
  * Sequences that a decoder-only model has read, which can be continued any number of times. Calls may overlap: each sees

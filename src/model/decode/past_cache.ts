@@ -1,7 +1,7 @@
 import type { TokenLists } from "../inputs.js";
 import type { PastPool } from "./past_pool.js";
-import type { Pool } from "./pool.js";
-import type { Slots } from "./slots.js";
+import type { Pool } from "../loop/pool.js";
+import type { Slots } from "../loop/slots.js";
 
 /** A prompt that may begin as a row of a past does. */
 export interface Continued {

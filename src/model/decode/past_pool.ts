@@ -1,8 +1,8 @@
 import type { DecoderCore } from "../core.js";
 import { createQueue, type Queue } from "../queue.js";
-import { createPool, type Pool, slotCopies } from "./pool.js";
-import { CHUNK, createPromptReader, type PromptPiece, type PromptReader } from "./prompts.js";
-import { createSlots, type Slots } from "./slots.js";
+import { createPool, type Pool, slotCopies } from "../loop/pool.js";
+import { CHUNK, createPromptReader, type PromptPiece, type PromptReader } from "../loop/prompts.js";
+import { createSlots, type Slots } from "../loop/slots.js";
 
 /** The cache slots of a past and its forks. Its memory grows with the tokens that they read, and goes with the last of them. */
 export interface PastPool {

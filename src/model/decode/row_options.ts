@@ -1,7 +1,7 @@
 import { checkObject } from "../../runtime/checks.js";
 import { OptionError, show } from "../../runtime/errors.js";
 import type { DecoderCore } from "../core.js";
-import { decodeTogether } from "./decode.js";
+import { decodeTogether } from "../loop/decode.js";
 import type { GenerationDefaults } from "./defaults.js";
 import { type Call, type CallHooks, type GenerateResult, planCall, resolveCall, runCall } from "./generate.js";
 import { longest } from "../inputs.js";

@@ -1,6 +1,6 @@
 import type { DecoderCore } from "../core.js";
 import type { GenerationDefaults } from "../decode/defaults.js";
-import { decodeAlone } from "../decode/decode.js";
+import { decodeAlone } from "../loop/decode.js";
 import { runCall } from "../decode/generate.js";
 import { mergeOptions } from "../decode/option_checks.js";
 import { type GenerateOptions, namesOf } from "../decode/options.js";

@@ -1,6 +1,6 @@
 import type { TokenLogprob } from "../decode/candidates.js";
 import type { FinishReason } from "../decode/finish.js";
-import type { Launches } from "../decode/loop_call.js";
+import type { Launches } from "../loop/call.js";
 import type { GenerateOptions } from "../decode/options.js";
 import type { StepHook } from "../decode/search_step.js";
 import type { StreamEvent } from "../decode/stream.js";

@@ -2,7 +2,7 @@ import { planeWidth, PLANES, ROW_FIELDS, sentenceWidth, STATUS_FIELDS, TABLES } 
 import { type Tensor, tensor } from "../../runtime/tensor.js";
 import { type DecoderArchitecture } from "../graph/architecture.js";
 import type { CrossKeys } from "../graph/decoder.js";
-import type { LoopSizes } from "./loop_sizes.js";
+import type { LoopSizes } from "./sizes.js";
 import { type PoolTensors, poolTensors } from "./pool.js";
 
 /** The tensors of a loop: those that the host reads after a step, and those that steps and prompts read. */

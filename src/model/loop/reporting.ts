@@ -1,9 +1,9 @@
 import { readReport, readSentence, type SearchReport, type SentenceReport } from "../../kernels/search_host.js";
 import type { TypedArray } from "../../runtime/tensor.js";
-import { readLists, type SeenStep, topLogprobs } from "./candidates.js";
+import { readLists, type SeenStep, topLogprobs } from "../decode/candidates.js";
 import { notFinite } from "./host_scores.js";
-import type { LoopCall } from "./loop_call.js";
-import { closeTask, failCall, finishCall, type LoopContext } from "./loop_context.js";
+import type { LoopCall } from "./call.js";
+import { closeTask, failCall, finishCall, type LoopContext } from "./context.js";
 import type { Submitted } from "./submission.js";
 import type { Task } from "./task.js";
 

@@ -1,13 +1,13 @@
 import type { DecoderCore } from "../core.js";
 import { createAdmission } from "./admission.js";
-import type { Job } from "./job.js";
-import { createLoopCall, type DecodeHooks, type Decoded, type LoopCall } from "./loop_call.js";
-import { admittedTasks, failCall, type LoopContext } from "./loop_context.js";
-import type { LoopState } from "./loop_state.js";
+import type { Job } from "../decode/job.js";
+import { createLoopCall, type DecodeHooks, type Decoded, type LoopCall } from "./call.js";
+import { admittedTasks, failCall, type LoopContext } from "./context.js";
+import type { LoopState } from "./state.js";
 import { isWorthMoving, moveTogether } from "./moving.js";
 import { createPlaces } from "./places.js";
 import { takeReport } from "./reporting.js";
-import type { Generation } from "./resolve.js";
+import type { Generation } from "../decode/resolve.js";
 import { type Submitted, submitNext } from "./submission.js";
 
 /** How a loop works. */

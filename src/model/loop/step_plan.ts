@@ -9,9 +9,9 @@ import { type Plan, record, type Run } from "../../runtime/plan.js";
 import { prefix, type Tensor, tensor } from "../../runtime/tensor.js";
 import type { DecoderModel } from "../graph/architecture.js";
 import { decoderStep } from "../graph/decoder.js";
-import type { LoopSizes } from "./loop_sizes.js";
-import type { LoopTensors } from "./loop_tensors.js";
-import { type Generation, hasRules } from "./resolve.js";
+import type { LoopSizes } from "./sizes.js";
+import type { LoopTensors } from "./tensors.js";
+import { type Generation, hasRules } from "../decode/resolve.js";
 
 /** What a step does, which is what its rows need; their options are no part of it. */
 export interface StepKind {

@@ -4,15 +4,15 @@ import type { DecoderCore } from "../core.js";
 import { createLifetime, type KeepAlive } from "../lifetime.js";
 import type { CallOptions } from "../model.js";
 import type { Tokenizer } from "../text/tokenizer.js";
-import type { GenerationDefaults } from "./defaults.js";
+import type { GenerationDefaults } from "../decode/defaults.js";
 import { checkFits, type EngineOptions, engineSizes } from "./engine_sizes.js";
-import { type GenerateResult, planCall, runCall, unstreamable } from "./generate.js";
-import type { GenerateInputs } from "./job.js";
+import { type GenerateResult, planCall, runCall, unstreamable } from "../decode/generate.js";
+import type { GenerateInputs } from "../decode/job.js";
 import { decodeIn } from "./decode.js";
 import { createLoop, type Loop } from "./loop.js";
-import type { Decode } from "./loop_call.js";
-import { createLoopState, type LoopState } from "./loop_state.js";
-import type { StreamEvent } from "./stream.js";
+import type { Decode } from "./call.js";
+import { createLoopState, type LoopState } from "./state.js";
+import type { StreamEvent } from "../decode/stream.js";
 import { createStreamBuffer } from "./stream_buffer.js";
 
 /** What an engine is asked for: inputs and options of `generate()`. */

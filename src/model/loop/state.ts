@@ -20,8 +20,8 @@ import {
 import { elements, type Tensor, type TypedArray } from "../../runtime/tensor.js";
 import type { Prepared } from "../../runtime/prepare.js";
 import type { DecoderCore } from "../core.js";
-import type { LoopSizes } from "./loop_sizes.js";
-import { type LoopTensors, loopTensors, ownTensors } from "./loop_tensors.js";
+import type { LoopSizes } from "./sizes.js";
+import { type LoopTensors, loopTensors, ownTensors } from "./tensors.js";
 import { createPool, type Pool, slotRuns } from "./pool.js";
 import { createPreparedPlans } from "./prepared_plans.js";
 import { createPromptReader, type PromptReader } from "./prompts.js";

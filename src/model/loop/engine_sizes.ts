@@ -3,11 +3,11 @@ import { checkOptions, type Rule, wholeNumber } from "../../runtime/checks.js";
 import { InputError, OptionError } from "../../runtime/errors.js";
 import type { DecoderArchitecture } from "../graph/architecture.js";
 import { lengthOf } from "../inputs.js";
-import type { Job } from "./job.js";
-import { type LoopSizes, slotsOf } from "./loop_sizes.js";
-import { MAX_BEAMS } from "./options.js";
+import type { Job } from "../decode/job.js";
+import { type LoopSizes, slotsOf } from "./sizes.js";
+import { MAX_BEAMS } from "../decode/options.js";
 import { listLength } from "./places.js";
-import type { Generation } from "./resolve.js";
+import type { Generation } from "../decode/resolve.js";
 
 /** How much an engine can hold. */
 export interface EngineOptions {

@@ -1,9 +1,9 @@
 import { packRules } from "../../kernels/logits_process.js";
 import type { Source } from "../inputs.js";
 import { lengthOf } from "../inputs.js";
-import type { LoopCall } from "./loop_call.js";
-import { leadLength } from "./loop_sizes.js";
-import type { LoopState } from "./loop_state.js";
+import type { LoopCall } from "./call.js";
+import { leadLength } from "./sizes.js";
+import type { LoopState } from "./state.js";
 import { createPrefixes } from "./prefixes.js";
 import { createRanges, type Ranges } from "./ranges.js";
 import { createSlots } from "./slots.js";

@@ -1,11 +1,11 @@
 import type { DecoderCore } from "../core.js";
-import type { Job } from "./job.js";
+import type { Job } from "../decode/job.js";
 import { createLoop, type Loop } from "./loop.js";
-import type { Decode } from "./loop_call.js";
-import { joinSizes, type LoopSizes, sizeOf } from "./loop_sizes.js";
-import { createLoopState, type LoopState } from "./loop_state.js";
+import type { Decode } from "./call.js";
+import { joinSizes, type LoopSizes, sizeOf } from "./sizes.js";
+import { createLoopState, type LoopState } from "./state.js";
 import { CHUNK } from "./prompts.js";
-import type { Generation } from "./resolve.js";
+import type { Generation } from "../decode/resolve.js";
 
 /**
  * The whole decoding loop on the device for one job (FasterTransformer's `Decoding`): greedy search, sampling, or beam

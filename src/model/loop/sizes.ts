@@ -1,7 +1,7 @@
 import { packRules } from "../../kernels/logits_process.js";
 import { lengthOf, longest, totalLength } from "../inputs.js";
-import type { Job } from "./job.js";
-import { type Generation, hasRules } from "./resolve.js";
+import type { Job } from "../decode/job.js";
+import { type Generation, hasRules } from "../decode/resolve.js";
 
 /** What a loop has memory for. */
 export interface LoopSizes {

@@ -1,7 +1,7 @@
-import type { RowSlots,SentenceStart } from "../../kernels/search_host.js";
-import type { MovedBeam } from "./loop_state.js";
-import { slotsOf } from "./loop_sizes.js";
-import type { LoopCall } from "./loop_call.js";
+import type { RowSlots, SentenceStart } from "../../kernels/search_host.js";
+import type { MovedBeam } from "./state.js";
+import { slotsOf } from "./sizes.js";
+import type { LoopCall } from "./call.js";
 import { firstStep } from "./settings.js";
 
 /** Neighbouring places: rows, sentences, numbers in lists, rows of sources. */

@@ -1,7 +1,7 @@
 import type { Source } from "../inputs.js";
 import { createQueue } from "../queue.js";
-import type { LoopCall } from "./loop_call.js";
-import { failCall, type LoopContext } from "./loop_context.js";
+import type { LoopCall } from "./call.js";
+import { failCall, type LoopContext } from "./context.js";
 import type { Task } from "./task.js";
 
 /** Lets tasks into a loop. */

@@ -3,9 +3,9 @@ import { InputError, OptionError, show } from "../../runtime/errors.js";
 import type { Prepared } from "../../runtime/prepare.js";
 import { prefix, type Tensor, type TypedArray } from "../../runtime/tensor.js";
 import type { DecoderCore } from "../core.js";
-import { tokensOf } from "./job.js";
-import type { LoopCall } from "./loop_call.js";
-import type { PreparedStep } from "./loop_state.js";
+import { tokensOf } from "../decode/job.js";
+import type { LoopCall } from "./call.js";
+import type { PreparedStep } from "./state.js";
 
 /**
  * A step with a logits_processor, in a loop of its call alone: the scores f32[R,V] go to the host, where it changes them,

@@ -1,4 +1,4 @@
-import type { LoopContext } from "./loop_context.js";
+import type { LoopContext } from "./context.js";
 import { stepRows } from "./submission.js";
 import { movedBeams, needsSteps, type Task } from "./task.js";
 

@@ -1,10 +1,10 @@
 import type { Plan } from "../../runtime/plan.js";
 import { countLaunches } from "../../runtime/plan.js";
 import { OptionError } from "../../runtime/errors.js";
-import type { SeenStep } from "./candidates.js";
-import type { Job } from "./job.js";
-import { createStepReports, type Hypothesis, type Link, REDUNDANT, type StepReports } from "./reports.js";
-import type { Generation } from "./resolve.js";
+import type { SeenStep } from "../decode/candidates.js";
+import type { Job } from "../decode/job.js";
+import { createStepReports, type Hypothesis, type Link, REDUNDANT, type StepReports } from "../decode/reports.js";
+import type { Generation } from "../decode/resolve.js";
 import { createTask, type Span, type Task } from "./task.js";
 
 type MayWait<T> = T | Promise<T>;

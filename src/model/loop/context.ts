@@ -1,7 +1,7 @@
 import { DeviceError } from "../../runtime/errors.js";
 import type { DecoderCore } from "../core.js";
-import { decodedOf, type LoopCall } from "./loop_call.js";
-import type { LoopState } from "./loop_state.js";
+import { decodedOf, type LoopCall } from "./call.js";
+import type { LoopState } from "./state.js";
 import type { Places } from "./places.js";
 import type { Task } from "./task.js";
 

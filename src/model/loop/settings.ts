@@ -2,9 +2,9 @@ import { LOWEST } from "../../kernels/constants.js";
 import { type Lead, leadSettings } from "../../kernels/logits_process.js";
 import type { SentenceStart } from "../../kernels/search_host.js";
 import { FLAG, PLAIN, type Settings } from "../../kernels/search_state.js";
-import { type Job, NO_LEAD } from "./job.js";
-import { REDUNDANT } from "./reports.js";
-import { asLogProbs, type Generation, hasRules } from "./resolve.js";
+import { type Job, NO_LEAD } from "../decode/job.js";
+import { REDUNDANT } from "../decode/reports.js";
+import { asLogProbs, type Generation, hasRules } from "../decode/resolve.js";
 
 /** Where a sentence is: its first row, its lists, and the ids that its rules see in place of tokens. */
 export interface SentencePlace {

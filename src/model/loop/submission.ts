@@ -1,9 +1,9 @@
 import { packRules } from "../../kernels/logits_process.js";
 import type { TypedArray } from "../../runtime/tensor.js";
 import { scoresOnHost } from "./host_scores.js";
-import type { LoopContext } from "./loop_context.js";
+import type { LoopContext } from "./context.js";
 import type { PromptPiece } from "./prompts.js";
-import { hasRules } from "./resolve.js";
+import { hasRules } from "../decode/resolve.js";
 import { leadOf } from "./settings.js";
 import { kindOf, type StepKind } from "./step_plan.js";
 import { needsSteps, starts, startSlots, type Task, type TaskPlaces, unread } from "./task.js";
