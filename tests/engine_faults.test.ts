@@ -252,7 +252,7 @@ test("at whatever call the device is lost, requests end and the next ones are ri
   const want = await first.generate(IDS, ASKED);
   first.dispose();
   const found: string[] = [];
-  for (let k = seed % 9, came = true; came; k += 9 + k) {
+  for (let k = seed % 9, came = true; came; k = 2 * k + 9) {
     const gpu = await openGpu({ tuned: false });
     const model = await load(tiny, { gpu });
     const engine = await model.engine({ slots: 60, rows: 4, length: 12, beams: 2 });
