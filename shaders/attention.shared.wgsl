@@ -22,6 +22,7 @@ const SHARE = (WIDTH + 7u) / 8u; // chunks of the sum of a row that one lane kee
 var<workgroup> tile: array<array<Chunk, PITCH>, SLICE>; // [chunk][row or key], or values one behind another
 var<workgroup> weights: array<array<vec4f, 8>, KEYS>;  // [key][slot] of rows slot, slot + 8, ...
 var<workgroup> highest: array<array<vec4f, 8>, 8>;     // [part][slot]
+var<workgroup> places: array<u32, KEYS>;               // with slots: the row of kv that each key is in
 var<workgroup> strange: atomic<u32>;                   // 1: there are values that are not finite
 
 fn visible(position: u32, keys: u32) -> u32 { return select(keys, min(keys, position + 1u), CAUSAL == 1u); }
@@ -46,13 +47,15 @@ fn stage(slice: u32, n: u32, h: u32, keys: vec4u, lane: u32) {
   }
 }
 
-// Stages `count` values from key `at` on, and zeros behind them.
-fn stage_values(at: u32, count: u32, head: u32, lane: u32) {
+// Stages `count` values from key `base` of this tile on, and zeros behind them; the tile begins at row `at` of kv.
+fn stage_values(at: u32, base: u32, count: u32, head: u32, lane: u32) {
   var largest = Bits();
   for (var i = lane; i < SLICE * VALUES * WIDTH; i += LANES) {
     let t = i / WIDTH;
     let e = i % WIDTH;
-    let v = restored(kv[row_of(at + min(t, count - 1u)) * (params.Z / CHUNK) + params.v_at / CHUNK + head + e]);
+    var row = base + min(t, count - 1u);
+    if (HAS_SLOTS == 1u) { row = places[row]; } else { row += at; }
+    let v = restored(kv[row * (params.Z / CHUNK) + params.v_at / CHUNK + head + e]);
     largest = max(largest, bitcast<Bits>(v) & Bits(0x7fffffffu));
     tile[t / VALUES][t % VALUES * WIDTH + e] = select(Chunk(), v, t < count);
   }
@@ -117,8 +120,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
     }
     for (var first = 0u; first < end; first += KEYS) {
       let count = min(KEYS, end - first);
-      let places = span.x + first + min(lane / SLICE + vec4u(0u, 8u, 16u, 24u), vec4u(count - 1u));
-      let own_rows = vec4u(row_of(places.x), row_of(places.y), row_of(places.z), row_of(places.w));
+      let own_keys = span.x + first + min(lane / SLICE + vec4u(0u, 8u, 16u, 24u), vec4u(count - 1u));
+      let own_rows = vec4u(row_of(own_keys.x), row_of(own_keys.y), row_of(own_keys.z), row_of(own_keys.w));
+      for (var i = 0u; i < HAS_SLOTS * 4u; i++) {
+        if (lane % SLICE == 0u) { places[lane / SLICE + 8u * i] = own_rows[i]; }
+      }
       let keys = own_rows * (params.Z / CHUNK) + params.k_at / CHUNK + head;
       var scores = array<vec4f, 4>();  // of keys part, part + 8, ..., each for the rows of this lane
       for (var slice = 0u; slice < params.E / CHUNK; slice += SLICE) {
@@ -158,7 +164,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3
         for (var c = 0u; c < SHARE; c++) { sum[i][c] *= decay[i]; }
       }
       for (var base = 0u; base < count; base += SLICE * VALUES) {
-        stage_values(span.x + first + base, count - base, head, lane);
+        stage_values(span.x + first, base, count - base, head, lane);
         workgroupBarrier();
         let apart = atomicLoad(&strange) == 1u; // 0 * NaN of a key that another row alone sees is NaN
         for (var line = 0u; line * VALUES < min(SLICE * VALUES, count - base); line++) {

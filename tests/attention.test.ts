@@ -171,6 +171,10 @@ checkKernel(attention, {
     },
     shared: {
       "keys that are neighbours": ["keys in any order, causal", (wgsl) => wgsl.replace("HAS_SLOTS == 0u", "true")],
+      "values that are neighbours": [
+        "keys in any order, causal",
+        (wgsl) => wgsl.replace("row = places[row];", "row += at;"),
+      ],
       "a missing scale": ["one over sixteen", (wgsl) => wgsl.replace(" * params.scale", "")],
       "a causal row that does not see itself": [
         "causal, one key for the first row",

@@ -11,6 +11,7 @@ import {
 import { openDevice } from "../src/runtime/device.js";
 import { type Engine, sameResult, type Submitted, turn } from "./support/arrivals.js";
 import { changed } from "./support/changed.js";
+import { seed } from "./support/campaign.js";
 import { openModel } from "./support/checkpoint.js";
 import { type Call, CALLS, injectFaults, unhandled, waysOf } from "./support/faults.js";
 import { assert, device, folder, refuses, suite } from "./support/harness.js";
@@ -182,12 +183,13 @@ test("a device of the caller's that is lost ends the engine's requests, and the 
 
 const tiny = tinyMarian({ D: 32, V: 40, layers: 1 }, 5);
 const IDS = { input_ids: [[5, 9, 33]] };
+const ASKED = { num_beams: 2, max_new_tokens: 3 };
 
 /** Two requests at once: what became of each. */
 async function tryBoth(engine: Engine, want: Awaited<Submitted["result"]>): Promise<string[]> {
   const outcome = async (): Promise<string> => {
     try {
-      sameResult(await engine.submit({ inputs: IDS, options: { num_beams: 2, max_new_tokens: 3 } }).result, want);
+      sameResult(await engine.submit({ inputs: IDS, options: ASKED }).result, want);
       return "right";
     } catch (error) {
       return error instanceof WgformerError ? error.name : `UNTYPED ${String(error)}`;
@@ -203,7 +205,7 @@ test("whatever call fails, results are right or errors typed, and the next reque
   const faulty = injectFaults(own);
   const gpu = await openGpu({ device: own, tuned: false });
   const model = await load(tiny, { gpu });
-  const want = await model.generate(IDS, { num_beams: 2, max_new_tokens: 3 });
+  const want = await model.generate(IDS, ASKED);
   const found: string[] = [];
   const kinds = new Set<string>();
   for (const call of CALLS.filter(
@@ -243,4 +245,33 @@ test("whatever call fails, results are right or errors typed, and the next reque
   own.destroy();
   assert.equal(found, []);
   assert.ok(kinds.has("DeviceError") && kinds.has("right"));
+});
+
+test("at whatever call the device is lost, requests end and the next ones are right on another", async () => {
+  const first = await load(tiny);
+  const want = await first.generate(IDS, ASKED);
+  first.dispose();
+  const found: string[] = [];
+  for (let k = seed % 9, came = true; came; k = 2 * k + 9) {
+    const gpu = await openGpu({ tuned: false });
+    const model = await load(tiny, { gpu });
+    const engine = await model.engine({ slots: 60, rows: 4, length: 12, beams: 2 });
+    const faulty = injectFaults(gpu.device);
+    const strays = await unhandled(async () => {
+      faulty.fail("any", k, "loses");
+      for (const kind of await tryBoth(engine, want))
+        if (!["right", "DeviceError"].includes(kind)) found.push(`lost at call ${k}: ${kind}`);
+      came = faulty.end();
+      for (const kind of await tryBoth(engine, want))
+        if (kind !== "right") found.push(`lost at call ${k}: the next request: ${kind}`);
+    });
+    if (strays.length) found.push(`lost at call ${k}: unhandled ${strays.join()}`);
+    engine.check();
+    engine.dispose();
+    model.dispose();
+    const { staging, total } = gpu.use();
+    if (total > staging) found.push(`lost at call ${k}: ${total - staging} bytes are left`);
+    gpu.dispose();
+  }
+  assert.equal(found, []);
 });

@@ -16,6 +16,9 @@ import { mostHypotheses, planeWidth, sentenceWidth } from "./search_state.js";
  */
 export const candidateCount = (W: number, ends: number, beams = W): number => (beams === 1 ? 1 : beams + ends);
 
+/** Room for so many in an array: few sizes, so that few shaders are compiled. */
+const roomFor = (count: number): number => 4 ** Math.ceil(Math.log2(count) / 2);
+
 /**
  * One step of the search of each open sentence, by its own settings. As `_beam_search` of Transformers 5: of the candidates of all its beams, the
  * best W that do not end go on; those that end and are among the best W join its finished hypotheses, of which the best A stay; it is done when no
@@ -53,7 +56,7 @@ export const beamStep = defineKernel({
       name: "direct",
       wgsl: joinShader(direct, common, opennmt, searchState, settings, constants),
       groups: ({ B }) => B,
-      constants: ({ W, G }) => ({ BEAMS: W, LISTS: W * G }),
+      constants: ({ W, G }) => ({ BEAMS: roomFor(W), LISTS: roomFor(W * G) }),
     },
   ],
   check({ R, B, Q, Y }) {
