@@ -57,7 +57,7 @@ function stepOf(rows: readonly (Row | undefined)[], Z: number, half: boolean, ra
   const cache = Array.from({ length: Z }, () => Array<number>(SLOT).fill(9));
   const known = new Map<readonly number[], number>();
   const slotOf = (token: readonly number[]): number => {
-    const slot = known.get(token) ?? (free.pop() as number);
+    const slot = known.get(token) ?? free.splice(-1)[0];
     known.set(token, slot);
     cache[slot] = [...token];
     return slot;

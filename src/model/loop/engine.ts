@@ -205,7 +205,6 @@ function readRequest(request: EngineRequest): EngineRequest {
   checkOption("engine", "signal", signal, SIGNAL);
   if (priority !== undefined && !Number.isFinite(priority))
     throw new OptionError(`engine: priority must be a finite number, got ${show(priority)}`);
-  if ((options as CallOptions | undefined)?.signal !== undefined)
-    throw new OptionError("engine: signal must be given beside options, not among them");
+  if ("signal" in (options ?? {})) throw new OptionError("engine: signal must be given beside options, not among them");
   return request;
 }

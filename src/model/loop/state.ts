@@ -103,7 +103,7 @@ export function createLoopState(core: DecoderCore, sizes: LoopSizes): LoopState 
   };
   const write = (name: "rows" | "scores" | "sentences", at: number, data: TypedArray): void => {
     gpu.write(held[name], data, 4 * at);
-    mirrored[name].set(data as never, at);
+    data.forEach((value: number, i: number) => (mirrored[name][at + i] = value));
   };
   const copy = (name: keyof SearchReport, from: SearchReport, at: number, count: number): void => {
     for (let i = at; i < at + count; i++) mirrored[name][i] = from[name][i];
