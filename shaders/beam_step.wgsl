@@ -105,17 +105,17 @@ fn go_on(taken: u32) {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let b = group.y * grid.x + group.x;
   if (b >= params.B) { return; }
-  let groups = search_of(b, 0u).groups;
+  let groups = setting(b, SETTING_GROUPS);
   for (var i = 0u; i < groups; i++) {
     own = search_of(b + i, i);
     if (own.open == 0u) { continue; }
-    if (!sum_parts()) {
-      end_sentence(DONE_BROKEN);
-      continue;
+    var done = DONE_BROKEN;
+    var taken = 0u;
+    if (sum_parts()) {
+      taken = choose();
+      done = select(DONE_OPEN, DONE_DONE, is_done(taken));
+      sentences[own.b * params.Y + SENTENCE_LENGTH] = own.length + 1u;
     }
-    let taken = choose();
-    let done = is_done(taken);
-    sentences[own.b * params.Y + SENTENCE_LENGTH] = own.length + 1u;
-    if (done) { end_sentence(DONE_DONE); } else { go_on(taken); }
+    if (done == DONE_OPEN) { go_on(taken); } else { end_sentence(done); }
   }
 }
