@@ -279,6 +279,8 @@ checkKernel(beamStep, {
       allowed: 1,
       dead: 1,
     },
+    "a limit that was taken away": { B: 4, W: 3, G: 2, C: 6, V: 12, M: 12, length: 6, limit: 0, finished: 1 },
+    "opennmt, a limit that was taken away": { ...opennmt, node: 1, length: 5, limit: 0, odd: 1 },
     mixed,
     "mixed, other neighbours, rows that are not in the step": { node: 1, ...mixed, B: 19, mixed: 8, spare: 5 },
     "four groups of one beam": {

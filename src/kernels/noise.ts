@@ -3,9 +3,6 @@ import { NO_ID } from "./constants.js";
 import { FLAG, mostHypotheses, ROW, ROW_FIELDS, type Settings } from "./search_state.js";
 import { readSettings } from "./search_host.js";
 
-/** The smallest temperature: shaders may take smaller numbers for 0. */
-export const LEAST_TEMPERATURE = 1.2e-38;
-
 /** The hash pcg4d of Jarzynski and Olano 2020, from four words to four. */
 function pcg4d(words: readonly number[]): number[] {
   let [x, y, z, w] = words.map((word) => (Math.imul(word, 1664525) + 1013904223) >>> 0);

@@ -191,11 +191,6 @@ export function readReport(values: readonly TypedArray[]): SearchReport {
   return { rows, scores, sentences, status };
 }
 
-/** Beam w of sentence b in the report of a search whose sentences keep at most A hypotheses. */
-export function readBeam(report: SearchedBeams, b: number, w: number, A: number): BeamReport {
-  return beamAt(report, report.sentences[b * sentenceWidth(A) + SETTING.first] + w);
-}
-
 function beamAt({ rows, scores }: SearchedBeams, r: number): BeamReport {
   const Q = scores.length / PLANES;
   return {

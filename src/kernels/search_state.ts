@@ -64,6 +64,7 @@ export const SETTING = {
   lead_at: 26,
   lead_first: 27,
   forced_bos: 28,
+  /** At least 1.2e-38: shaders may take smaller numbers for 0. */
   temperature: 29,
   top_k: 30,
   top_p: 31,
