@@ -6,6 +6,7 @@ declare global {
   interface Blob {}
   interface File {}
   interface GPUAdapterInfo {}
+  interface GPUBindGroup {}
   interface GPUBindGroupLayout {}
   interface GPUBuffer {}
   interface GPUCommandEncoder {}

@@ -15,7 +15,6 @@ import { readDefaults } from "./defaults.js";
 import { forwardRows } from "./forward_rows.js";
 import { type CallHooks, type GenerateResult, planCall, runCall } from "./generate.js";
 import type { GenerateInputs } from "./job.js";
-import { openEngine } from "../loop/engine.js";
 import { openPast } from "./past.js";
 import { planRows, type RowOptions, runRows } from "./row_options.js";
 import { score } from "./score.js";
@@ -87,6 +86,7 @@ export function decoderCalls(
     engine: (options = {}) =>
       keepAlive(async () => {
         const requireTexts = async (): Promise<Tokenizer> => requireTokenizer(checkpoint, await readTexts());
+        const { openEngine } = await import("../loop/engine.js");
         return openEngine({ core, defaults, readTexts, requireTexts }, options, keepAlive);
       }),
     past: (inputs, options = {}) =>

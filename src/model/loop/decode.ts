@@ -56,7 +56,7 @@ export function decodeTogether(
 async function openLoop(core: DecoderCore, sizes: LoopSizes): Promise<{ readonly loop: Loop; close(): Promise<void> }> {
   const key = `loop ${JSON.stringify(sizes)}`;
   const state = await core.idle.acquire(key, async (): Promise<LoopState> => createLoopState(core, sizes));
-  const loop = createLoop(core, state, { prefixes: 0, chunk: CHUNK });
+  const loop = createLoop(core, state, { chunk: CHUNK });
   return {
     loop,
     async close() {

@@ -13,6 +13,7 @@ import { createLoop, type Loop } from "./loop.js";
 import type { Decode } from "./call.js";
 import { createLoopState, type LoopState } from "./state.js";
 import type { StreamEvent } from "../decode/stream.js";
+import { createPrefixes } from "./prefixes.js";
 import { createStreamBuffer } from "./stream_buffer.js";
 
 /** What an engine is asked for: inputs and options of `generate()`. */
@@ -193,7 +194,11 @@ function open(
 ): { readonly state: LoopState; readonly loop: Loop; readonly device: GPUDevice } {
   const state = createLoopState(core, sizes);
   for (const cache of state.pool.past.caches) core.gpu.memory.check(cache);
-  return { state, loop: createLoop(core, state, { prefixes, chunk }), device: core.gpu.device };
+  return {
+    state,
+    loop: createLoop(core, state, { prefixes: (slots) => createPrefixes(slots, prefixes), chunk }),
+    device: core.gpu.device,
+  };
 }
 
 /** A request as it was given. Throws OptionError. */

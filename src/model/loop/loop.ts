@@ -6,14 +6,16 @@ import { admittedTasks, failCall, type LoopContext } from "./context.js";
 import type { LoopState } from "./state.js";
 import { isWorthMoving, moveTogether } from "./moving.js";
 import { createPlaces } from "./places.js";
+import type { Prefixes } from "./prefixes.js";
 import { takeReport } from "./reporting.js";
 import type { Generation } from "../decode/resolve.js";
+import type { Slots } from "./slots.js";
 import { type Submitted, submitNext } from "./submission.js";
 
 /** How a loop works. */
 export interface LoopOptions {
-  /** Slots that keep prompts for those that begin alike. */
-  readonly prefixes: number;
+  /** Makes what keeps prompts for those that begin alike, if anything does. */
+  readonly prefixes?: (slots: Slots) => Prefixes;
   /** Most tokens of prompts that are read beside a step. */
   readonly chunk: number;
 }

@@ -4,7 +4,7 @@ import { lengthOf } from "../inputs.js";
 import type { LoopCall } from "./call.js";
 import { leadLength } from "./sizes.js";
 import type { LoopState } from "./state.js";
-import { createPrefixes } from "./prefixes.js";
+import type { LoopOptions } from "./loop.js";
 import { createRanges, type Ranges } from "./ranges.js";
 import { createSlots } from "./slots.js";
 import { neededSlots, type SourceHold, type Span, type Task, type TaskPlaces } from "./task.js";
@@ -31,14 +31,14 @@ export interface Places {
   check(tasks: readonly Task[]): void;
 }
 
-/** The places of a loop, all free; up to `budget` slots keep prompts for those that begin alike. */
-export function createPlaces({ sizes }: Pick<LoopState, "sizes">, budget: number): Places {
+/** The places of a loop, all free; `keep` makes what keeps prompts for those that begin alike, if anything does. */
+export function createPlaces({ sizes }: Pick<LoopState, "sizes">, keep: LoopOptions["prefixes"]): Places {
   const slots = createSlots(sizes.Z);
   const rows = createRanges(sizes.R);
   const sentences = createRanges(sizes.B);
   const lists = createRanges(sizes.X);
   const sources = createRanges(sizes.S);
-  const prefixes = budget > 0 ? createPrefixes(slots, budget) : undefined;
+  const prefixes = keep?.(slots);
   const holds = new Map<LoopCall, Map<Source, SourceHold>>();
   let reused = 0;
 
