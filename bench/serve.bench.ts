@@ -2,6 +2,7 @@ import { load } from "../src/index.js";
 import type { Model } from "../src/model/model.js";
 import { folder, readFile } from "../tests/support/harness.js";
 import { closedLoop, type Server } from "./serve/drive.js";
+import type { Figures } from "./serve/figures.js";
 import { batchOf, COLUMNS, countOf, type Level, levelLine, levelName, LEVELS, runLevel } from "./serve/levels.js";
 import { ANSWERS, describeLengths, PROMPTS, type Request } from "./serve/requests.js";
 import { type Engine, engineServer, optionsOf, sequentialServer, staticServer } from "./serve/servers.js";
@@ -32,33 +33,23 @@ async function measure({ gpu, report }: Context, setting: Setting): Promise<void
   const model = await load(folder(path), { gpu });
   const engine = await openEngine(model, setting, CALLERS);
   const pool = await requests(model, Math.max(...LEVELS.map(countOf)), text);
-  let rate = 0;
-  const take = async (server: Server, level: Level, alone?: number): Promise<number> => {
-    const figures = await runLevel(server, level, pool.slice(0, countOf(level)), rate);
-    const { us, requests_per_s, tokens_per_s, ...rest } = figures;
-    const ratio = tokens_per_s / (alone ?? tokens_per_s);
-    const row: Row = {
-      bench: "serve",
-      shape: `${name}, ${levelName(level)}, ${server.name}`,
-      us,
-      requests_per_s,
-      tokens_per_s,
-      ratio,
-      ...rest,
-    };
-    report(row, levelLine(name, level, server.name, figures, ratio));
-    rate ||= requests_per_s;
-    return tokens_per_s;
-  };
+  const reportAll = (level: Level, servers: readonly Server[], figures: readonly Figures[]): void =>
+    servers.forEach((server, i) => {
+      const ratio = figures[i].tokens_per_s / figures[0].tokens_per_s;
+      const row: Row = { bench: "serve", shape: `${name}, ${levelName(level)}, ${server.name}`, ratio, ...figures[i] };
+      report(row, levelLine(name, level, server.name, figures[i], ratio));
+    });
   try {
     await verify(model, engine, setting, pool.slice(0, 16));
     const [sequential, lasting] = [sequentialServer(model, setting), engineServer(engine, setting)];
     for (const server of [sequential, lasting]) await warm(server, pool.slice(0, 24));
+    let rate = 0;
     for (const level of LEVELS) {
-      const gathers = staticServer(model, setting, batchOf(level));
-      await warm(gathers, pool.slice(0, Math.min(countOf(level), batchOf(level))));
-      const alone = await take(sequential, level);
-      for (const server of [gathers, lasting]) await take(server, level, alone);
+      const servers = [sequential, staticServer(model, setting, batchOf(level)), lasting];
+      await warm(servers[1], pool.slice(0, Math.min(countOf(level), batchOf(level))));
+      const figures = await runLevel(servers, level, pool.slice(0, countOf(level)), rate);
+      reportAll(level, servers, figures);
+      rate ||= figures[0].requests_per_s;
     }
   } finally {
     engine.dispose();

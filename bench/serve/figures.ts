@@ -27,10 +27,14 @@ function percentiles(samples: readonly number[]): Percentiles {
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 
-/** Adds up what callers saw, from the first arrival to the last end. */
-export function figuresOf(served: readonly Served[]): Figures {
-  const begun = Math.min(...served.map(({ arrived }) => arrived));
-  const seconds = (Math.max(...served.map(({ ended }) => ended)) - begun) / 1e3;
+/** Seconds from the first arrival to the last end. */
+export const secondsOf = (served: readonly Served[]): number =>
+  (Math.max(...served.map(({ ended }) => ended)) - Math.min(...served.map(({ arrived }) => arrived))) / 1e3;
+
+/** Adds up what callers saw in several rounds. */
+export function figuresOf(rounds: readonly (readonly Served[])[]): Figures {
+  const served = rounds.flat();
+  const seconds = rounds.reduce((sum, round) => sum + secondsOf(round), 0);
   const count = served.reduce((sum, { tokens }) => sum + tokens.length, 0);
   return {
     requests_per_s: served.length / seconds,

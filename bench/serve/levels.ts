@@ -1,5 +1,5 @@
-import { closedLoop, openLoop, type Server } from "./drive.js";
-import { type Figures, figuresOf } from "./figures.js";
+import { closedLoop, openLoop, type Served, type Server } from "./drive.js";
+import { type Figures, figuresOf, secondsOf } from "./figures.js";
 import type { Request } from "./requests.js";
 
 /** How many ask at once; or how many requests arrive in the time in which calls one after the other answer one. */
@@ -21,18 +21,31 @@ export const countOf = (level: Level): number => ("callers" in level ? Math.max(
 /** The most requests that a server should gather into one batch: those that can be there at once. */
 export const batchOf = (level: Level): number => ("callers" in level ? level.callers : Infinity);
 
-/** Puts a server under a load. `rate`: how many requests a second calls one after the other answer. */
+const SECONDS = 4; // that each server is measured at least,
+const ROUNDS = 10; // if so many do
+
+/**
+ * Puts servers under a load, a round of each in turn, so that what else the machine does falls on all. `rate`: how many
+ * requests a second calls one after the other answer.
+ */
 export async function runLevel(
-  server: Server,
+  servers: readonly Server[],
   level: Level,
   requests: readonly Request[],
   rate: number,
-): Promise<Figures> {
-  const served =
-    "callers" in level
-      ? await closedLoop(server, requests, level.callers)
-      : await openLoop(server, requests, level.times * rate);
-  return figuresOf(served);
+): Promise<Figures[]> {
+  const rounds = servers.map((): Served[][] => []);
+  const short = (i: number): boolean => rounds[i].reduce((sum, one) => sum + secondsOf(one), 0) < SECONDS;
+  for (let round = 0; round < ROUNDS; round++)
+    for (const [i, server] of servers.entries()) {
+      if (!short(i)) continue;
+      const running =
+        "callers" in level
+          ? closedLoop(server, requests, level.callers)
+          : openLoop(server, requests, level.times * rate);
+      rounds[i].push(await running);
+    }
+  return rounds.map(figuresOf);
 }
 
 export const COLUMNS = `${"serve".padEnd(22)}${"load".padEnd(16)}${"server".padEnd(34)}requests/s  tokens/s      ratio        first token ms             token ms`;

@@ -57,14 +57,14 @@ async function measureOurs(model, setting, engine, requests) {
     const some = requests.slice(0, countOf(level));
     const gathers = staticServer(model, setting, batchOf(level));
     await closedLoop(gathers, some.slice(0, batchOf(level)), some.length);
-    let least;
-    for (const server of [alone, gathers, lasting]) {
-      const found = await runLevel(server, level, some, rate);
-      least ??= found.tokens_per_s;
-      rate ||= found.requests_per_s;
-      console.log(levelLine(setting.name, level, server.name, found, found.tokens_per_s / least));
-      figures.set(level, found);
-    }
+    const servers = [alone, gathers, lasting];
+    const found = await runLevel(servers, level, some, rate);
+    servers.forEach(({ name }, i) => {
+      const ratio = found[i].tokens_per_s / found[0].tokens_per_s;
+      console.log(levelLine(setting.name, level, name, found[i], ratio));
+    });
+    rate ||= found[0].requests_per_s;
+    figures.set(level, found[2]);
   }
   return { figures, rate };
 }
@@ -84,7 +84,7 @@ async function measureRival(report, rival, { name }, { figures, rate }, requests
         continue;
       }
       const others = watchOthers();
-      const found = await runLevel(server, level, some, rate);
+      const [found] = await runLevel([server], level, some, rate);
       const ours = figures.get(level);
       console.log(levelLine(name, level, server.name, found, found.tokens_per_s / ours.tokens_per_s));
       report({
