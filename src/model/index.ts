@@ -50,7 +50,7 @@ export async function attentionsOf(reader: Reader, text: string, options: CallOp
  * some kilobytes. Throws CheckpointError as `load` does, and OptionError.
  * @example
  * const { weights, total, faults } = await memoryPlan("models/g2p-en", { dtype: "int8", rows: 32, num_beams: 4 });
- * console.log(weights.total, total, faults.length); // 6474656 60040640 0
+ * console.log(weights.total, total, faults.length); // 6474656 59282800 0
  */
 export async function memoryPlan(source: CheckpointLike, options: MemoryPlanOptions = {}): Promise<MemoryPlan> {
   return (await import("./memory_plan.js")).memoryPlan(source, options);
