@@ -56,7 +56,10 @@ async function fill(loop: LoopContext, filling: readonly Task[], fresh: readonly
 }
 
 async function encode(loop: LoopContext, group: readonly Task[]): Promise<void> {
-  const failAll = (error: unknown): void => group.forEach(({ call }) => failCall(loop, call, error));
+  const failAll = (error: unknown): void => {
+    loop.failed = true;
+    group.forEach(({ call }) => failCall(loop, call, error));
+  };
   try {
     const at = group[0].places?.source?.at;
     if (loop.broken || !loop.state.encoder || at === undefined) return;

@@ -25,6 +25,8 @@ export interface LoopContext {
   readonly done: { steps: number; tokens: number; prompt_tokens: number; sentences: number; bucket: number };
   /** Whether it does nothing any more. */
   broken: boolean;
+  /** Whether the device failed it, so that its memory is not worth keeping. */
+  failed: boolean;
   /** Lets the loop go on that waits for something. */
   wake(): void;
 }

@@ -45,7 +45,7 @@ export interface Loop {
   readonly counts: LoopCounts;
   /** Whether it does nothing any more, after an error of the device or `stop()`. */
   readonly broken: boolean;
-  /** Whether an error did it, so that its state is worth nothing. */
+  /** Whether the device failed it, so that its state is not worth keeping. */
   readonly failed: boolean;
   /** Whether it has nothing to do. */
   readonly resting: boolean;
@@ -72,13 +72,15 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     tasks: { waiting: [], filling: [], reading: [], running: [] },
     done: { steps: 0, tokens: 0, prompt_tokens: 0, sentences: 0, bucket: 0 },
     broken: false,
+    failed: false,
     wake: () => go(),
   };
   const { tasks, places, done } = context;
   const { admit, filled } = createAdmission(context);
-  const depth = state.sizes.host ? 1 : core.gpu.readAhead;
+  const { host, joined } = state.sizes;
+  // Where calls come one by one, each step in flight is one that the next call waits for.
+  const depth = host ? 1 : core.gpu.readAhead - Number(joined);
   const ahead: Submitted[] = [];
-  let failed = false;
   let driving: Promise<void> | undefined;
   let submitting = Promise.resolve();
   try {
@@ -91,6 +93,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
   const submitAhead = async (): Promise<void> => {
     while (ahead.length < depth) {
       admit();
+      if (ahead.length) await filled(); // the device has work meanwhile
       const next = await submitNext(context, chunk);
       if (!next) return;
       ahead.push(next);
@@ -115,7 +118,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
   };
   const failAll = (error: unknown): void => {
     if (context.broken) return;
-    context.broken = failed = true;
+    context.broken = context.failed = true;
     for (const { call } of [...tasks.waiting, ...admittedTasks(context)]) failCall(context, call, error);
   };
   let again = false; // something came while it drove
@@ -170,7 +173,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
       return context.broken;
     },
     get failed() {
-      return failed;
+      return context.failed;
     },
     get resting() {
       return driving === undefined;
@@ -184,7 +187,7 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
     async stop() {
       context.broken = true;
       await filled();
-      await (state.sizes.host ? driving : submitting.catch(() => {})); // the host is amid a step, or submits one
+      await (host ? driving : submitting.catch(() => {})); // the host is amid a step, or submits one
     },
   };
 }
