@@ -29,8 +29,10 @@ const runtimes = {
   node: () => runCommand("node", process.execPath, []),
   async subgroups() {
     const reports = [];
-    for (const [size, bits] of Object.entries(SUBGROUPS)) {
-      const env = { LP_NATIVE_VECTOR_WIDTH: bits, WGFORMER_TITLES: OF_SUBGROUPS };
+    const sizes = Object.entries(SUBGROUPS);
+    for (const [i, [size, bits]] of sizes.entries()) {
+      const WGFORMER_PART = `${i}/${sizes.length}`; // half of the cases each; with subgroups of 8 all of them run
+      const env = { LP_NATIVE_VECTOR_WIDTH: bits, WGFORMER_TITLES: OF_SUBGROUPS, WGFORMER_PART };
       reports.push(await runCommand(`subgroups of ${size}`, process.execPath, [], env));
     }
     return addUp(reports);

@@ -77,9 +77,8 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
   };
   const { tasks, places, done } = context;
   const { admit, filled } = createAdmission(context);
-  const { host, joined } = state.sizes;
-  // Where calls come one by one, each step in flight is one that the next call waits for.
-  const depth = host ? 1 : core.gpu.readAhead - Number(joined);
+  const { host } = state.sizes;
+  const depth = host ? 1 : core.gpu.readAhead;
   const ahead: Submitted[] = [];
   let driving: Promise<void> | undefined;
   let submitting = Promise.resolve();
@@ -93,7 +92,6 @@ export function createLoop(core: DecoderCore, state: LoopState, { prefixes, chun
   const submitAhead = async (): Promise<void> => {
     while (ahead.length < depth) {
       admit();
-      if (ahead.length) await filled(); // the device has work meanwhile
       const next = await submitNext(context, chunk);
       if (!next) return;
       ahead.push(next);
