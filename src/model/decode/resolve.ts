@@ -45,6 +45,8 @@ export interface Generation {
   readonly rules: RuleSettings;
   /** Its lists of ids. */
   readonly lists: RuleLists;
+  /** Whether any of these changes scores. */
+  readonly ruled: boolean;
   /** Settings of `sample`; undefined where the best tokens are taken. */
   readonly sampling: SamplingSettings | undefined;
   /** Whether log-probabilities are normalised again after the rules. */
@@ -93,6 +95,14 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
   const C = countCandidates(o, end.length);
   const { length_penalty, coverage_penalty, diversity_penalty, logits_processor } = o;
   const { output_scores, output_attentions, top_logprobs } = o;
+  const rules = scoreRules(o, width);
+  const lists = {
+    end,
+    suppress: o.suppress_tokens,
+    begin_suppress: o.begin_suppress_tokens,
+    // Transformers drops banned words that are an end id alone.
+    banned: o.bad_words_ids.filter((words) => words.length > 1 || !end.includes(words[0])),
+  };
   return {
     beams,
     n: o.do_sample ? returned : groups,
@@ -108,14 +118,9 @@ export function resolveOptions(o: AllOptions, context: OptionContext): Generatio
       diversity_penalty,
       early_stopping: stopCode(o),
     },
-    rules: scoreRules(o, width),
-    lists: {
-      end,
-      suppress: o.suppress_tokens,
-      begin_suppress: o.begin_suppress_tokens,
-      // Transformers drops banned words that are an end id alone.
-      banned: o.bad_words_ids.filter((words) => words.length > 1 || !end.includes(words[0])),
-    },
+    rules,
+    lists,
+    ruled: changesScores({ rules, lists, logits_processor }),
     sampling: o.do_sample
       ? { ...groupOf(o, "sampling"), seed: o.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] }
       : undefined,
@@ -231,8 +236,12 @@ function scoreRules(o: AllOptions, given: number): Generation["rules"] {
 
 const NO_RULES = scoreRules(withDefaults({}), 0);
 
-/** Whether any rule changes the scores, so that a step needs `logits_process`. */
-export function hasRules({ rules, lists, logits_processor }: Generation): boolean {
+/** Whether any rule changes the scores. */
+function changesScores({
+  rules,
+  lists,
+  logits_processor,
+}: Pick<Generation, "rules" | "lists" | "logits_processor">): boolean {
   const names = Object.keys(rules) as (keyof typeof rules)[];
   return (
     names.some((name) => rules[name] !== NO_RULES[name]) ||
@@ -240,6 +249,9 @@ export function hasRules({ rules, lists, logits_processor }: Generation): boolea
     logits_processor !== undefined
   );
 }
+
+/** Whether any rule changes the scores, so that a step needs `logits_process`. */
+export const hasRules = ({ ruled }: Generation): boolean => ruled;
 
 /** Whether the scores from which tokens are chosen already are log-probabilities, 1, or logits, 0. */
 export const asLogProbs = (g: Generation): number => Number(hasRules(g) && g.beams > 1 && !g.renormalize);
