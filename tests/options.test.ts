@@ -54,6 +54,7 @@ test("the defaults are those of Transformers", () =>
     top_logprobs: 0,
     output_attentions: false,
     stop_strings: [],
+    ruled: false,
   }));
 test("the checkpoint's options hold where the call has none", () => assert.is(resolved({}, { num_beams: 4 }).W, 4));
 test("the call's options win over the checkpoint's", () =>
