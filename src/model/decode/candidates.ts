@@ -1,13 +1,7 @@
-import {
-  type Candidate,
-  type CandidateLists,
-  candidates,
-  chosenBefore,
-  penalised,
-} from "../../kernels/beam_reference.js";
+import { type Candidate, type CandidateLists, candidates, chosenBefore } from "../../kernels/beam_reference.js";
 import { NO_ID } from "../../kernels/constants.js";
 import { readSentence, type SearchReport } from "../../kernels/search_host.js";
-import { REPORT, type Settings } from "../../kernels/search_state.js";
+import { REPORT } from "../../kernels/search_state.js";
 import type { TypedArray } from "../../runtime/tensor.js";
 import type { Generation } from "./resolve.js";
 
@@ -64,9 +58,6 @@ export function candidatesOf({ before, after, A, V, R, lists }: SeenStep, place:
   const times = (id: number): number => chosen.filter((other) => other === id).length;
   return found.map((one) => ({ ...one, handicap: diversity_penalty * times(one.id) }));
 }
-
-/** The score of a sum of log-probabilities after so many generated tokens. */
-export const rankingScore = (settings: Settings, sum: number, count: number): number => penalised(settings, sum, count);
 
 /** The best tokens of each beam of the sentence at this place, with their log-probabilities: as many as the results have. */
 export function topLogprobs(g: Generation, seen: SeenStep, place: number): TokenLogprob[][] {

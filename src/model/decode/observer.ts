@@ -1,7 +1,7 @@
-import { EARLY_STOPPING, ended } from "../../kernels/beam_reference.js";
+import { EARLY_STOPPING, ended, penalised } from "../../kernels/beam_reference.js";
 import { BANNED } from "../../kernels/constants.js";
 import { readSentence, type SentenceReport } from "../../kernels/search_host.js";
-import { candidatesOf, rankingScore, type SeenCandidate, type SeenStep } from "./candidates.js";
+import { candidatesOf, type SeenCandidate, type SeenStep } from "./candidates.js";
 import type { StepReports } from "./reports.js";
 import type { Generation } from "./resolve.js";
 import type {
@@ -53,7 +53,7 @@ const beamsOf = ({ beams, length, start, settings }: SentenceReport): StepToken[
     parent,
     logprob: logProb,
     score,
-    ranking_score: rankingScore(settings, score, length - start),
+    ranking_score: penalised(settings, score, length - start),
   }));
 
 /** The candidates of a step, best first, and what the device made of each. */
@@ -98,7 +98,7 @@ const tokenOf = (g: Generation, { length, start, settings }: SentenceReport, one
   parent: one.w,
   logprob: one.logProb,
   score: one.total,
-  ranking_score: g.search === "opennmt" ? one.score : rankingScore(settings, one.total, length - start),
+  ranking_score: g.search === "opennmt" ? one.score : penalised(settings, one.total, length - start),
 });
 
 /** The finished hypotheses of sentence b; they begin with so many tokens that were there before the first step. */
